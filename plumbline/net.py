@@ -1,0 +1,50 @@
+"""Ports of this machine: which are free, and who has the others."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+import psutil
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on, for TCP and UDP alike."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = int(tcp.getsockname()[1])
+            with contextlib.suppress(OSError):
+                udp.bind(("127.0.0.1", port))
+                return port
+
+
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Say whether a listener could be opened on `host`:`port` now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def listener(port: int) -> psutil.Process | None:
+    """Return the process that listens on TCP `port`, if there is one and this user may see it."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections(kind="tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return process
+    return None
+
+
+def describe_listener(port: int) -> str:
+    """Return words for who listens on `port`."""
+    process = listener(port)
+    if process is None:
+        return "a process that this user may not see"
+    with contextlib.suppress(psutil.Error):
+        return f"{process.name()} (pid {process.pid}, user {process.username()})"
+    return f"pid {process.pid}"

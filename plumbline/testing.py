@@ -1,0 +1,149 @@
+"""Pytest fixtures with a real, throwaway Postgres and Redis, for the unit tests that stand beside the services."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from plumbline.net import free_port
+from plumbline.targets.embedded import accounts, postgres, redis_server as redis_programs
+from servicekit import facts
+
+_PATIENCE_S = 30.0
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = _PATIENCE_S) -> None:
+    """Wait until `condition` holds; fail with `what` was waited for if it does not within `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"waited {timeout_s:g} s in vain: {what}")
+        time.sleep(0.02)
+
+
+class _Server:
+    """A server process that a test can stop and start again, with its data kept."""
+
+    def __init__(self, command: list[str], log: Path, stop_signal: signal.Signals, **arguments: object) -> None:
+        self._command = command
+        self._log = log
+        self._stop_signal = stop_signal
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ready(self) -> bool:
+        """Say whether the server answers."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # type: ignore[call-overload]
+                self._command, stdout=log, stderr=log, cwd="/", **self._arguments
+            )
+
+        def settled() -> bool:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                raise AssertionError(f"{self._command[0]} ended: {self._log.read_text(errors='replace')[-2000:]}")
+            return self.ready()
+
+        wait_until(settled, f"{self._command[0]} answers")
+
+    def stop(self) -> None:
+        """Stop the server and wait until its process is gone. Harmless when it is not running."""
+        if self._process is not None:
+            self._process.send_signal(self._stop_signal)
+            self._process.wait(_PATIENCE_S)
+            self._process = None
+
+    def restart(self) -> None:
+        """Stop and start."""
+        self.stop()
+        self.start()
+
+
+class PostgresServer(_Server):
+    """A cluster with database `app_db` and role `app_user`, as a deployment has them."""
+
+    def __init__(self, folder: Path) -> None:
+        account = accounts.for_postgres()
+        folder.chmod(0o755)
+        home = folder / "home"
+        home.mkdir()
+        binaries, data = postgres.place(home, account, home / "postgres")
+        self.host = "127.0.0.1"
+        self.port = free_port()
+        self.user, self.database = facts.DATABASE_USER, facts.DATABASE_NAME
+        self.password = secrets.token_urlsafe(24)
+        self.password_file = folder / "postgres_password"
+        self.password_file.write_text(self.password)
+        self._cluster = postgres.Cluster(binaries, data, account, self.port)
+        self._cluster.create(self.password)
+        super().__init__(self._cluster.command(), folder / "postgres.log", signal.SIGINT, **account.popen_arguments())
+
+    @property
+    def conninfo(self) -> str:
+        """How to connect as the application's role."""
+        return self._cluster.conninfo(self.password, "test")
+
+    def ready(self) -> bool:
+        """Say whether the role can log in."""
+        return self._cluster.probe(self.password) is None
+
+
+class RedisServer(_Server):
+    """A Redis that keeps nothing on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        program = redis_programs.find()
+        assert program is not None, "no redis-server: apt-get install redis-server"
+        super().__init__(redis_programs.command(program, self.port, folder), folder / "redis.log", signal.SIGTERM)
+
+    def ready(self) -> bool:
+        """Say whether it answers."""
+        try:
+            with redis.Redis.from_url(self.url, socket_timeout=1) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A Postgres 16 for this test session, empty but for its role and database."""
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
+    server: PostgresServer | None = None
+    try:
+        server = PostgresServer(folder)
+        server.start()
+        yield server
+    finally:
+        if server is not None:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(postgres.private_place(folder / "home"), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis for this test session."""
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
+    server = RedisServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)

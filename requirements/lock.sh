@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Writes the locked sets: hashes, no download addresses, one resolution for all. Run it after editing an .in file.
+set -euo pipefail
+cd "$(dirname "$0")"
+common=(--quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate)
+uv pip compile "${common[@]}" "$@" dev.in -o dev.txt
+for set in local backend data-processor log-sink; do
+  uv pip compile "${common[@]}" "$@" --constraint dev.txt "$set.in" -o "$set.txt"
+done
+printf 'uv==%s\n' "$(uv --version | cut -d' ' -f2)" | uv pip compile "${common[@]}" - -o bootstrap.txt

@@ -1,0 +1,34 @@
+"""Events: what a service announces after its transaction committed, and every backend process hands to its sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A frame for the sockets of `user_ids`, or, where that is None, of all members of `channel_id`."""
+
+    channel_id: int | None
+    frame: dict[str, Any]
+    user_ids: list[int] | None = None
+
+
+def encode(event: Event) -> bytes:
+    """Return the event as it travels over Redis."""
+    return orjson.dumps({"channel_id": event.channel_id, "user_ids": event.user_ids, "frame": event.frame})
+
+
+def decode(data: bytes) -> Event:
+    """Return the event in `data`; raises ValueError for anything that `encode` did not write."""
+    raw = orjson.loads(data)
+    try:
+        channel_id, user_ids, frame = raw["channel_id"], raw["user_ids"], raw["frame"]
+    except (KeyError, TypeError) as error:
+        raise ValueError("not an event") from error
+    if not isinstance(frame, dict) or not isinstance(channel_id, int | None) or not isinstance(user_ids, list | None):
+        raise ValueError("not an event")
+    return Event(channel_id, frame, user_ids)

@@ -1,0 +1,35 @@
+"""Facts that hold for every service, every target and every check. Each stands here once and is imported elsewhere."""
+
+from __future__ import annotations
+
+VERSION = "0.1.0"
+
+POSTGRES_MAJOR = 16
+DATABASE_NAME = "app_db"
+DATABASE_USER = "app_user"
+DATABASE_SCHEMA = "public"
+
+LOG_STREAM = "logs:recent"
+LOG_CAP = 200
+"""The recorder keeps at most this many entries, at every instant."""
+LEVELS_KEPT = ("warning", "error", "critical")
+ENTRY_MAX_BYTES = 16 * 1024
+
+EVENTS_CHANNEL = "plumbline:events"
+"""Redis pub/sub channel on which committed changes are announced to every backend process."""
+
+MIGRATION_LOCK_KEY = 0x706C756D62
+"""Session advisory lock that both migration chains take ("plumb" in ASCII)."""
+
+REQUEST_ID_HEADER = "X-Request-Id"
+DROPPED_HEADER = "Plumbline-Dropped"
+"""How a log forwarder reports entries that it had to discard."""
+SESSION_COOKIE = "access_token"
+OPERATOR_USERNAME = "operator"
+FRONT_PORT = 8080
+
+EXIT_FAILED = 1
+EXIT_TEMPORARY = 75
+"""The database is away or a lock was not had in time: the same command may succeed later (sysexits' EX_TEMPFAIL)."""
+EXIT_CONFIG = 78
+"""A setting or a secret is missing or unusable: somebody has to change something first (sysexits' EX_CONFIG)."""

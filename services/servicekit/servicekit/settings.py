@@ -1,0 +1,81 @@
+"""Typed settings that the services build theirs from. Every field is read from the environment as `PLUMBLINE_<FIELD>`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from servicekit import facts
+from servicekit.secrets import read_secret
+
+ENV_PREFIX = "PLUMBLINE_"
+"""Prefixed, because a Kubernetes Service called `postgres` puts a POSTGRES_PORT of its own into every environment."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs to know about itself and its surroundings."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(ge=1, le=65535, description="TCP port to listen on.")
+    workers: int = Field(2, ge=1, le=64, description="Server processes.")
+    stack_id: str = Field("unidentified", min_length=1, max_length=64, description="Identity of this deployment, reported by /health.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level written to standard error.")
+    log_forward_url: str | None = Field(None, description="Caddy's internal listener for log entries; none are forwarded without it.")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis that carries events and the recorder's stream.")
+
+
+class DatabaseSettings(BaseModel):
+    """How to reach the shared Postgres."""
+
+    postgres_host: str = Field("127.0.0.1", description="Postgres host.")
+    postgres_port: int = Field(5432, ge=1, le=65535, description="Postgres port.")
+    postgres_db: str = Field(facts.DATABASE_NAME, description="Database name.")
+    postgres_user: str = Field(facts.DATABASE_USER, description="Database role.")
+    postgres_password_file: Path = Field(description="File that holds the role's password.")
+    pool_size: int = Field(8, ge=1, le=100, description="Largest number of database connections a process holds.")
+
+    def conninfo(self, application_name: str) -> str:
+        """Return a psycopg connection string. It contains the password: never log it.
+
+        Raises SecretError if the password file is unusable.
+        """
+        # Here, because the log-sink shares this module and has no database driver.
+        from psycopg.conninfo import make_conninfo
+
+        return make_conninfo(
+            host=self.postgres_host,
+            port=self.postgres_port,
+            dbname=self.postgres_db,
+            user=self.postgres_user,
+            password=read_secret(self.postgres_password_file),
+            application_name=application_name,
+            connect_timeout=3,
+            # A server that vanished without a word must not hold a request for the kernel's 15 minutes.
+            tcp_user_timeout=5000,
+            keepalives_idle=10,
+            keepalives_interval=2,
+            keepalives_count=3,
+        )
+
+
+class TokenSettings(BaseModel):
+    """The key that signs and verifies session tokens."""
+
+    token_secret_file: Path = Field(description="File that holds the key for session tokens.")
+
+    def token_secret(self) -> str:
+        """Return the signing key. Raises SecretError if the file is unusable."""
+        return read_secret(self.token_secret_file)
+
+
+def explain(error: ValidationError) -> str:
+    """Turn a settings validation error into one sentence a field, each naming the environment variable to set."""
+    return "; ".join(
+        f"{ENV_PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+        for item in error.errors(include_url=False, include_input=False)
+    )

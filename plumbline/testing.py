@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 import redis
+from servicekit import facts
 
 from plumbline.net import free_port
-from plumbline.targets.embedded import accounts, postgres, redis_server as redis_programs
-from servicekit import facts
+from plumbline.targets.embedded import accounts, postgres
+from plumbline.targets.embedded import redis_server as redis_programs
 
 _PATIENCE_S = 30.0
 

@@ -61,7 +61,7 @@ _ADMIN_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def for_postgres() -> Account:
-    """Return the account Postgres runs under: the caller's own, or for root the system user `plumbline` (made if absent)."""
+    """Return the account for Postgres: the caller's own, or for root the system user `plumbline` (made if absent)."""
     if os.geteuid() != 0:
         return Account()
     found = _lookup()
@@ -70,12 +70,14 @@ def for_postgres() -> Account:
         if useradd is None:
             raise PlumblineError(problem() or "no unprivileged account")
         done = subprocess.run(
-            [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
+            [useradd, "--system", "--no-create-home", "--home-dir", "/none", "--shell", "/bin/false", SYSTEM_USER],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         found = _lookup()
         if found is None:
-            raise PlumblineError(f"useradd could not create the user {SYSTEM_USER!r} for Postgres: {done.stderr.strip()}")
+            raise PlumblineError(
+                f"useradd could not create the user {SYSTEM_USER!r} for Postgres: {done.stderr.strip()}"
+            )
     return Account(SYSTEM_USER, found.pw_uid, found.pw_gid)
 
 

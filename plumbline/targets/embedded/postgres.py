@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from servicekit import facts
 
 from plumbline.errors import PlumblineError, StepError
 from plumbline.targets.embedded.accounts import Account
-from servicekit import facts
 
 _SETTINGS = {
     "unix_socket_directories": "",
@@ -115,7 +115,17 @@ class Cluster:
     def _single_user(self, sql: str, *, database: str) -> None:
         # Statements go over standard input: nothing of a password shows in a command line or a log.
         self._run(
-            ["postgres", "--single", "-D", str(self.data), "-c", "log_statement=none", "-c", "exit_on_error=on", database],
+            [
+                "postgres",
+                "--single",
+                "-D",
+                str(self.data),
+                "-c",
+                "log_statement=none",
+                "-c",
+                "exit_on_error=on",
+                database,
+            ],
             "administering Postgres",
             stdin=sql + "\n",
         )
@@ -133,9 +143,7 @@ class Cluster:
         )
         if done.returncode != 0:
             tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
-            raise StepError(
-                f"{doing} failed ({command[0]}):\n{tail}", component="postgres", exit_code=done.returncode
-            )
+            raise StepError(f"{doing} failed ({command[0]}):\n{tail}", component="postgres", exit_code=done.returncode)
 
 
 def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:

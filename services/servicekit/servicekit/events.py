@@ -24,11 +24,12 @@ def encode(event: Event) -> bytes:
 
 def decode(data: bytes) -> Event:
     """Return the event in `data`; raises ValueError for anything that `encode` did not write."""
-    raw = orjson.loads(data)
-    try:
-        channel_id, user_ids, frame = raw["channel_id"], raw["user_ids"], raw["frame"]
-    except (KeyError, TypeError) as error:
-        raise ValueError("not an event") from error
-    if not isinstance(frame, dict) or not isinstance(channel_id, int | None) or not isinstance(user_ids, list | None):
-        raise ValueError("not an event")
-    return Event(channel_id, frame, user_ids)
+    match orjson.loads(data):
+        case {
+            "channel_id": int() | None as channel_id,
+            "user_ids": list() | None as user_ids,
+            "frame": dict() as frame,
+        }:
+            return Event(channel_id, frame, user_ids)
+        case _:
+            raise ValueError("not an event")

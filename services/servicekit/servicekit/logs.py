@@ -1,4 +1,4 @@
-"""Structured logging: JSON lines on standard error, and warnings and errors handed to Caddy without ever waiting for it."""
+"""Structured logging: JSON lines on standard error; warnings and worse handed to Caddy without waiting for it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ _HOLDER = """
     SELECT a.application_name, a.pid, a.backend_start
     FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-      AND (l.classid::bigint << 32 | l.objid::bigint) = %s AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (l.classid::bigint << 32 | l.objid::bigint) = %s
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 _POLL_S = 0.2
 
@@ -51,7 +52,8 @@ def _describe_holder(conn: psycopg.Connection[Any], wait_s: float) -> str:
         return f"the migration lock was busy for {wait_s:g} s and was released just now: run the command again"
     name, pid, since = row
     return (
-        f"another migration holds the lock: {name or 'unnamed session'} (Postgres process {pid}, connected since {since:%Y-%m-%d %H:%M:%S %Z}); "
+        f"another migration holds the lock: {name or 'unnamed session'} "
+        f"(Postgres process {pid}, connected since {since:%Y-%m-%d %H:%M:%S %Z}); "
         f"waited {wait_s:g} s. Let it finish, or end it with SELECT pg_terminate_backend({pid})"
     )
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 _PLACEHOLDERS = frozenset(
-    {"changeme", "change_me", "change-me", "changethis", "password", "secret", "postgres", "example", "placeholder", "todo", "xxx"}
+    {
+        "changeme",
+        "change_me",
+        "change-me",
+        "changethis",
+        "password",
+        "secret",
+        "postgres",
+        "example",
+        "placeholder",
+        "todo",
+        "xxx",
+    }
 )
 MIN_LENGTH = 8
 
@@ -25,17 +37,21 @@ def read_secret(path: Path) -> str:
     except FileNotFoundError:
         raise SecretError(f"secret file {path} does not exist") from None
     except IsADirectoryError:
-        raise SecretError(f"secret file {path} is a directory (a container engine makes one for a missing file)") from None
+        raise SecretError(
+            f"secret file {path} is a directory (a container engine makes one for a missing file)"
+        ) from None
     except PermissionError:
         raise SecretError(f"secret file {path} cannot be read by this user: check its owner and mode") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SecretError(f"secret file {path} cannot be read: {error.__class__.__name__}") from None
-    secret = text[:-1] if text.endswith("\n") else text
-    secret = secret[:-1] if secret.endswith("\r") else secret
+    secret = text.removesuffix("\n")
+    secret = secret.removesuffix("\r")
     if not secret.strip():
         raise SecretError(f"secret file {path} is empty")
     if "\n" in secret or "\r" in secret or "\0" in secret:
-        raise SecretError(f"secret file {path} has more than one line: write the value alone, at most one line end after it")
+        raise SecretError(
+            f"secret file {path} has more than one line: write the value alone, at most one line end after it"
+        )
     if secret.strip().lower() in _PLACEHOLDERS:
         raise SecretError(f"secret file {path} holds a placeholder: put a real value there")
     if len(secret) < MIN_LENGTH:

@@ -1,4 +1,4 @@
-"""Typed settings that the services build theirs from. Every field is read from the environment as `PLUMBLINE_<FIELD>`."""
+"""Typed settings that the services build theirs from; each field is read from `PLUMBLINE_<FIELD>`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,18 @@ class ServiceSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(ge=1, le=65535, description="TCP port to listen on.")
     workers: int = Field(2, ge=1, le=64, description="Server processes.")
-    stack_id: str = Field("unidentified", min_length=1, max_length=64, description="Identity of this deployment, reported by /health.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level written to standard error.")
-    log_forward_url: str | None = Field(None, description="Caddy's internal listener for log entries; none are forwarded without it.")
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis that carries events and the recorder's stream.")
+    stack_id: str = Field(
+        "unidentified", min_length=1, max_length=64, description="Identity of this deployment, reported by /health."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Lowest level written to standard error."
+    )
+    log_forward_url: str | None = Field(
+        None, description="Caddy's internal listener for log entries; none are forwarded without it."
+    )
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="Redis that carries events and the recorder's stream."
+    )
 
 
 class DatabaseSettings(BaseModel):

@@ -1,0 +1,187 @@
+"""The command line: up, down, status, plan, logs, reset, doctor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from servicekit import facts
+
+from plumbline import ROOT, deploy, diagnose, identity, recorder
+from plumbline.errors import PlumblineError, StepError
+from plumbline.home import Home
+from plumbline.plan import COMPONENTS, PLAN
+from plumbline.targets.base import Target
+from plumbline.targets.choose import TARGETS, choose
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING = 0, 1, 2, 3
+DEFAULT_HOME = ROOT / ".plumbline"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 the stack is not running."""
+    options = _parser().parse_args(_with_default(sys.argv[1:] if arguments is None else list(arguments)))
+    home = Home(options.home)
+    try:
+        return int(_COMMANDS[options.command](options, home))
+    except (deploy.PreflightError, StepError):
+        return EXIT_FAILED  # shown where it happened
+    except PlumblineError as error:
+        print(f"plumbline: {error}", file=sys.stderr)
+        if error.hint:
+            print(f"next: {error.hint}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("\ninterrupted; run ./deploy-local.sh again to go on from here", file=sys.stderr)
+        return 130
+
+
+def _with_default(arguments: list[str]) -> list[str]:
+    """`up` is what is meant when no command is named."""
+    named = any(argument in _COMMANDS for argument in arguments)
+    asks_for_help = arguments and arguments[0] in ("-h", "--help", "--version")
+    return arguments if named or asks_for_help else ["up", *arguments]
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--home", type=Path, default=DEFAULT_HOME, metavar="DIR",
+                        help="state, data, secrets and logs of one stack (default: .plumbline)")  # fmt: skip
+    parser = argparse.ArgumentParser(prog="deploy-local.sh", description="Deploy Plumbline and look after it.")
+    parser.add_argument("--version", action="version", version=f"Plumbline {facts.VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", parents=[common], help="bring the stack up (the default)")
+    up.add_argument("--target", choices=TARGETS, default="auto", help="how to run it (default: auto)")
+    up.add_argument(
+        "--port", type=_port, metavar="PORT", help=f"front door (default: {facts.FRONT_PORT}; 0: any free one)"
+    )
+
+    commands.add_parser("down", parents=[common], help="stop the stack; its data stay")
+    status = commands.add_parser("status", parents=[common], help="show what runs (exit code 3 if the stack does not)")
+    status.add_argument("--json", action="store_true", help="for programs")
+    commands.add_parser("plan", parents=[common], help="print the steps of a deployment; change nothing")
+
+    logs = commands.add_parser("logs", parents=[common], help="show the recorder's last warnings and errors")
+    logs.add_argument("--service", help="only of this service")
+    logs.add_argument("--level", choices=facts.LEVELS_KEPT, help="only of this level")
+    logs.add_argument("--json", action="store_true", help="one JSON document a line")
+    logs.add_argument("--component", choices=COMPONENTS, help="show the end of a component's own log file instead")
+
+    reset = commands.add_parser("reset", parents=[common], help="delete the stack with its data and secrets")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    doctor = commands.add_parser("doctor", parents=[common], help="check the machine and the stack; say what is wrong")
+    doctor.add_argument("--bundle", action="store_true", help="write a diagnostics bundle as well")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is between 0 and 65535")
+    return port
+
+
+def _existing(home: Home) -> Target:
+    if not home.exists:
+        raise PlumblineError(f"there is no stack in {home.root}", hint="bring one up: ./deploy-local.sh")
+    return choose("auto", home)[0]
+
+
+def _up(options: argparse.Namespace, home: Home) -> int:
+    with home.lock("up"):
+        target, why = choose(options.target, home, options.port)
+        deploy.up(home, target, why)
+    return EXIT_OK
+
+
+def _down(options: argparse.Namespace, home: Home) -> int:
+    del options
+    if not home.exists:
+        print("Nothing is running.")
+        return EXIT_OK
+    with home.lock("down"):
+        stopped = _existing(home).down()
+    print(f"Stopped {', '.join(stopped)}. Data stay in {home.root}." if stopped else "Nothing was running.")
+    return EXIT_OK
+
+
+def _status(options: argparse.Namespace, home: Home) -> int:
+    if options.json and not home.exists:
+        print(json.dumps({"phase": "absent", "home": str(home.root), "components": []}))
+        return EXIT_NOT_RUNNING
+    stack = _existing(home).stack()
+    if options.json:
+        print(json.dumps(stack.as_json(), indent=2))
+    else:
+        print(f"{stack.phase}: deployment {stack.stack_id} on target {stack.target}, {stack.base_url}")
+        for component in stack.components:
+            print(
+                f"  {component.name:<15} {component.state:<9} {component.since or '':<26} {component.detail}".rstrip()
+            )
+    return EXIT_OK if stack.running else EXIT_NOT_RUNNING
+
+
+def _plan(options: argparse.Namespace, home: Home) -> int:
+    del options, home
+    for number, step in enumerate(PLAN, start=1):
+        print(f"{number:>2}. {step.name:<23} {step.does}")
+        print(f"    {'':<23} changes: {step.changes}")
+    return EXIT_OK
+
+
+def _logs(options: argparse.Namespace, home: Home) -> int:
+    target = _existing(home)
+    if options.component:
+        print("\n".join(target.log_tail(options.component, 100)))
+        return EXIT_OK
+    for entry in recorder.entries(target.stack(), service=options.service, level=options.level):
+        print(json.dumps(entry, ensure_ascii=False) if options.json else recorder.line(entry))
+    return EXIT_OK
+
+
+def _reset(options: argparse.Namespace, home: Home) -> int:
+    if not home.exists:
+        print(f"There is no stack in {home.root}.")
+        return EXIT_OK
+    with home.lock("reset"):
+        if not options.yes:
+            print(f"This deletes the stack in {home.root}: every channel, document, secret and log.")
+            try:
+                answer = input(f"Type the folder's name ({home.root.name}) to go on: ")
+            except EOFError:
+                answer = ""
+            if answer.strip() != home.root.name:
+                print("Nothing was deleted.")
+                return EXIT_FAILED
+        _existing(home).remove()
+    print(f"Deleted {home.root}.")
+    return EXIT_OK
+
+
+def _doctor(options: argparse.Namespace, home: Home) -> int:
+    target, why = choose("auto", home)
+    print(f"Plumbline {facts.VERSION}, target {target.name} ({why}), home {home.root}")
+    problems = target.problems()
+    if home.exists:
+        stack = target.stack()
+        problems += [
+            f"{one.name} is {one.state} {one.detail}".rstrip() for one in stack.components if one.state != "running"
+        ]
+        if stack.running:
+            problems += identity.compare(stack.base_url, stack.stack_id)
+    for problem in problems:
+        print(f"  - {problem}")
+    if not problems:
+        print("  nothing wrong" + ("" if home.exists else "; no stack has been deployed yet"))
+    if options.bundle and home.exists:
+        print(f"Bundle: {diagnose.write_bundle(home, target, 'doctor')}")
+    return EXIT_FAILED if problems else EXIT_OK
+
+
+_COMMANDS = {
+    "up": _up, "down": _down, "status": _status, "plan": _plan, "logs": _logs, "reset": _reset, "doctor": _doctor,
+}  # fmt: skip

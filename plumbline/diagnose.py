@@ -1,0 +1,73 @@
+"""The bundle that is written when something failed: all that is known, in one folder, without a secret."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+import traceback
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from servicekit import facts
+
+from plumbline import secret_files
+from plumbline.home import Home
+from plumbline.targets.base import Target
+
+KEPT = 10
+_MASK = "[secret]"
+
+
+def write_bundle(home: Home, target: Target, occasion: str, error: BaseException | None = None) -> Path:
+    """Write a bundle for `occasion` (a step's or a check's name) and return its folder. The last ten are kept."""
+    now = datetime.now(UTC)
+    folder = home.diagnostics / f"{now:%Y%m%dT%H%M%S.%f}-{occasion}"
+    folder.mkdir(parents=True)
+    folder.chmod(0o700)
+    files = {
+        "occasion.txt": _occasion(occasion, now, error),
+        "status.json": json.dumps(target.stack().as_json(), indent=2),
+        "machine.txt": _machine(home),
+        **target.describe(),
+    }
+    values = _secret_values(home)
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        for value in values:
+            text = text.replace(value, _MASK)
+        path.write_text(text + "\n")
+    for old in sorted(home.diagnostics.iterdir())[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def _occasion(occasion: str, now: datetime, error: BaseException | None) -> str:
+    trace = "".join(traceback.format_exception(error)) if error else ""
+    return f"{occasion}\n{now.isoformat()}\nPlumbline {facts.VERSION}\n\n{trace}"
+
+
+def _machine(home: Home) -> str:
+    disk = shutil.disk_usage(home.root)
+    packages = sorted(f"{one.metadata['Name']}=={one.version}" for one in metadata.distributions())
+    lines = [
+        f"system  {platform.platform()}",
+        f"python  {sys.version.split()[0]} at {sys.executable}",
+        f"disk    {disk.free >> 20} MiB free of {disk.total >> 20} MiB at {home.root}",
+        "packages",
+        *(f"  {package}" for package in packages),
+    ]
+    return "\n".join(lines)
+
+
+def _secret_values(home: Home) -> list[str]:
+    """No log should hold a secret; should one do so all the same, the bundle at least does not spread it."""
+    values = []
+    for name in secret_files.SECRETS:
+        path = home.secrets / name
+        if path.is_file():
+            values.append(path.read_text(errors="replace").strip())
+    return [value for value in values if value]

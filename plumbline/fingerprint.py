@@ -1,0 +1,25 @@
+"""What a deployment was made from, as one hash: a running stack is current if its hash is that of the checkout."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from plumbline import ROOT
+
+_SOURCES = ("services", "docker/caddy", "requirements")
+_SKIPPED = frozenset({"__pycache__", "tests", ".hypothesis"})
+
+
+def of(parts: Iterable[str], root: Path = ROOT) -> str:
+    """Return the hash of every file that the services run from, and of `parts` (command lines, settings)."""
+    digest = hashlib.sha256()
+    for source in _SOURCES:
+        for path in sorted((root / source).rglob("*")):
+            if path.is_file() and not _SKIPPED.intersection(path.parts) and path.suffix != ".pyc":
+                digest.update(str(path.relative_to(root)).encode() + b"\0")
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for part in parts:
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()

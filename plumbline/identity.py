@@ -1,0 +1,55 @@
+"""Who answers: each service reports the deployment it belongs to, so that a stale process cannot pass for a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import requests
+
+from plumbline.plan import HEALTH_PATHS
+
+_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What one /health said; `reason` is None if the service is ready."""
+
+    service: str | None
+    stack_id: str | None
+    reason: str | None
+
+
+def health_of(url: str) -> Health:
+    """Ask a health address. Whatever goes wrong becomes the `reason`."""
+    try:
+        answer = requests.get(url, timeout=_TIMEOUT_S)
+        body = answer.json()
+        service, stack_id = body.get("service"), body.get("stack_id")
+    except requests.exceptions.JSONDecodeError:
+        return Health(None, None, f"{url} answers {answer.status_code} with something that is not JSON")
+    except requests.RequestException as error:
+        return Health(None, None, f"{url} does not answer ({error.__class__.__name__})")
+    except AttributeError:
+        return Health(None, None, f"{url} is not a Plumbline service")
+    if answer.status_code != 200:
+        return Health(
+            service, stack_id, str(body.get("reason") or body.get("detail") or f"answers {answer.status_code}")
+        )
+    return Health(service, stack_id, None)
+
+
+def compare(base_url: str, stack_id: str) -> list[str]:
+    """Return how the services behind `base_url` differ from deployment `stack_id`; nothing if they are it."""
+    differences = []
+    for service, path in HEALTH_PATHS.items():
+        health = health_of(base_url + path)
+        if health.reason:
+            differences.append(f"{service}: {health.reason}")
+        elif health.service != service:
+            differences.append(f"{path} is answered by {health.service!r}, not by {service}")
+        elif health.stack_id != stack_id:
+            differences.append(
+                f"{service} at {base_url} belongs to deployment {health.stack_id!r}, not to {stack_id!r}"
+            )
+    return differences

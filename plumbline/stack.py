@@ -1,0 +1,78 @@
+"""A running stack: its addresses, its identity, its components. Checks and tools talk to it as strangers would."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+ComponentState = Literal["running", "starting", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of a stack. `since` is ISO 8601, UTC; `log_file` is None where the target keeps no file."""
+
+    name: str
+    state: ComponentState
+    since: str | None = None
+    pid: int | None = None
+    log_file: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresAddress:
+    """How to reach the database; the password is in a file."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedisAddress:
+    """How to reach Redis."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAccount:
+    """Who may read the recorder; the password is in a file."""
+
+    username: str
+    password_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What `status --json` says. `phase` is absent, deploying, ready or down."""
+
+    stack_id: str
+    target: str
+    phase: str
+    version: str
+    home: str
+    base_url: str
+    postgres: PostgresAddress
+    redis: RedisAddress
+    operator: OperatorAccount
+    components: tuple[Component, ...]
+
+    @property
+    def running(self) -> bool:
+        """Say whether the deployment was finished and every component runs."""
+        return self.phase == "ready" and all(component.state == "running" for component in self.components)
+
+    def component(self, name: str) -> Component:
+        """Return the component called `name`; raises KeyError."""
+        for component in self.components:
+            if component.name == name:
+                return component
+        raise KeyError(name)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the document that `status --json` prints."""
+        return asdict(self)

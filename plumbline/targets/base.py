@@ -1,0 +1,52 @@
+"""What a target can do. A check never asks which one it runs on."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from plumbline.stack import Component, Stack
+
+
+class Target(Protocol):
+    """Carries out the steps of the plan, and stops and starts components by name."""
+
+    name: str
+
+    def problems(self) -> list[str]:
+        """Return everything that stands in the way of a deployment, each with its way out. Changes nothing."""
+
+    def unchanged(self) -> bool:
+        """Say whether exactly this stack, from exactly these files, is up and ready."""
+
+    def begin(self) -> None:
+        """Remember that a deployment has begun, and which identity it has."""
+
+    def run(self, step: str) -> str:
+        """Carry out one step of the plan and return a few words on what was done. Raises StepError."""
+
+    def down(self) -> list[str]:
+        """Stop every component, last started first, and return the names of those that were running. Data stay."""
+
+    def remove(self) -> None:
+        """Stop the stack and delete all it owns: data, secrets, logs, state."""
+
+    def stack(self) -> Stack:
+        """Return the stack as it is now."""
+
+    def component(self, name: str) -> Component:
+        """Return the state of one component."""
+
+    def start(self, component: str) -> None:
+        """Start a component and wait until it is ready. Raises StepError."""
+
+    def stop(self, component: str) -> None:
+        """Stop a component in order, and wait until it has ended."""
+
+    def kill(self, component: str) -> None:
+        """End a component's processes without warning, as a crash would. Whatever supervises it may restart it."""
+
+    def log_tail(self, component: str, lines: int) -> list[str]:
+        """Return the last lines that a component, or a migration step, wrote."""
+
+    def describe(self) -> dict[str, str]:
+        """Return file name to text for a diagnostics bundle. Holds no secret."""

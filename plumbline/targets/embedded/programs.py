@@ -1,0 +1,143 @@
+"""What the supervisor runs: every component's command line and environment, from the home and its ports."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from plumbline import ROOT
+from plumbline.errors import PlumblineError
+from plumbline.home import Home
+from plumbline.targets.embedded import redis_server
+from plumbline.targets.embedded.postgres import Cluster
+from plumbline.targets.embedded.supervisor import Program
+
+CADDYFILE = ROOT / "docker" / "caddy" / "Caddyfile"
+PORTS: tuple[str, ...] = (
+    "front",
+    "internal",
+    "postgres",
+    "redis",
+    "log-sink",
+    "log-ingest",
+    "backend",
+    "data-processor",
+)
+"""Every port of a stack. Only `front` is the user's to choose; the others are free ones, remembered."""
+
+_PACKAGES = {"log-sink": "log_sink", "backend": "backend", "data-processor": "data_processor"}
+
+
+def find_caddy() -> Path | None:
+    """Return the Caddy to use: the one installed beside this Python, else the one on PATH."""
+    beside = Path(sys.executable).parent / "caddy"
+    if beside.exists():
+        return beside
+    found = shutil.which("caddy")
+    return Path(found) if found else None
+
+
+def caddy_command(caddy: Path) -> list[str]:
+    """Return Caddy's command line."""
+    return [str(caddy), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
+
+
+def service_command(service: str, verb: str) -> list[str]:
+    """Return the command line of a service's `serve` or `migrate`."""
+    return [sys.executable, "-m", _PACKAGES[service], verb]
+
+
+def missing_packages() -> list[str]:
+    """Return the Python packages that the services need and this environment lacks."""
+    needed = ("granian", "fastapi", "django", "alembic", "argon2", "PIL", "pypdfium2", "supervisor", "psycopg_pool")
+    return [name for name in needed if importlib.util.find_spec(name) is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are for one deployment."""
+
+    home: Home
+    ports: dict[str, int]
+    stack_id: str
+
+    def url(self, component: str, path: str = "") -> str:
+        """Return a component's own HTTP address."""
+        return f"http://127.0.0.1:{self.ports[component]}{path}"
+
+    @property
+    def redis_url(self) -> str:
+        """How the services reach Redis."""
+        return f"redis://127.0.0.1:{self.ports['redis']}/0"
+
+    def service_environment(self, service: str) -> dict[str, str]:
+        """Return the settings of a service. Secrets are named by file, never by value."""
+        folder = ROOT / "services" / service
+        return {
+            "PATH": os.defpath,
+            "PYTHONPATH": f"{folder}:{ROOT / 'services' / 'servicekit'}",
+            "PYTHONUNBUFFERED": "1",
+            "PLUMBLINE_HOST": "127.0.0.1",
+            "PLUMBLINE_PORT": str(self.ports[service]),
+            "PLUMBLINE_WORKERS": "1" if service == "log-sink" else "2",
+            "PLUMBLINE_STACK_ID": self.stack_id,
+            "PLUMBLINE_REDIS_URL": self.redis_url,
+            **(self._ingest_environment() if service == "log-sink" else self._database_environment()),
+        }
+
+    def _ingest_environment(self) -> dict[str, str]:
+        return {"PLUMBLINE_INGEST_HOST": "127.0.0.1", "PLUMBLINE_INGEST_PORT": str(self.ports["log-ingest"])}
+
+    def _database_environment(self) -> dict[str, str]:
+        secrets = self.home.secrets
+        return {
+            "PLUMBLINE_LOG_FORWARD_URL": self.url("internal", "/ingest"),
+            "PLUMBLINE_POSTGRES_HOST": "127.0.0.1",
+            "PLUMBLINE_POSTGRES_PORT": str(self.ports["postgres"]),
+            "PLUMBLINE_POSTGRES_PASSWORD_FILE": str(secrets / "postgres_password"),
+            "PLUMBLINE_TOKEN_SECRET_FILE": str(secrets / "token_secret"),
+            "PLUMBLINE_OPERATOR_PASSWORD_FILE": str(secrets / "operator_password"),
+        }
+
+    def caddy_environment(self) -> dict[str, str]:
+        """Return what the Caddyfile reads."""
+        folder = str(self.directory("caddy"))
+        return {
+            "HOME": folder,
+            "XDG_DATA_HOME": folder,
+            "XDG_CONFIG_HOME": folder,
+            "PLUMBLINE_FRONT_PORT": str(self.ports["front"]),
+            "PLUMBLINE_INTERNAL_PORT": str(self.ports["internal"]),
+            "PLUMBLINE_LOG_INGEST": f"127.0.0.1:{self.ports['log-ingest']}",
+            "PLUMBLINE_BACKEND": f"127.0.0.1:{self.ports['backend']}",
+            "PLUMBLINE_DATA_PROCESSOR": f"127.0.0.1:{self.ports['data-processor']}",
+            "PLUMBLINE_LOG_SINK": f"127.0.0.1:{self.ports['log-sink']}",
+        }
+
+    def directory(self, component: str) -> Path:
+        """Return the working directory of a component; nobody else works there, so it tells whose a process is."""
+        return self.home.run / component
+
+    def programs(self, cluster: Cluster) -> list[Program]:
+        """Return every program to supervise, in the order of the plan."""
+        redis, caddy = redis_server.find(), find_caddy()
+        if redis is None or caddy is None:
+            raise PlumblineError(
+                "redis-server or caddy has gone since the stack was deployed", hint="./deploy-local.sh doctor"
+            )
+        here = {name: self.directory(name) for name in ("redis", *_PACKAGES, "caddy")}
+        return [
+            Program(
+                "postgres", cluster.command(), cluster.data, user=cluster.account.name, stop_signal="INT", stop_wait_s=30
+            ),
+            Program("redis", redis_server.command(redis, self.ports["redis"], here["redis"]), here["redis"]),
+            *(
+                Program(name, service_command(name, "serve"), here[name], self.service_environment(name))
+                for name in _PACKAGES
+            ),
+            Program("caddy", caddy_command(caddy), here["caddy"], self.caddy_environment()),
+        ]  # fmt: skip

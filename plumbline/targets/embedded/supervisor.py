@@ -1,0 +1,248 @@
+"""The supervisor of the embedded target (supervisord): its configuration, and a client for its XML-RPC interface."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from plumbline.errors import PlumblineError, StepError
+from plumbline.home import Home
+from plumbline.stack import Component, ComponentState
+
+_SOCKET_PATH_MAX = 90
+_STATES: dict[str, ComponentState] = {
+    "RUNNING": "running", "STARTING": "starting", "BACKOFF": "failed", "FATAL": "failed", "EXITED": "failed",
+    "UNKNOWN": "failed", "STOPPED": "stopped", "STOPPING": "stopped",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A process to supervise. `user` is the account name it runs under, None for the caller's own."""
+
+    name: str
+    command: list[str]
+    directory: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
+    stop_signal: str = "TERM"
+    stop_wait_s: int = 15
+
+    def section(self, logs: Path, priority: int) -> str:
+        """Return this program's section of supervisord.conf."""
+        environment = ",".join(f'{name}="{_escape(value)}"' for name, value in sorted(self.environment.items()))
+        lines = [
+            f"[program:{self.name}]",
+            f"command={' '.join(_quote(part) for part in self.command)}",
+            f"directory={_escape(str(self.directory))}",
+            f"environment={environment}",
+            f"priority={priority}",
+            "autostart=false",
+            "autorestart=true",
+            "startsecs=1",
+            "startretries=1000",
+            f"stopsignal={self.stop_signal}",
+            f"stopwaitsecs={self.stop_wait_s}",
+            "killasgroup=true",
+            "redirect_stderr=true",
+            f"stdout_logfile={_escape(str(logs / (self.name + '.log')))}",
+            "stdout_logfile_maxbytes=10MB",
+            "stdout_logfile_backups=2",
+        ]
+        if self.user:
+            lines.append(f"user={self.user}")
+        return "\n".join(lines) + "\n"
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _quote(part: str) -> str:
+    return "'" + _escape(part).replace("'", "'\"'\"'") + "'"
+
+
+class Supervisor:
+    """The supervisord of one home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._config = home.run / "supervisord.conf"
+        self._pid_file = home.run / "supervisord.pid"
+        self._socket = _socket_path(home)
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
+        self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def alive(self) -> bool:
+        """Say whether this home's supervisord answers."""
+        if not self._socket.exists():
+            return False
+        try:
+            self._rpc.getState()
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            return False
+        return True
+
+    def pid(self) -> int | None:
+        """Return supervisord's process id if it is alive."""
+        return int(self._rpc.getPID()) if self.alive() else None
+
+    def apply(self, programs: list[Program]) -> None:
+        """Make supervisord know exactly `programs`, starting it if need be. What runs unchanged goes on running."""
+        text = self._render(programs)
+        for program in programs:
+            program.directory.mkdir(parents=True, exist_ok=True)
+        partial = self._config.with_suffix(".partial")
+        partial.write_text(text)
+        partial.chmod(0o600)
+        partial.replace(self._config)
+        if not self.alive():
+            self._launch()
+            return
+        added, changed, removed = self._rpc.reloadConfig()[0]
+        for name in [*changed, *removed]:
+            self.stop(name)
+            self._rpc.removeProcessGroup(name)
+        for name in [*added, *changed]:
+            self._rpc.addProcessGroup(name)
+
+    def _render(self, programs: list[Program]) -> str:
+        run, logs = _escape(str(self._home.run)), _escape(str(self._home.logs))
+        head = f"""\
+; Written by Plumbline at every deployment. Changes made by hand are lost.
+[supervisord]
+logfile={logs}/supervisord.log
+logfile_maxbytes=5MB
+logfile_backups=1
+pidfile={_escape(str(self._pid_file))}
+childlogdir={logs}
+directory={run}
+umask=077
+{"user=root" if os.geteuid() == 0 else ""}
+
+[unix_http_server]
+file={_escape(str(self._socket))}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://{_escape(str(self._socket))}
+
+"""
+        return head + "\n".join(program.section(self._home.logs, 10 * (i + 1)) for i, program in enumerate(programs))
+
+    def _launch(self) -> None:
+        self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._socket.parent.stat().st_uid != os.geteuid():
+            raise PlumblineError(
+                f"{self._socket.parent} belongs to another user", hint="use --home with a shorter path"
+            )
+        # A clean environment: nothing of the caller's shell, and so none of its secrets, reaches the services.
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home.run), "LC_ALL": "C.UTF-8"}
+        done = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)],
+            env=environment, cwd=self._home.run, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise StepError(
+                f"supervisord did not start: {(done.stderr or done.stdout).strip()}", exit_code=done.returncode
+            )
+        deadline = time.monotonic() + 15
+        while not self.alive():
+            if time.monotonic() > deadline:
+                raise StepError(f"supervisord does not answer: see {self._home.logs}/supervisord.log")
+            time.sleep(0.02)
+
+    def component(self, name: str) -> Component:
+        """Return the state of one program."""
+        log_file = str(self._home.logs / f"{name}.log")
+        try:
+            info = self._rpc.getProcessInfo(name)
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            return Component(name, "stopped", log_file=log_file)
+        return _component(info, log_file)
+
+    def exit_status(self, name: str) -> int | None:
+        """Return the exit status of a program's last run, None if it runs."""
+        with contextlib.suppress(xmlrpc.client.Error):
+            info = self._rpc.getProcessInfo(name)
+            return None if info["pid"] else int(info["exitstatus"])
+        return None
+
+    def start(self, name: str) -> bool:
+        """Start a program; return False if it was running already. Does not wait until it is ready."""
+        if self.component(name).state in ("running", "starting"):
+            return False
+        with contextlib.suppress(xmlrpc.client.Fault):
+            self._rpc.stopProcess(name)
+        self._rpc.startProcess(name, False)
+        return True
+
+    def stop(self, *names: str) -> None:
+        """Stop programs, all at the same time, and wait until they have ended."""
+        for name in names:
+            with contextlib.suppress(xmlrpc.client.Fault):  # not running
+                self._rpc.stopProcess(name, False)
+        deadline = time.monotonic() + 60
+        while any(self.component(name).pid for name in names):
+            if time.monotonic() > deadline:
+                raise PlumblineError(f"{', '.join(names)} did not stop within 60 s")
+            time.sleep(0.02)
+
+    def kill(self, name: str) -> None:
+        """Kill a program's whole process tree; supervisord starts it again."""
+        pid = self.component(name).pid
+        if pid:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process = psutil.Process(pid)
+                for one in [process, *process.children(recursive=True)]:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        one.kill()
+
+    def shutdown(self) -> None:
+        """End supervisord, and with it what it still supervises."""
+        pid = self.pid()
+        if pid is None:
+            return
+        process = psutil.Process(pid)
+        with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
+            self._rpc.shutdown()
+        process.wait(60)
+
+
+def _component(info: dict[str, Any], log_file: str) -> Component:
+    state = _STATES.get(info["statename"], "failed")
+    since = info["start"] if state in ("running", "starting") else info["stop"]
+    return Component(
+        name=info["name"],
+        state=state,
+        since=datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds") if since else None,
+        pid=info["pid"] or None,
+        log_file=log_file,
+        detail=info["spawnerr"] or (f"exit status {info['exitstatus']}" if state == "failed" else ""),
+    )
+
+
+def _socket_path(home: Home) -> Path:
+    # The kernel takes some hundred bytes for a socket's path; a home may lie deeper than that.
+    wanted = home.run / "supervisor.sock"
+    if len(str(wanted)) <= _SOCKET_PATH_MAX:
+        return wanted
+    digest = hashlib.sha256(str(home.root).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"plumbline-{os.geteuid()}" / f"{digest}.sock"

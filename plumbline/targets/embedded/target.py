@@ -1,0 +1,327 @@
+"""The embedded target: carries out the plan with processes of this machine under a supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import redis
+from servicekit import facts
+from servicekit.secrets import SecretError, read_secret
+
+from plumbline import fingerprint, net, preflight, secret_files
+from plumbline.errors import StepError
+from plumbline.home import Home, State
+from plumbline.identity import compare, health_of
+from plumbline.plan import COMPONENTS, HEALTH_PATHS
+from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+from plumbline.targets.embedded import accounts, leftovers, postgres
+from plumbline.targets.embedded.programs import PORTS, Layout, service_command
+from plumbline.targets.embedded.supervisor import Supervisor
+
+_START_PATIENCE_S = 60
+_MIGRATION_PATIENCE_S = 300
+
+
+class EmbeddedTarget:
+    """One stack of local processes. See `plumbline.targets.base.Target` for the methods' contracts."""
+
+    name = "embedded"
+
+    def __init__(self, home: Home, front_port: int | None = None) -> None:
+        self.home = home
+        self._state: State = home.load()
+        self._supervisor = Supervisor(home)
+        self._wanted_front = front_port
+
+    # What there is
+
+    def _layout(self) -> Layout:
+        return Layout(self.home, self._state.ports, self._state.stack_id)
+
+    @cached_property
+    def _cluster(self) -> postgres.Cluster:
+        account = accounts.for_postgres()
+        binaries, data = postgres.place(self.home.root, account, self.home.data / "postgres")
+        return postgres.Cluster(binaries, data, account, self._state.ports["postgres"])
+
+    def _fingerprint(self, ports: dict[str, int]) -> str:
+        programs = Layout(self.home, ports, "").programs(self._cluster)
+        return fingerprint.of(repr(program) for program in programs)
+
+    def component(self, name: str) -> Component:
+        """Return the state of one component."""
+        return self._supervisor.component(name)
+
+    def stack(self) -> Stack:
+        """Return the stack as it is now."""
+        ports = self._state.ports
+        alive = self._supervisor.alive()
+        return Stack(
+            stack_id=self._state.stack_id,
+            target=self.name,
+            phase=self._state.phase,
+            version=facts.VERSION,
+            home=str(self.home.root),
+            base_url=f"http://127.0.0.1:{ports.get('front', 0)}",
+            postgres=PostgresAddress(
+                "127.0.0.1", ports.get("postgres", 0), facts.DATABASE_NAME, facts.DATABASE_USER,
+                str(self.home.secrets / "postgres_password"),
+            ),
+            redis=RedisAddress(f"redis://127.0.0.1:{ports.get('redis', 0)}/0"),
+            operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
+            components=tuple(
+                self.component(name) if alive else Component(name, "stopped", log_file=self._log_file(name))
+                for name in COMPONENTS
+            ),
+        )  # fmt: skip
+
+    def _log_file(self, name: str) -> str:
+        return str(self.home.logs / f"{name}.log")
+
+    # Before anything is changed
+
+    def problems(self) -> list[str]:
+        """Return everything that stands in the way of a deployment."""
+        return preflight.embedded_problems(self.home, self._front_port(), self._owns_port)
+
+    def _front_port(self) -> int:
+        if self._wanted_front is not None:
+            return self._wanted_front
+        return self._state.ports.get("front", facts.FRONT_PORT)
+
+    def _owns_port(self, port: int) -> bool:
+        """Say whether the listener on `port` is this stack's own Caddy, supervised or left behind."""
+        listener = net.listener(port)
+        if listener is None:
+            return False
+        with contextlib.suppress(Exception):
+            return listener.cwd() == str(self._layout().directory("caddy"))
+        return False
+
+    def unchanged(self) -> bool:
+        """Say whether exactly this stack, from exactly these files, is up and ready."""
+        state = self._state
+        if state.phase != "ready" or not self._supervisor.alive() or not self.stack().running:
+            return False
+        if self._front_port() not in (0, state.ports["front"]) or self._fingerprint(state.ports) != state.fingerprint:
+            return False
+        return not compare(self.stack().base_url, state.stack_id)
+
+    def begin(self) -> None:
+        """Remember that a deployment has begun, and which identity it has."""
+        self.home.prepare()
+        ports = self._choose_ports()
+        self._state = self.home.save(self._state, target=self.name, ports=ports)
+        self.__dict__.pop("_cluster", None)
+        mark = self._fingerprint(ports)
+        if not self._supervisor.alive() or mark != self._state.fingerprint:
+            # A new identity, so that no process of an earlier deployment can be taken for one of this.
+            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), fingerprint=mark)
+        self._state = self.home.save(self._state, phase="deploying")
+
+    def _choose_ports(self) -> dict[str, int]:
+        known = self._state.ports
+        running = self._supervisor.alive()
+        front = self._front_port() or known.get("front") or net.free_port()
+        ports = {"front": front}
+        for name in PORTS[1:]:
+            port = known.get(name)
+            while port is None or port in ports.values() or not (running or net.is_free(port)):
+                port = net.free_port()
+            ports[name] = port
+        return ports
+
+    # The steps of the plan
+
+    def run(self, step: str) -> str:
+        """Carry out one step of the plan and return a few words on what was done."""
+        steps: dict[str, Callable[[], str]] = {
+            "secrets": self._make_secrets,
+            "postgres": self._start_postgres,
+            "redis": lambda: self._bring_up("redis", self._probe_redis),
+            "log-sink": lambda: self._bring_up("log-sink", lambda: self._probe_service("log-sink")),
+            "migrate-backend": lambda: self._migrate("backend"),
+            "migrate-data-processor": lambda: self._migrate("data-processor"),
+            "services": self._start_services,
+            "caddy": lambda: self._bring_up("caddy", self._probe_front),
+            "identity": self._verify_identity,
+        }
+        return steps[step]()
+
+    def _make_secrets(self) -> str:
+        created = secret_files.generate(self.home.secrets)
+        return f"{len(created)} generated" if created else "all there"
+
+    def _start_postgres(self) -> str:
+        behind = leftovers.find(self._directories(), self._supervisor.pid())
+        if behind:
+            leftovers.end(behind)
+        created = ""
+        password = self._password()
+        if postgres.data_major(self._cluster.data) is None:
+            self._cluster.create(password)
+            created = "cluster created"
+        self._supervisor.apply(self._layout().programs(self._cluster))
+        started = self._supervisor.start("postgres")
+        if self._wait("postgres", lambda: self._cluster.probe(password), settled=("password",)) == "password":
+            self._supervisor.stop("postgres")
+            self._cluster.set_password(password)
+            self._supervisor.start("postgres")
+            self._wait("postgres", lambda: self._cluster.probe(password))
+            return "password renewed from its secret file"
+        return created or ("started" if started else "already running")
+
+    def _directories(self) -> list[Path]:
+        layout = self._layout()
+        return [self._cluster.data, *(layout.directory(name) for name in COMPONENTS)]
+
+    def _password(self) -> str:
+        try:
+            return read_secret(self.home.secrets / "postgres_password")
+        except SecretError as error:
+            raise StepError(str(error), component="postgres") from None
+
+    def _migrate(self, service: str) -> str:
+        log_file = self.home.logs / f"migrate-{service}.log"
+        layout = self._layout()
+        with log_file.open("wb") as log:
+            try:
+                done = subprocess.run(
+                    service_command(service, "migrate"), env=layout.service_environment(service),
+                    cwd=self.home.run, stdout=log, stderr=subprocess.STDOUT, check=False, timeout=_MIGRATION_PATIENCE_S,
+                )  # fmt: skip
+            except subprocess.TimeoutExpired:
+                raise StepError(
+                    f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=f"migrate-{service}"
+                ) from None
+        if done.returncode != 0:
+            raise StepError(
+                f"the migrations of {service} ended with an error",
+                component=f"migrate-{service}",
+                exit_code=done.returncode,
+            )
+        return "at head"
+
+    def _start_services(self) -> str:
+        names = ("backend", "data-processor")
+        started = [name for name in names if self._supervisor.start(name)]
+        for name in names:
+            self._wait(name, lambda name=name: self._probe_service(name))  # type: ignore[misc]
+        return "started" if started else "already running"
+
+    def _verify_identity(self) -> str:
+        differences = compare(self.stack().base_url, self._state.stack_id)
+        if differences:
+            raise StepError("; ".join(differences), component="caddy", hint="./deploy-local.sh down, then up again")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._state = self.home.save(self._state, phase="ready", deployed_at=now)
+        return self._state.stack_id
+
+    # Waiting
+
+    def _bring_up(self, name: str, probe: Callable[[], str | None]) -> str:
+        started = self._supervisor.start(name)
+        self._wait(name, probe)
+        return "started" if started else "already running"
+
+    def _wait(self, name: str, probe: Callable[[], str | None], settled: tuple[str, ...] = ()) -> str | None:
+        """Wait until `probe` returns None or one of `settled`; end at once if the component's process ends."""
+        deadline = time.monotonic() + _START_PATIENCE_S
+        while True:
+            reason = probe()
+            if reason is None or reason in settled:
+                return reason
+            component = self.component(name)
+            if component.state in ("failed", "stopped"):
+                exit_code = self._supervisor.exit_status(name)
+                raise StepError(f"{name} ended while it was being waited for", component=name, exit_code=exit_code)
+            if time.monotonic() > deadline:
+                raise StepError(f"{name} was not ready after {_START_PATIENCE_S} s: {reason}", component=name)
+            time.sleep(0.05)
+
+    def _probe_redis(self) -> str | None:
+        try:
+            with redis.Redis.from_url(self._layout().redis_url, socket_timeout=2) as client:
+                client.ping()
+        except redis.RedisError as error:
+            return str(error)
+        return None
+
+    def _probe_service(self, name: str) -> str | None:
+        health = health_of(self._layout().url(name, HEALTH_PATHS[name]))
+        return health.reason or (None if health.stack_id == self._state.stack_id else "answers as another stack")
+
+    def _probe_front(self) -> str | None:
+        return health_of(self._layout().url("front", HEALTH_PATHS["backend"])).reason
+
+    # Afterwards
+
+    def start(self, component: str) -> None:
+        """Start a component and wait until it is ready."""
+        probes: dict[str, Callable[[], str | None]] = {
+            "postgres": lambda: self._cluster.probe(self._password()),
+            "redis": self._probe_redis,
+            "caddy": self._probe_front,
+        }
+        self._supervisor.start(component)
+        self._wait(component, probes.get(component, lambda: self._probe_service(component)))
+
+    def stop(self, component: str) -> None:
+        """Stop a component in order, and wait until it has ended."""
+        self._supervisor.stop(component)
+
+    def kill(self, component: str) -> None:
+        """Kill a component's processes; the supervisor starts them again."""
+        self._supervisor.kill(component)
+
+    def down(self) -> list[str]:
+        """Stop every component, last started first. Data stay."""
+        running: list[str] = []
+        if self._supervisor.alive():
+            running = [name for name in COMPONENTS if self.component(name).pid]
+            self._supervisor.stop("caddy")
+            self._supervisor.stop("backend", "data-processor")
+            self._supervisor.stop("log-sink")
+            self._supervisor.stop("redis", "postgres")
+            self._supervisor.shutdown()
+        if self.home.exists:
+            if self._state.ports:
+                behind = leftovers.find(self._directories(), None)
+                leftovers.end(behind)
+                running += [f"{len(behind)} left-over processes"] if behind else []
+            self._state = self.home.save(self._state, phase="down")
+        return running
+
+    def remove(self) -> None:
+        """Stop the stack and delete all it owns."""
+        self.down()
+        shutil.rmtree(postgres.private_place(self.home.root), ignore_errors=True)
+        self.home.remove()
+
+    def log_tail(self, component: str, lines: int) -> list[str]:
+        """Return the last lines of a component's log."""
+        path = self.home.logs / f"{component}.log"
+        try:
+            with path.open("rb") as handle:
+                handle.seek(max(0, path.stat().st_size - 200 * 1024))
+                return handle.read().decode("utf-8", "replace").splitlines()[-lines:]
+        except OSError:
+            return []
+
+    def describe(self) -> dict[str, str]:
+        """Return file name to text for a diagnostics bundle."""
+        files = {
+            f"logs/{path.name}": "\n".join(self.log_tail(path.stem, 2000)) for path in self.home.logs.glob("*.log")
+        }
+        config = self.home.run / "supervisord.conf"
+        if config.exists():
+            files["supervisord.conf"] = config.read_text()
+        return files

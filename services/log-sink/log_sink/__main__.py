@@ -1,0 +1,70 @@
+"""`python -m log_sink serve`: run one sink."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from contextlib import closing
+
+from granian import Granian
+from granian.constants import Interfaces, Loops
+from pydantic import ValidationError
+from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
+from servicekit.settings import explain
+
+from log_sink.settings import LogSinkSettings
+
+_KILL_AFTER_S = 4
+
+
+def main() -> int:
+    """Read the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m log_sink", description=__doc__)
+    parser.add_subparsers(dest="command", required=True).add_parser("serve", help="take entries in and answer readers")
+    parser.parse_args()
+    try:
+        settings = LogSinkSettings()
+    except ValidationError as error:
+        print(f"log-sink cannot start: {explain(error)}", file=sys.stderr)
+        return EXIT_CONFIG
+    if taken := _taken(settings):
+        print(f"log-sink cannot start: {taken}", file=sys.stderr)
+        return EXIT_FAILED
+    Granian(
+        "log_sink.app:create_app",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        loop=Loops.uvloop,
+        websockets=False,
+        log_level="warning",
+        workers_kill_timeout=_KILL_AFTER_S,
+    ).serve()
+    return 0
+
+
+def _taken(settings: LogSinkSettings) -> str | None:
+    """Name the first address that is not free: said here it is one sentence, in the server it is a traceback."""
+    wanted = (
+        (settings.host, settings.port, socket.SOCK_STREAM, "PLUMBLINE_PORT"),
+        (settings.ingest_host, settings.ingest_port, socket.SOCK_STREAM, "PLUMBLINE_INGEST_PORT"),
+        (settings.ingest_host, settings.ingest_port, socket.SOCK_DGRAM, "PLUMBLINE_INGEST_PORT"),
+    )
+    for host, port, kind, variable in wanted:
+        try:
+            family = socket.getaddrinfo(host, port, type=kind)[0][0]
+            with closing(socket.socket(family, kind)) as probe:
+                if kind is socket.SOCK_STREAM:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
+        except OSError as error:
+            protocol = "TCP" if kind is socket.SOCK_STREAM else "UDP"
+            return f"{protocol} {host}:{port} is not to be had ({error.strerror}); free it or set {variable}"
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

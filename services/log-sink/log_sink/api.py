@@ -1,0 +1,92 @@
+"""The recorder's JSON routes."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from redis.exceptions import RedisError
+from servicekit import health
+from servicekit.facts import DROPPED_HEADER
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from log_sink.filters import BadQuery, parse_filter
+from log_sink.responses import json_response, problem_response, redis_away
+from log_sink.sink import Sink
+
+logger = logging.getLogger(__name__)
+
+_LOSS = re.compile(r"\s*(?P<service>[^;,\s]{1,64});\s*level=(?P<level>[a-z]{1,16});\s*count=(?P<count>\d{1,15})\s*")
+
+
+def _sink(request: Request) -> Sink:
+    sink: Sink = request.app.state.sink
+    return sink
+
+
+async def entries(request: Request) -> Response:
+    """What is kept, newest first: `{items, since}`; `?service=&level=&request_id=&q=&limit=`."""
+    try:
+        wanted = parse_filter(request.query_params.multi_items(), also=("limit",))
+    except BadQuery as error:
+        return problem_response(422, "bad_query", str(error), errors=error.errors)
+    try:
+        kept, since = await _sink(request).store.newest_first(), await _sink(request).store.since()
+    except (RedisError, OSError):
+        return redis_away()
+    items = [entry for entry in (item.as_dict() for item in kept) if wanted.matches(entry)]
+    return json_response({"items": items[: wanted.limit], "since": since})
+
+
+async def stats(request: Request) -> Response:
+    """`{since, received, kept, superseded, dropped, by_service, by_level}`; received is the sum of the other three."""
+    try:
+        return json_response((await _sink(request).store.stats()).as_dict())
+    except (RedisError, OSError):
+        return redis_away()
+
+
+async def ready(request: Request) -> Response:
+    """200 while entries can be written and read, 503 with the reason while not."""
+    try:
+        await _sink(request).store.ping()
+    except (RedisError, OSError) as error:
+        reason = f"Redis does not answer ({error.__class__.__name__}); the newest entries wait in memory"
+        body = health.payload("log-sink", _sink(request).settings.stack_id, reason=reason)
+        response = json_response(body, 503)
+        response.headers["Retry-After"] = "1"
+        return response
+    return json_response(health.payload("log-sink", _sink(request).settings.stack_id))
+
+
+async def live(request: Request) -> Response:
+    """200 while the process lives."""
+    return json_response(health.payload("log-sink", _sink(request).settings.stack_id))
+
+
+async def ingest(request: Request) -> Response:
+    """Take NDJSON, one entry a line. 204 as soon as it is in memory: no sender ever waits for Redis."""
+    sink = _sink(request)
+    limit = sink.settings.ingest_body_max
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                return problem_response(413, "too_large", f"Send at most {limit} bytes of log entries at a time.")
+    except ClientDisconnect:
+        # What was not sent whole is sent again by a forwarder: taking a part of it would show entries twice.
+        return problem_response(400, "incomplete", "The body ended early.")
+    _count_losses(sink, request.headers.get(DROPPED_HEADER, ""))
+    sink.intake.feed(bytes(body).split(b"\n"), "POST /ingest")
+    return Response(status_code=204)
+
+
+def _count_losses(sink: Sink, header: str) -> None:
+    for part in header.split(",") if header else ():
+        match = _LOSS.fullmatch(part)
+        if match is None:
+            logger.warning("a log forwarder's %s header is unreadable", DROPPED_HEADER, extra={"fields": {"part": part[:200]}})
+        else:
+            sink.intake.lost(match["service"], match["level"], int(match["count"]))

@@ -1,0 +1,104 @@
+"""The ASGI application of one sink."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from servicekit import logs
+from servicekit.context import accept_request_id, request_id
+from servicekit.facts import REQUEST_ID_HEADER
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from log_sink import api, pages, tail
+from log_sink.responses import problem_response
+from log_sink.settings import LogSinkSettings
+from log_sink.sink import Sink
+
+logger = logging.getLogger(__name__)
+
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Envelope:
+    """Gives every request its id and every answer that id and the security headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        current = accept_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        request_id.set(current)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_SECURITY_HEADERS)
+                headers[REQUEST_ID_HEADER] = current
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    details = {
+        404: f"There is nothing at {request.url.path[:200]}; the recorder's page is at /logs/.",
+        405: f"{request.method} is not possible here.",
+    }
+    detail = details.get(error.status_code, error.detail)
+    return problem_response(error.status_code, code, detail, headers=dict(error.headers or {}))
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed unexpectedly", request.method, request.url.path, exc_info=error)
+    return problem_response(500, "internal_error", "The log-sink failed on this request; its log says why.")
+
+
+def create_app() -> Starlette:
+    """Return the application, with settings from the environment."""
+    settings = LogSinkSettings()
+    logs.configure("log-sink", settings.log_level, None)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        sink = Sink(settings)
+        await sink.start()
+        app.state.sink = sink
+        try:
+            yield
+        finally:
+            await sink.stop()
+
+    return Starlette(
+        routes=[
+            Route("/logs/entries", api.entries),
+            Route("/logs/stats", api.stats),
+            Route("/logs/stream", tail.stream),
+            Route("/logs/health", api.ready),
+            Route("/logs/health/live", api.live),
+            Route("/ingest", api.ingest, methods=["POST"]),
+            *pages.routes,
+        ],
+        middleware=[Middleware(Envelope)],
+        exception_handlers={HTTPException: _http_problem, Exception: _unexpected},
+        lifespan=lifespan,
+    )

@@ -1,0 +1,94 @@
+"""Keeps structures and texts within bounds, whatever arrives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from log_sink.clean import clean
+from log_sink.redact import REDACTED, is_secret_key, redact
+
+DEPTH_MAX = 6
+WIDTH_MAX = 50
+NODES_MAX = 400
+STRING_MAX = 4096
+KEY_MAX = 100
+CUT = "…"
+
+
+class Bounded:
+    """One pass over one structure; `truncated` tells afterwards whether anything was left out."""
+
+    def __init__(self) -> None:
+        self.truncated = False
+        self._nodes = NODES_MAX
+
+    def value(self, value: Any, depth: int = DEPTH_MAX) -> Any:
+        """Return plain JSON data (from plain JSON data): cleaned, redacted, at most `depth` levels deep."""
+        self._nodes -= 1
+        if self._nodes < 0:
+            self.truncated = True
+            return CUT
+        if value is None or isinstance(value, bool | float):
+            return value
+        if isinstance(value, int):
+            # Browsers read numbers as doubles: a larger one would change on the way.
+            return value if abs(value) < 2**53 else str(value)
+        if isinstance(value, str):
+            return self.text(value, STRING_MAX)
+        if depth == 0:
+            self.truncated = True
+            return CUT
+        if isinstance(value, dict):
+            return self._mapping(value, depth)
+        return [self.value(item, depth - 1) for item in self._first(value)]
+
+    def text(self, text: str, limit: int) -> str:
+        """Return `text` cleaned, redacted and cut to `limit` characters; the cut is marked."""
+        text, cut = safe_text(text, limit)
+        self.truncated |= cut
+        return text
+
+    def _mapping(self, value: dict[str, Any], depth: int) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, item in self._first(list(value.items())):
+            secret = is_secret_key(key) and item is not None and not isinstance(item, bool)
+            result[self.text(key, KEY_MAX)] = REDACTED if secret else self.value(item, depth - 1)
+            if self._nodes < 0:
+                break
+        return result
+
+    def _first(self, items: list[Any]) -> list[Any]:
+        if len(items) > WIDTH_MAX:
+            self.truncated = True
+        return items[:WIDTH_MAX]
+
+
+def safe_text(text: str, limit: int, *, keep_end: bool = False) -> tuple[str, bool]:
+    """Return `text` cleaned, redacted and at most `limit` characters long, and whether something was cut.
+
+    `keep_end` cuts in the middle and keeps more of the end: the last lines of a traceback name the error.
+    """
+    cut = False
+    # Work is bounded too. Twice the limit, so that what redaction shortens is still filled.
+    if len(text) > 2 * limit:
+        text, cut = (_outer(text, 2 * limit) if keep_end else _head(text, 2 * limit)), True
+    text = redact(clean(text))
+    if len(text) > limit:
+        text, cut = (_outer(text, limit) if keep_end else text[: limit - 1] + CUT), True
+    return text, cut
+
+
+def _head(text: str, limit: int) -> str:
+    # A secret sliced by the cut may no longer look like one: give up the broken word.
+    head = text[: limit - 1]
+    space = max(head.rfind(" ", limit // 2), head.rfind("\n", limit // 2))
+    return (head[:space] if space > 0 else head[: limit // 2]) + CUT
+
+
+def _outer(text: str, limit: int) -> str:
+    mark = f"\n{CUT} cut here {CUT}\n"
+    head = (limit - len(mark)) // 4
+    tail = limit - len(mark) - head
+    start = len(text) - tail
+    line = text.find("\n", start, start + tail // 2)
+    return _head(text, head) + mark + text[line + 1 if line >= 0 else start :]

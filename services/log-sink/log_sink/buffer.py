@@ -1,0 +1,71 @@
+"""What one sink holds in memory: the newest entries on their way to Redis, and exact counts of everything else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from servicekit.facts import LOG_CAP
+
+UNKNOWN = "unknown"
+
+
+class Cell(NamedTuple):
+    """What entries are counted by."""
+
+    service: str
+    level: str
+
+
+class Arrival(NamedTuple):
+    """One entry as it came in: a line of JSON that parses to an object."""
+
+    cell: Cell
+    line: bytes
+    collapsed: int = 0
+
+
+@dataclass
+class Batch:
+    """Everything that arrived since the last batch. `entries` are the newest; the others of `arrived` are superseded."""
+
+    arrived: Counter[Cell] = field(default_factory=Counter)
+    dropped: Counter[Cell] = field(default_factory=Counter)
+    entries: deque[Arrival] = field(default_factory=lambda: deque(maxlen=LOG_CAP))
+
+    def superseded(self) -> Counter[Cell]:
+        """Return how many entries of each cell gave way to newer ones inside this batch."""
+        return self.arrived - Counter(entry.cell for entry in self.entries)
+
+
+class Buffer:
+    """Collects arrivals for the writer. Never grows beyond one batch, never waits."""
+
+    def __init__(self) -> None:
+        self._batch = Batch()
+        self._filled = asyncio.Event()
+
+    def add(self, arrivals: list[Arrival]) -> None:
+        """Take entries in order of arrival."""
+        self._batch.arrived.update([arrival.cell for arrival in arrivals])
+        self._batch.entries.extend(arrivals)
+        self._filled.set()
+
+    def drop(self, cell: Cell, count: int) -> None:
+        """Count entries that are known to have existed and are lost."""
+        if count > 0:
+            self._batch.dropped[cell] += count
+            self._filled.set()
+
+    async def take(self) -> Batch:
+        """Wait for something to arrive, and return it all."""
+        await self._filled.wait()
+        return self.take_now()
+
+    def take_now(self) -> Batch:
+        """Return what is there, which may be nothing."""
+        batch, self._batch = self._batch, Batch()
+        self._filled.clear()
+        return batch

@@ -1,0 +1,69 @@
+"""Caddy's own log entries (its default JSON encoding), told in our words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SERVICE = "caddy"
+_OWN_PLACES = frozenset(
+    ("level", "ts", "logger", "msg", "request", "status", "duration", "size", "bytes_read", "request_id", "error")
+    + ("user_id", "resp_headers", "err_trace", "stacktrace")
+)
+_REQUEST_FIELDS = ("method", "host", "uri", "proto", "remote_ip", "client_ip")
+
+
+def is_caddys(raw: dict[str, Any]) -> bool:
+    """Tell Caddy's entries from the services': Caddy says `msg` and names no service."""
+    return "msg" in raw and "service" not in raw
+
+
+def is_access(raw: dict[str, Any]) -> bool:
+    """Tell whether the entry reports a handled request."""
+    return isinstance(raw.get("status"), int) and str(raw.get("logger", "")).startswith("http.log")
+
+
+def concerns_sink(raw: dict[str, Any]) -> bool:
+    """Tell whether the entry reports trouble with the recorder itself, which must not feed itself."""
+    request = raw.get("request")
+    uri = str(request.get("uri", "")) if isinstance(request, dict) else ""
+    return uri.split("?", 1)[0] in ("/ingest", "/logs") or uri.startswith("/logs/")
+
+
+def translate(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the entry in our own form; headers and bodies stay behind."""
+    request = raw.get("request")
+    request = request if isinstance(request, dict) else {}
+    fields = {name: request[name] for name in _REQUEST_FIELDS if name in request}
+    fields |= {name: raw[name] for name in ("status", "duration", "size") if name in raw}
+    fields |= {name: value for name, value in raw.items() if name not in _OWN_PLACES}
+    if "err_trace" in raw:
+        fields["err_trace"] = raw["err_trace"]
+    return {
+        "ts": raw.get("ts"),
+        "logger": raw.get("logger"),
+        "message": _message(raw, request),
+        "request_id": raw.get("request_id") or _header(request, "X-Request-Id"),
+        "exception": raw.get("stacktrace"),
+        "fields": fields,
+    }
+
+
+def _message(raw: dict[str, Any], request: dict[str, Any]) -> str:
+    text = str(raw.get("msg", ""))
+    reason = raw.get("error") or ""
+    if is_access(raw):
+        # The access log's own text is always "handled request"; an error's text is its cause.
+        if text == "handled request":
+            text = ""
+        place = str(request.get("uri", "")).split("?", 1)[0]
+        head = " ".join(str(part) for part in (raw["status"], request.get("method", ""), place) if part)
+        return " — ".join(part for part in (head, text, str(reason)) if part)
+    return f"{text} — {reason}" if reason else text
+
+
+def _header(request: dict[str, Any], name: str) -> Any:
+    headers = request.get("headers")
+    if not isinstance(headers, dict):
+        return None
+    values = headers.get(name)
+    return values[0] if isinstance(values, list) and values else values

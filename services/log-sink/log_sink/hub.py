@@ -1,0 +1,130 @@
+"""One reader of the Redis stream for all live readers of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import RedisError
+from servicekit.facts import LOG_CAP
+
+from log_sink.store import Kept, Stats, Store
+
+logger = logging.getLogger(__name__)
+
+BLOCK_MS = 1000
+_STATS_EVERY_S = 1.0
+_RETRY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a live reader has come: the id of the last entry it has seen. Fillings tell one life of the buffer from another."""
+
+    filling: int
+    ordinal: int
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Read `<filling>-<ordinal>`; ValueError if it is something else. `0` means: from the beginning."""
+        filling, _, ordinal = text.partition("-")
+        if not (text.isascii() and filling.isdigit() and (ordinal or "0").isdigit() and len(text) <= 40):
+            raise ValueError(text)
+        return cls(int(filling), int(ordinal or "0"))
+
+
+@dataclass
+class News:
+    """What a reader has not seen yet, oldest first; `missed` entries are gone; `emptied`: forget what you have."""
+
+    entries: list[Kept]
+    missed: int = 0
+    emptied: bool = False
+
+
+class Hub:
+    """Keeps the newest entries and the counts at hand, and wakes everybody who waits for news."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ring: deque[Kept] = deque(maxlen=LOG_CAP)
+        self._pulse = asyncio.Event()
+        self._stats_at = 0.0
+        self.filling = 0
+        self.stats: dict[str, Any] | None = None
+        self.away = True
+        self.closed = False
+        self.readers = 0
+
+    async def run(self) -> None:
+        """Follow the stream until cancelled, across every restart of Redis."""
+        while True:
+            try:
+                await self._reload()
+                while True:
+                    await self._follow()
+            except (RedisError, OSError) as error:
+                if not self.away:
+                    logger.error("the live tail lost Redis (%s); it goes on when Redis is back", error)
+                self.away = True
+                self._wake()
+                await asyncio.sleep(_RETRY_S)
+
+    def close(self) -> None:
+        """Let every reader end."""
+        self.closed = True
+        self._wake()
+
+    def pulse(self) -> asyncio.Event:
+        """Return the event that is set by the next change. Ask for it before looking at what is there."""
+        return self._pulse
+
+    def newest(self) -> Position:
+        """Return the position of a reader that wants only what comes from now on."""
+        if self._ring:
+            return Position(self._ring[-1].filling, self._ring[-1].ordinal)
+        return Position(self.filling, 0)
+
+    def news(self, position: Position) -> News:
+        """Return what lies between `position` and now."""
+        if position.filling not in (self.filling, 0):
+            return News(list(self._ring), emptied=True)
+        fresh = [kept for kept in self._ring if (kept.filling, kept.ordinal) > (position.filling, position.ordinal)]
+        missed = fresh[0].ordinal - position.ordinal - 1 if fresh and position.filling else 0
+        return News(fresh, missed=max(0, missed))
+
+    async def _reload(self) -> None:
+        await self._refresh_stats()
+        self._ring = deque(reversed(await self._store.newest_first()), maxlen=LOG_CAP)
+        self.away = False
+        self._wake()
+
+    async def _follow(self) -> None:
+        last = self._ring[-1].id if self._ring else f"{self.filling}-0"
+        fresh = await self._store.after(last, BLOCK_MS)
+        filling = self.filling
+        # Rebuilt as a whole, so that nobody who looks meanwhile sees new counts with old entries.
+        if time.monotonic() - self._stats_at >= _STATS_EVERY_S or any(kept.filling != filling for kept in fresh):
+            await self._refresh_stats()
+        if self.filling != filling:
+            await self._reload()
+            return
+        self._ring.extend(fresh)
+        if fresh:
+            self._wake()
+
+    async def _refresh_stats(self) -> None:
+        stats: Stats = await self._store.stats()
+        self._stats_at = time.monotonic()
+        shown = stats.as_dict()
+        changed, self.stats, self.filling = shown != self.stats, shown, stats.filling
+        if changed:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._pulse.set()
+        self._pulse = asyncio.Event()

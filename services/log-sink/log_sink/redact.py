@@ -1,0 +1,74 @@
+"""Takes secrets out of text and structures before they reach anything that remembers."""
+
+from __future__ import annotations
+
+import re
+
+REDACTED = "[redacted]"
+
+_SECRET_WORD = (
+    r"pass(?:word|wd|phrase|code)?|pwd|secret|token|jwt|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key"
+    r"|authorization|credentials?|cookie|session(?:[_-]?id)?|csrf\w*|otp"
+)
+_SECRET_KEY = re.compile(rf"(?:^|[_.\-\s]|(?<=[a-z])(?=[A-Z]))(?:{_SECRET_WORD})s?$", re.IGNORECASE)
+# Names that only mention a secret, and whose values help: token_type, password_file.
+_HARMLESS_SUFFIX = re.compile(r"(?:type|file|path|count|length|expires|ttl|_at|_s)$", re.IGNORECASE)
+
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*KEY(?: BLOCK)?-----|\Z)", re.DOTALL)
+_URL_USERINFO = re.compile(r"(?P<head>\b[a-z][a-z0-9+.\-]{1,30}://[^\s/:@'\"<>]{0,256}:)[^\s'\"<>]{1,1024}@", re.IGNORECASE)
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}")
+_SCHEME = re.compile(r"(?P<head>\b(?:bearer|basic|digest|token)\s+)(?!realm=)[A-Za-z0-9+/=._~\-]{8,}", re.IGNORECASE)
+_HEADER = re.compile(
+    r"(?P<head>\b(?:proxy-)?authorization['\"]?\s*[:=]\s*|\b(?:set-)?cookie['\"]?\s*[:=]\s*)(?P<value>\[[^\]\n]*\]|[^\n]+)",
+    re.IGNORECASE,
+)
+_KNOWN_SHAPE = re.compile(
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
+    r"|\bxox[abposr]-[\w-]{10,}|\bsk-[\w-]{20,}|\$argon2(?:id|i|d)\$[^\s'\"]+|\bpbkdf2_\w+\$[^\s'\"]+|\$2[aby]\$\d\d\$[./\w]{20,}"
+)
+_ASSIGNMENT = re.compile(
+    rf"(?P<head>(?<![A-Za-z])(?:[A-Za-z0-9]{{1,40}}[_\-.])*(?:{_SECRET_WORD})s?(?:\\?['\"])?\s*(?:=>|[:=])\s*)"
+    r"(?P<value>\\?\"(?:[^\"\\]|\\.)*(?:\\?\"|\Z)|\\?'(?:[^'\\]|\\.)*(?:\\?'|\Z)|[^\s,;&'\"\])}]+)",
+    re.IGNORECASE,
+)
+# One cheap look that finds every text a pattern above could match: most log lines hold none of these words.
+_SUSPECT = re.compile(
+    rf"{_SECRET_WORD}|bearer|basic|digest|://|eyJ|-----BEGIN|AKIA|ASIA|gh[pousr]_|github_pat|glpat|xox|sk-|argon2|pbkdf2|\$2",
+    re.IGNORECASE,
+)
+
+
+def is_secret_key(name: str) -> bool:
+    """Tell whether a value stored under this name is a secret by its name alone: `password`, `X-Api-Key`, `sessionToken`."""
+    return _SECRET_KEY.search(name) is not None and _HARMLESS_SUFFIX.search(name) is None
+
+
+def redact(text: str) -> str:
+    """Return `text` with passwords, tokens, cookies, keys and credentials in URLs replaced by `[redacted]`."""
+    if _SUSPECT.search(text) is None:
+        return text
+    text = _PRIVATE_KEY.sub(REDACTED, text)
+    text = _HEADER.sub(rf"\g<head>{REDACTED}", text)
+    text = _URL_USERINFO.sub(rf"\g<head>{REDACTED}@", text)
+    text = _JWT.sub(REDACTED, text)
+    text = _SCHEME.sub(rf"\g<head>{REDACTED}", text)
+    text = _KNOWN_SHAPE.sub(REDACTED, text)
+    return _ASSIGNMENT.sub(_assignment, text)
+
+
+def _assignment(match: re.Match[str]) -> str:
+    value = match["value"]
+    if REDACTED.startswith(value) or value.startswith(REDACTED) or _is_prose(value):
+        return match[0]
+    return match["head"] + REDACTED
+
+
+def _is_prose(value: str) -> bool:
+    # "token: expired" says what went wrong; hiding it would cost the operator the one useful word.
+    return value.lower().strip(".'\"") in _PROSE
+
+
+_PROSE = frozenset(
+    "expired missing invalid wrong malformed absent unknown required refused rejected failed none null true false not is was"
+    " the a an no unreadable empty revoked".split()
+)

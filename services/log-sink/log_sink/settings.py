@@ -1,0 +1,20 @@
+"""What the log-sink needs to know, read from the environment as `PLUMBLINE_<FIELD>`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from servicekit.settings import ServiceSettings
+
+
+class LogSinkSettings(ServiceSettings):
+    """Settings of one log-sink process."""
+
+    workers: int = Field(1, ge=1, le=1, description="Always 1: to take in more, run more sinks on the same Redis.")
+    ingest_host: str = Field("127.0.0.1", description="Address on which Caddy's own log entries arrive.")
+    ingest_port: int = Field(
+        ge=1, le=65535, description="Port for Caddy's own log entries: UDP (one entry a datagram) and TCP (one a line)."
+    )
+    ingest_body_max: int = Field(
+        4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest body of POST /ingest, in bytes."
+    )
+    stream_clients_max: int = Field(100, ge=1, le=10_000, description="Most readers of the live tail at one time.")

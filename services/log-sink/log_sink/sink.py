@@ -1,0 +1,86 @@
+"""The parts of one sink, put together, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import suppress
+
+from redis.exceptions import RedisError
+
+from log_sink.buffer import Buffer
+from log_sink.hub import BLOCK_MS, Hub
+from log_sink.intake import Intake
+from log_sink.listeners import TcpListener, UdpListener
+from log_sink.settings import LogSinkSettings
+from log_sink.store import ANSWER_WITHIN_S, Store, connect
+from log_sink.trouble import OwnTrouble
+from log_sink.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+_COUNT_LOST_EVERY_S = 1.0
+_LAST_WRITE_S = 2.0
+
+
+class Sink:
+    """Owns the listeners, the buffer, the Redis clients and the background tasks."""
+
+    def __init__(self, settings: LogSinkSettings) -> None:
+        self.settings = settings
+        self.buffer = Buffer()
+        self.intake = Intake(self.buffer)
+        self._redis = connect(settings.redis_url)
+        # A blocking read holds its connection; it gets one of its own, with room for the block.
+        self._tail_redis = connect(settings.redis_url, BLOCK_MS / 1000 + ANSWER_WITHIN_S)
+        self.store = Store(self._redis)
+        self.hub = Hub(Store(self._tail_redis))
+        self._writer = Writer(self.buffer, self.store)
+        self._trouble = OwnTrouble(self.buffer)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Listen and work. Raises OSError if an ingest address cannot be had."""
+        logging.getLogger().addHandler(self._trouble)
+        self._udp = UdpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
+        self._tcp = TcpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
+        self._udp.start()
+        await self._tcp.start()
+        for name, work in (("writer", self._writer.run()), ("tail", self.hub.run()), ("losses", self._count_losses())):
+            task = asyncio.create_task(work, name=name)
+            task.add_done_callback(self._task_ended)
+            self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """Stop taking in, write what is left for two seconds at most, and let go of everything."""
+        self._stopping = True
+        self.hub.close()
+        self._tcp.close()
+        self._udp.count_lost()
+        self._udp.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        logging.getLogger().removeHandler(self._trouble)
+        try:
+            await asyncio.wait_for(self._writer.finish(), _LAST_WRITE_S)
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.error("stopped while Redis was away (%s): what was still in memory is lost", error)
+        for redis in (self._redis, self._tail_redis):
+            with suppress(RedisError, OSError):
+                await redis.aclose()
+
+    async def _count_losses(self) -> None:
+        while True:
+            await asyncio.sleep(_COUNT_LOST_EVERY_S)
+            self._udp.count_lost()
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if self._stopping or task.cancelled():
+            return
+        # A sink that only looks alive is worse than one that its supervisor starts again.
+        logger.critical("the %s stopped working; this process ends", task.get_name(), exc_info=task.exception())
+        os.kill(os.getpid(), signal.SIGTERM)

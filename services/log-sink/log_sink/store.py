@@ -1,0 +1,173 @@
+"""The Redis side of the recorder: one script writes and counts, plain reads show."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any, NamedTuple
+
+import orjson
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from servicekit.facts import LOG_CAP, LOG_STREAM
+
+from log_sink import entries
+from log_sink.buffer import Batch
+from log_sink.parse import parse
+
+COUNTERS = f"{LOG_STREAM}:counters"
+_SCRIPT = resources.files(__package__).joinpath("recorder.lua").read_text()
+_BATCH_MEMORY_S = 24 * 3600
+ANSWER_WITHIN_S = 0.8
+"""How long one Redis call may take; with one reconnect that keeps every request below two seconds."""
+
+
+class Kept(NamedTuple):
+    """One entry of the stream. `filling` and `ordinal` are the two halves of its id."""
+
+    filling: int
+    ordinal: int
+    entry: bytes
+
+    @property
+    def id(self) -> str:
+        """The id in the stream and on the wire."""
+        return f"{self.filling}-{self.ordinal}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as the API shows it."""
+        return {"id": self.id, **orjson.loads(self.entry)}
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counts since the buffer began to fill. For each service and level, received = kept + superseded + dropped."""
+
+    filling: int
+    """Since when, in milliseconds since 1970."""
+    cells: dict[tuple[str, str], dict[str, int]]
+
+    @property
+    def since(self) -> str:
+        """Since when, in ISO 8601."""
+        return iso(self.filling)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The body of GET /logs/stats."""
+        return {
+            "since": self.since,
+            **self._sum(list(self.cells.values())),
+            "by_service": self._by(0),
+            "by_level": self._by(1),
+        }
+
+    def _by(self, part: int) -> dict[str, dict[str, int]]:
+        names = sorted({cell[part] for cell in self.cells})
+        return {name: self._sum([c for cell, c in self.cells.items() if cell[part] == name]) for name in names}
+
+    @staticmethod
+    def _sum(counts: list[dict[str, int]]) -> dict[str, int]:
+        return {kind: sum(count.get(kind, 0) for count in counts) for kind in KINDS}
+
+
+KINDS = ("received", "kept", "superseded", "dropped")
+
+
+def connect(url: str, answer_within_s: float = ANSWER_WITHIN_S) -> Redis:
+    """Return a client whose calls end within `answer_within_s` seconds, one reconnect apart."""
+    return Redis.from_url(
+        url,
+        socket_timeout=answer_within_s,
+        socket_connect_timeout=answer_within_s,
+        # A pooled connection that a Redis restart has closed must not fail a request; a Redis that is slow must.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+    )
+
+
+def iso(milliseconds: int) -> str:
+    """Return milliseconds since 1970 as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Store:
+    """Reads and writes one recorder. Every method raises redis.exceptions.RedisError while Redis is away."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._script = redis.register_script(_SCRIPT)
+        self._last_batch_key = f"{LOG_STREAM}:sink:{uuid.uuid4().hex}"
+        # Starts at the clock, so that a number is never used twice even if Redis forgot and the key stayed.
+        self._batch = time.time_ns()
+
+    async def ping(self) -> None:
+        """Return if Redis answers."""
+        await self._redis.ping()
+
+    def prepare(self, batch: Batch) -> list[Any]:
+        """Return the arguments of the one command that writes `batch`. Send them again as often as needed."""
+        self._batch += 1
+        superseded = batch.superseded()
+        cells = sorted(batch.arrived.keys() | batch.dropped.keys())
+        args: list[Any] = ["write", LOG_CAP, self._batch, _BATCH_MEMORY_S, len(cells)]
+        for cell in cells:
+            dropped = batch.dropped[cell]
+            args += [*cell, batch.arrived[cell] + dropped, superseded[cell], dropped]
+        for arrival in batch.entries:
+            args += [*arrival.cell, entries.build(parse(arrival.line), *arrival.cell, arrival.collapsed)]
+        return args
+
+    async def write(self, prepared: list[Any]) -> None:
+        """Write a prepared batch. Safe to repeat: a batch that went in before is not counted again."""
+        await self._script(keys=[LOG_STREAM, COUNTERS, self._last_batch_key], args=prepared)
+
+    async def stats(self) -> Stats:
+        """Return the counts of one instant."""
+        flat, kept = await self._script(keys=[LOG_STREAM, COUNTERS], args=["look"])
+        cells: dict[tuple[str, str], dict[str, int]] = {}
+        filling = 0
+        for name, value in _pairs(flat):
+            if name == "since":
+                filling = int(value)
+                continue
+            kind, service, level = name.split("|")
+            cells.setdefault((service, level), {})[kind] = int(value)
+        for name, value in _pairs(kept):
+            service, level = name.split("|")
+            cells.setdefault((service, level), {})["kept"] = int(value)
+        return Stats(filling, cells)
+
+    async def since(self) -> str:
+        """Return since when the buffer has been filling."""
+        return (await self.stats()).since
+
+    async def newest_first(self) -> list[Kept]:
+        """Return everything that is kept."""
+        return [_kept(item) for item in await self._redis.xrevrange(LOG_STREAM)]
+
+    async def after(self, last_id: str, wait_ms: int) -> list[Kept]:
+        """Return what is kept and newer than `last_id`, oldest first; wait up to `wait_ms` for it to exist."""
+        answer = await self._redis.xread({LOG_STREAM: last_id}, count=LOG_CAP, block=wait_ms)
+        return [_kept(item) for _, items in _streams(answer) for item in items]
+
+
+def _streams(answer: Any) -> list[tuple[bytes, list[Any]]]:
+    if isinstance(answer, dict):
+        # RESP3 answers a mapping of stream to a list of lists of entries.
+        return [(name, [item for chunk in chunks for item in chunk]) for name, chunks in answer.items()]
+    return answer or []
+
+
+def _kept(item: tuple[bytes, dict[bytes, bytes]]) -> Kept:
+    filling, ordinal = item[0].split(b"-")
+    return Kept(int(filling), int(ordinal), item[1].get(b"entry", b"{}"))
+
+
+def _pairs(flat: Any) -> list[tuple[str, bytes]]:
+    if isinstance(flat, dict):
+        return [(name.decode(), value) for name, value in flat.items()]
+    return [(name.decode(), value) for name, value in zip(flat[::2], flat[1::2], strict=True)]

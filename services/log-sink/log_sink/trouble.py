@@ -1,0 +1,46 @@
+"""The sink's own warnings go straight into its own buffer: never through Caddy, never twice in a row, never many."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+
+import orjson
+from servicekit.logs import entry_from
+
+from log_sink.buffer import Arrival, Buffer, Cell
+
+SERVICE = "log-sink"
+QUIET_S = 60.0
+"""The same text is recorded once in this time; repeats are counted as dropped and told with the next one."""
+_TEXTS_MAX = 64
+
+
+class OwnTrouble(logging.Handler):
+    """Records warnings and worse of this process. Standard error gets every one of them from the ordinary handler."""
+
+    def __init__(self, buffer: Buffer) -> None:
+        super().__init__(logging.WARNING)
+        self._buffer = buffer
+        self._seen: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Record one; a repeat within `QUIET_S` is only counted."""
+        try:
+            entry = entry_from(record, SERVICE)
+            cell = Cell(SERVICE, entry["level"])
+            key = (record.name, str(record.msg))
+            now = time.monotonic()
+            told_at, repeats = self._seen.get(key, (float("-inf"), 0))
+            if now - told_at < QUIET_S:
+                self._seen[key] = (told_at, repeats + 1)
+                self._buffer.drop(cell, 1)
+                return
+            self._seen[key] = (now, 0)
+            self._seen.move_to_end(key)
+            while len(self._seen) > _TEXTS_MAX:
+                self._seen.popitem(last=False)
+            self._buffer.add([Arrival(cell, orjson.dumps(entry), repeats)])
+        except Exception:
+            self.handleError(record)

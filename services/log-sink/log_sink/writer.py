@@ -1,0 +1,61 @@
+"""Moves the buffer into Redis, batch by batch, for as long as the process lives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from redis.exceptions import RedisError
+from servicekit.facts import LOG_CAP
+
+from log_sink.buffer import Batch, Buffer
+from log_sink.store import Store
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_S = 0.01
+_PAUSE_IN_FLOOD_S = 0.1
+"""When more arrives than is kept, waiting longer costs nothing but the work on entries that nobody would see."""
+_RETRY_S = (0.05, 0.1, 0.2, 0.5)
+
+
+class Writer:
+    """The one task that writes. While Redis is away one batch waits here and the newest entries wait in the buffer."""
+
+    def __init__(self, buffer: Buffer, store: Store) -> None:
+        self._buffer = buffer
+        self._store = store
+        self._waiting: list[object] | None = None
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            batch = await self._buffer.take()
+            await self._deliver(batch)
+            await asyncio.sleep(_PAUSE_IN_FLOOD_S if batch.arrived.total() > LOG_CAP else _PAUSE_S)
+
+    async def finish(self) -> None:
+        """Write what is left, once; called after `run` was cancelled. Raises RedisError if Redis is away."""
+        if self._waiting is not None:
+            await self._store.write(self._waiting)
+        batch = self._buffer.take_now()
+        if batch.arrived or batch.dropped:
+            await self._store.write(self._store.prepare(batch))
+
+    async def _deliver(self, batch: Batch) -> None:
+        self._waiting = self._store.prepare(batch)
+        failed_at, attempt = 0.0, 0
+        while True:
+            try:
+                await self._store.write(self._waiting)
+                break
+            except (RedisError, OSError) as error:
+                if attempt == 0:
+                    failed_at = time.monotonic()
+                    logger.error("Redis does not take entries (%s); the newest %d wait here", error, LOG_CAP)
+                await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+                attempt += 1
+        self._waiting = None
+        if attempt:
+            logger.warning("Redis takes entries again, after %.1f s", time.monotonic() - failed_at)

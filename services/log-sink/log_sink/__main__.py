@@ -9,6 +9,7 @@ from contextlib import closing
 
 from granian import Granian
 from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
 from pydantic import ValidationError
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
 from servicekit.settings import explain
@@ -24,7 +25,7 @@ def main() -> int:
     parser.add_subparsers(dest="command", required=True).add_parser("serve", help="take entries in and answer readers")
     parser.parse_args()
     try:
-        settings = LogSinkSettings()
+        settings = LogSinkSettings()  # type: ignore[call-arg]
     except ValidationError as error:
         print(f"log-sink cannot start: {explain(error)}", file=sys.stderr)
         return EXIT_CONFIG
@@ -40,7 +41,7 @@ def main() -> int:
         workers=settings.workers,
         loop=Loops.uvloop,
         websockets=False,
-        log_level="warning",
+        log_level=LogLevels.warning,
         workers_kill_timeout=_KILL_AFTER_S,
     ).serve()
     return 0

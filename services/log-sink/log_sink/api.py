@@ -11,7 +11,7 @@ from servicekit.facts import DROPPED_HEADER
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from log_sink.filters import BadQuery, parse_filter
+from log_sink.filters import BadQueryError, parse_filter
 from log_sink.responses import json_response, problem_response, redis_away
 from log_sink.sink import Sink
 
@@ -29,7 +29,7 @@ async def entries(request: Request) -> Response:
     """What is kept, newest first: `{items, since}`; `?service=&level=&request_id=&q=&limit=`."""
     try:
         wanted = parse_filter(request.query_params.multi_items(), also=("limit",))
-    except BadQuery as error:
+    except BadQueryError as error:
         return problem_response(422, "bad_query", str(error), errors=error.errors)
     try:
         kept, since = await _sink(request).store.newest_first(), await _sink(request).store.since()
@@ -87,6 +87,7 @@ def _count_losses(sink: Sink, header: str) -> None:
     for part in header.split(",") if header else ():
         match = _LOSS.fullmatch(part)
         if match is None:
-            logger.warning("a log forwarder's %s header is unreadable", DROPPED_HEADER, extra={"fields": {"part": part[:200]}})
+            fields = {"part": part[:200]}
+            logger.warning("a log forwarder's %s header is unreadable", DROPPED_HEADER, extra={"fields": fields})
         else:
             sink.intake.lost(match["service"], match["level"], int(match["count"]))

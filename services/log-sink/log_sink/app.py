@@ -26,8 +26,8 @@ from log_sink.sink import Sink
 logger = logging.getLogger(__name__)
 
 _SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -58,7 +58,8 @@ class Envelope:
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        raise error
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     details = {
         404: f"There is nothing at {request.url.path[:200]}; the recorder's page is at /logs/.",
@@ -75,7 +76,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 def create_app() -> Starlette:
     """Return the application, with settings from the environment."""
-    settings = LogSinkSettings()
+    settings = LogSinkSettings()  # type: ignore[call-arg]
     logs.configure("log-sink", settings.log_level, None)
 
     @asynccontextmanager

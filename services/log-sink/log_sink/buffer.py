@@ -29,7 +29,7 @@ class Arrival(NamedTuple):
 
 @dataclass
 class Batch:
-    """Everything that arrived since the last batch. `entries` are the newest; the others of `arrived` are superseded."""
+    """Everything that arrived since the last batch. `entries` are the newest; the others are superseded."""
 
     arrived: Counter[Cell] = field(default_factory=Counter)
     dropped: Counter[Cell] = field(default_factory=Counter)

@@ -5,9 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 SERVICE = "caddy"
-_OWN_PLACES = frozenset(
-    ("level", "ts", "logger", "msg", "request", "status", "duration", "size", "bytes_read", "request_id", "error")
-    + ("user_id", "resp_headers", "err_trace", "stacktrace")
+# What has a place of its own in the entry, or none at all.
+_PLACED = frozenset(
+    [
+        "level",
+        "ts",
+        "logger",
+        "msg",
+        "request",
+        "request_id",
+        "error",
+        "stacktrace",
+        "status",
+        "duration",
+        "size",
+        "err_trace",
+        "bytes_read",
+        "user_id",
+        "resp_headers",
+    ]
 )
 _REQUEST_FIELDS = ("method", "host", "uri", "proto", "remote_ip", "client_ip")
 
@@ -35,7 +51,7 @@ def translate(raw: dict[str, Any]) -> dict[str, Any]:
     request = request if isinstance(request, dict) else {}
     fields = {name: request[name] for name in _REQUEST_FIELDS if name in request}
     fields |= {name: raw[name] for name in ("status", "duration", "size") if name in raw}
-    fields |= {name: value for name, value in raw.items() if name not in _OWN_PLACES}
+    fields |= {name: value for name, value in raw.items() if name not in _PLACED}
     if "err_trace" in raw:
         fields["err_trace"] = raw["err_trace"]
     return {

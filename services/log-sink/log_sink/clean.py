@@ -12,12 +12,10 @@ _ANSI = re.compile(
 _LINE_ENDS = re.compile(r"\r\n?|[\u2028\u2029\x85]")
 # Controls become the picture of themselves (NUL is shown as ␀), so that they are seen and do nothing.
 _VISIBLE = {code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)}
-_VISIBLE |= {code: 0xFFFD for code in range(0x80, 0xA0)}
-_VISIBLE |= {0x7F: 0x2421, 0xFEFF: 0xFFFD}
+_VISIBLE |= dict.fromkeys((*range(0x80, 0xA0), 0xFEFF, *range(0xD800, 0xE000)), 0xFFFD) | {0x7F: 0x2421}
 # Bidirectional overrides make a line read as something that it is not.
-_VISIBLE |= {code: 0xFFFD for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
-_VISIBLE |= {code: 0xFFFD for code in range(0xD800, 0xE000)}
-_UNSAFE = re.compile("[^\t\n\x20-\x7e\xa0-\u061b\u061d-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\U0010ffff]")
+_VISIBLE |= dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
+_UNSAFE = re.compile("[" + "".join(f"\\U{code:08x}" for code in (*_VISIBLE, 0x2028, 0x2029)) + "]")
 
 
 def clean(text: str) -> str:

@@ -30,7 +30,7 @@ def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> 
         raw = caddy.translate(raw)
     bounded = Bounded()
     fields = raw.get("fields")
-    plain = bounded.value(fields) if isinstance(fields, dict) else {} if fields is None else {"value": bounded.value(fields)}
+    plain = bounded.value(fields if isinstance(fields, dict) else {} if fields is None else {"value": fields})
     if collapsed:
         plain["collapsed"] = collapsed
     message, message_cut = safe_text(_string(raw.get("message")), MESSAGE_MAX)

@@ -12,7 +12,7 @@ TEXT_MAX = 200
 NAMES = ("service", "level", "request_id", "q")
 
 
-class BadQuery(ValueError):
+class BadQueryError(ValueError):
     """A query value that cannot be meant. `errors` holds {field, message} for each."""
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
@@ -31,7 +31,7 @@ class Filter:
     limit: int = LOG_CAP
 
     def matches(self, entry: dict[str, Any]) -> bool:
-        """Tell whether the entry is asked for. Text is looked for in message, exception, logger and fields, in any case."""
+        """Tell whether the entry is asked for. Case does not matter in text."""
         if self.services and entry.get("service") not in self.services:
             return False
         if self.levels and entry.get("level") not in self.levels:
@@ -64,7 +64,7 @@ def _texts(value: Any) -> Iterable[str]:
 def parse_filter(query: Iterable[tuple[str, str]], also: tuple[str, ...] = ()) -> Filter:
     """Return the filter of a query string. `also` names parameters that the caller reads itself.
 
-    Raises BadQuery for unknown names, repeated names and values that cannot be meant.
+    Raises BadQueryError for unknown names, repeated names and values that cannot be meant.
     """
     errors: list[dict[str, str]] = []
     values: dict[str, str] = {}
@@ -84,7 +84,7 @@ def parse_filter(query: Iterable[tuple[str, str]], also: tuple[str, ...] = ()) -
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= LOG_CAP):
         errors.append({"field": "limit", "message": f"is not a whole number from 1 to {LOG_CAP}"})
     if errors:
-        raise BadQuery(errors)
+        raise BadQueryError(errors)
     text = values.get("q", "").casefold()
     return Filter(_several(values.get("service", "")), levels, values.get("request_id", ""), text, int(limit))
 

@@ -23,7 +23,7 @@ _RETRY_S = 0.5
 
 @dataclass(frozen=True)
 class Position:
-    """How far a live reader has come: the id of the last entry it has seen. Fillings tell one life of the buffer from another."""
+    """How far a live reader has come: the two halves of the id of the last entry it has seen."""
 
     filling: int
     ordinal: int
@@ -69,7 +69,7 @@ class Hub:
                     await self._follow()
             except (RedisError, OSError) as error:
                 if not self.away:
-                    logger.error("the live tail lost Redis (%s); it goes on when Redis is back", error)
+                    logger.warning("the live tail lost Redis (%s); it goes on when Redis is back", error)
                 self.away = True
                 self._wake()
                 await asyncio.sleep(_RETRY_S)

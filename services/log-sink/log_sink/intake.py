@@ -43,7 +43,7 @@ class Intake:
         self._bad_told_at = float("-inf")
 
     def feed(self, lines: Iterable[bytes], source: str) -> None:
-        """Take lines of JSON, one entry each. Unreadable ones are counted and reported, never an error for the sender."""
+        """Take lines of JSON, one entry each. Unreadable ones are counted and reported, never raised."""
         arrivals: list[Arrival] = []
         bad = 0
         for line in lines:

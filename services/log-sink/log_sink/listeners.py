@@ -57,7 +57,7 @@ class UdpListener:
         # Bounded, so that a flood does not keep the loop from anything else.
         datagrams: list[bytes] = []
         try:
-            for _ in range(_DATAGRAMS_A_TURN):
+            while len(datagrams) < _DATAGRAMS_A_TURN:
                 datagrams.append(self._socket.recv(_DATAGRAM_MAX))
         except BlockingIOError:
             pass

@@ -14,8 +14,12 @@ _SECRET_KEY = re.compile(rf"(?:^|[_.\-\s]|(?<=[a-z])(?=[A-Z]))(?:{_SECRET_WORD})
 # Names that only mention a secret, and whose values help: token_type, password_file.
 _HARMLESS_SUFFIX = re.compile(r"(?:type|file|path|count|length|expires|ttl|_at|_s)$", re.IGNORECASE)
 
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*KEY(?: BLOCK)?-----|\Z)", re.DOTALL)
-_URL_USERINFO = re.compile(r"(?P<head>\b[a-z][a-z0-9+.\-]{1,30}://[^\s/:@'\"<>]{0,256}:)[^\s'\"<>]{1,1024}@", re.IGNORECASE)
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*KEY(?: BLOCK)?-----|\Z)", re.DOTALL
+)
+_URL_USERINFO = re.compile(
+    r"(?P<head>\b[a-z][a-z0-9+.\-]{1,30}://[^\s/:@'\"<>]{0,256}:)[^\s'\"<>]{1,1024}@", re.IGNORECASE
+)
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}")
 _SCHEME = re.compile(r"(?P<head>\b(?:bearer|basic|digest|token)\s+)(?!realm=)[A-Za-z0-9+/=._~\-]{8,}", re.IGNORECASE)
 _HEADER = re.compile(
@@ -39,7 +43,7 @@ _SUSPECT = re.compile(
 
 
 def is_secret_key(name: str) -> bool:
-    """Tell whether a value stored under this name is a secret by its name alone: `password`, `X-Api-Key`, `sessionToken`."""
+    """Tell whether a value is a secret by its name alone: `password`, `X-Api-Key`, `sessionToken`."""
     return _SECRET_KEY.search(name) is not None and _HARMLESS_SUFFIX.search(name) is None
 
 
@@ -69,6 +73,31 @@ def _is_prose(value: str) -> bool:
 
 
 _PROSE = frozenset(
-    "expired missing invalid wrong malformed absent unknown required refused rejected failed none null true false not is was"
-    " the a an no unreadable empty revoked".split()
+    [
+        "expired",
+        "missing",
+        "invalid",
+        "wrong",
+        "malformed",
+        "absent",
+        "unknown",
+        "required",
+        "refused",
+        "rejected",
+        "failed",
+        "none",
+        "null",
+        "true",
+        "false",
+        "not",
+        "is",
+        "was",
+        "the",
+        "a",
+        "an",
+        "no",
+        "unreadable",
+        "empty",
+        "revoked",
+    ]
 )

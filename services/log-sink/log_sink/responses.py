@@ -14,7 +14,9 @@ def json_response(body: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(body), status, {"Cache-Control": "no-store"}, "application/json")
 
 
-def problem_response(status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any) -> Response:
+def problem_response(
+    status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any
+) -> Response:
     """Return a problem document; a 503 says when to come back."""
     fixed = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if status == 503 else {})
     body = orjson.dumps(problem(status, code, detail, **extra))

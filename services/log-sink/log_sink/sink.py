@@ -68,7 +68,7 @@ class Sink:
         try:
             await asyncio.wait_for(self._writer.finish(), _LAST_WRITE_S)
         except (RedisError, OSError, TimeoutError) as error:
-            logger.error("stopped while Redis was away (%s): what was still in memory is lost", error)
+            logger.warning("stopped while Redis was away (%s): what was still in memory is lost", error)
         for redis in (self._redis, self._tail_redis):
             with suppress(RedisError, OSError):
                 await redis.aclose()

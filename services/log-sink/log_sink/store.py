@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -101,8 +100,7 @@ class Store:
         self._redis = redis
         self._script = redis.register_script(_SCRIPT)
         self._last_batch_key = f"{LOG_STREAM}:sink:{uuid.uuid4().hex}"
-        # Starts at the clock, so that a number is never used twice even if Redis forgot and the key stayed.
-        self._batch = time.time_ns()
+        self._batch = 0
 
     async def ping(self) -> None:
         """Return if Redis answers."""
@@ -147,7 +145,8 @@ class Store:
 
     async def newest_first(self) -> list[Kept]:
         """Return everything that is kept."""
-        return [_kept(item) for item in await self._redis.xrevrange(LOG_STREAM)]
+        answer: Any = await self._redis.xrevrange(LOG_STREAM)
+        return [_kept(item) for item in answer]
 
     async def after(self, last_id: str, wait_ms: int) -> list[Kept]:
         """Return what is kept and newer than `last_id`, oldest first; wait up to `wait_ms` for it to exist."""

@@ -12,7 +12,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from log_sink.filters import BadQuery, Filter, parse_filter
+from log_sink.filters import BadQueryError, Filter, parse_filter
 from log_sink.hub import Hub, Position
 from log_sink.responses import problem_response, redis_away
 from log_sink.sink import Sink
@@ -35,7 +35,7 @@ async def stream(request: Request) -> Response:
     sink: Sink = request.app.state.sink
     try:
         wanted = parse_filter(request.query_params.multi_items(), also=("after",))
-    except BadQuery as error:
+    except BadQueryError as error:
         return problem_response(422, "bad_query", str(error), errors=error.errors)
     after = request.headers.get("last-event-id") or request.query_params.get("after")
     hub = sink.hub

@@ -21,7 +21,7 @@ _RETRY_S = (0.05, 0.1, 0.2, 0.5)
 
 
 class Writer:
-    """The one task that writes. While Redis is away one batch waits here and the newest entries wait in the buffer."""
+    """The one task that writes. While Redis is away one batch waits here, the newest entries in the buffer."""
 
     def __init__(self, buffer: Buffer, store: Store) -> None:
         self._buffer = buffer
@@ -53,7 +53,7 @@ class Writer:
             except (RedisError, OSError) as error:
                 if attempt == 0:
                     failed_at = time.monotonic()
-                    logger.error("Redis does not take entries (%s); the newest %d wait here", error, LOG_CAP)
+                    logger.warning("Redis does not take entries (%s); the newest %d wait here", error, LOG_CAP)
                 await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
                 attempt += 1
         self._waiting = None

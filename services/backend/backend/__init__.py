@@ -1,0 +1,1 @@
+"""The backend: users, sessions, channels, messages and live events, over FastAPI and psycopg."""

@@ -1,0 +1,101 @@
+"""The application of one server process: wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import redis.asyncio as aioredis
+from fastapi import FastAPI
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from servicekit import logs
+from servicekit.facts import VERSION
+from servicekit.forwarder import Forwarder
+from starlette.types import ASGIApp
+
+from backend import errors, migrations
+from backend.database import Database
+from backend.deps import Services
+from backend.live.events import EventBus
+from backend.live.hub import GOING_AWAY, Hub
+from backend.middleware import RequestContext
+from backend.passwords import Passwords
+from backend.readiness import Readiness
+from backend.routes import auth, channels, health, live, messages
+from backend.sessions import Sessions
+from backend.settings import SERVICE, BackendSettings, load
+from backend.throttle import LoginThrottle
+
+log = logging.getLogger(__name__)
+
+CLAIM_VARIABLE = "PLUMBLINE_START_CLAIM"
+"""Environment variable with the file that the first ready process of a start creates. `serve` sets it."""
+
+
+def create_app() -> ASGIApp:
+    """Return what a server process runs, with settings from the environment; logging is configured too."""
+    settings = load()
+    forwarder = logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
+    return RequestContext(build(settings, forwarder))
+
+
+def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> FastAPI:
+    """Return the application for `settings`; connects to nothing before it is started."""
+    app = FastAPI(
+        title="Plumbline backend",
+        version=VERSION,
+        summary="Users, channels, messages and live events.",
+        lifespan=lambda app: _lifespan(app, settings, forwarder),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=settings.body_max_bytes,
+    )
+    errors.install(app)
+    for module in (health, auth, channels, messages, live):
+        app.include_router(module.router)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarder | None) -> AsyncIterator[None]:
+    database = Database(settings.conninfo(SERVICE), settings.pool_size)
+    redis = aioredis.Redis.from_url(
+        settings.redis_url,
+        socket_timeout=1.0,
+        socket_connect_timeout=1.0,
+        retry=Retry(NoBackoff(), 0),
+        client_name=SERVICE,
+    )
+    hub, passwords = Hub(), Passwords()
+    readiness = Readiness(database, migrations.head())
+    claim = os.environ.get(CLAIM_VARIABLE)
+    await database.open()
+    async with EventBus(redis, database, hub).running() as events:
+        app.state.readiness = readiness
+        app.state.services = Services(
+            settings=settings,
+            database=database,
+            hub=hub,
+            events=events,
+            sessions=Sessions(settings.token_secret(), settings.session_ttl_s, secure=settings.cookie_secure),
+            passwords=passwords,
+            throttle=LoginThrottle(redis, settings.login_attempts, settings.login_window_s),
+        )
+        announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
+        try:
+            yield
+        finally:
+            announcement.cancel()
+            hub.end_all(GOING_AWAY)
+    passwords.close()
+    await redis.aclose()
+    await database.close()
+    if forwarder is not None:
+        # Server processes end without running exit handlers.
+        await asyncio.to_thread(forwarder.close, 1.0)

@@ -1,0 +1,100 @@
+"""The way to Postgres: a pool of autocommit connections, prepared statements, bounded waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+from collections.abc import Mapping
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from backend.errors import DatabaseAway, Overloaded
+from backend.outage import Outage
+
+log = logging.getLogger(__name__)
+# The pool reports every failed attempt; Outage says it once.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+WAIT_S = 3.0
+"""Longest wait for a free connection."""
+_WAIT_AWAY_S = 0.5
+_STATEMENT_S = 5.0
+"""Longest time for one statement, the wait for its connection not counted."""
+_WAITING = 1000
+
+Row = dict[str, Any]
+Params = Mapping[str, Any]
+
+
+class Database:
+    """Runs single statements; each is its own transaction. Everything raises DatabaseAway or Overloaded in time."""
+
+    def __init__(self, conninfo: str, size: int) -> None:
+        self._outage = Outage(log, "Postgres", level=logging.ERROR)
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
+            conninfo,
+            min_size=min(2, size),
+            max_size=size,
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "client_encoding": "utf8",
+                "options": f"-c timezone=UTC -c statement_timeout={int(_STATEMENT_S * 1000)}",
+            },
+            open=False,
+            check=_check,
+            max_waiting=_WAITING,
+            # Short, so that the pool asks again as soon as somebody needs it: its own pauses grow without limit.
+            reconnect_timeout=0.5,
+            name="backend",
+        )
+
+    async def open(self) -> None:
+        """Start connecting; returns at once, whether Postgres is there or not."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close(timeout=2.0)
+
+    async def all(self, statement: LiteralString, params: Params, wait_s: float = WAIT_S) -> list[Row]:
+        """Run `statement` and return its rows."""
+        pool = self._pool
+        try:
+            conn = await pool.getconn(_WAIT_AWAY_S if self._outage.on else wait_s)
+        except TooManyRequests as error:
+            raise Overloaded from error
+        except (PoolTimeout, psycopg.OperationalError) as error:
+            raise self._away(error) from error
+        try:
+            async with asyncio.timeout(_STATEMENT_S):
+                cursor = await conn.execute(statement, params, prepare=True)
+                rows = await cursor.fetchall()
+        except (TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise self._away(error) from error
+        finally:
+            await pool.putconn(conn)
+        self._outage.worked()
+        return rows
+
+    async def one(self, statement: LiteralString, params: Params, wait_s: float = WAIT_S) -> Row | None:
+        """Run `statement` and return its first row, or None."""
+        rows = await self.all(statement, params, wait_s)
+        return rows[0] if rows else None
+
+    def _away(self, error: BaseException) -> DatabaseAway:
+        self._outage.failed(error)
+        return DatabaseAway()
+
+
+async def _check(conn: psycopg.AsyncConnection[DictRow]) -> None:
+    """Refuse a connection that the server closed while it lay idle. Asks the kernel, not the server: no round trip."""
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await conn.close()
+        raise psycopg.OperationalError("the server closed the connection")

@@ -1,0 +1,240 @@
+"""Everything that a request can be refused with, by name, and how refusals are rendered."""
+
+# Refusals are named for what they say, not for being errors.
+# ruff: noqa: N818
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+import orjson
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from servicekit.problems import CONTENT_TYPE, problem
+from starlette.exceptions import HTTPException
+
+log = logging.getLogger(__name__)
+
+
+class ApiError(HTTPException):
+    """A refusal. Subclasses give the status, a code for programs and a sentence for people."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    text: ClassVar[str]
+
+    def __init__(self, detail: str | None = None, headers: dict[str, str] | None = None) -> None:
+        super().__init__(self.status, detail or self.text, headers)
+
+
+class Unauthenticated(ApiError):
+    """No session, or one that proves nothing."""
+
+    status, code, text = 401, "unauthenticated", "there is no session: log in first"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, {"WWW-Authenticate": "Bearer"})
+
+
+class WrongCredentials(Unauthenticated):
+    """Login with a wrong name or password."""
+
+    code, text = "wrong_credentials", "user name or password is wrong"
+
+
+class NotAMember(ApiError):
+    """The channel is for members."""
+
+    status, code, text = (
+        403,
+        "not_a_member",
+        "you are not a member of this channel: join, or ask a member to add you",
+    )
+
+
+class NotAnOperator(ApiError):
+    """The place is for operators."""
+
+    status, code, text = 403, "not_an_operator", "this is for operators only"
+
+
+class NotYourSocket(ApiError):
+    """A socket address of somebody else."""
+
+    status, code, text = 403, "not_your_socket", "the session belongs to another user than the socket's address names"
+
+
+class ForeignOrigin(ApiError):
+    """A browser page of another site wants a socket."""
+
+    status, code, text = (
+        403,
+        "foreign_origin",
+        "pages of this origin may not open a socket",
+    )
+
+
+class NoSuchChannel(ApiError):
+    """There is no such channel."""
+
+    status, code, text = 404, "no_such_channel", "there is no such channel"
+
+
+class NoSuchUser(ApiError):
+    """There is no such user."""
+
+    status, code, text = 404, "no_such_user", "there is no such user"
+
+
+class UsernameTaken(ApiError):
+    """Registration with a name that somebody has."""
+
+    status, code, text = 409, "username_taken", "this user name is taken: choose another"
+
+
+class ChannelExists(ApiError):
+    """A public channel of that name exists."""
+
+    status, code, text = 409, "channel_exists", "a public channel of this name exists: join it, or choose another name"
+
+
+class DirectChannel(ApiError):
+    """Something that the two of a direct channel cannot do with it."""
+
+    status, code, text = 409, "direct_channel", "a direct channel keeps its two members"
+
+
+class WrongMediaType(ApiError):
+    """A body that does not say it is JSON."""
+
+    status, code, text = 415, "wrong_media_type", "send the body as application/json"
+
+
+class DirectWithOneself(ApiError):
+    """A direct channel needs two."""
+
+    status, code, text = 422, "direct_with_oneself", "a direct channel needs another user than yourself"
+
+
+class TooManyAttempts(ApiError):
+    """Login hammered."""
+
+    status, code, text = 429, "too_many_attempts", "too many failed logins: wait, then try again"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(
+            f"too many failed logins: try again in {retry_after_s} s", {"Retry-After": str(max(1, retry_after_s))}
+        )
+
+
+class Unavailable(ApiError):
+    """Something that the request needs is away for now."""
+
+    status, code, text = 503, "unavailable", "the service cannot answer now: try again shortly"
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail, {"Retry-After": "2"})
+
+
+class DatabaseAway(Unavailable):
+    """Postgres cannot be reached, or does not answer in time."""
+
+    code, text = "database_away", "the database cannot be reached: try again shortly"
+
+
+class SchemaBehind(Unavailable):
+    """The database lacks what this release needs."""
+
+    code, text = "schema_behind", "the database schema is not at this release's revision: run the migrations"
+
+
+class Overloaded(Unavailable):
+    """More work waits than can be done in time."""
+
+    code, text = "overloaded", "too many requests are waiting: try again shortly"
+
+
+_STATUS_CODES = {
+    400: "malformed_request",
+    404: "no_such_address",
+    405: "method_not_allowed",
+    413: "body_too_large",
+}
+_STATUS_TEXTS = {
+    404: "there is nothing at this address",
+    405: "this address does not take that method: see the Allow header",
+    413: "the request body is too large",
+}
+
+
+def problem_response(
+    status: int, code: str, detail: str, headers: dict[str, str] | None = None, **extra: Any
+) -> Response:
+    """Return a problem document as a response."""
+    body = orjson.dumps(problem(status, code, detail, **extra))
+    return Response(body, status, headers, media_type=CONTENT_TYPE)
+
+
+def refusal_response(error: HTTPException) -> Response:
+    """Return the response for any refusal, ours or the framework's."""
+    headers = dict(error.headers or {})
+    if isinstance(error, ApiError):
+        return problem_response(error.status, error.code, error.detail, headers)
+    status = error.status_code
+    if status == 400:
+        # The framework's word for a body that it could not even parse.
+        return problem_response(422, "malformed_body", "the request body cannot be parsed", headers)
+    code = _STATUS_CODES.get(status, "refused")
+    return problem_response(status, code, _STATUS_TEXTS.get(status, error.detail), headers)
+
+
+async def _refused(_request: Request, error: HTTPException) -> Response:
+    return refusal_response(error)
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    found = error.errors()
+    if any(item["type"] == "model_attributes_type" for item in found) and "json" not in (
+        request.headers.get("content-type") or ""
+    ):
+        return refusal_response(WrongMediaType())
+    # Never the input itself: it may hold a password, and need not be valid text.
+    errors = [{"field": _field(item["loc"]), "message": item["msg"]} for item in found]
+    detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
+    return problem_response(422, "invalid", detail, errors=errors)
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
+async def _lost_user(_request: Request, _error: Exception) -> Response:
+    # The only foreign key that a request can violate is its own user's: every other row is read in the same statement.
+    return refusal_response(Unauthenticated("this session's user no longer exists: log in again"))
+
+
+async def _schema_behind(_request: Request, error: Exception) -> Response:
+    log.error("the schema is not what this release needs: %s", str(error).splitlines()[0])
+    return refusal_response(SchemaBehind())
+
+
+async def _unforeseen(_request: Request, _error: Exception) -> Response:
+    detail = "something went wrong that was not foreseen: tell an operator this answer's request id"
+    return problem_response(500, "internal_error", detail)
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every refusal with a problem document."""
+    handlers: dict[Any, Any] = {
+        Exception: _unforeseen,
+        HTTPException: _refused,
+        RequestValidationError: _invalid,
+        psycopg.errors.ForeignKeyViolation: _lost_user,
+        psycopg.errors.UndefinedTable: _schema_behind,
+        psycopg.errors.UndefinedColumn: _schema_behind,
+    }
+    for error, handler in handlers.items():
+        app.add_exception_handler(error, handler)

@@ -1,0 +1,204 @@
+"""Events between processes, over Redis pub/sub, and to the sockets of this process in any case."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import redis.asyncio as aioredis
+from redis.exceptions import RedisError
+from servicekit.events import Event, decode, encode
+from servicekit.facts import EVENTS_CHANNEL
+
+from backend.database import Database
+from backend.errors import ApiError
+from backend.live.hub import Hub
+from backend.outage import Outage
+from backend.queries import channels as sql
+
+log = logging.getLogger(__name__)
+
+_QUEUE = 10_000
+_BATCH = 256
+_PUBLISH_S = 1.0
+_RESUBSCRIBE_S = 0.5
+_IDLE_CHECK_S = 5.0
+_REMEMBERED = 10_000
+
+
+class EventBus:
+    """Publishes what this process announces, and delivers what any process announced to the sockets here.
+
+    `emit` never waits and never fails. All events take one way, through Redis, so that every process sees them in one
+    order. While Redis is away this process's own events go to its own sockets directly.
+    """
+
+    def __init__(self, redis: aioredis.Redis, database: Database, hub: Hub) -> None:
+        self._redis = redis
+        self._database = database
+        self._hub = hub
+        self._outage = Outage(log, "Redis (live events reach only this process's sockets)", level=logging.WARNING)
+        self._outgoing: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
+        self._incoming: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
+        self._subscribed = False
+        self._delivered_early: Counter[bytes] = Counter()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[EventBus]:
+        """Publish, subscribe and deliver for as long as the context lasts; what is queued at its end is published."""
+        workers = (self._publish_forever, self._subscribe_forever, self._deliver_forever)
+        self._tasks = [asyncio.create_task(work(), name=work.__name__) for work in workers]
+        try:
+            yield self
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PUBLISH_S):
+                    await self._outgoing.join()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def emit(self, channel_id: int | None, frame: dict[str, Any], user_ids: list[int] | None = None) -> None:
+        """Announce `frame` to `user_ids`, or to all members of `channel_id`. Call it after the commit."""
+        try:
+            self._outgoing.put_nowait(Event(channel_id, frame, user_ids))
+        except asyncio.QueueFull:
+            log.warning("too many live events are waiting: one was dropped", extra={"fields": {"type": frame["type"]}})
+
+    async def _publish_forever(self) -> None:
+        while True:
+            events = await _drain(self._outgoing)
+            try:
+                await self._publish(events)
+            except Exception:
+                log.exception("live events could not be published")
+            finally:
+                for _ in events:
+                    self._outgoing.task_done()
+
+    async def _publish(self, events: list[Event]) -> None:
+        encoded = [encode(event) for event in events]
+        if self._outage.expected:
+            self._deliver_here(events)
+            return
+        try:
+            async with asyncio.timeout(_PUBLISH_S), self._redis.pipeline(transaction=False) as pipe:
+                for data in encoded:
+                    pipe.publish(EVENTS_CHANNEL, data)
+                await pipe.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._outage.failed(error)
+        else:
+            self._outage.worked()
+            if self._subscribed:
+                return
+        # Redis may have taken them all the same (it hung, or the subscription is just being made): what then comes
+        # back is recognised, so that no socket hears it twice.
+        if len(self._delivered_early) < _REMEMBERED:
+            self._delivered_early.update(encoded)
+        self._deliver_here(events)
+
+    def _deliver_here(self, events: list[Event]) -> None:
+        for event in events:
+            self._receive(event)
+
+    def _receive(self, event: Event) -> None:
+        try:
+            self._incoming.put_nowait(event)
+        except asyncio.QueueFull:
+            log.warning(
+                "too many live events are arriving: one was dropped",
+                extra={"fields": {"type": event.frame.get("type")}},
+            )
+
+    async def _subscribe_forever(self) -> None:
+        while True:
+            try:
+                await self._subscribe()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._outage.failed(error)
+            except Exception:
+                log.exception("the subscription to live events broke")
+            self._subscribed = False
+            await asyncio.sleep(_RESUBSCRIBE_S)
+
+    async def _subscribe(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(EVENTS_CHANNEL)
+            asked = False
+            while True:
+                message = await pubsub.get_message(timeout=_IDLE_CHECK_S)
+                if message is None:
+                    # Silence may be a connection that died without a word.
+                    if asked:
+                        raise TimeoutError("the subscription does not answer")
+                    await pubsub.ping()
+                    asked = True
+                    continue
+                asked = False
+                if message["type"] == "subscribe":
+                    self._subscribed = True
+                    self._outage.worked()
+                elif message["type"] == "message":
+                    self._accept(message["data"])
+
+    def _accept(self, data: bytes) -> None:
+        if self._delivered_early and self._delivered_early[data] > 0:
+            self._delivered_early[data] -= 1
+            self._delivered_early += Counter()
+            return
+        try:
+            event = decode(data)
+        except ValueError:
+            log.warning("something that is no event came over Redis", extra={"fields": {"bytes": len(data)}})
+            return
+        self._receive(event)
+
+    async def _deliver_forever(self) -> None:
+        while True:
+            events = await _drain(self._incoming)
+            try:
+                await self._deliver(events)
+            except ApiError as error:
+                log.warning(
+                    "live events were lost: their channels' members could not be read (%s)",
+                    error.detail,
+                    extra={"fields": {"events": len(events)}},
+                )
+            except Exception:
+                log.exception("live events could not be delivered")
+
+    async def _deliver(self, events: list[Event]) -> None:
+        here = self._hub.users()
+        if not here:
+            return
+        members = await self._members(events, here)
+        for event in events:
+            user_ids = event.user_ids
+            if user_ids is None:
+                user_ids = members.get(event.channel_id or 0, [])
+            if user_ids:
+                self._hub.deliver(user_ids, orjson.dumps(event.frame).decode())
+
+    async def _members(self, events: list[Event], here: list[int]) -> dict[int, list[int]]:
+        # Read for each batch, never remembered: whoever joined before the event was announced hears it.
+        channel_ids = list({event.channel_id for event in events if event.user_ids is None and event.channel_id})
+        members: dict[int, list[int]] = defaultdict(list)
+        if channel_ids:
+            for row in await self._database.all(sql.MEMBERS_AMONG, {"channel_ids": channel_ids, "user_ids": here}):
+                members[row["channel_id"]].append(row["user_id"])
+        return members
+
+
+async def _drain(queue: asyncio.Queue[Event]) -> list[Event]:
+    """Wait for one event and take up to a batch of those that are there already."""
+    events = [await queue.get()]
+    while len(events) < _BATCH and not queue.empty():
+        events.append(queue.get_nowait())
+    return events

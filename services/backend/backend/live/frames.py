@@ -1,0 +1,89 @@
+"""The frames of the WebSocket contract: what the server says, and what a client may say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from backend.database import Row
+from backend.schemas import MAX_ID
+
+Frame = dict[str, Any]
+
+
+class BadFrameError(Exception):
+    """A frame that cannot be used; `code` is for programs, the message for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+def parse(text: str, max_bytes: int) -> Frame:
+    """Return the frame in `text`, a JSON object with a string `type`. Raises BadFrameError."""
+    if len(text) > max_bytes or len(text.encode()) > max_bytes:
+        raise BadFrameError("frame_too_large", f"a frame may have {max_bytes} bytes at most")
+    try:
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadFrameError("invalid_json", f"not valid JSON: {error.msg} at character {error.pos}") from None
+    if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
+        raise BadFrameError("invalid_frame", 'a frame is a JSON object with a text "type"')
+    return frame
+
+
+def channel_of(frame: Frame) -> int:
+    """Return the channel a client's frame is meant for. Raises BadFrameError."""
+    channel_id = frame.get("channel_id")
+    if type(channel_id) is not int or not 0 < channel_id <= MAX_ID:
+        raise BadFrameError("invalid_frame", '"channel_id" must be the number of a channel')
+    return channel_id
+
+
+def pong(ping: Frame) -> Frame:
+    """Return the answer to a client's ping. Raises BadFrameError."""
+    payload = ping.get("payload")
+    sent_at = payload.get("sent_at_ms") if isinstance(payload, dict) else None
+    if type(sent_at) not in (int, float):
+        raise BadFrameError("invalid_frame", 'a ping carries {"payload": {"sent_at_ms": number}}')
+    return {"type": "pong", "timestamp": datetime.now(UTC), "payload": {"sent_at_ms": sent_at}}
+
+
+def error(code: str, detail: str) -> Frame:
+    """Return the frame that refuses another."""
+    return {"type": "error", "code": code, "detail": detail}
+
+
+def message(row: Row) -> Frame:
+    """Return the frame that announces a stored message."""
+    return {"type": "message", **row}
+
+
+def welcome(row: Row, user_id: int) -> Frame:
+    """Return the personal message that `row` (a channel with its `welcome_*` columns) greets `user_id` with."""
+    return {
+        "type": "message",
+        "id": row["welcome_id"],
+        "content": row["welcome_content"],
+        "image_url": None,
+        "sender_id": None,
+        "username": None,
+        "display_name": None,
+        "channel_id": row["id"],
+        "timestamp": row["welcome_at"],
+        "target_user_id": user_id,
+    }
+
+
+def membership(kind: str, *, channel_id: int, channel_name: str, user: Row) -> Frame:
+    """Return the `join` or `leave` frame of a user."""
+    return {
+        "type": kind,
+        "user_id": user["user_id"],
+        "username": user["username"],
+        "display_name": user["display_name"],
+        "channel_id": channel_id,
+        "channel_name": channel_name,
+    }

@@ -1,0 +1,117 @@
+"""The WebSockets of this process, and how each is written to without one holding up another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from fastapi import WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+log = logging.getLogger(__name__)
+
+GOING_AWAY = 1012
+SLOW = 1013
+EXPIRED = 4401
+_CLOSE_S = 2.0
+
+
+class Socket:
+    """One accepted WebSocket. Frames wait in a bounded queue; whoever does not read is closed, not waited for."""
+
+    def __init__(self, websocket: WebSocket, user_id: int, queue_size: int) -> None:
+        self.user_id = user_id
+        self._websocket = websocket
+        self._frames: asyncio.Queue[str] = asyncio.Queue(queue_size)
+        self._ending: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def send(self, text: str) -> None:
+        """Queue one frame. Never waits: a full queue closes the socket."""
+        try:
+            self._frames.put_nowait(text)
+        except asyncio.QueueFull:
+            if not self._ending.done():
+                log.warning(
+                    "a socket does not read what it is sent: closed", extra={"fields": {"user_id": self.user_id}}
+                )
+            self.end(SLOW)
+
+    def end(self, code: int) -> None:
+        """Close the socket with `code`, as soon as it can be."""
+        if not self._ending.done():
+            self._ending.set_result(code)
+
+    async def run(self, handle: Callable[[str | bytes], Awaitable[None]]) -> None:
+        """Hand each frame that comes in to `handle`, send what is queued; return when the socket has ended."""
+        tasks = [asyncio.create_task(self._read(handle)), asyncio.create_task(self._write())]
+        try:
+            waited: list[asyncio.Future[Any]] = [*tasks, self._ending]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        if self._ending.done():
+            # The other side may be the one that does not read: it gets its close frame if there is room for it.
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._websocket.close(self._ending.result())
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
+                raise result
+
+    async def _read(self, handle: Callable[[str | bytes], Awaitable[None]]) -> None:
+        while True:
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            await handle(text if text is not None else message.get("bytes") or b"")
+
+    async def _write(self) -> None:
+        while True:
+            text = await self._frames.get()
+            try:
+                await self._websocket.send_text(text)
+            except Exception:
+                # Whatever a server raises for a peer that has just gone: the reader sees the end too.
+                log.debug("a socket went away while it was written to", exc_info=True)
+                return
+
+
+class Hub:
+    """Who is connected to this process."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[int, set[Socket]] = {}
+
+    def add(self, socket: Socket) -> None:
+        """Let `socket` receive its user's frames."""
+        self._sockets.setdefault(socket.user_id, set()).add(socket)
+
+    def remove(self, socket: Socket) -> None:
+        """Forget `socket`."""
+        sockets = self._sockets.get(socket.user_id)
+        if sockets is not None:
+            sockets.discard(socket)
+            if not sockets:
+                del self._sockets[socket.user_id]
+
+    def users(self) -> list[int]:
+        """Return the users that have a socket here."""
+        return list(self._sockets)
+
+    def deliver(self, user_ids: Iterable[int], text: str) -> None:
+        """Queue a frame for all sockets of these users."""
+        for user_id in user_ids:
+            for socket in tuple(self._sockets.get(user_id, ())):
+                socket.send(text)
+
+    def end_all(self, code: int) -> None:
+        """Close every socket."""
+        for sockets in tuple(self._sockets.values()):
+            for socket in tuple(sockets):
+                socket.end(code)

@@ -1,0 +1,184 @@
+"""Statements about channels and their members."""
+
+from __future__ import annotations
+
+# One statement, so one transaction: the channel, its first member and the member's welcome appear together.
+CREATE = """
+    WITH channel AS (
+        INSERT INTO channels (name, type, created_by)
+        SELECT %(name)s, %(type)s, u.id FROM users u WHERE u.id = %(user_id)s
+        ON CONFLICT (lower(ltrim(name, '#'))) WHERE type = 'public' DO NOTHING
+        RETURNING id, name, type, created_by, created_at
+    ), member AS (
+        INSERT INTO memberships (channel_id, user_id)
+        SELECT id, created_by FROM channel
+    ), welcome AS (
+        INSERT INTO messages (channel_id, target_user_id, content)
+        SELECT id, created_by, 'Welcome to ' || name || '!' FROM channel
+        RETURNING id, content, created_at
+    )
+    SELECT c.id, c.name, c.type, false AS is_direct, c.created_by, c.created_at,
+           w.id AS welcome_id, w.content AS welcome_content, w.created_at AS welcome_at
+    FROM channel c CROSS JOIN welcome w
+"""
+
+CREATE_DIRECT = """
+    WITH pair AS (
+        SELECT me.id AS me_id, other.id AS other_id, me.username || ', ' || other.username AS name
+        FROM users me CROSS JOIN users other
+        WHERE me.id = %(user_id)s AND other.id = %(other_id)s
+    ), channel AS (
+        INSERT INTO channels (name, type, direct_key, created_by)
+        SELECT name, 'private', %(direct_key)s, me_id FROM pair
+        ON CONFLICT (direct_key) DO NOTHING
+        RETURNING id, name, type, created_by, created_at
+    ), members AS (
+        INSERT INTO memberships (channel_id, user_id)
+        SELECT c.id, u.id
+        FROM channel c CROSS JOIN pair p CROSS JOIN LATERAL (VALUES (p.me_id), (p.other_id)) AS u (id)
+    )
+    SELECT id, name, type, true AS is_direct, created_by, created_at FROM channel
+"""
+
+BY_DIRECT_KEY = """
+    SELECT id, name, type, true AS is_direct, created_by, created_at
+    FROM channels
+    WHERE direct_key = %(direct_key)s
+"""
+
+# Two bounded scans: the newest public channels, and this user's own private ones.
+LIST = """
+    (
+        SELECT id, name, type, false AS is_direct, created_by, created_at
+        FROM channels
+        WHERE type = 'public' AND id < %(before)s
+        ORDER BY id DESC
+        LIMIT %(limit)s
+    ) UNION ALL (
+        SELECT c.id, c.name, c.type, c.direct_key IS NOT NULL, c.created_by, c.created_at
+        FROM memberships m JOIN channels c ON c.id = m.channel_id
+        WHERE m.user_id = %(user_id)s AND m.channel_id < %(before)s AND c.type = 'private'
+        ORDER BY m.channel_id DESC
+        LIMIT %(limit)s
+    )
+    ORDER BY id DESC
+    LIMIT %(limit)s
+"""
+
+# In the order of the names. chr(1114111) sorts after whatever a name can go on with. `after` names the last channel of
+# the page before, which the user has to be allowed to see. Two bounded scans, as in LIST.
+SEARCH = """
+    WITH wanted AS MATERIALIZED (
+        SELECT lower(%(prefix)s::text) COLLATE "C" AS prefix
+    ), mark AS MATERIALIZED (
+        SELECT lower(ltrim(c.name, '#')) COLLATE "C" AS key, c.id
+        FROM channels c
+        WHERE c.id = %(after)s AND (
+            c.type = 'public'
+            OR EXISTS (SELECT FROM memberships m WHERE m.channel_id = c.id AND m.user_id = %(user_id)s)
+        )
+    ), public AS (
+        SELECT id, name, type, false AS is_direct, created_by, created_at,
+               lower(ltrim(name, '#')) COLLATE "C" AS key
+        FROM channels
+        WHERE type = 'public'
+    ), own AS (
+        SELECT c.id, c.name, c.type, c.direct_key IS NOT NULL AS is_direct, c.created_by, c.created_at,
+               lower(ltrim(c.name, '#')) COLLATE "C" AS key
+        FROM memberships m JOIN channels c ON c.id = m.channel_id
+        WHERE m.user_id = %(user_id)s AND c.type = 'private'
+    )
+    (
+        SELECT id, name, type, is_direct, created_by, created_at, key
+        FROM public
+        WHERE key >= (SELECT prefix FROM wanted)
+          AND key < (SELECT prefix || chr(1114111) FROM wanted)
+          AND (%(after)s::bigint IS NULL OR (key, id) > (SELECT key, id FROM mark))
+        ORDER BY key
+        LIMIT %(limit)s
+    ) UNION ALL (
+        SELECT id, name, type, is_direct, created_by, created_at, key
+        FROM own
+        WHERE key >= (SELECT prefix FROM wanted)
+          AND key < (SELECT prefix || chr(1114111) FROM wanted)
+          AND (%(after)s::bigint IS NULL OR (key, id) > (SELECT key, id FROM mark))
+        ORDER BY key, id
+        LIMIT %(limit)s
+    )
+    ORDER BY key, id
+    LIMIT %(limit)s
+"""
+
+ACCESS = """
+    SELECT c.type, c.direct_key IS NOT NULL AS is_direct, m.user_id IS NOT NULL AS is_member
+    FROM channels c LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
+    WHERE c.id = %(channel_id)s
+"""
+
+# `adder_id` is null where users join by themselves, which only public channels allow; otherwise private channels
+# want the adder to be a member. No row: no such channel or user. `joined` says whether the member is new.
+ADD_MEMBER = """
+    WITH wanted AS (
+        SELECT c.id AS channel_id, c.name, c.type, c.direct_key, c.created_by, c.created_at,
+               u.id AS user_id, u.username, u.display_name,
+               c.direct_key IS NULL AND (
+                   c.type = 'public'
+                   OR EXISTS (SELECT FROM memberships a WHERE a.channel_id = c.id AND a.user_id = %(adder_id)s::bigint)
+               ) AS allowed
+        FROM channels c CROSS JOIN users u
+        WHERE c.id = %(channel_id)s AND u.id = %(user_id)s
+    ), member AS (
+        INSERT INTO memberships (channel_id, user_id)
+        SELECT channel_id, user_id FROM wanted WHERE allowed
+        ON CONFLICT DO NOTHING
+        RETURNING joined_at
+    ), welcome AS (
+        INSERT INTO messages (channel_id, target_user_id, content)
+        SELECT w.channel_id, w.user_id, 'Welcome to ' || w.name || '!' FROM wanted w CROSS JOIN member
+        RETURNING id, content, created_at
+    )
+    SELECT w.channel_id AS id, w.name, w.type, w.direct_key IS NOT NULL AS is_direct, w.created_by, w.created_at,
+           w.user_id, w.username, w.display_name, w.allowed,
+           member.joined_at IS NOT NULL AS joined, coalesce(member.joined_at, before.joined_at) AS joined_at,
+           welcome.id AS welcome_id, welcome.content AS welcome_content, welcome.created_at AS welcome_at
+    FROM wanted w
+    LEFT JOIN member ON true
+    LEFT JOIN welcome ON true
+    LEFT JOIN memberships before ON before.channel_id = w.channel_id AND before.user_id = w.user_id
+"""
+
+LEAVE = """
+    WITH gone AS (
+        DELETE FROM memberships m
+        USING channels c
+        WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s AND c.id = m.channel_id AND c.direct_key IS NULL
+        RETURNING m.channel_id, m.user_id, c.name
+    )
+    SELECT g.channel_id, g.user_id, g.name AS channel_name, u.username, u.display_name
+    FROM gone g JOIN users u ON u.id = g.user_id
+"""
+
+# Newest first by user id. A private channel shows its members to members; no row also where it has none to show.
+MEMBERS = """
+    SELECT m.user_id, u.username, u.display_name, m.joined_at
+    FROM channels c
+    JOIN memberships m ON m.channel_id = c.id
+    JOIN users u ON u.id = m.user_id
+    WHERE c.id = %(channel_id)s AND m.user_id < %(before)s AND (
+        c.type = 'public'
+        OR EXISTS (SELECT FROM memberships own WHERE own.channel_id = c.id AND own.user_id = %(user_id)s)
+    )
+    ORDER BY m.user_id DESC
+    LIMIT %(limit)s
+"""
+
+IS_MEMBER = """
+    SELECT true AS is_member FROM memberships WHERE channel_id = %(channel_id)s AND user_id = %(user_id)s
+"""
+
+# Which of this process's users are members of which of these channels.
+MEMBERS_AMONG = """
+    SELECT channel_id, user_id
+    FROM memberships
+    WHERE channel_id = ANY(%(channel_ids)s::bigint[]) AND user_id = ANY(%(user_ids)s::bigint[])
+"""

@@ -1,0 +1,47 @@
+"""Statements about messages."""
+
+from __future__ import annotations
+
+# No row: not a member, or no such channel.
+POST = """
+    WITH sender AS (
+        SELECT m.channel_id, u.id, u.username, u.display_name
+        FROM memberships m JOIN users u ON u.id = m.user_id
+        WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
+    ), posted AS (
+        INSERT INTO messages (channel_id, sender_id, content, image_url)
+        SELECT channel_id, id, %(content)s, %(image_url)s FROM sender
+        RETURNING id, channel_id, sender_id, target_user_id, content, image_url, created_at
+    )
+    SELECT p.id, p.content, p.image_url, p.sender_id, s.username, s.display_name,
+           p.channel_id, p.created_at AS "timestamp", p.target_user_id
+    FROM posted p CROSS JOIN sender s
+"""
+
+# Two bounded scans, each over an index of its own: what everybody sees, and what this user alone sees.
+# A member gets at least one row, with a null id where there is nothing to show. No row: not a member, or no channel.
+LIST = """
+    SELECT page.id, page.content, page.image_url, page.sender_id, u.username, u.display_name,
+           page.channel_id, page.created_at AS "timestamp", page.target_user_id
+    FROM memberships me
+    LEFT JOIN LATERAL (
+        (
+            SELECT id, channel_id, sender_id, target_user_id, content, image_url, created_at
+            FROM messages
+            WHERE channel_id = me.channel_id AND target_user_id IS NULL AND id < %(before)s
+            ORDER BY id DESC
+            LIMIT %(limit)s
+        ) UNION ALL (
+            SELECT id, channel_id, sender_id, target_user_id, content, image_url, created_at
+            FROM messages
+            WHERE channel_id = me.channel_id AND target_user_id = me.user_id AND id < %(before)s
+            ORDER BY id DESC
+            LIMIT %(limit)s
+        )
+        ORDER BY id DESC
+        LIMIT %(limit)s
+    ) page ON true
+    LEFT JOIN users u ON u.id = page.sender_id
+    WHERE me.channel_id = %(channel_id)s AND me.user_id = %(user_id)s
+    ORDER BY page.id DESC
+"""

@@ -1,0 +1,89 @@
+"""Whether this process can serve, and the record in `stack_events` of when it first could."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg.errors import UndefinedTable
+
+from backend.database import Database
+from backend.errors import ApiError
+from backend.queries import service as sql
+from backend.settings import SERVICE
+
+log = logging.getLogger(__name__)
+
+_WAIT_S = 1.5
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The schema's revision, as far as it can be read, and why the service is not ready; None if it is."""
+
+    revision: str | None
+    reason: str | None
+
+
+class Readiness:
+    """Compares the database's revision with `head`, the one this release needs."""
+
+    def __init__(self, database: Database, head: str) -> None:
+        self._database = database
+        self._head = head
+        self.last_seen: str | None = None
+
+    async def look(self) -> State:
+        """Ask the database. Takes two seconds at most."""
+        try:
+            async with asyncio.timeout(_WAIT_S + 0.5):
+                row = await self._database.one(sql.REVISION, {}, wait_s=_WAIT_S)
+        except UndefinedTable:
+            row = None
+        except ApiError as error:
+            return State(None, error.detail)
+        except TimeoutError:
+            return State(None, "the database does not answer in time")
+        self.last_seen = row["version_num"] if row else None
+        if self.last_seen == self._head:
+            return State(self.last_seen, None)
+        return State(
+            self.last_seen,
+            f"the database schema is at {self.last_seen or 'nothing'}, this release needs {self._head}: "
+            "run `python -m backend migrate`",
+        )
+
+    async def announce(self, stack_id: str, claim: Path | None) -> None:
+        """Wait until the service can serve, then record it, once for all processes that share `claim`."""
+        state = await self.look()
+        while state.reason is not None:
+            await asyncio.sleep(_POLL_S)
+            state = await self.look()
+        log.info("ready", extra={"fields": {"revision": state.revision}})
+        while claim is None or _won(claim):
+            try:
+                await self._database.all(
+                    sql.RECORD_EVENT,
+                    {"stack_id": stack_id, "component": SERVICE, "event": "ready", "detail": state.revision},
+                )
+                return
+            except ApiError:
+                if claim is not None:
+                    _give_up(claim)
+                await asyncio.sleep(_POLL_S)
+
+
+def _won(claim: Path) -> bool:
+    """Create `claim`; exactly one process can."""
+    try:
+        claim.touch(exist_ok=False)
+    except OSError:
+        return False
+    return True
+
+
+def _give_up(claim: Path) -> None:
+    claim.unlink(missing_ok=True)

@@ -1,0 +1,191 @@
+"""Channels and their members."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import AfterValidator
+
+from backend.database import Database, Row
+from backend.deps import CurrentUser, Db, Events
+from backend.errors import (
+    ChannelExists,
+    DirectChannel,
+    DirectWithOneself,
+    NoSuchChannel,
+    NoSuchUser,
+    NotAMember,
+    Unauthenticated,
+)
+from backend.live import frames
+from backend.live.events import EventBus
+from backend.queries import channels as sql
+from backend.queries import users as users_sql
+from backend.responses import json_response, page_response, refusals
+from backend.schemas import (
+    MAX_ID,
+    Before,
+    Channel,
+    ChannelCreate,
+    ChannelPage,
+    Limit,
+    Member,
+    MemberAdd,
+    MemberPage,
+    PathId,
+    storable,
+)
+
+router = APIRouter(prefix="/channels", tags=["channels"])
+
+_NAME_HELP = "Beginning of the name, in any case, with or without the `#`."
+_CHANNEL = ("id", "name", "type", "is_direct", "created_by", "created_at")
+_MEMBER = ("user_id", "username", "display_name", "joined_at")
+
+
+@router.post("/", status_code=201, response_model=Channel, responses=refusals(401, 409, 413, 415))
+async def create_channel(body: ChannelCreate, user: CurrentUser, db: Db, events: Events) -> Response:
+    """Create a channel and become its first member."""
+    row = await db.one(sql.CREATE, {"name": body.name, "type": body.type, "user_id": user.user_id})
+    if row is None:
+        if await db.one(users_sql.BY_ID, {"id": user.user_id}) is None:
+            raise Unauthenticated("this session's user no longer exists: log in again")
+        raise ChannelExists
+    events.emit(row["id"], frames.welcome(row, user.user_id), [user.user_id])
+    return json_response(_pick(row, _CHANNEL), 201)
+
+
+@router.get("/", response_model=ChannelPage, responses=refusals(401))
+async def list_channels(user: CurrentUser, db: Db, before: Before = MAX_ID, limit: Limit = 50) -> Response:
+    """List the public channels and one's own private ones, newest first."""
+    rows = await db.all(sql.LIST, {"user_id": user.user_id, "before": before, "limit": limit + 1})
+    return page_response(rows, limit, "id")
+
+
+@router.get("/search", response_model=ChannelPage, responses=refusals(401))
+async def search_channels(
+    user: CurrentUser,
+    db: Db,
+    name: Annotated[str, Query(max_length=80, description=_NAME_HELP), AfterValidator(storable)],
+    before: Before | None = None,
+    limit: Limit = 50,
+) -> Response:
+    """Find channels by the beginning of their names, in that order; private ones only where one is a member."""
+    rows = await db.all(
+        sql.SEARCH,
+        {"prefix": name.strip().lstrip("#"), "user_id": user.user_id, "after": before, "limit": limit + 1},
+    )
+    for row in rows:
+        del row["key"]
+    return page_response(rows, limit, "id")
+
+
+@router.post("/dm/{user_id}", response_model=Channel, responses={201: {"model": Channel}, **refusals(401, 404)})
+async def open_direct_channel(user_id: PathId, user: CurrentUser, db: Db, events: Events) -> Response:
+    """Open the one private channel of two users: 201 if it is new, 200 if it was there."""
+    if user_id == user.user_id:
+        raise DirectWithOneself
+    key = "{}:{}".format(*sorted((user.user_id, user_id)))
+    # Looked up first, because it nearly always exists; looked up again, because another request may have been faster.
+    row = await db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
+    if row is None:
+        row = await db.one(sql.CREATE_DIRECT, {"user_id": user.user_id, "other_id": user_id, "direct_key": key})
+        if row is not None:
+            await _announce_direct(row, db, events)
+            return json_response(row, 201)
+        row = await db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
+    if row is None:
+        if await db.one(users_sql.BY_ID, {"id": user.user_id}) is None:
+            raise Unauthenticated("this session's user no longer exists: log in again")
+        raise NoSuchUser
+    return json_response(row)
+
+
+@router.post("/{channel_id}/join", response_model=Channel, responses=refusals(401, 403, 404, 409))
+async def join_channel(channel_id: PathId, user: CurrentUser, db: Db, events: Events) -> Response:
+    """Join a public channel; harmless where one is a member already."""
+    row = await _add(db, events, channel_id, user.user_id, adder_id=user.user_id)
+    return json_response(_pick(row, _CHANNEL))
+
+
+@router.post("/{channel_id}/leave", status_code=204, response_class=Response, responses=refusals(401, 403, 404, 409))
+async def leave_channel(channel_id: PathId, user: CurrentUser, db: Db, events: Events) -> Response:
+    """Leave a channel."""
+    gone = await db.one(sql.LEAVE, {"channel_id": channel_id, "user_id": user.user_id})
+    if gone is None:
+        access = await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": user.user_id})
+        if access is None:
+            raise NoSuchChannel
+        raise DirectChannel if access["is_member"] else NotAMember
+    events.emit(
+        channel_id,
+        frames.membership("leave", channel_id=channel_id, channel_name=gone["channel_name"], user=gone),
+    )
+    return Response(status_code=204)
+
+
+@router.get("/{channel_id}/members", response_model=MemberPage, responses=refusals(401, 403, 404))
+async def list_members(
+    channel_id: PathId, user: CurrentUser, db: Db, before: Before = MAX_ID, limit: Limit = 50
+) -> Response:
+    """List a channel's members, newest user first; those of a private channel to its members only."""
+    rows = await db.all(
+        sql.MEMBERS,
+        {"channel_id": channel_id, "user_id": user.user_id, "before": before, "limit": limit + 1},
+    )
+    if not rows:
+        access = await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": user.user_id})
+        if access is None:
+            raise NoSuchChannel
+        if access["type"] == "private" and not access["is_member"]:
+            raise NotAMember
+    return page_response(rows, limit, "user_id")
+
+
+@router.post(
+    "/{channel_id}/members",
+    status_code=201,
+    response_model=Member,
+    responses={200: {"model": Member}, **refusals(401, 403, 404, 409, 413, 415)},
+)
+async def add_member(channel_id: PathId, body: MemberAdd, user: CurrentUser, db: Db, events: Events) -> Response:
+    """Add a user to a channel: 201 if new there, 200 if a member already. Into private channels only members can."""
+    row = await _add(db, events, channel_id, body.user_id, adder_id=user.user_id)
+    return json_response(_pick(row, _MEMBER), 201 if row["joined"] else 200)
+
+
+async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *, adder_id: int) -> Row:
+    """Make a user a member and announce it. Raises NoSuchChannel, NoSuchUser, DirectChannel or NotAMember."""
+    row = await db.one(sql.ADD_MEMBER, {"channel_id": channel_id, "user_id": user_id, "adder_id": adder_id})
+    if row is None:
+        if await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": user_id}) is None:
+            raise NoSuchChannel
+        if user_id == adder_id:
+            raise Unauthenticated("this session's user no longer exists: log in again")
+        raise NoSuchUser
+    if not row["allowed"]:
+        access = await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": adder_id})
+        if not (access and access["is_member"]):
+            raise NotAMember
+        if user_id != adder_id:
+            raise DirectChannel
+    if row["joined"]:
+        events.emit(channel_id, frames.membership("join", channel_id=channel_id, channel_name=row["name"], user=row))
+        events.emit(channel_id, frames.welcome(row, user_id), [user_id])
+    return row
+
+
+async def _announce_direct(channel: Row, db: Database, events: EventBus) -> None:
+    for member in await db.all(
+        sql.MEMBERS, {"channel_id": channel["id"], "user_id": channel["created_by"], "before": MAX_ID, "limit": 2}
+    ):
+        events.emit(
+            channel["id"],
+            frames.membership("join", channel_id=channel["id"], channel_name=channel["name"], user=member),
+        )
+
+
+def _pick(row: Row, names: tuple[str, ...]) -> Row:
+    return {name: row[name] for name in names}

@@ -1,0 +1,106 @@
+"""The WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from urllib.parse import urlsplit
+
+import orjson
+from fastapi import APIRouter, WebSocket
+
+from backend.deps import Services, services
+from backend.errors import ApiError, ForeignOrigin, NotYourSocket, Unauthenticated, refusal_response
+from backend.live import frames
+from backend.live.frames import BadFrameError, Frame
+from backend.live.hub import EXPIRED, Socket
+from backend.queries import channels as sql
+
+log = logging.getLogger(__name__)
+router = APIRouter()
+
+
+@router.websocket("/ws/{user_id}")
+async def live(websocket: WebSocket, user_id: str) -> None:
+    """Open the socket of a user, for that user's own session, and serve it until it ends."""
+    house = services(websocket)
+    try:
+        expires_at = _admit(websocket, user_id, house)
+    except ApiError as error:
+        log.warning("a socket was refused: %s", error.detail, extra={"fields": {"code": error.code}})
+        await websocket.send_denial_response(refusal_response(error))
+        return
+    await websocket.accept()
+    socket = Socket(websocket, int(user_id), house.settings.socket_queue)
+    expiry = asyncio.get_running_loop().call_later(max(0.0, expires_at - time.time()), socket.end, EXPIRED)
+    house.hub.add(socket)
+    try:
+        await socket.run(_Conversation(house, socket).take)
+    finally:
+        house.hub.remove(socket)
+        expiry.cancel()
+
+
+def _admit(websocket: WebSocket, user_id: str, house: Services) -> int:
+    """Return when the session ends (seconds since the epoch). Raises the ApiError to refuse the handshake with."""
+    origin = websocket.headers.get("origin")
+    # Programs send no Origin; browsers always do, and would send the cookie along for any page.
+    if origin is not None and origin not in house.settings.allowed_origins:
+        host = websocket.headers.get("host", "")
+        if urlsplit(origin).scheme not in ("http", "https") or urlsplit(origin).netloc.lower() != host.lower():
+            raise ForeignOrigin
+    session = house.sessions.verify(websocket)
+    if user_id != str(session.identity.user_id):
+        raise NotYourSocket
+    if session.expires_at <= time.time():
+        raise Unauthenticated
+    return session.expires_at
+
+
+class _Conversation:
+    """What one client says over its socket."""
+
+    def __init__(self, house: Services, socket: Socket) -> None:
+        self._house = house
+        self._socket = socket
+        self._max_bytes = house.settings.frame_max_bytes
+
+    async def take(self, data: str | bytes) -> None:
+        """Act on one frame; a frame that cannot be used is answered with an error frame and the socket lives on."""
+        try:
+            if isinstance(data, bytes):
+                raise BadFrameError("binary_frame", "frames are text: send JSON")
+            await self._act(frames.parse(data, self._max_bytes))
+        except BadFrameError as error:
+            log.warning(
+                "a bad frame was refused: %s",
+                error,
+                extra={"fields": {"code": error.code, "user_id": self._socket.user_id}},
+            )
+            self._answer(frames.error(error.code, str(error)))
+        except ApiError as error:
+            self._answer(frames.error(error.code, error.detail))
+
+    async def _act(self, frame: Frame) -> None:
+        match frame["type"]:
+            case "ping":
+                self._answer(frames.pong(frame))
+            case "message":
+                await self._relay(frame)
+            case "typing":
+                await self._relay({**frame, "user_id": self._socket.user_id})
+            case other:
+                raise BadFrameError(
+                    "unknown_type", f"there is no frame type {other[:40]!r}: message, typing and ping are known"
+                )
+
+    async def _relay(self, frame: Frame) -> None:
+        channel_id = frames.channel_of(frame)
+        member = {"channel_id": channel_id, "user_id": self._socket.user_id}
+        if await self._house.database.one(sql.IS_MEMBER, member) is None:
+            raise BadFrameError("not_a_member", f"you are not a member of channel {channel_id}")
+        self._house.events.emit(channel_id, frame)
+
+    def _answer(self, frame: Frame) -> None:
+        self._socket.send(orjson.dumps(frame).decode())

@@ -1,0 +1,56 @@
+"""Messages."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from backend.database import Database
+from backend.deps import CurrentUser, Db, Events
+from backend.errors import ApiError, NoSuchChannel, NotAMember
+from backend.live import frames
+from backend.queries import channels as channels_sql
+from backend.queries import messages as sql
+from backend.responses import json_response, refusals
+from backend.schemas import MAX_ID, Before, Limit, Message, MessageCreate, MessagePage, PathId
+
+router = APIRouter(prefix="/channels/{channel_id}/messages", tags=["messages"])
+
+
+@router.post("", status_code=201, response_model=Message, responses=refusals(401, 403, 404, 413, 415))
+async def post_message(channel_id: PathId, body: MessageCreate, user: CurrentUser, db: Db, events: Events) -> Response:
+    """Store a message and announce it to the channel's members."""
+    row = await db.one(
+        sql.POST,
+        {
+            "channel_id": channel_id,
+            "user_id": user.user_id,
+            "content": body.content,
+            "image_url": body.image_url,
+        },
+    )
+    if row is None:
+        raise await _refusal(db, channel_id, user.user_id)
+    events.emit(channel_id, frames.message(row))
+    return json_response(row, 201)
+
+
+@router.get("", response_model=MessagePage, responses=refusals(401, 403, 404))
+async def list_messages(
+    channel_id: PathId, user: CurrentUser, db: Db, before: Before = MAX_ID, limit: Limit = 50
+) -> Response:
+    """List the newest messages (or those before an id), oldest first; without what was said to another user alone."""
+    rows = await db.all(
+        sql.LIST, {"channel_id": channel_id, "user_id": user.user_id, "before": before, "limit": limit + 1}
+    )
+    if not rows:
+        raise await _refusal(db, channel_id, user.user_id)
+    more = len(rows) > limit
+    items = [row for row in rows[:limit] if row["id"] is not None]
+    items.reverse()
+    return json_response({"items": items, "next": items[0]["id"] if more else None})
+
+
+async def _refusal(db: Database, channel_id: int, user_id: int) -> ApiError:
+    access = await db.one(channels_sql.ACCESS, {"channel_id": channel_id, "user_id": user_id})
+    return NoSuchChannel() if access is None else NotAMember()

@@ -1,0 +1,193 @@
+"""What requests may say, and what responses look like. Responses are written from rows directly, not through these."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+MAX_ID = 2**63 - 1
+"""Largest value of a Postgres bigint."""
+PAGE_MAX = 100
+
+
+def storable(value: str) -> str:
+    """Return `value` if Postgres can store it; raises ValueError."""
+    if "\0" in value:
+        raise ValueError("must not contain NUL characters")
+    return value
+
+
+def one_line(value: str) -> str:
+    """Return `value` without surrounding blanks if it is one line of visible text; raises ValueError."""
+    value = value.strip()
+    if not value:
+        raise ValueError("must not be blank")
+    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in value):
+        raise ValueError("must be one line without control characters")
+    return value
+
+
+def _link(value: str) -> str:
+    if any(char.isspace() or unicodedata.category(char) == "Cc" for char in value) or "\\" in value:
+        raise ValueError("must not contain spaces, backslashes or control characters")
+    if value.startswith("/") and not value.startswith("//"):
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http(s) address, or a path that begins with one slash")
+    return value
+
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
+PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
+Before = Annotated[int, Query(ge=1, le=MAX_ID, description="Give `next` of one page to get the following one.")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Most items in the answer.")]
+
+Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{3,32}$", description="Letters, digits, `.`, `_`, `-`.")]
+DisplayName = Annotated[str, Field(max_length=64), AfterValidator(one_line)]
+Password = Annotated[str, Field(min_length=8, max_length=256), AfterValidator(storable)]
+ChannelName = Annotated[str, Field(max_length=80), AfterValidator(one_line)]
+Content = Annotated[str, Field(min_length=1, max_length=8000), AfterValidator(storable)]
+Link = Annotated[str, Field(max_length=2048), AfterValidator(_link)]
+
+
+class Registration(BaseModel):
+    """A new user."""
+
+    username: Username
+    password: Password
+    display_name: DisplayName | None = None
+
+
+class ChannelCreate(BaseModel):
+    """A new channel."""
+
+    name: ChannelName
+    type: Literal["public", "private"] = "public"
+
+    @model_validator(mode="after")
+    def _marked(self) -> ChannelCreate:
+        if self.type == "public" and not (self.name.startswith("#") and self.name.strip("# ")):
+            raise ValueError("the name of a public channel begins with '#', followed by at least one other character")
+        return self
+
+
+class MemberAdd(BaseModel):
+    """Whom to add to a channel."""
+
+    user_id: Id
+
+
+class MessageCreate(BaseModel):
+    """A new message."""
+
+    content: Content
+    image_url: Link | None = None
+
+
+class User(BaseModel):
+    """A user, as everybody may see one."""
+
+    id: int
+    username: str
+    display_name: str
+    is_operator: bool
+
+
+class Session(BaseModel):
+    """A session that just began. The same token is set as the cookie."""
+
+    access_token: str
+    token_type: Literal["bearer"]
+    expires_in: int
+    user: User
+
+
+class Channel(BaseModel):
+    """A channel."""
+
+    id: int
+    name: str
+    type: Literal["public", "private"]
+    is_direct: bool
+    created_by: int | None
+    created_at: datetime
+
+
+class Member(BaseModel):
+    """A member of a channel."""
+
+    user_id: int
+    username: str
+    display_name: str
+    joined_at: datetime
+
+
+class Message(BaseModel):
+    """A stored message. Without a sender it is the system's, and shown to `target_user_id` alone."""
+
+    id: int
+    content: str
+    image_url: str | None
+    sender_id: int | None
+    username: str | None
+    display_name: str | None
+    channel_id: int
+    timestamp: datetime
+    target_user_id: int | None
+
+
+class ChannelPage(BaseModel):
+    """Channels, and the `before` of the following page."""
+
+    items: list[Channel]
+    next: int | None
+
+
+class MemberPage(BaseModel):
+    """Members, and the `before` of the following page."""
+
+    items: list[Member]
+    next: int | None
+
+
+class MessagePage(BaseModel):
+    """Messages, oldest first, and the `before` of the page with older ones."""
+
+    items: list[Message]
+    next: int | None
+
+
+class Health(BaseModel):
+    """State of this service."""
+
+    service: str
+    version: str
+    stack_id: str
+    status: Literal["ok", "unavailable"]
+    schema_revision: str | None
+    reason: str | None = None
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """A refusal (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str | None
+    errors: list[FieldError] | None = None

@@ -1,0 +1,49 @@
+"""Sessions: which token a request carries, what it proves, and how a new one is handed out."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi.requests import HTTPConnection
+from fastapi.responses import Response
+from servicekit.facts import SESSION_COOKIE
+from servicekit.tokens import Identity, TokenError, Verified, issue, token_from, verify
+
+from backend.errors import Unauthenticated
+
+log = logging.getLogger(__name__)
+
+
+class Sessions:
+    """Issues and verifies session tokens, and puts them into cookies."""
+
+    def __init__(self, secret: str, ttl_s: int, *, secure: bool) -> None:
+        self._secret = secret
+        self.ttl_s = ttl_s
+        self._secure = secure
+
+    def issue(self, identity: Identity) -> str:
+        """Return a token for `identity`."""
+        return issue(self._secret, identity, self.ttl_s)
+
+    def verify(self, connection: HTTPConnection) -> Verified:
+        """Return whose session a request or handshake carries. Raises Unauthenticated, saying why."""
+        token = token_from(connection.headers.get("authorization"), connection.cookies.get(SESSION_COOKIE))
+        if token is None:
+            raise Unauthenticated
+        try:
+            return verify(self._secret, token)
+        except TokenError as error:
+            if error.suspicious:
+                log.warning("a session token was refused: %s", error)
+            raise Unauthenticated(str(error)) from None
+
+    def set_cookie(self, response: Response, token: str) -> None:
+        """Make the browser keep `token`, out of reach of scripts and of other sites' requests."""
+        response.set_cookie(
+            SESSION_COOKIE, token, max_age=self.ttl_s, path="/", httponly=True, samesite="lax", secure=self._secure
+        )
+
+    def clear_cookie(self, response: Response) -> None:
+        """Make the browser forget the session."""
+        response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=self._secure)

@@ -1,0 +1,57 @@
+"""Typed settings of the backend. Every field is read from the environment as `PLUMBLINE_<FIELD>`."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+from servicekit.settings import DatabaseSettings, ServiceSettings, TokenSettings
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+SERVICE = "backend"
+
+
+class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
+    """What the backend is told from outside."""
+
+    port: int = Field(8001, ge=1, le=65535, description="TCP port to listen on.")
+    session_ttl_s: int = Field(12 * 3600, ge=1, description="How long a session lasts, in seconds.")
+    cookie_secure: bool = Field(
+        False, description="Send the session cookie over HTTPS only. Turn on wherever TLS ends."
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Browser origins besides the stack's own that may open a WebSocket, separated by commas.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+        validate_default=True,
+        description="Networks whose X-Forwarded-For is believed, separated by commas.",
+    )
+    login_attempts: int = Field(
+        30, ge=1, description="Failed logins allowed to one user name from one address in a window."
+    )
+    login_window_s: int = Field(60, ge=1, description="Length of that window, in seconds.")
+    body_max_bytes: int = Field(64 * 1024, ge=1024, description="Largest request body, in bytes.")
+    frame_max_bytes: int = Field(64 * 1024, ge=1024, description="Largest WebSocket frame from a client, in bytes.")
+    socket_queue: int = Field(256, ge=1, description="Frames that may wait for one slow socket before it is closed.")
+    operator_password_file: Path | None = Field(
+        None, description="File that holds the first operator's password; `migrate` creates the operator from it."
+    )
+    migration_wait_s: float = Field(
+        60.0, ge=0, description="How long `migrate` waits for another migration to end, in seconds."
+    )
+
+    @field_validator("allowed_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def load() -> BackendSettings:
+    """Return the settings from the environment. Raises pydantic's ValidationError."""
+    return BackendSettings()  # type: ignore[call-arg]

@@ -1,0 +1,110 @@
+"""The tables that the backend owns, declared once. Alembic compares migrations with them; requests speak plain SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+USERNAME_KEY = 'lower(username) COLLATE "C"'
+CHANNEL_KEY = """lower(ltrim(name, '#')) COLLATE "C\""""
+"""What channel names are compared and searched by: lower case without the mark, in byte order."""
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+def _moment(name: str) -> Column[datetime]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    Column("username", Text, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("is_operator", Boolean, nullable=False, server_default=text("false")),
+    _moment("created_at"),
+    Index("users_username_key", text(f"({USERNAME_KEY})"), unique=True),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("direct_key", Text, unique=True),
+    Column("created_by", BigInteger, ForeignKey("users.id", ondelete="SET NULL")),
+    _moment("created_at"),
+    CheckConstraint("type IN ('public', 'private')", name="type"),
+    CheckConstraint("direct_key IS NULL OR type = 'private'", name="direct"),
+    Index("channels_public_name_key", text(f"({CHANNEL_KEY})"), unique=True, postgresql_where=text("type = 'public'")),
+    Index("channels_public_id_idx", "id", postgresql_where=text("type = 'public'")),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("channel_id", BigInteger, ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    _moment("joined_at"),
+    Index("memberships_user_id_idx", "user_id", "channel_id"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _id(),
+    Column("channel_id", BigInteger, ForeignKey("channels.id", ondelete="CASCADE"), nullable=False),
+    Column("sender_id", BigInteger, ForeignKey("users.id")),
+    Column("target_user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE")),
+    Column("content", Text, nullable=False),
+    Column("image_url", Text),
+    _moment("created_at"),
+    # A page is the merge of two bounded scans: what everybody sees, and what this user alone sees.
+    Index("messages_shared_idx", "channel_id", "id", postgresql_where=text("target_user_id IS NULL")),
+    Index(
+        "messages_personal_idx",
+        "channel_id",
+        "target_user_id",
+        "id",
+        postgresql_where=text("target_user_id IS NOT NULL"),
+    ),
+)
+
+stack_events = Table(
+    "stack_events",
+    metadata,
+    _id(),
+    Column("stack_id", Text, nullable=False),
+    Column("component", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("detail", Text),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
+import signal
 import socket
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
+from types import FrameType
+from typing import Any
 
 from granian import Granian
 from granian.constants import Interfaces, Loops
@@ -15,6 +20,7 @@ from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
 from servicekit.settings import explain
 
 from log_sink.settings import LogSinkSettings
+from log_sink.sink import CLOSE_TAILS
 
 _KILL_AFTER_S = 4
 
@@ -32,7 +38,7 @@ def main() -> int:
     if taken := _taken(settings):
         print(f"log-sink cannot start: {taken}", file=sys.stderr)
         return EXIT_FAILED
-    Granian(
+    server = Granian(
         "log_sink.app:create_app",
         factory=True,
         address=settings.host,
@@ -43,8 +49,25 @@ def main() -> int:
         websockets=False,
         log_level=LogLevels.warning,
         workers_kill_timeout=_KILL_AFTER_S,
-    ).serve()
+    )
+    server.on_startup(_announce_stop)
+    server.serve()
     return 0
+
+
+def _announce_stop() -> None:
+    """Tell the worker about a stop before the server waits for its open connections: live tails end only when told."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        stop = signal.getsignal(number)
+
+        def announce(caught: int, frame: FrameType | None, stop: Any = stop) -> None:
+            for worker in multiprocessing.active_children():
+                if worker.pid is not None:
+                    with suppress(ProcessLookupError):
+                        os.kill(worker.pid, CLOSE_TAILS)
+            stop(caught, frame)
+
+        signal.signal(number, announce)
 
 
 def _taken(settings: LogSinkSettings) -> str | None:

@@ -6,11 +6,11 @@ import re
 
 REDACTED = "[redacted]"
 
-_SECRET_WORD = (
+_TELLTALE = (
     r"pass(?:word|wd|phrase|code)?|pwd|secret|token|jwt|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key"
     r"|authorization|credentials?|cookie|session(?:[_-]?id)?|csrf\w*|otp"
 )
-_SECRET_KEY = re.compile(rf"(?:^|[_.\-\s]|(?<=[a-z])(?=[A-Z]))(?:{_SECRET_WORD})s?$", re.IGNORECASE)
+_SECRET_KEY = re.compile(rf"(?:^|[_.\-\s]|(?<=[a-z])(?=[A-Z]))(?:{_TELLTALE})s?$", re.IGNORECASE)
 # Names that only mention a secret, and whose values help: token_type, password_file.
 _HARMLESS_SUFFIX = re.compile(r"(?:type|file|path|count|length|expires|ttl|_at|_s)$", re.IGNORECASE)
 
@@ -31,13 +31,13 @@ _KNOWN_SHAPE = re.compile(
     r"|\bxox[abposr]-[\w-]{10,}|\bsk-[\w-]{20,}|\$argon2(?:id|i|d)\$[^\s'\"]+|\bpbkdf2_\w+\$[^\s'\"]+|\$2[aby]\$\d\d\$[./\w]{20,}"
 )
 _ASSIGNMENT = re.compile(
-    rf"(?P<head>(?<![A-Za-z])(?:[A-Za-z0-9]{{1,40}}[_\-.])*(?:{_SECRET_WORD})s?(?:\\?['\"])?\s*(?:=>|[:=])\s*)"
+    rf"(?P<head>(?<![A-Za-z])(?:[A-Za-z0-9]{{1,40}}[_\-.])*(?:{_TELLTALE})s?(?:\\?['\"])?\s*(?:=>|[:=])\s*)"
     r"(?P<value>\\?\"(?:[^\"\\]|\\.)*(?:\\?\"|\Z)|\\?'(?:[^'\\]|\\.)*(?:\\?'|\Z)|[^\s,;&'\"\])}]+)",
     re.IGNORECASE,
 )
 # One cheap look that finds every text a pattern above could match: most log lines hold none of these words.
 _SUSPECT = re.compile(
-    rf"{_SECRET_WORD}|bearer|basic|digest|://|eyJ|-----BEGIN|AKIA|ASIA|gh[pousr]_|github_pat|glpat|xox|sk-|argon2|pbkdf2|\$2",
+    rf"{_TELLTALE}|bearer|basic|digest|://|eyJ|-----BEGIN|AKIA|ASIA|gh[pousr]_|github_pat|glpat|xox|sk-|argon2|pbkdf2|\$2",
     re.IGNORECASE,
 )
 

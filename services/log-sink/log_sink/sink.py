@@ -21,6 +21,8 @@ from log_sink.writer import Writer
 
 logger = logging.getLogger(__name__)
 
+CLOSE_TAILS = signal.SIGUSR1
+"""Sent by the parent process right before it stops the server."""
 _COUNT_LOST_EVERY_S = 1.0
 _LAST_WRITE_S = 2.0
 
@@ -47,6 +49,7 @@ class Sink:
         logging.getLogger().addHandler(self._trouble)
         self._udp = UdpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
         self._tcp = TcpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
+        asyncio.get_running_loop().add_signal_handler(CLOSE_TAILS, self.hub.close)
         self._udp.start()
         await self._tcp.start()
         for name, work in (("writer", self._writer.run()), ("tail", self.hub.run()), ("losses", self._count_losses())):

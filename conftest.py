@@ -1,3 +1,3 @@
-"""Makes the throwaway servers available to the tests that stand beside the services."""
+"""Throwaway servers for the tests beside the code, and the running stack for the suites."""
 
-pytest_plugins = ["plumbline.testing"]
+pytest_plugins = ["plumbline.testing", "plumbline.pytest_plugin"]

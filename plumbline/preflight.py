@@ -23,7 +23,7 @@ def python_problems(version: tuple[int, ...] = sys.version_info[:3]) -> Iterator
     """Python itself."""
     if version[:2] < PYTHON_MINIMUM:
         wanted = ".".join(map(str, PYTHON_MINIMUM))
-        yield f"Python {'.'.join(map(str, version))} is too old, {wanted} is needed: name a newer one in PLUMBLINE_PYTHON"
+        yield f"Python {'.'.join(map(str, version))} is too old: name {wanted} or newer in PLUMBLINE_PYTHON"
 
 
 def program_problems() -> Iterator[str]:

@@ -36,11 +36,11 @@ class Target(Protocol):
     def component(self, name: str) -> Component:
         """Return the state of one component."""
 
-    def start(self, component: str) -> None:
-        """Start a component and wait until it is ready. Raises StepError."""
+    def start(self, *components: str) -> None:
+        """Start components and wait until each is ready. Raises StepError."""
 
-    def stop(self, component: str) -> None:
-        """Stop a component in order, and wait until it has ended."""
+    def stop(self, *components: str) -> None:
+        """Stop components in order, and wait until each has ended."""
 
     def kill(self, component: str) -> None:
         """End a component's processes without warning, as a crash would. Whatever supervises it may restart it."""

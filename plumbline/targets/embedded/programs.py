@@ -131,9 +131,7 @@ class Layout:
             )
         here = {name: self.directory(name) for name in ("redis", *_PACKAGES, "caddy")}
         return [
-            Program(
-                "postgres", cluster.command(), cluster.data, user=cluster.account.name, stop_signal="INT", stop_wait_s=30
-            ),
+            Program("postgres", cluster.command(), cluster.data, {}, cluster.account.name, "INT", 30),
             Program("redis", redis_server.command(redis, self.ports["redis"], here["redis"]), here["redis"]),
             *(
                 Program(name, service_command(name, "serve"), here[name], self.service_environment(name))

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import redis
@@ -214,7 +214,7 @@ class EmbeddedTarget:
         names = ("backend", "data-processor")
         started = [name for name in names if self._supervisor.start(name)]
         for name in names:
-            self._wait(name, lambda name=name: self._probe_service(name))  # type: ignore[misc]
+            self._wait(name, partial(self._probe_service, name))
         return "started" if started else "already running"
 
     def _verify_identity(self) -> str:
@@ -264,19 +264,21 @@ class EmbeddedTarget:
 
     # Afterwards
 
-    def start(self, component: str) -> None:
-        """Start a component and wait until it is ready."""
+    def start(self, *components: str) -> None:
+        """Start components and wait until each is ready."""
         probes: dict[str, Callable[[], str | None]] = {
             "postgres": lambda: self._cluster.probe(self._password()),
             "redis": self._probe_redis,
             "caddy": self._probe_front,
         }
-        self._supervisor.start(component)
-        self._wait(component, probes.get(component, lambda: self._probe_service(component)))
+        for name in components:
+            self._supervisor.start(name)
+        for name in components:
+            self._wait(name, probes.get(name) or partial(self._probe_service, name))
 
-    def stop(self, component: str) -> None:
-        """Stop a component in order, and wait until it has ended."""
-        self._supervisor.stop(component)
+    def stop(self, *components: str) -> None:
+        """Stop components, and wait until each has ended."""
+        self._supervisor.stop(*components)
 
     def kill(self, component: str) -> None:
         """Kill a component's processes; the supervisor starts them again."""

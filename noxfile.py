@@ -1,0 +1,70 @@
+"""The task list: `nox` runs everything but `bench`; `nox -s smoke` runs one; `nox -l` lists them.
+
+What follows `--` goes to pytest: `nox -s smoke -- --target embedded --keep-stack -k restart`.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = True
+
+LOCKED = "requirements/dev.txt"
+TYPED = ["plumbline", "services/servicekit/servicekit", "noxfile.py"]
+SCRIPTS = ["deploy-local.sh", "requirements/lock.sh", ".ci/run"]
+
+
+def _install(session: nox.Session) -> None:
+    session.install("--require-hashes", "-r", LOCKED)
+
+
+def _pytest(session: nox.Session, *arguments: str) -> None:
+    session.run("python", "-m", "pytest", *arguments, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff, mypy (strict), shellcheck."""
+    _install(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy", *TYPED)
+    session.run("shellcheck", *SCRIPTS)
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """The tests that stand beside the code, on a throwaway Postgres and Redis."""
+    _install(session)
+    _pytest(session, "plumbline", "services")
+
+
+@nox.session
+def smoke(session: nox.Session) -> None:
+    """Prove a running stack: health, channels, documents, annotations, templates, rows, restarts."""
+    _install(session)
+    _pytest(session, "tests/smoke")
+
+
+@nox.session
+def logs(session: nox.Session) -> None:
+    """Prove the recorder: what it keeps, never more than 200, nothing on disk."""
+    _install(session)
+    _pytest(session, "tests/logs")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the docs strictly; fail if a generated page differs from what the code says."""
+    _install(session)
+    session.run("python", "-m", "plumbline.docs", "--check")
+    session.run("mkdocs", "build", "--strict", "--quiet")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure every route beside its floor, in one run. Prints; asserts nothing."""
+    _install(session)
+    session.run("python", "-m", "benchmarks", *session.posargs)

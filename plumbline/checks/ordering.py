@@ -1,0 +1,45 @@
+"""Evidence from the stack's own records that nothing was announced before it was true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+MIGRATED = ("backend", "data-processor")
+
+_EVENTS = """
+    SELECT component, event, detail, at FROM stack_events WHERE stack_id = %s ORDER BY at, id
+"""
+
+
+def violations(database: psycopg.Connection[dict[str, Any]], stack_id: str) -> list[str]:
+    """Return what is wrong with the order in which deployment `stack_id` came up; nothing if it was right.
+
+    The times are the database's own, so no two clocks are compared.
+    """
+    events = database.execute(_EVENTS, (stack_id,)).fetchall()
+    first_migrated: dict[str, Any] = {}
+    first_ready: dict[str, Any] = {}
+    for event in events:
+        into = first_migrated if event["event"] == "migrated" else first_ready if event["event"] == "ready" else {}
+        into.setdefault(event["component"], event["at"])
+    wrong = [
+        f"no record that {name} was migrated in deployment {stack_id}"
+        for name in MIGRATED
+        if name not in first_migrated
+    ]
+    wrong += [
+        f"no record that {name} became ready in deployment {stack_id}" for name in MIGRATED if name not in first_ready
+    ]
+    if wrong:
+        return wrong
+    if first_migrated["backend"] > first_migrated["data-processor"]:
+        wrong.append("data-processor was migrated before backend")
+    at_head = max(first_migrated.values())
+    wrong += [
+        f"{name} was ready at {ready}, before both schemas were at head at {at_head}"
+        for name, ready in first_ready.items()
+        if ready < at_head
+    ]
+    return wrong

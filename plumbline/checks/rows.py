@@ -1,0 +1,44 @@
+"""What the database really holds, read with psycopg past every service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from servicekit.secrets import read_secret
+
+from plumbline.stack import Stack
+
+
+def connect(stack: Stack) -> psycopg.Connection[dict[str, Any]]:
+    """Return a connection to the stack's database (autocommit, rows as dicts)."""
+    address = stack.postgres
+    return psycopg.connect(
+        host=address.host,
+        port=address.port,
+        dbname=address.database,
+        user=address.user,
+        password=read_secret(Path(address.password_file)),
+        application_name="plumbline-checks",
+        autocommit=True,
+        row_factory=dict_row,
+        connect_timeout=5,
+    )
+
+
+def one(database: psycopg.Connection[dict[str, Any]], table: str, **key: Any) -> dict[str, Any]:
+    """Return the one row of `table` with this key; fail if there is none or more than one."""
+    found = many(database, table, **key)
+    assert len(found) == 1, f"{table} has {len(found)} rows with {key}, wanted one"
+    return found[0]
+
+
+def many(database: psycopg.Connection[dict[str, Any]], table: str, **key: Any) -> list[dict[str, Any]]:
+    """Return the rows of `table` with this key, in no particular order."""
+    where = psycopg.sql.SQL(" AND ").join(
+        psycopg.sql.SQL("{} = {}").format(psycopg.sql.Identifier(name), psycopg.sql.Placeholder()) for name in key
+    )
+    query = psycopg.sql.SQL("SELECT * FROM {} WHERE {}").format(psycopg.sql.Identifier(table), where)
+    return database.execute(query, list(key.values())).fetchall()

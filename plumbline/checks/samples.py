@@ -1,0 +1,63 @@
+"""Files to upload, made in memory: good ones, and ones that a stranger with bad intentions would send."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png(width: int, height: int, pixels: bytes) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return _PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+
+
+def png(width: int = 120, height: int = 80, seed: int = 0) -> bytes:
+    """Return a valid PNG with a colour gradient that depends on `seed`."""
+    rows = (
+        b"\0" + b"".join(bytes(((x + seed) % 256, y % 256, (x * y + seed) % 256)) for x in range(width))
+        for y in range(height)
+    )
+    return _png(width, height, zlib.compress(b"".join(rows)))
+
+
+def png_bomb() -> bytes:
+    """Return a PNG of about 2 KB that says it has 50,000 x 50,000 pixels."""
+    return _png(50_000, 50_000, zlib.compress(b"\0" * 1_500_000))
+
+
+def pdf(text: str = "Invoice 4711", width: int = 300, height: int = 200) -> bytes:
+    """Return a valid one-page PDF with a text layer; `width` and `height` in points."""
+    content = f"BT /F1 18 Tf 20 {height - 40} Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Contents 4 0 R "
+        f"/Resources << /Font << /F1 5 0 R >> >> >>".encode(),
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    out = bytearray(b"%PDF-1.4\n")
+    offsets = []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    for offset in offsets:
+        out += b"%010d 00000 n \n" % offset
+    out += b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table)
+    return bytes(out)
+
+
+def pdf_with_broken_xref() -> bytes:
+    """Return a PDF whose cross-reference table points nowhere and whose objects are cut off: nothing to rebuild."""
+    good = pdf()
+    return (
+        good[: good.index(b"2 0 obj")] + b"xref\n0 9\n" + b"9999999999 00000 n \n" * 9 + b"startxref\n99999999\n%%EOF\n"
+    )

@@ -1,0 +1,155 @@
+"""Gives the suites a running stack: the one that runs already, or one of their own that is gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+
+from plumbline import deploy, diagnose, identity
+from plumbline.checks import rows
+from plumbline.checks.client import User
+from plumbline.cli import DEFAULT_HOME
+from plumbline.errors import PlumblineError
+from plumbline.home import Home
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+from plumbline.targets.choose import TARGETS, choose
+
+_ARTIFACTS = Path("test-artifacts")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that choose the stack."""
+    group = parser.getgroup("plumbline", "the stack to prove")
+    group.addoption(
+        "--target", choices=TARGETS, default="auto", help="target of a stack that the suite brings up itself"
+    )
+    group.addoption("--home", type=Path, default=DEFAULT_HOME, help="home of a stack to reuse if it is running")
+    group.addoption("--own-stack", action="store_true", help="bring up a stack even where one is running")
+    group.addoption("--keep-stack", action="store_true", help="leave a stack that the suite brought up running")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a polite kill clean up, too."""
+    del config
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+class _Notes:
+    """Prints to the terminal past pytest's capturing."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._capture: Any = config.pluginmanager.getplugin("capturemanager")
+
+    def __call__(self, action: Callable[[], None]) -> None:
+        with self._capture.global_and_fixture_disabled():
+            action()
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """The target that carries the stack: to ask for addresses, and to stop, kill and start components by name."""
+    notes = _Notes(request.config)
+    home = Home(request.config.getoption("home"))
+    if not request.config.getoption("own_stack") and home.exists:
+        running, _ = choose("auto", home)
+        if running.stack().running:
+            _refuse_stale(running)
+            notes(lambda: print(f"\nreusing the stack in {home.root}", flush=True))
+            yield running
+            return
+    yield from _own_stack(request.config, notes)
+
+
+def _refuse_stale(running: Target) -> None:
+    stack = running.stack()
+    differences = identity.compare(stack.base_url, stack.stack_id)
+    if not differences and not running.unchanged():
+        differences = ["it was deployed from other files than this checkout's"]
+    if differences:
+        pytest.exit(
+            f"the stack in {stack.home} cannot be proven: {'; '.join(differences)}. Run ./deploy-local.sh first", 1
+        )
+
+
+def _own_stack(config: pytest.Config, notes: _Notes) -> Iterator[Target]:
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-"))
+    # Postgres may have to run under another account, which has to get through here.
+    folder.chmod(0o755)
+    home = Home(folder / "home")
+    keep = config.getoption("keep_stack")
+    mine, why = choose(config.getoption("target"), home, 0)
+    try:
+        try:
+            notes(lambda: deploy.up(home, mine, why))
+        except PlumblineError as error:
+            _save_bundles(home)
+            pytest.exit(f"the stack did not come up: {error}", 1)
+        yield mine
+        if config.pluginmanager.getplugin("terminalreporter").stats.get("failed"):
+            diagnose.write_bundle(home, mine, "checks")
+            _save_bundles(home)
+    finally:
+        if keep:
+            command = f"./deploy-local.sh status --home {home.root}"
+            notes(
+                lambda: print(
+                    f"\nkept, as asked: {command}\n  away with it: ./deploy-local.sh reset --home {home.root}"
+                )
+            )
+        else:
+            if home.exists:
+                mine.remove()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _save_bundles(home: Home) -> None:
+    if home.diagnostics.exists():
+        _ARTIFACTS.mkdir(exist_ok=True)
+        shutil.copytree(home.diagnostics, _ARTIFACTS / "diagnostics", dirs_exist_ok=True)
+
+
+@pytest.fixture
+def stack(target: Target) -> Stack:
+    """The stack as it is now."""
+    return target.stack()
+
+
+@pytest.fixture
+def database(stack: Stack) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """A connection to the stack's Postgres."""
+    with rows.connect(stack) as connection:
+        yield connection
+
+
+@pytest.fixture
+def redis_client(stack: Stack) -> Iterator[redis.Redis]:
+    """A connection to the stack's Redis."""
+    with redis.Redis.from_url(stack.redis.url, decode_responses=True, socket_timeout=5) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def new_user(target: Target) -> Callable[[], User]:
+    """Makes a user with an account and a session of its own."""
+    return lambda: User(target.stack().base_url)
+
+
+@pytest.fixture(scope="session")
+def alice(new_user: Callable[[], User]) -> User:
+    """A user."""
+    return new_user()
+
+
+@pytest.fixture(scope="session")
+def bob(new_user: Callable[[], User]) -> User:
+    """Another user."""
+    return new_user()

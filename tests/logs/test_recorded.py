@@ -1,0 +1,123 @@
+"""Warnings and errors of every service, and of Caddy, reach the recorder with service, level and request id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+import requests
+from servicekit import facts
+
+from plumbline import recorder as operator
+from plumbline.checks import recorder
+from plumbline.checks.client import Answer, User
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+
+# A call that each service answers from the database.
+PATHS = {"backend": "/channels/", "data-processor": "/data-processor/templates/"}
+
+
+def said_by(service: str, level: str, request_ids: set[str]) -> Callable[[dict[str, Any]], bool]:
+    return lambda one: (one["service"], one["level"]) == (service, level) and one["request_id"] in request_ids
+
+
+@pytest.mark.parametrize("service", PATHS)
+def test_a_forged_token_is_a_warning(stack: Stack, redis_client: redis.Redis, service: str) -> None:
+    headers = {"Authorization": "Bearer not.a.token"}
+    answer = Answer(requests.get(stack.base_url + PATHS[service], headers=headers, timeout=10))
+    answer.expect_problem(401)
+    entry = recorder.wait_for(
+        redis_client, said_by(service, "warning", {answer.request_id}), f"warning of {service} for {answer.request_id}"
+    )
+    assert entry["message"]
+    assert entry["ts"]
+
+
+def test_a_database_that_is_away_is_an_error_of_both_services(
+    target: Target, alice: User, redis_client: redis.Redis
+) -> None:
+    request_ids: dict[str, set[str]] = {service: set() for service in PATHS}
+    target.stop("postgres")
+    try:
+        for _ in range(4):
+            for service, path in PATHS.items():
+                answer = alice.get(path)
+                problem = answer.expect_problem(503)
+                assert "Retry-After" in answer.headers
+                assert problem["detail"]
+                request_ids[service].add(answer.request_id)
+    finally:
+        target.start("postgres")
+    for service, ids in request_ids.items():
+        recorder.wait_for(redis_client, said_by(service, "error", ids), f"error of {service} while Postgres was away")
+    # Recovery needs no restart.
+    for path in PATHS.values():
+        alice.get(path).expect(200)
+
+
+@pytest.mark.parametrize("service", PATHS)
+def test_a_stopped_upstream_is_an_error_of_caddy(
+    target: Target, alice: User, redis_client: redis.Redis, service: str
+) -> None:
+    target.stop(service)
+    try:
+        answer = alice.get(PATHS[service])
+        answer.expect_problem(502)
+    finally:
+        target.start(service)
+    entry = recorder.wait_for(redis_client, said_by("caddy", "error", {answer.request_id}), "502 of Caddy")
+    assert "502" in str(entry)
+
+
+def test_the_recorders_own_trouble_is_recorded_when_redis_is_back(target: Target, stack: Stack) -> None:
+    with operator.operator_session(stack) as session:
+        target.stop("redis")
+        try:
+            answer = Answer(session.get(f"{stack.base_url}/logs/entries", timeout=10))
+            answer.expect_problem(503)
+        finally:
+            target.start("redis")
+    with redis.Redis.from_url(stack.redis.url, decode_responses=True) as client:
+        for level in ("warning", "error"):
+            entry = recorder.wait_for(
+                client,
+                lambda one, level=level: (one["service"], one["level"]) == ("log-sink", level),
+                f"{level} of log-sink",
+            )
+            assert entry["message"]
+
+
+def test_information_is_never_kept(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
+    quiet = {alice.get(path).request_id for path in [*PATHS.values(), "/auth/me", "/health"]}
+    # Something that is kept, sent afterwards, shows that the quiet ones had their chance to arrive.
+    for path in PATHS.values():
+        loud = Answer(requests.get(stack.base_url + path, headers={"Authorization": "Bearer x"}, timeout=10)).request_id
+        recorder.wait_for(redis_client, lambda one, loud=loud: one["request_id"] == loud, "warning")
+    held = recorder.stream(redis_client)
+    assert {one["level"] for one in held} <= set(facts.LEVELS_KEPT)
+    assert quiet.isdisjoint({one["request_id"] for one in held})
+
+
+def test_the_api_shows_what_the_stream_holds(stack: Stack, redis_client: redis.Redis) -> None:
+    request_id = Answer(
+        requests.get(stack.base_url + "/auth/me", headers={"Authorization": "Bearer rubbish"}, timeout=10)
+    ).request_id
+    recorder.wait_for(redis_client, lambda one: one["request_id"] == request_id, "warning")
+    shown = operator.entries(stack, request_id=request_id)
+    assert [one["request_id"] for one in shown] == [request_id]
+    assert {"id", "ts", "level", "service", "logger", "message", "request_id", "exception", "fields"} <= shown[0].keys()
+    assert operator.entries(stack, service="backend", level="warning", q="token", limit=1)
+    assert operator.entries(stack, service="nobody") == []
+
+
+def test_only_operators_read_and_nobody_writes_from_outside(stack: Stack, alice: User) -> None:
+    for path in ("/logs/entries", "/logs/stats", "/logs/stream"):
+        Answer(requests.get(stack.base_url + path, timeout=10)).expect_problem(401)
+        alice.get(path).expect_problem(403)
+    for path in ("/ingest", "/logs/ingest"):
+        entry = '{"level":"error","service":"backend","message":"planted"}\n'
+        status = requests.post(stack.base_url + path, data=entry, timeout=10).status_code
+        assert status in (401, 403, 404, 405), (path, status)

@@ -1,0 +1,68 @@
+"""Register, log in, log out; what is in the database; who is refused."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from plumbline.checks import rows
+from plumbline.checks.client import Answer, User
+from plumbline.stack import Stack
+
+
+def test_an_account_is_a_row_with_a_hash(alice: User, database: psycopg.Connection[dict[str, Any]]) -> None:
+    row = rows.one(database, "users", id=alice.id)
+    assert row["username"] == alice.username
+    assert row["is_operator"] is False
+    assert row["password_hash"].startswith("$argon2id$")
+    assert alice.password not in str(row)
+
+
+def test_the_bearer_and_the_cookie_are_the_same_session(alice: User, stack: Stack) -> None:
+    assert alice.get("/auth/me").expect(200)["id"] == alice.id
+    with requests.Session() as browser:
+        answer = browser.post(
+            f"{stack.base_url}/auth/login", data={"username": alice.username, "password": alice.password}, timeout=10
+        )
+        assert answer.status_code == 200, answer.text
+        cookie = answer.headers["Set-Cookie"].lower()
+        assert cookie.startswith("access_token=")
+        assert "httponly" in cookie
+        assert "samesite=lax" in cookie
+        assert browser.get(f"{stack.base_url}/auth/me", timeout=10).json()["id"] == alice.id
+        assert browser.post(f"{stack.base_url}/auth/logout", timeout=10).status_code == 204
+        assert browser.get(f"{stack.base_url}/auth/me", timeout=10).status_code == 401
+
+
+def test_a_taken_name_is_a_conflict(alice: User) -> None:
+    alice.post("/auth/register", {"username": alice.username.upper(), "password": "x" * 12}).expect_problem(409)
+
+
+def test_a_wrong_password_is_refused(alice: User) -> None:
+    answer = alice.call(
+        "POST", "/auth/login", data={"username": alice.username, "password": "wrong-" + secrets.token_hex(4)}
+    )
+    answer.expect_problem(401)
+
+
+@pytest.mark.parametrize(
+    "token", ["", "rubbish", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."], ids=["none", "rubbish", "alg-none"]
+)
+@pytest.mark.parametrize("path", ["/auth/me", "/channels/", "/data-processor/documents/?channel_id=1", "/logs/entries"])
+def test_no_session_no_answer(stack: Stack, path: str, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    Answer(requests.get(stack.base_url + path, headers=headers, timeout=10)).expect_problem(401)
+
+
+def test_a_token_of_another_stack_opens_neither_service(stack: Stack, new_user: Callable[[], User]) -> None:
+    user = new_user()
+    head, body, signature = user.token.split(".")
+    forged = ".".join((head, body, signature[::-1]))
+    for path in ("/auth/me", "/data-processor/templates/"):
+        answer = Answer(requests.get(stack.base_url + path, headers={"Authorization": f"Bearer {forged}"}, timeout=10))
+        answer.expect_problem(401)

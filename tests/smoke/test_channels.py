@@ -1,0 +1,111 @@
+"""Channels, members, direct messages and messages: over HTTP, and as rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+
+from plumbline.checks import rows
+from plumbline.checks.client import User
+
+Database = psycopg.Connection[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def channel(alice: User) -> dict[str, Any]:
+    return alice.create_channel()
+
+
+def test_a_channel_is_a_row_and_its_creator_a_member(alice: User, channel: dict[str, Any], database: Database) -> None:
+    row = rows.one(database, "channels", id=channel["id"])
+    assert (row["name"], row["type"], row["created_by"]) == (channel["name"], "public", alice.id)
+    assert rows.one(database, "memberships", channel_id=channel["id"], user_id=alice.id)["joined_at"]
+
+
+def test_a_public_name_is_taken_once(bob: User, channel: dict[str, Any]) -> None:
+    bob.post("/channels/", {"name": channel["name"].upper(), "type": "public"}).expect_problem(409)
+    bob.post("/channels/", {"name": "no-hash", "type": "public"}).expect_problem(422)
+
+
+def test_a_message_is_a_row_with_what_was_said(alice: User, channel: dict[str, Any], database: Database) -> None:
+    before = datetime.now(UTC)
+    said = {"content": "Grüße — 你好 🚀", "image_url": "https://example.org/a.png"}
+    message = alice.post(f"/channels/{channel['id']}/messages", said).expect(201)
+    row = rows.one(database, "messages", id=message["id"])
+    assert (row["content"], row["image_url"]) == (said["content"], said["image_url"])
+    assert (row["channel_id"], row["sender_id"], row["target_user_id"]) == (channel["id"], alice.id, None)
+    assert abs((row["created_at"] - before).total_seconds()) < 60
+    listed = alice.get(f"/channels/{channel['id']}/messages").expect(200)["items"]
+    assert listed[-1]["content"] == said["content"]
+
+
+def test_messages_come_in_pages_that_miss_and_repeat_nothing(alice: User) -> None:
+    channel = alice.create_channel("private")
+    path = f"/channels/{channel['id']}/messages"
+    sent = [alice.post(path, {"content": f"number {number}"}).expect(201)["id"] for number in range(7)]
+    pages = list(alice.pages(path, limit=3))
+    assert all([one["id"] for one in page] == sorted(one["id"] for one in page) for page in pages)
+    seen = [one["id"] for page in reversed(pages) for one in page if one["sender_id"] is not None]
+    assert seen == sent
+
+
+def test_a_stranger_neither_reads_nor_writes_nor_finds_a_private_channel(alice: User, bob: User) -> None:
+    channel = alice.create_channel("private")
+    path = f"/channels/{channel['id']}"
+    bob.post(f"{path}/messages", {"content": "let me in"}).expect_problem(403)
+    bob.get(f"{path}/messages").expect_problem(403)
+    bob.get(f"{path}/members").expect_problem(403)
+    found = bob.get("/channels/search", name=channel["name"]).expect(200)["items"]
+    assert channel["id"] not in [one["id"] for one in found]
+    assert channel["id"] in [
+        one["id"] for one in alice.get("/channels/search", name=channel["name"]).expect(200)["items"]
+    ]
+
+
+def test_join_and_leave_change_the_memberships(bob: User, channel: dict[str, Any], database: Database) -> None:
+    assert bob.post(f"/channels/{channel['id']}/join").status < 300
+    assert len(rows.many(database, "memberships", channel_id=channel["id"], user_id=bob.id)) == 1
+    members = bob.get(f"/channels/{channel['id']}/members").expect(200)["items"]
+    assert bob.username in [member["username"] for member in members]
+    assert bob.post(f"/channels/{channel['id']}/leave").status < 300
+    assert rows.many(database, "memberships", channel_id=channel["id"], user_id=bob.id) == []
+
+
+def test_two_people_have_one_direct_channel(alice: User, bob: User, database: Database) -> None:
+    there = alice.post(f"/channels/dm/{bob.id}")
+    back = bob.post(f"/channels/dm/{alice.id}")
+    assert there.status < 300, there.body
+    assert back.status < 300, back.body
+    assert there.json["id"] == back.json["id"]
+    members = {row["user_id"] for row in rows.many(database, "memberships", channel_id=there.json["id"])}
+    assert members == {alice.id, bob.id}
+
+
+def test_the_welcome_is_stored_and_shown_to_its_owner_alone(alice: User, bob: User, database: Database) -> None:
+    channel = alice.create_channel()
+    bob.post(f"/channels/{channel['id']}/join")
+    welcomes = [row for row in rows.many(database, "messages", channel_id=channel["id"]) if row["sender_id"] is None]
+    assert {row["target_user_id"] for row in welcomes} == {alice.id, bob.id}
+    for user in (alice, bob):
+        listed = user.get(f"/channels/{channel['id']}/messages").expect(200)["items"]
+        assert [one["target_user_id"] for one in listed if one["sender_id"] is None] == [user.id]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"content": ""}, {"content": "a\0b"}, {"content": 7}, {}, {"content": "x" * 100_000},
+     {"content": "x", "image_url": "javascript:alert(1)"}],
+    ids=["empty", "nul", "number", "nothing", "huge", "script-url"],
+)  # fmt: skip
+def test_a_message_that_makes_no_sense_is_refused(alice: User, channel: dict[str, Any], body: dict[str, Any]) -> None:
+    answer = alice.post(f"/channels/{channel['id']}/messages", body)
+    answer.expect_problem(413 if answer.status == 413 else 422)
+
+
+@pytest.mark.parametrize("channel_id", [2**62, 2**70, 0, "x"])
+def test_a_channel_that_is_not_there_is_not_found(alice: User, channel_id: object) -> None:
+    answer = alice.get(f"/channels/{channel_id}/messages")
+    answer.expect_problem(422 if answer.status == 422 else 404)

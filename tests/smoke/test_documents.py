@@ -1,0 +1,126 @@
+"""Documents: uploaded, judged by content, stored with their bytes beside the row, and read back."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import psycopg
+import pytest
+
+from plumbline.checks import rows, samples
+from plumbline.checks.client import User
+
+Database = psycopg.Connection[dict[str, Any]]
+DOCUMENTS = "/data-processor/documents/"
+
+
+@pytest.fixture(scope="module")
+def channel(alice: User) -> dict[str, Any]:
+    return alice.create_channel("private")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "media_type", "size"),
+    [
+        ("picture.png", samples.png(120, 80), "image/png", (120, 80)),
+        ("invoice.pdf", samples.pdf(width=300, height=200), "application/pdf", (300, 200)),
+    ],
+    ids=["png", "pdf"],
+)
+def test_an_upload_is_a_row_with_its_bytes(
+    alice: User,
+    channel: dict[str, Any],
+    database: Database,
+    name: str,
+    content: bytes,
+    media_type: str,
+    size: tuple[int, int],
+) -> None:
+    # The declared type is a lie on purpose: only the content counts.
+    document = alice.upload(channel["id"], name, content, "text/plain").expect(201)
+    digest = hashlib.sha256(content).hexdigest()
+    row = rows.one(database, "documents", id=document["id"])
+    expected = (channel["id"], alice.id, name, media_type, len(content), 1, *size)
+    columns = ("channel_id", "uploaded_by_id", "filename", "media_type", "size", "page_count", "width", "height")
+    assert tuple(row[column] for column in columns) == expected
+    assert bytes.fromhex(digest) == row["sha256"] if isinstance(row["sha256"], bytes) else digest == row["sha256"]
+    stored = rows.one(database, "document_contents", document_id=document["id"])
+    assert bytes(stored["content"]) == content
+
+    shown = alice.get(f"{DOCUMENTS}{document['id']}/").expect(200)
+    assert {key: shown[key] for key in ("sha256", "media_type", "size", "page_count", "width", "height")} == {
+        "sha256": digest, "media_type": media_type, "size": len(content), "page_count": 1, "width": size[0], "height": size[1],
+    }  # fmt: skip
+    answer = alice.get(f"{DOCUMENTS}{document['id']}/content")
+    assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, content, media_type)
+    again = alice.call("GET", f"{DOCUMENTS}{document['id']}/content", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, again.body) == (304, b"")
+    part = alice.call("GET", f"{DOCUMENTS}{document['id']}/content", headers={"Range": "bytes=5-9"})
+    assert (part.status, part.body) == (206, content[5:10])
+
+
+def test_the_members_hear_of_an_upload(alice: User, channel: dict[str, Any]) -> None:
+    with alice.socket() as hers:
+        document = alice.upload(channel["id"], "heard.png", samples.png(seed=3)).expect(201)
+        frame = hers.wait_for("document_uploaded", document_id=document["id"])
+    assert (frame["channel_id"], frame["uploaded_by"], frame["filename"]) == (channel["id"], alice.id, "heard.png")
+    thumbnail = alice.get(frame["thumbnail_url"])
+    assert thumbnail.status == 200
+    assert thumbnail.headers["Content-Type"].startswith("image/")
+
+
+def test_rename_list_and_delete(alice: User, database: Database) -> None:
+    channel = alice.create_channel("private")
+    ids = [
+        alice.upload(channel["id"], f"{number}.png", samples.png(seed=number)).expect(201)["id"] for number in range(5)
+    ]
+    pages = list(alice.pages(DOCUMENTS, channel_id=channel["id"], limit=2))
+    assert [one["id"] for page in pages for one in page] == ids[::-1]
+    assert alice.patch(f"{DOCUMENTS}{ids[0]}/", {"filename": "renamed.png"}).expect(200)["filename"] == "renamed.png"
+    assert rows.one(database, "documents", id=ids[0])["filename"] == "renamed.png"
+    assert alice.delete(f"{DOCUMENTS}{ids[0]}/").status == 204
+    assert rows.many(database, "documents", id=ids[0]) == []
+    assert rows.many(database, "document_contents", document_id=ids[0]) == []
+    alice.get(f"{DOCUMENTS}{ids[0]}/").expect_problem(404)
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (samples.png_bomb(), 422),
+        (samples.png()[:200], 422),
+        (samples.pdf_with_broken_xref(), 422),
+        (b"#!/bin/sh\nrm -rf /\n", 415),
+        (b"GIF89a" + bytes(50), 415),
+        (b"", 422),
+        (samples.png() + bytes(26 * 1024 * 1024), 413),
+    ],
+    ids=["bomb", "truncated", "broken-xref", "script", "other-format", "empty", "oversized"],
+)
+def test_a_hostile_file_is_refused_and_leaves_nothing(
+    alice: User, channel: dict[str, Any], database: Database, content: bytes, status: int
+) -> None:
+    count = "SELECT count(*) AS documents FROM documents WHERE channel_id = %s"
+    before = database.execute(count, (channel["id"],)).fetchone()
+    alice.upload(channel["id"], "innocent.png", content, "image/png").expect_problem(status)
+    assert database.execute(count, (channel["id"],)).fetchone() == before
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("../../etc/passwd", "passwd"), ("C:\\temp\\scan.png", "scan.png"), ("🚀 Übersicht.png", "🚀 Übersicht.png")],
+    ids=["path", "windows-path", "emoji"],
+)
+def test_a_name_is_only_a_name(alice: User, channel: dict[str, Any], sent: str, kept: str) -> None:
+    assert alice.upload(channel["id"], sent, samples.png()).expect(201)["filename"] == kept
+
+
+def test_a_stranger_gets_nothing_of_another_channel(alice: User, bob: User, channel: dict[str, Any]) -> None:
+    document = alice.upload(channel["id"], "mine.png", samples.png()).expect(201)
+    for path in ("", "content", "thumbnail", "annotations/"):
+        bob.get(f"{DOCUMENTS}{document['id']}/{path}").expect_problem(403)
+    bob.delete(f"{DOCUMENTS}{document['id']}/").expect_problem(403)
+    bob.upload(channel["id"], "mine.png", samples.png()).expect_problem(403)
+    bob.get(DOCUMENTS, channel_id=channel["id"]).expect_problem(403)
+    alice.get(f"{DOCUMENTS}{2**62}/").expect_problem(404)

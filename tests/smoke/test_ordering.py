@@ -1,0 +1,39 @@
+"""No service became ready before both migrations were at head: the stack's own records say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from plumbline.checks import ordering
+from plumbline.stack import Stack
+
+
+def test_services_became_ready_after_both_migrations(
+    stack: Stack, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    assert ordering.violations(database, stack.stack_id) == []
+
+
+def test_a_wrong_order_would_be_seen(database: psycopg.Connection[dict[str, Any]]) -> None:
+    events = [
+        ("data-processor", "migrated"),
+        ("backend", "ready"),
+        ("backend", "migrated"),
+        ("data-processor", "ready"),
+    ]
+    with database.transaction(force_rollback=True):
+        for minute, (component, event) in enumerate(events):
+            database.execute(
+                "INSERT INTO stack_events (stack_id, component, event, detail, at)"
+                " VALUES ('wrong-order', %s, %s, 'x', timestamptz '2026-01-01' + make_interval(mins => %s))",
+                (component, event, minute),
+            )
+        found = ordering.violations(database, "wrong-order")
+    assert any("data-processor was migrated before backend" in line for line in found)
+    assert any(line.startswith("backend was ready at") for line in found)
+
+
+def test_missing_records_are_a_violation(database: psycopg.Connection[dict[str, Any]]) -> None:
+    assert len(ordering.violations(database, "never-deployed")) == 4

@@ -1,0 +1,112 @@
+"""Templates with labels, and batch jobs: created, listed, changed, and there as rows."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import psycopg
+import pytest
+
+from plumbline.checks import rows, samples
+from plumbline.checks.client import User
+
+Database = psycopg.Connection[dict[str, Any]]
+TEMPLATES = "/data-processor/templates/"
+LABELS = [
+    {"name": "number", "label_type": "field", "colour": "#112233", "page": 1, "required": True,
+     "bounding_box": {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.05}, "expected_format": r"^[0-9]{4}$"},
+    {"name": "total", "label_type": "field", "colour": "#445566", "page": 1, "required": False,
+     "bounding_box": {"x": 0.5, "y": 0.8, "width": 0.4, "height": 0.1}, "expected_format": None},
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def channel(alice: User) -> dict[str, Any]:
+    return alice.create_channel("private")
+
+
+def new_template(alice: User, channel: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    body = {"channel_id": channel["id"], "name": f"Invoice {secrets.token_hex(4)}", "labels": LABELS} | changes
+    created: dict[str, Any] = alice.post(TEMPLATES, body).expect(201)
+    return created
+
+
+def test_a_template_is_a_row_and_so_is_each_label(alice: User, channel: dict[str, Any], database: Database) -> None:
+    created = new_template(alice, channel)
+    row = rows.one(database, "templates", id=created["id"])
+    assert (row["channel_id"], row["name"], row["created_by_id"]) == (channel["id"], created["name"], alice.id)
+    stored = sorted(
+        rows.many(database, "template_labels", template_id=created["id"]), key=lambda label: label["position"]
+    )
+    assert len(stored) == len(LABELS)
+    for label, wanted in zip(stored, LABELS, strict=True):
+        box = {name: label[f"box_{name}"] for name in ("x", "y", "width", "height")}
+        plain = {name: label[name] for name in ("name", "label_type", "colour", "page", "required", "expected_format")}
+        assert plain | {"bounding_box": box} == {
+            **wanted,
+            "expected_format": wanted["expected_format"] or plain["expected_format"],
+        }
+
+
+def test_templates_are_listed_changed_and_deleted(alice: User, channel: dict[str, Any], database: Database) -> None:
+    created = new_template(alice, channel)
+    listed = alice.get(TEMPLATES, channel_id=channel["id"]).expect(200)["items"]
+    mine = next(one for one in listed if one["id"] == created["id"])
+    assert [label["name"] for label in mine["labels"]] == ["number", "total"]
+    changed = {"channel_id": channel["id"], "name": created["name"] + " 2", "labels": LABELS[:1]}
+    alice.put(f"{TEMPLATES}{created['id']}/", changed).expect(200)
+    assert rows.one(database, "templates", id=created["id"])["name"] == changed["name"]
+    assert [row["name"] for row in rows.many(database, "template_labels", template_id=created["id"])] == ["number"]
+    assert alice.delete(f"{TEMPLATES}{created['id']}/").status == 204
+    assert rows.many(database, "template_labels", template_id=created["id"]) == []
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"bounding_box": {"x": 0.9, "y": 0, "width": 0.2, "height": 0.1}},
+        {"bounding_box": {"x": 0, "y": 0, "width": 120, "height": 80}},
+        {"expected_format": "([unclosed"},
+        {"name": ""},
+    ],
+    ids=["outside", "pixels", "bad-regex", "no-name"],
+)
+def test_a_label_that_makes_no_sense_is_refused(alice: User, channel: dict[str, Any], label: dict[str, Any]) -> None:
+    body = {"channel_id": channel["id"], "name": f"T {secrets.token_hex(4)}", "labels": [LABELS[0] | label]}
+    alice.post(TEMPLATES, body).expect_problem(422)
+
+
+def test_a_stranger_sees_no_template(alice: User, bob: User, channel: dict[str, Any]) -> None:
+    created = new_template(alice, channel)
+    bob.get(f"{TEMPLATES}{created['id']}/").expect_problem(403)
+    bob.get(TEMPLATES, channel_id=channel["id"]).expect_problem(403)
+    assert created["id"] not in [one["id"] for one in bob.get(TEMPLATES).expect(200)["items"]]
+
+
+def test_a_batch_job_is_a_row_with_an_item_a_document(alice: User, channel: dict[str, Any], database: Database) -> None:
+    template = new_template(alice, channel)
+    documents = [alice.upload(channel["id"], f"{n}.png", samples.png(seed=n)).expect(201)["id"] for n in range(3)]
+    body = {"channel_id": channel["id"], "template_id": template["id"], "document_ids": documents}
+    job = alice.post("/data-processor/batch/", body).expect(202)
+    assert (job["status"], job["total"], job["done"], job["failed"]) == ("pending", 3, 0, 0)
+    row = rows.one(database, "batch_jobs", id=job["id"])
+    assert (row["channel_id"], row["template_id"], row["created_by_id"]) == (channel["id"], template["id"], alice.id)
+    assert row["status"] == "pending"
+    items = rows.many(database, "batch_items", batch_id=job["id"])
+    assert sorted(item["document_id"] for item in items) == documents
+    assert {item["status"] for item in items} == {"pending"}
+    assert job["id"] in [
+        one["id"] for one in alice.get("/data-processor/batch/", channel_id=channel["id"]).expect(200)["items"]
+    ]
+    shown = alice.get(f"/data-processor/batch/{job['id']}/").expect(200)
+    assert sorted(item["document_id"] for item in shown["items"]) == documents
+
+
+def test_a_batch_of_another_channels_documents_is_refused(alice: User, channel: dict[str, Any]) -> None:
+    elsewhere = alice.create_channel("private")
+    foreign = alice.upload(elsewhere["id"], "foreign.png", samples.png()).expect(201)["id"]
+    template = new_template(alice, channel)
+    body = {"channel_id": channel["id"], "template_id": template["id"], "document_ids": [foreign]}
+    answer = alice.post("/data-processor/batch/", body)
+    answer.expect_problem(404 if answer.status == 404 else 422)

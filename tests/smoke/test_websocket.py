@@ -1,0 +1,125 @@
+"""The socket's contract, with two real clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from plumbline.checks.client import User
+
+MESSAGE_FIELDS = {"id", "content", "image_url", "sender_id", "username", "display_name", "channel_id", "timestamp"}
+
+
+@pytest.fixture
+def shared(alice: User, bob: User) -> dict[str, Any]:
+    channel = alice.create_channel()
+    assert bob.post(f"/channels/{channel['id']}/join").status < 300
+    return channel
+
+
+def test_a_posted_message_reaches_both_with_all_its_fields(alice: User, bob: User, shared: dict[str, Any]) -> None:
+    with alice.socket() as hers, bob.socket() as his:
+        posted = alice.post(f"/channels/{shared['id']}/messages", {"content": "hello"}).expect(201)
+        for socket in (hers, his):
+            frame = socket.wait_for("message", id=posted["id"])
+            assert frame.keys() >= MESSAGE_FIELDS
+            assert {name: frame[name] for name in MESSAGE_FIELDS} == {name: posted[name] for name in MESSAGE_FIELDS}
+
+
+def test_a_channel_joined_after_opening_counts(alice: User, bob: User) -> None:
+    with bob.socket() as his:
+        channel = alice.create_channel()
+        bob.post(f"/channels/{channel['id']}/join")
+        welcome = his.wait_for("message", channel_id=channel["id"], sender_id=None)
+        assert welcome["target_user_id"] == bob.id
+        posted = alice.post(f"/channels/{channel['id']}/messages", {"content": "welcome"}).expect(201)
+        his.wait_for("message", id=posted["id"])
+
+
+def test_join_and_leave_are_announced(alice: User, bob: User) -> None:
+    channel = alice.create_channel()
+    with alice.socket() as hers:
+        bob.post(f"/channels/{channel['id']}/join")
+        frame = hers.wait_for("join", channel_id=channel["id"], user_id=bob.id)
+        assert (frame["username"], frame["channel_name"]) == (bob.username, channel["name"])
+        assert "display_name" in frame
+        bob.post(f"/channels/{channel['id']}/leave")
+        hers.wait_for("leave", channel_id=channel["id"], user_id=bob.id)
+
+
+def test_a_relay_comes_as_it_was_to_every_member_and_is_not_stored(
+    alice: User, bob: User, shared: dict[str, Any]
+) -> None:
+    relay = {"type": "message", "channel_id": shared["id"], "content": "fleeting", "extra": {"kept": [1, 2]}}
+    with alice.socket() as hers, bob.socket() as his:
+        hers.send(relay)
+        for socket in (hers, his):
+            assert socket.wait_for("message", content="fleeting") == relay
+    stored = alice.get(f"/channels/{shared['id']}/messages").expect(200)["items"]
+    assert "fleeting" not in [one["content"] for one in stored]
+
+
+def test_typing_carries_who_types(alice: User, bob: User, shared: dict[str, Any]) -> None:
+    with alice.socket() as hers, bob.socket() as his:
+        hers.send({"type": "typing", "channel_id": shared["id"]})
+        his.wait_for("typing", channel_id=shared["id"], user_id=alice.id)
+
+
+def test_ping_is_answered_to_the_sender_alone(alice: User, bob: User, shared: dict[str, Any]) -> None:
+    with alice.socket() as hers, bob.socket() as his:
+        hers.send({"type": "ping", "payload": {"sent_at_ms": 12345}})
+        pong = hers.wait_for("pong", payload={"sent_at_ms": 12345})
+        assert "timestamp" in pong
+        alice.post(f"/channels/{shared['id']}/messages", {"content": "after the ping"}).expect(201)
+        his.wait_for("message", content="after the ping")
+        assert [frame for frame in his.received if frame["type"] == "pong"] == []
+
+
+def test_a_stranger_cannot_relay_into_a_channel(alice: User, bob: User) -> None:
+    channel = alice.create_channel("private")
+    with alice.socket() as hers, bob.socket() as his:
+        his.send({"type": "message", "channel_id": channel["id"], "content": "intruder"})
+        his.wait_for("error")
+        alice.post(f"/channels/{channel['id']}/messages", {"content": "quiet here"}).expect(201)
+        hers.wait_for("message", content="quiet here")
+        assert "intruder" not in str(hers.received)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["not json", "[]", "null", '{"type": 7}', '{"type":"unknown"}', '{"type":"message"}',
+     '{"type":"message","channel_id":"x"}', '{"type":"typing","channel_id":1e400}',
+     '{"type":"ping","payload":' + "[" * 5000 + "]" * 5000 + "}", b"\x00\xff"],
+    ids=["text", "list", "null", "type-number", "type-unknown", "no-channel", "channel-word", "infinity", "deep",
+         "binary"],
+)  # fmt: skip
+def test_a_bad_frame_gets_an_error_and_the_socket_lives(alice: User, frame: str | bytes) -> None:
+    with alice.socket() as hers:
+        hers.send(frame)
+        error = hers.wait_for("error")
+        assert error["code"]
+        assert error["detail"]
+        hers.send({"type": "ping", "payload": {"sent_at_ms": 1}})
+        hers.wait_for("pong")
+
+
+def test_the_handshake_wants_the_session_of_that_user_and_a_known_origin(alice: User, bob: User) -> None:
+    bearer = {"Authorization": f"Bearer {alice.token}"}
+    cases: list[dict[str, Any]] = [
+        {"additional_headers": {}},
+        {"user_id": bob.id},
+        {"additional_headers": {"Authorization": "Bearer forged"}},
+        {"additional_headers": bearer, "origin": "https://elsewhere.example"},
+    ]
+    for case in cases:
+        with pytest.raises(InvalidStatus) as refused, alice.socket(**case):
+            pass
+        assert refused.value.response.status_code in (401, 403), case
+
+
+def test_the_cookie_opens_the_socket_too(alice: User) -> None:
+    with alice.socket(additional_headers={"Cookie": f"access_token={alice.token}"}, origin=alice.base_url) as hers:
+        hers.send({"type": "ping", "payload": {"sent_at_ms": 5}})
+        hers.wait_for("pong")

@@ -50,7 +50,8 @@ def test_an_upload_is_a_row_with_its_bytes(
 
     shown = alice.get(f"{DOCUMENTS}{document['id']}/").expect(200)
     assert {key: shown[key] for key in ("sha256", "media_type", "size", "page_count", "width", "height")} == {
-        "sha256": digest, "media_type": media_type, "size": len(content), "page_count": 1, "width": size[0], "height": size[1],
+        "sha256": digest, "media_type": media_type, "size": len(content), "page_count": 1,
+        "width": size[0], "height": size[1],
     }  # fmt: skip
     answer = alice.get(f"{DOCUMENTS}{document['id']}/content")
     assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, content, media_type)

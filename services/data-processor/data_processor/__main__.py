@@ -1,0 +1,44 @@
+"""`python -m data_processor migrate | serve`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import psycopg
+from pydantic import ValidationError
+from servicekit import facts
+from servicekit.migrations import MigrationLockError
+from servicekit.secrets import SecretError
+from servicekit.settings import explain
+
+from data_processor import commands, settings_typed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 1 failed, 75 try again later, 78 a setting has to be changed."""
+    parser = argparse.ArgumentParser(prog="python -m data_processor", description=__doc__)
+    parser.add_argument("command", choices=["migrate", "serve"])
+    command = parser.parse_args(arguments).command
+    try:
+        settings = settings_typed.current()
+        settings.conninfo(settings_typed.SERVICE)
+        settings.token_secret()
+        return {"migrate": commands.migrate, "serve": commands.serve}[command](settings)
+    except ValidationError as error:
+        return _fail(facts.EXIT_CONFIG, f"settings: {explain(error)}")
+    except SecretError as error:
+        return _fail(facts.EXIT_CONFIG, str(error))
+    except (MigrationLockError, commands.NotYetError) as error:
+        return _fail(facts.EXIT_TEMPORARY, str(error))
+    except psycopg.OperationalError as error:
+        return _fail(facts.EXIT_TEMPORARY, f"the database does not answer: {error}")
+
+
+def _fail(code: int, sentence: str) -> int:
+    print(f"data-processor: {' '.join(sentence.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Annotations: boxes with a meaning on the pages of a document."""

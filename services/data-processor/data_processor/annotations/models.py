@@ -1,0 +1,50 @@
+"""Table of annotations."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q, Value
+
+from data_processor import fields
+from data_processor.documents.models import Document
+
+VALIDATION_STATUSES = ("pending", "valid", "invalid", "corrected")
+
+
+class Annotation(models.Model):
+    """A box on a page, in the page's own units (pixels or PDF points) from its top left corner, and what it means.
+
+    That a box lies inside its page is checked by the statement that writes it: the page's size is in `documents`.
+    """
+
+    document = models.ForeignKey(Document, models.CASCADE, db_index=False, related_name="annotations")
+    page = models.IntegerField()
+    box_x = models.FloatField()
+    box_y = models.FloatField()
+    box_width = models.FloatField()
+    box_height = models.FloatField()
+    label_type = models.TextField()
+    label_name = models.TextField()
+    colour = models.CharField(max_length=7)
+    text = models.TextField(null=True)
+    confidence = models.FloatField(null=True)
+    validation_status = models.TextField(db_default=Value("pending"))
+    created_by = fields.author("created_by")
+    created_at = fields.moment()
+    updated_at = fields.moment()
+
+    class Meta:
+        db_table = "annotations"
+        indexes = [models.Index(fields=["document", "id"], name="annotations_document_id_idx")]
+        constraints = [
+            fields.box_check("annotations_box_check", relative=False),
+            fields.colour_check("annotations_colour_check"),
+            models.CheckConstraint(condition=Q(page__gte=1), name="annotations_page_check"),
+            models.CheckConstraint(
+                condition=Q(confidence__isnull=True) | Q(confidence__gte=0, confidence__lte=1),
+                name="annotations_confidence_check",
+            ),
+            models.CheckConstraint(
+                condition=Q(validation_status__in=VALIDATION_STATUSES), name="annotations_validation_status_check"
+            ),
+        ]

@@ -1,0 +1,114 @@
+"""Changing annotations. Writing takes one statement, which checks membership and page; only a refusal costs a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from data_processor.annotations import selectors
+from data_processor.annotations.selectors import COLUMNS
+from data_processor.boxes import EPSILON, Box, faults
+from data_processor.database import statements
+from data_processor.database.statements import Row
+from data_processor.web.errors import InvalidError, NotFoundError
+
+_SETTABLE = (
+    "page", "box_x", "box_y", "box_width", "box_height",
+    "label_type", "label_name", "colour", "text", "confidence", "validation_status",
+)  # fmt: skip
+
+# Agrees with boxes.faults, which finds the words for what this refuses. A page that is not there has no size: NULL.
+_FITS = """
+    {width} > 0 AND {height} > 0 AND {x} >= 0 AND {y} >= 0
+    AND {x} + {width} <= d.page_widths[{page}] * (1 + %(epsilon)s::float8)
+    AND {y} + {height} <= d.page_heights[{page}] * (1 + %(epsilon)s::float8)
+"""
+
+_TYPES = dict.fromkeys(_SETTABLE, "text") | dict.fromkeys(
+    ("box_x", "box_y", "box_width", "box_height", "confidence"), "float8"
+) | {"page": "integer"}  # fmt: skip
+
+
+def _given(column: str) -> str:
+    return f"%({column})s::{_TYPES[column]}"
+
+
+def _fits(value: Callable[[str], str]) -> str:
+    names = {"x": "box_x", "y": "box_y", "width": "box_width", "height": "box_height", "page": "page"}
+    return _FITS.format(**{name: value(column) for name, column in names.items()})
+
+
+_INSERT = f"""
+    INSERT INTO annotations AS a (document_id, created_by, {", ".join(_SETTABLE)})
+    SELECT d.id, m.user_id, {", ".join(map(_given, _SETTABLE))}
+    FROM documents d JOIN memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s
+    WHERE d.id = %(document_id)s AND {_fits(_given)}
+    RETURNING {COLUMNS}
+"""
+
+_UPDATE = """
+    UPDATE annotations a SET {assignments}, updated_at = clock_timestamp()
+    FROM documents d JOIN memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s
+    WHERE d.id = %(document_id)s AND a.document_id = d.id AND a.id = %(annotation_id)s AND {fits}
+    RETURNING {columns}
+"""
+
+_DELETE = """
+    DELETE FROM annotations a USING documents d, memberships m
+    WHERE d.id = %(document_id)s AND m.channel_id = d.channel_id AND m.user_id = %(user_id)s
+      AND a.document_id = d.id AND a.id = %(annotation_id)s
+    RETURNING a.id
+"""
+
+
+def annotation_create(*, document_id: int, user_id: int, values: dict[str, Any]) -> Row:
+    """Put an annotation on a page. `values` holds each of `_SETTABLE`. Raises InvalidError for a box off the page."""
+    row = statements.row(_INSERT, {**values, "document_id": document_id, "user_id": user_id, "epsilon": EPSILON})
+    if row is None:
+        _refuse(document_id=document_id, user_id=user_id, page=values["page"], box=_box(values))
+    return row
+
+
+def annotation_update(*, document_id: int, annotation_id: int, user_id: int, changes: dict[str, Any]) -> Row:
+    """Change those columns of an annotation that are in `changes`; what stays is checked with what is new."""
+    ids = {"document_id": document_id, "annotation_id": annotation_id, "user_id": user_id}
+    if not changes:
+        return selectors.annotation_get(**ids)
+
+    def new(column: str) -> str:
+        return _given(column) if column in changes else f"a.{column}"
+
+    statement = _UPDATE.format(
+        assignments=", ".join(f"{column} = {_given(column)}" for column in _SETTABLE if column in changes),
+        fits=_fits(new),
+        columns=COLUMNS,
+    )
+    row = statements.row(statement, {**changes, **ids, "epsilon": EPSILON})
+    if row is None:
+        _, _, page, *sides = selectors.annotation_get(**ids)[:7]
+        merged = dict(zip(("page", "box_x", "box_y", "box_width", "box_height"), (page, *sides), strict=True)) | changes
+        _refuse(document_id=document_id, user_id=user_id, page=merged["page"], box=_box(merged))
+    return row
+
+
+def annotation_delete(*, document_id: int, annotation_id: int, user_id: int) -> None:
+    """Delete an annotation. Any member of the channel may."""
+    ids = {"document_id": document_id, "annotation_id": annotation_id, "user_id": user_id}
+    if statements.row(_DELETE, ids) is None:
+        selectors.annotation_get(**ids)
+        raise NotFoundError("annotation", annotation_id)
+
+
+def _box(values: dict[str, Any]) -> Box:
+    sides = {side: values[f"box_{side}"] for side in ("x", "y", "width", "height")}
+    return Box.model_construct(**sides)
+
+
+def _refuse(*, document_id: int, user_id: int, page: int, box: Box) -> NoReturn:
+    sizes = selectors.page_sizes(document_id=document_id, user_id=user_id)
+    if not 1 <= page <= len(sizes):
+        raise InvalidError(("page", f"must be from 1 to {len(sizes)}, the pages of the document"))
+    if found := faults(box, *sizes[page - 1]):
+        raise InvalidError(*found)
+    # It fits and was refused: what it was checked against went away in between.
+    raise NotFoundError("document", document_id)

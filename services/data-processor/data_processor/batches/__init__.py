@@ -1,0 +1,1 @@
+"""Batch jobs: one template, many documents, and the outcome of each."""

@@ -1,0 +1,31 @@
+"""Bounding boxes: origin top left, sides in the page's units or relative to it."""
+
+from __future__ import annotations
+
+from data_processor.web import bodies
+
+EPSILON = 1e-6
+"""How far a box may stick out, as a share of the page's side: what adding floats does to a box that fills a page."""
+
+
+class Box(bodies.Body):
+    """A bounding box as clients send it."""
+
+    x: bodies.Finite
+    y: bodies.Finite
+    width: bodies.Finite
+    height: bodies.Finite
+
+
+def faults(box: Box, page_width: float, page_height: float, field: str = "bounding_box") -> list[tuple[str, str]]:
+    """Return what is wrong with a box on a page of that size, as pairs of field and message; none if it is fine."""
+    found = []
+    for start_name, length_name, side in (("x", "width", page_width), ("y", "height", page_height)):
+        start, length = getattr(box, start_name), getattr(box, length_name)
+        if length <= 0:
+            found.append((f"{field}.{length_name}", "must be greater than 0"))
+        if start < 0:
+            found.append((f"{field}.{start_name}", "must not be negative: boxes start on the page"))
+        elif start + length > side * (1 + EPSILON):
+            found.append((f"{field}.{length_name}", f"ends at {start + length:g}, outside of the page ({side:g})"))
+    return found

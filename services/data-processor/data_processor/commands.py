@@ -1,0 +1,70 @@
+"""The commands of the service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from servicekit.migrations import migration_lock, record_event
+
+from data_processor import process, ready, settings_typed
+from data_processor.settings_typed import DataProcessorSettings
+
+_MISSING = """
+    SELECT name FROM unnest(%s::text[]) name
+    WHERE to_regclass('public.' || quote_ident(name)) IS NULL ORDER BY name
+"""
+
+
+class NotYetError(Exception):
+    """Something else has to be done first; the message says what."""
+
+
+def migrate(settings: DataProcessorSettings) -> int:
+    """Bring our tables to head, under the lock that both migration chains take."""
+    process.configure(forward=False)
+    from django.core.management import call_command
+
+    from data_processor.health import selectors
+
+    with migration_lock(settings.conninfo(f"{settings_typed.SERVICE} migrate"), settings.migration_wait_s) as conn:
+        _require_backend(conn)
+        call_command("migrate", interactive=False, verbosity=1)
+        record_event(conn, settings.stack_id, settings_typed.SERVICE, "migrated", selectors.head())
+    return 0
+
+
+def _require_backend(conn: psycopg.Connection[Any]) -> None:
+    from data_processor import backend_tables
+
+    missing = [name for (name,) in conn.execute(_MISSING, [[*backend_tables.REQUIRED, "stack_events"]])]
+    if missing:
+        raise NotYetError(
+            f"the backend's tables are not there yet ({', '.join(missing)}): run python -m backend migrate first"
+        )
+
+
+def serve(settings: DataProcessorSettings) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    process.configure(forward=False)
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    server = Granian(
+        "data_processor.wsgi:application",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        # A thread for each database connection, so that no request waits for another's.
+        blocking_threads=settings.pool_size,
+        backlog=1024,
+        respawn_failed_workers=True,
+        workers_kill_timeout=5,
+        log_access=False,
+        log_enabled=False,
+    )
+    server.on_startup(lambda: ready.announce(settings))
+    server.serve()
+    return 0

@@ -1,0 +1,24 @@
+"""References whose `on_delete` Postgres itself carries out, so that plain SQL, other services and restores obey it too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.ddl_references import Statement
+from django.db.backends.postgresql import schema
+
+_ON_DELETE = {models.CASCADE: " ON DELETE CASCADE", models.SET_NULL: " ON DELETE SET NULL"}
+
+
+class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
+    """Writes a foreign key's `on_delete` into its constraint.
+
+    Only references made with their table go through here: one that is added later needs the clause in its migration.
+    """
+
+    def _create_fk_sql(self, model: type[models.Model], field: Any, suffix: str) -> Statement:
+        statement = super()._create_fk_sql(model, field, suffix)
+        clause = _ON_DELETE.get(field.remote_field.on_delete, "")
+        statement.parts["deferrable"] = clause + statement.parts["deferrable"]
+        return statement

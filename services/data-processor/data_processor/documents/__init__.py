@@ -1,0 +1,1 @@
+"""Documents: taken by their content, kept in Postgres beside their row, served with ETag and range."""

@@ -1,0 +1,12 @@
+"""The refusal of a file that is of a known type and still cannot be taken."""
+
+from __future__ import annotations
+
+
+class BrokenFileError(Exception):
+    """A file that cannot be used: why, in words for its owner, and what the decoder said, for the operator."""
+
+    def __init__(self, reason: str, *, code: str = "broken_file", cause: Exception | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.cause = None if cause is None else f"{type(cause).__name__}: {cause}"

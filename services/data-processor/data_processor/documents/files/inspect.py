@@ -1,0 +1,67 @@
+"""Judging an upload: which of the four types it is by its first bytes, and whether it is a whole one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from data_processor.documents.files import image, pdf
+from data_processor.documents.files.broken import BrokenFileError
+from data_processor.web.errors import InvalidError, UnsupportedTypeError
+
+logger = logging.getLogger(__name__)
+
+PageSize = tuple[float, float]
+_PDF_HEADER_WITHIN = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file is: its type, width and height of each page, and a PDF's text (see pdf.TextSpan)."""
+
+    media_type: str
+    page_sizes: list[PageSize]
+    text_layer: list[pdf.TextSpan] | None = field(default=None)
+
+
+def sniff(data: bytes) -> str | None:
+    """Return the media type that the first bytes stand for, or None if it is none of those that are taken."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "image/webp"
+    if b"%PDF-" in data[:_PDF_HEADER_WITHIN]:
+        return "application/pdf"
+    return None
+
+
+def inspect(data: bytes) -> Inspection:
+    """Return what a file is. Raises UnsupportedTypeError for other types and InvalidError for broken or hostile files."""
+    if not data:
+        raise InvalidError(("file", "is empty"), code="broken_file")
+    media_type = sniff(data)
+    if media_type is None:
+        raise UnsupportedTypeError(
+            "only PNG, JPEG, WebP and PDF are taken, and the content of this file is none of them"
+        )
+    judge: Callable[[bytes, str], Inspection] = _pdf if media_type == "application/pdf" else _image
+    try:
+        return judge(data, media_type)
+    except BrokenFileError as error:
+        logger.warning(
+            "refused an upload",
+            extra={"fields": {"reason": str(error), "cause": error.cause, "media_type": media_type, "size": len(data)}},
+        )
+        raise InvalidError(("file", str(error)), code=error.code) from None
+
+
+def _image(data: bytes, media_type: str) -> Inspection:
+    return Inspection(media_type, [image.measure(data, media_type)])
+
+
+def _pdf(data: bytes, media_type: str) -> Inspection:
+    found = pdf.read(data)
+    return Inspection(media_type, found.page_sizes, found.text)

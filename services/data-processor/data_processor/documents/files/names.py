@@ -1,0 +1,26 @@
+"""File names from clients: for showing, never for opening."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from data_processor.documents.models import FILENAME_MAX
+
+_FALLBACK = "document"
+# Control characters, lone surrogates, and the marks that reverse a name so that "gpj.exe" reads "exe.jpg".
+_DROPPED = frozenset({"Cc", "Cs"})
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+
+
+def clean_filename(name: str) -> str:
+    """Return the last part of a path, in NFC, without control characters, 255 characters at most and never empty."""
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    kept = "".join(c for c in last if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
+    clean = unicodedata.normalize("NFC", kept).strip()
+    if clean in ("", ".", ".."):
+        return _FALLBACK
+    if len(clean) <= FILENAME_MAX:
+        return clean
+    stem, dot, ending = clean.rpartition(".")
+    ending = dot + ending
+    return clean[:FILENAME_MAX] if not dot or len(ending) > 20 else stem[: FILENAME_MAX - len(ending)] + ending

@@ -1,0 +1,65 @@
+"""Tables of documents and of their bytes."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Func, Q
+
+from data_processor import fields
+
+MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "application/pdf")
+FILENAME_MAX = 255
+
+
+def _of_pages(template: str, output: models.Field[object, object], column: str) -> models.GeneratedField:
+    return models.GeneratedField(
+        expression=Func(F(column), template=template, output_field=output), output_field=output, db_persist=True
+    )
+
+
+class Document(models.Model):
+    """What was uploaded. Sizes are in pixels (images, upright) or PDF points, one entry a page."""
+
+    channel = fields.channel()
+    uploaded_by = fields.author("uploaded_by")
+    filename = models.CharField(max_length=FILENAME_MAX)
+    media_type = models.TextField()
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    page_widths = ArrayField(models.FloatField())
+    page_heights = ArrayField(models.FloatField())
+    # Kept apart so that a list need not unpack the sizes of 500 pages; Postgres derives them, so they cannot differ.
+    page_count = _of_pages("cardinality(%(expressions)s)", models.IntegerField(), "page_widths")
+    width = _of_pages("(%(expressions)s)[1]", models.FloatField(), "page_widths")
+    height = _of_pages("(%(expressions)s)[1]", models.FloatField(), "page_heights")
+    created_at = fields.moment()
+    updated_at = fields.moment()
+
+    class Meta:
+        db_table = "documents"
+        indexes = [models.Index(fields=["channel", "id"], name="documents_channel_id_idx")]
+        constraints = [
+            models.CheckConstraint(condition=Q(media_type__in=MEDIA_TYPES), name="documents_media_type_check"),
+            models.CheckConstraint(condition=Q(size__gt=0), name="documents_size_check"),
+            models.CheckConstraint(condition=Q(sha256__regex="^[0-9a-f]{64}$"), name="documents_sha256_check"),
+            models.CheckConstraint(condition=~Q(filename=""), name="documents_filename_check"),
+            models.CheckConstraint(
+                condition=Q(page_widths__len__gte=1) & Q(page_heights__len=F("page_widths__len")),
+                name="documents_pages_check",
+            ),
+        ]
+
+
+class DocumentContent(models.Model):
+    """The bytes of a document, and what was read out of them. Apart from its row, so that no list ever touches them."""
+
+    document = models.OneToOneField(Document, models.CASCADE, primary_key=True, related_name="content")
+    data = models.BinaryField()
+    # Made when first asked for.
+    thumbnail = models.BinaryField(null=True)
+    # PDFs only: see documents.files.pdf.TextSpan for the shape.
+    text_layer = models.JSONField(null=True)
+
+    class Meta:
+        db_table = "document_contents"

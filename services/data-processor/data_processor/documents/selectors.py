@@ -1,0 +1,99 @@
+"""Reading documents. Each function is one statement that also checks the membership."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data_processor import access
+from data_processor.database import statements
+from data_processor.database.statements import Row
+from data_processor.web.pages import Page
+
+COLUMNS = (
+    "d.id, d.channel_id, d.uploaded_by, d.filename, d.media_type, d.size, d.sha256, d.page_count, d.width, d.height, "
+    "d.created_at, d.updated_at"
+)
+
+_IN_CHANNEL = f"""
+    SELECT m.user_id, d.* FROM channels c
+    LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
+    LEFT JOIN LATERAL (
+        SELECT {COLUMNS} FROM documents d
+        WHERE d.channel_id = m.channel_id AND d.id < %(before)s ORDER BY d.id DESC LIMIT %(limit)s
+    ) d ON true
+    WHERE c.id = %(channel_id)s ORDER BY d.id DESC
+"""
+
+_ONE = """
+    SELECT m.user_id, d.channel_id, {columns} FROM documents d
+    LEFT JOIN memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s
+    WHERE d.id = %(document_id)s
+"""
+_DOCUMENT = _ONE.format(columns=COLUMNS)
+_FILE = _ONE.format(columns="d.filename, d.media_type, d.size, d.sha256")
+_PART = """
+    SELECT substring(data FROM %(start)s::integer FOR %(length)s::integer)
+    FROM document_contents WHERE document_id = %(document_id)s
+"""
+_THUMBNAIL = "SELECT thumbnail FROM document_contents WHERE document_id = %(document_id)s"
+_DATA = "SELECT data FROM document_contents WHERE document_id = %(document_id)s"
+
+
+def document_list(*, channel_id: int, user_id: int, page: Page) -> list[Row]:
+    """Return the page of a channel's documents, newest first, in the order of `COLUMNS`."""
+    found = statements.rows(
+        _IN_CHANNEL, {"channel_id": channel_id, "user_id": user_id, "before": page.before, "limit": page.probe}
+    )
+    access.listed(found, channel_id)
+    return [row[1:] for row in found if row[1] is not None]
+
+
+def document_get(*, document_id: int, user_id: int) -> Row:
+    """Return one document, in the order of `COLUMNS`."""
+    row = statements.row(_DOCUMENT, {"document_id": document_id, "user_id": user_id})
+    return access.found(row, "document", document_id)
+
+
+def document_file(*, document_id: int, user_id: int) -> Row:
+    """Return filename, media type, size in bytes and SHA-256 of one document."""
+    row = statements.row(_FILE, {"document_id": document_id, "user_id": user_id})
+    return access.found(row, "document", document_id)
+
+
+def document_part(*, document_id: int, start: int, length: int) -> bytes | None:
+    """Return `length` bytes from offset `start`, or None if the document is gone. Checks no membership."""
+    row = statements.blob(_PART, {"document_id": document_id, "start": start + 1, "length": length})
+    return None if row is None else row[0]
+
+
+def document_data(*, document_id: int) -> bytes | None:
+    """Return all bytes, or None if the document is gone. Checks no membership."""
+    row = statements.blob(_DATA, {"document_id": document_id})
+    return None if row is None else row[0]
+
+
+def document_thumbnail(*, document_id: int) -> bytes | None:
+    """Return the thumbnail if it was made already. Checks no membership."""
+    row = statements.blob(_THUMBNAIL, {"document_id": document_id})
+    return None if row is None else row[0]
+
+
+def document_shape(row: Row) -> dict[str, Any]:
+    """Return a row of `COLUMNS` as clients see it."""
+    document_id = row[0]
+    address = f"/data-processor/documents/{document_id}/"
+    return {
+        "id": document_id,
+        "channel_id": row[1],
+        "uploaded_by": row[2],
+        "filename": row[3],
+        "media_type": row[4],
+        "size": row[5],
+        "sha256": row[6],
+        "page_count": row[7],
+        "width": row[8],
+        "height": row[9],
+        "created_at": row[10],
+        "updated_at": row[11],
+        "urls": {"self": address, "content": address + "content", "thumbnail": address + "thumbnail"},
+    }

@@ -1,0 +1,120 @@
+"""Changing documents. A service checks, writes in one transaction, and announces after the commit."""
+
+from __future__ import annotations
+
+import hashlib
+
+from psycopg.types.json import Jsonb
+from servicekit.events import Event
+from servicekit.tokens import Identity
+
+from data_processor import events
+from data_processor.database import statements
+from data_processor.database.statements import Row
+from data_processor.documents import selectors
+from data_processor.documents.files.inspect import inspect
+from data_processor.documents.files.thumbnail import thumbnail_of
+from data_processor.documents.selectors import COLUMNS
+from data_processor.web.errors import ForbiddenError, NotAMemberError, NotFoundError
+
+# One statement, so row and bytes are there together or not at all.
+_INSERT = f"""
+    WITH d AS (
+        INSERT INTO documents (channel_id, uploaded_by, filename, media_type, size, sha256, page_widths, page_heights)
+        SELECT m.channel_id, m.user_id, %(filename)s, %(media_type)s, %(size)s, %(sha256)s,
+               %(widths)s::float8[], %(heights)s::float8[]
+        FROM memberships m WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
+        RETURNING *
+    ), stored AS (
+        INSERT INTO document_contents (document_id, data, text_layer)
+        SELECT d.id, %(data)b, %(text_layer)s FROM d
+    )
+    SELECT {COLUMNS} FROM d
+"""
+
+_RENAME = f"""
+    UPDATE documents d SET filename = %(filename)s, updated_at = clock_timestamp() FROM memberships m
+    WHERE d.id = %(document_id)s AND m.channel_id = d.channel_id AND m.user_id = %(user_id)s
+    RETURNING {COLUMNS}
+"""
+
+_DELETE = """
+    DELETE FROM documents d USING channels c, memberships m
+    WHERE d.id = %(document_id)s AND c.id = d.channel_id
+      AND m.channel_id = d.channel_id AND m.user_id = %(user_id)s
+      AND (d.uploaded_by = m.user_id OR c.created_by = m.user_id OR %(is_operator)s)
+    RETURNING d.id
+"""
+
+_KEEP_THUMBNAIL = (
+    "UPDATE document_contents SET thumbnail = %(thumbnail)b WHERE document_id = %(document_id)s RETURNING 1"
+)
+
+
+def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes) -> Row:
+    """Judge, measure and store a file, then tell the channel. The caller has checked the membership.
+
+    Raises UnsupportedTypeError (415) and InvalidError (422) for files that are not taken.
+    """
+    found = inspect(data)
+    row = statements.row(
+        _INSERT,
+        {
+            "channel_id": channel_id,
+            "user_id": user_id,
+            "filename": filename,
+            "media_type": found.media_type,
+            "size": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "widths": [width for width, _ in found.page_sizes],
+            "heights": [height for _, height in found.page_sizes],
+            "data": data,
+            "text_layer": None if found.text_layer is None else Jsonb(found.text_layer),
+        },
+    )
+    if row is None:
+        raise NotAMemberError(channel_id)
+    document = selectors.document_shape(row)
+    frame = {
+        "type": "document_uploaded",
+        "document_id": document["id"],
+        "channel_id": channel_id,
+        "uploaded_by": user_id,
+        "filename": filename,
+        "thumbnail_url": document["urls"]["thumbnail"],
+    }
+    events.publish(Event(channel_id, frame))
+    return row
+
+
+def document_update(*, document_id: int, user_id: int, filename: str) -> Row:
+    """Rename a document. Any member of its channel may."""
+    row = statements.row(_RENAME, {"document_id": document_id, "user_id": user_id, "filename": filename})
+    if row is None:
+        selectors.document_get(document_id=document_id, user_id=user_id)
+        raise NotFoundError("document", document_id)
+    return row
+
+
+def document_delete(*, document_id: int, identity: Identity) -> None:
+    """Delete a document with its annotations; batch items keep its name and outcome.
+
+    Its uploader, the channel's creator and operators may, as members of the channel.
+    """
+    parameters = {"document_id": document_id, "user_id": identity.user_id, "is_operator": identity.is_operator}
+    if statements.row(_DELETE, parameters) is None:
+        selectors.document_get(document_id=document_id, user_id=identity.user_id)
+        raise ForbiddenError("only its uploader, the creator of the channel or an operator may delete a document")
+
+
+def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
+    """Return a document's thumbnail (WebP), which is made and stored when it is first asked for."""
+    kept = selectors.document_thumbnail(document_id=document_id)
+    if kept is not None:
+        return kept
+    data = selectors.document_data(document_id=document_id)
+    if data is None:
+        raise NotFoundError("document", document_id)
+    made = thumbnail_of(data, media_type)
+    statements.row(_KEEP_THUMBNAIL, {"document_id": document_id, "thumbnail": made})
+    return made

@@ -1,0 +1,81 @@
+"""Answering with a file: entity tags, single byte ranges, and headers that keep a hostile file harmless (RFC 9110)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import content_disposition_header, parse_etags
+
+from data_processor.web.errors import NotFoundError, ProblemError
+
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+# Whatever a browser makes of the bytes, it runs no script, loads nothing and has no origin.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What is served: its name, its type as sniffed, its size in bytes and its entity tag with quotes."""
+
+    filename: str
+    media_type: str
+    size: int
+    etag: str
+
+
+def unchanged(request: HttpRequest, etag: str) -> HttpResponse | None:
+    """Return a 304 if the client says that it has this very file."""
+    wanted = request.META.get("HTTP_IF_NONE_MATCH")
+    if wanted is None:
+        return None
+    known = [tag.removeprefix("W/") for tag in parse_etags(wanted)]
+    return HttpResponse(status=304, headers={"ETag": etag}) if "*" in known or etag in known else None
+
+
+def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes | None]) -> HttpResponse:
+    """Return the file, or the part that the request's `Range` asks for. `read(start, length)` fetches bytes.
+
+    Raises a 416 refusal for a range outside of the file. Several ranges at once, and ranges that are no byte ranges,
+    are answered with the whole file, as RFC 9110 allows.
+    """
+    if (fresh := unchanged(request, file.etag)) is not None:
+        return fresh
+    part = _requested(request, file)
+    start, end = part or (0, file.size)
+    body = b"" if request.method == "HEAD" else read(start, end - start)
+    if body is None:
+        raise NotFoundError("document", int(request.resolver_match.kwargs["document_id"]))  # type: ignore[union-attr]
+    response = HttpResponse(body, status=200 if part is None else 206, content_type=file.media_type)
+    response.headers["Content-Length"] = str(end - start)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["ETag"] = file.etag
+    response.headers["Content-Security-Policy"] = _POLICY
+    # The sandbox keeps browsers from showing a PDF in place, so that is offered to be saved.
+    as_attachment = file.media_type == "application/pdf"
+    response.headers["Content-Disposition"] = content_disposition_header(as_attachment, file.filename) or "inline"
+    if part is not None:
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+    return response
+
+
+def _requested(request: HttpRequest, file: File) -> tuple[int, int] | None:
+    # Returns start and end (exclusive), or None for the whole file.
+    condition = request.META.get("HTTP_IF_RANGE")
+    match = _RANGE.fullmatch(request.META.get("HTTP_RANGE", "").strip())
+    if match is None or match[0] == "bytes=-" or (condition is not None and condition.strip() != file.etag):
+        return None
+    first, last = match[1], match[2]
+    if first == "":
+        start, end = max(0, file.size - int(last)), file.size
+    else:
+        start, end = int(first), min(file.size, int(last) + 1) if last else file.size
+        if last and int(last) < start:
+            return None
+    if start >= end:
+        refusal = ProblemError(416, "range_not_satisfiable", f"the document has {file.size} bytes")
+        refusal.headers["Content-Range"] = f"bytes */{file.size}"
+        raise refusal
+    return start, end

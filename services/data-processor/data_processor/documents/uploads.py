@@ -1,0 +1,116 @@
+"""Taking an upload out of a multipart body, with its size bounded by what arrives and not by what was declared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
+
+from data_processor import settings_typed
+from data_processor.documents.files.names import clean_filename
+from data_processor.web import pages
+from data_processor.web.bodies import Readable, drain
+from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
+
+_FORM_OVERHEAD = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way into a channel."""
+
+    channel_id: int
+    filename: str
+    data: bytes
+
+
+def receive(request: HttpRequest) -> Upload:
+    """Return the upload in a request. Raises 400 for a broken body, 413, 415 and 422 for missing or odd fields."""
+    if request.content_type != "multipart/form-data":
+        raise UnsupportedTypeError("send the document as multipart/form-data with the fields file and channel_id")
+    limit = settings_typed.current().upload_max_bytes
+    stream: Readable = request.environ["wsgi.input"]  # type: ignore[attr-defined]
+    body = _CountingStream(stream, limit + _FORM_OVERHEAD)
+    handler = _InMemory(limit)
+    # A chunked body declares no length, and a declared one may lie: the stream itself is what counts.
+    meta = {"CONTENT_TYPE": request.META.get("CONTENT_TYPE", ""), "CONTENT_LENGTH": str(limit)}
+    try:
+        fields, _files = _Parser(meta, body, [handler], "utf-8").parse()
+    except (TooLargeError, RequestDataTooBig):
+        drain(stream, limit)
+        raise TooLargeError(limit, "the document") from None
+    except (MultiPartParserError, SuspiciousOperation, ValueError, LookupError) as error:
+        drain(stream, limit)
+        raise ProblemError(400, "invalid_multipart", f"the multipart body is malformed: {error}") from None
+    _refuse_incomplete(request, body.count)
+    channel_id = pages.whole_number(fields, "channel_id", 1, 2**63 - 1)
+    missing = [
+        (name, "is missing")
+        for name, absent in (("channel_id", channel_id is None), ("file", handler.filename is None))
+        if absent
+    ]
+    if channel_id is None or handler.filename is None:
+        raise InvalidError(*missing)
+    return Upload(channel_id, handler.filename, b"".join(handler.parts))
+
+
+def _refuse_incomplete(request: HttpRequest, received: int) -> None:
+    declared = request.META.get("CONTENT_LENGTH", "")
+    if declared.isdigit() and received < int(declared):
+        raise ProblemError(400, "incomplete", f"the upload ended after {received} of {declared} bytes: send it again")
+
+
+class _CountingStream:
+    """Counts what was read and stops at a limit."""
+
+    def __init__(self, stream: Readable, limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._stream.read(size)
+        self.count += len(chunk)
+        if self.count > self._limit:
+            raise TooLargeError(self._limit, "the document")
+        return chunk
+
+
+class _InMemory(FileUploadHandler):
+    """Keeps the bytes of the field `file`; further files are read over."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+        self._size = 0
+        self._wanted = False
+        self.filename: str | None = None
+        self.parts: list[bytes] = []
+
+    def new_file(self, field_name: str, file_name: str, *args: Any, **kwargs: Any) -> None:
+        """Start a file."""
+        super().new_file(field_name, file_name, *args, **kwargs)
+        self._wanted = field_name == "file" and self.filename is None
+        if self._wanted:
+            self.filename = file_name
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Take the next bytes of the file."""
+        if self._wanted:
+            self._size += len(raw_data)
+            if self._size > self._limit:
+                raise TooLargeError(self._limit, "the document")
+            self.parts.append(raw_data)
+
+    def file_complete(self, file_size: int) -> None:
+        """End a file; there is no object to hand on."""
+
+
+class _Parser(MultiPartParser):
+    def sanitize_file_name(self, file_name: str) -> str:
+        """Return our own idea of a harmless name: Django's drops the whole file where nothing is left of its name."""
+        return clean_filename(file_name)

@@ -1,0 +1,41 @@
+"""Columns and constraints that several tables have."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Now
+
+from data_processor.backend_tables import Channel, User
+
+
+def moment() -> models.DateTimeField[object, object]:
+    """Return a column that the database fills with the time of the transaction."""
+    return models.DateTimeField(db_default=Now())
+
+
+def author(name: str) -> models.ForeignKey[object, object]:
+    """Return a reference to the user who made a row. A user who has made something cannot be deleted."""
+    return models.ForeignKey(User, models.PROTECT, db_column=name, db_index=False, related_name="+")
+
+
+def channel() -> models.ForeignKey[object, object]:
+    """Return a reference to the channel that a row belongs to and goes with."""
+    return models.ForeignKey(Channel, models.CASCADE, db_index=False, related_name="+")
+
+
+def box_check(name: str, *, relative: bool) -> models.CheckConstraint:
+    """Return the constraint that a box is finite, has an area and starts on the page; a relative one also ends on it.
+
+    Postgres sorts NaN above infinity, so the upper bounds refuse both.
+    """
+    bound = Value(1.0 if relative else float("inf"), models.FloatField())
+    rule = Q(box_x__gte=0, box_y__gte=0, box_width__gt=0, box_height__gt=0)
+    rule &= Q(box_x__lt=bound, box_y__lt=bound)
+    rule &= Q(box_width__lte=bound, box_height__lte=bound) if relative else Q(box_width__lt=bound, box_height__lt=bound)
+    return models.CheckConstraint(condition=rule, name=name)
+
+
+def colour_check(name: str) -> models.CheckConstraint:
+    """Return the constraint that a colour is written #rrggbb in lower case."""
+    return models.CheckConstraint(condition=Q(colour__regex=r"^#[0-9a-f]{6}$"), name=name)

@@ -1,0 +1,35 @@
+"""Is the database there, and is its schema the one that this code was written for?"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import psycopg
+from django.db import DatabaseError
+from django.db.migrations.loader import MigrationLoader
+
+from data_processor.database import statements
+
+_APP = "data_processor"
+_APPLIED = "SELECT name FROM django_migrations WHERE app = %(app)s ORDER BY id DESC LIMIT 1"
+
+
+@cache
+def head() -> str:
+    """Return the name of the newest migration in the code."""
+    ((_, name),) = MigrationLoader(None).graph.leaf_nodes(_APP)
+    return name
+
+
+def schema_state() -> tuple[str | None, str | None]:
+    """Return the newest migration that the database has, and the reason why requests cannot be served (None if they can)."""
+    try:
+        row = statements.row(_APPLIED, {"app": _APP})
+    except (DatabaseError, psycopg.Error) as error:
+        if "django_migrations" in str(error):
+            return None, f"the schema is empty, {head()} is wanted: run python -m data_processor migrate"
+        return None, "the database does not answer"
+    applied = row[0] if row else None
+    if applied != head():
+        return applied, f"the schema is at {applied}, {head()} is wanted: run python -m data_processor migrate"
+    return applied, None

@@ -1,0 +1,1 @@
+"""Django migrations of the tables that the data-processor owns."""

@@ -1,0 +1,53 @@
+"""Django's settings, derived from the typed ones: nothing is configured here that an operator could want to change."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from psycopg.conninfo import conninfo_to_dict
+
+from data_processor import settings_typed
+
+_typed = settings_typed.current()
+
+DEBUG = False
+# Django wants a key even where no feature that signs is installed. Derived, so that it is not the tokens' own key.
+SECRET_KEY = hmac.new(_typed.token_secret().encode(), b"django", hashlib.sha256).hexdigest()
+ALLOWED_HOSTS = ["*"]  # Caddy is the front door; no URL is ever built from the Host header.
+INSTALLED_APPS = ["data_processor"]
+MIDDLEWARE = ["data_processor.web.middleware.RequestMiddleware"]
+ROOT_URLCONF = "data_processor.urls"
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+# servicekit configures logging: Django must not put handlers of its own beside it.
+LOGGING_CONFIG = None
+
+_connection = conninfo_to_dict(_typed.conninfo(settings_typed.SERVICE))
+
+DATABASES = {
+    "default": {
+        "ENGINE": "data_processor.database",
+        "HOST": _connection.pop("host"),
+        "PORT": _connection.pop("port"),
+        "NAME": _connection.pop("dbname"),
+        "USER": _connection.pop("user"),
+        "PASSWORD": _connection.pop("password"),
+        "OPTIONS": {
+            **_connection,
+            "server_side_binding": True,
+            "prepare_threshold": 2,
+            # As many connections as threads: whoever waits for one waits for Postgres, not for another request.
+            "pool": {
+                "min_size": 1,
+                "max_size": _typed.pool_size,
+                "timeout": _typed.database_wait_s,
+                "reconnect_timeout": 30.0,
+                "name": settings_typed.SERVICE,
+            },
+        },
+    }
+}

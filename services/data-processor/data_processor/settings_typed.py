@@ -1,0 +1,47 @@
+"""Typed settings of the data-processor. Every field is read from the environment as `PLUMBLINE_<FIELD>`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+from servicekit.settings import DatabaseSettings, ServiceSettings, TokenSettings
+
+SERVICE = "data-processor"
+
+
+class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
+    """What the data-processor is told from outside."""
+
+    port: int = Field(8002, ge=1, le=65535, description="TCP port to listen on.")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Further browser origins that may change things with the session cookie, separated by commas; "
+        "the stack's own is always allowed.",
+    )
+    upload_max_bytes: int = Field(25 * 1024**2, ge=1024, description="Largest document that is taken, in bytes.")
+    body_max_bytes: int = Field(1024**2, ge=1024, description="Largest JSON request body, in bytes.")
+    image_max_pixels: int = Field(40_000_000, ge=1, description="Largest image that is taken, in pixels.")
+    pdf_max_pages: int = Field(500, ge=1, le=10_000, description="Most pages that a PDF may have.")
+    pdf_text_max_chars: int = Field(500_000, ge=0, description="Most characters of a PDF's text layer that are kept.")
+    database_wait_s: float = Field(
+        2.0,
+        gt=0,
+        description="How long a request waits for a database connection before it is answered 503, in seconds.",
+    )
+    migration_wait_s: float = Field(
+        60.0, ge=0, description="How long `migrate` waits for another migration, in seconds."
+    )
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+@cache
+def current() -> DataProcessorSettings:
+    """Return this process's settings, read from the environment once. Raises pydantic's ValidationError."""
+    return DataProcessorSettings()  # type: ignore[call-arg]  # the fields come from the environment

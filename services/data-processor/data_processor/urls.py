@@ -1,0 +1,50 @@
+"""Every address of the service, in the order of the contract."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from data_processor.annotations import apis as annotations
+from data_processor.batches import apis as batches
+from data_processor.documents import apis as documents
+from data_processor.health import apis as health
+from data_processor.templates import apis as templates
+from data_processor.web.routing import methods
+
+_routes = [
+    path("health", methods(GET=health.health)),
+    path("health/live", methods(GET=health.live)),
+    path("documents/", methods(GET=documents.document_list, POST=documents.document_create)),
+    path(
+        "documents/<id:document_id>/",
+        methods(GET=documents.document_read, PATCH=documents.document_update, DELETE=documents.document_delete),
+    ),
+    path("documents/<id:document_id>/content", methods(GET=documents.document_content)),
+    path("documents/<id:document_id>/thumbnail", methods(GET=documents.document_thumbnail)),
+    path(
+        "documents/<id:document_id>/annotations/",
+        methods(GET=annotations.annotation_list, POST=annotations.annotation_create),
+    ),
+    path(
+        "documents/<id:document_id>/annotations/<id:annotation_id>/",
+        methods(
+            GET=annotations.annotation_read,
+            PUT=annotations.annotation_replace,
+            PATCH=annotations.annotation_update,
+            DELETE=annotations.annotation_delete,
+        ),
+    ),
+    path("templates/", methods(GET=templates.template_list, POST=templates.template_create)),
+    path(
+        "templates/<id:template_id>/",
+        methods(GET=templates.template_read, PUT=templates.template_replace, DELETE=templates.template_delete),
+    ),
+    path("batch/", methods(GET=batches.batch_list, POST=batches.batch_create)),
+    path("batch/<id:batch_id>/", methods(GET=batches.batch_read)),
+]
+
+urlpatterns = [path("data-processor/", include(_routes))]
+
+handler400 = "data_processor.web.errors.bad_request"
+handler404 = "data_processor.web.errors.not_found"
+handler500 = "data_processor.web.errors.server_error"

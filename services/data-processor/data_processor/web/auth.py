@@ -1,0 +1,71 @@
+"""Who is asking. The backend's token says who; the membership table, joined into each statement, says whether."""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+from time import time
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest
+from servicekit import tokens
+from servicekit.facts import SESSION_COOKIE
+from servicekit.tokens import Identity, TokenError, Verified
+
+from data_processor import settings_typed
+from data_processor.web.errors import ForbiddenError, UnauthorizedError
+
+logger = logging.getLogger(__name__)
+
+
+def identify(request: HttpRequest) -> Identity:
+    """Return who sent the request. Raises UnauthorizedError, and logs a warning where the token looks forged."""
+    header = request.META.get("HTTP_AUTHORIZATION")
+    token = tokens.token_from(header, None if header else request.COOKIES.get(SESSION_COOKIE))
+    if token is None:
+        raise UnauthorizedError("log in first: this needs a session cookie or a bearer token")
+    try:
+        verified = _verify(token)
+        if verified.expires_at <= time():
+            # It was valid when it was remembered; verify it again for the words that say it is not any more.
+            verified = tokens.verify(_secret(), token)
+    except TokenError as error:
+        if error.suspicious:
+            logger.warning(
+                "refused a session token",
+                extra={"fields": {"reason": str(error), "method": request.method, "path": request.path}},
+            )
+        raise UnauthorizedError(str(error)) from None
+    return verified.identity
+
+
+@lru_cache(maxsize=1)
+def _secret() -> str:
+    return settings_typed.current().token_secret()
+
+
+@lru_cache(maxsize=4096)
+def _verify(token: str) -> Verified:
+    # A token says the same as long as it lives, and checking its signature costs as much as a small query.
+    return tokens.verify(_secret(), token)
+
+
+def refuse_forgery(request: HttpRequest) -> None:
+    """Raise ForbiddenError if a browser sends the session cookie on behalf of a page of somebody else.
+
+    Browsers attach the cookie by themselves and name the page in `Origin` (or at least its relation to us in
+    `Sec-Fetch-Site`); programs send neither. A bearer token is never attached by a browser.
+    """
+    if "HTTP_AUTHORIZATION" in request.META or SESSION_COOKIE not in request.COOKIES:
+        return
+    origin = request.META.get("HTTP_ORIGIN")
+    if origin is None:
+        if request.META.get("HTTP_SEC_FETCH_SITE", "none") in ("same-origin", "none"):
+            return
+    elif origin in settings_typed.current().allowed_origins or urlsplit(origin).netloc == request.META.get("HTTP_HOST"):
+        return
+    logger.warning(
+        "refused a cross-site request",
+        extra={"fields": {"origin": origin, "method": request.method, "path": request.path}},
+    )
+    raise ForbiddenError("this page may not act for you here: its origin is not allowed", "foreign_origin")

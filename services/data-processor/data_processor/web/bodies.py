@@ -1,0 +1,99 @@
+"""JSON bodies: bounded, and checked against a pydantic model before anything else sees them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Protocol, TypeVar
+
+import orjson
+from django.http import HttpRequest
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from data_processor import settings_typed
+from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
+
+_DRAIN_FACTOR = 4
+_CHUNK = 64 * 1024
+
+
+class Readable(Protocol):
+    """The body of a request, as the server hands it over."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+
+
+def _no_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain NUL characters")
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text.strip()
+
+
+Text = Annotated[str, AfterValidator(_no_nul)]
+Name = Annotated[str, Field(max_length=200), AfterValidator(_no_nul), AfterValidator(_not_blank)]
+Id = Annotated[int, Field(gt=0, lt=2**63)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", max_length=7), AfterValidator(str.lower)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Body(BaseModel):
+    """A request body. Unknown fields are refused: a misspelt one must not be lost in silence."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+BodyT = TypeVar("BodyT", bound=Body)
+
+
+def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
+    """Return the request's JSON body as `model`. Raises 413, 415, 400 for what is not JSON and 422 for what does not fit."""
+    if request.content_type != "application/json":
+        raise UnsupportedTypeError("send JSON, with Content-Type: application/json")
+    raw = read_bounded(request.environ["wsgi.input"], settings_typed.current().body_max_bytes, "the body")  # type: ignore[attr-defined]
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise ProblemError(400, "invalid_json", f"the body is not valid JSON: {error}") from None
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def read_bounded(stream: Readable, limit: int, what: str) -> bytes:
+    """Return the whole of `stream`; raises TooLargeError once it has more than `limit` bytes, whatever was declared."""
+    parts, size = [], 0
+    while chunk := stream.read(_CHUNK):
+        size += len(chunk)
+        if size > limit:
+            drain(stream, limit)
+            raise TooLargeError(limit, what)
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def drain(stream: Readable, limit: int) -> None:
+    """Read on, within reason: a client that is still sending when the connection ends never sees the refusal."""
+    left = _DRAIN_FACTOR * limit
+    while left > 0 and (chunk := stream.read(_CHUNK)):
+        left -= len(chunk)
+
+
+def invalid(error: ValidationError) -> InvalidError:
+    """Return a pydantic error as a refusal that names each field, dotted: `bounding_box.width`, `labels.0.name`."""
+    return InvalidError(
+        *(
+            (".".join(str(part) for part in item["loc"]), item["msg"].removeprefix("Value error, "))
+            for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+        )
+    )
+
+
+def changes(body: Body) -> dict[str, Any]:
+    """Return only the fields that the client sent."""
+    return body.model_dump(exclude_unset=True)

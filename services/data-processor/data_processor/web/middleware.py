@@ -1,0 +1,28 @@
+"""What surrounds every request: its id, and headers that hold for every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from servicekit.context import accept_request_id, request_id
+from servicekit.facts import REQUEST_ID_HEADER
+
+_META_KEY = "HTTP_" + REQUEST_ID_HEADER.upper().replace("-", "_")
+
+
+class RequestMiddleware:
+    """Gives the request its id, for the log and for the answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        current = accept_request_id(request.META.get(_META_KEY))
+        request_id.set(current)
+        response = self._get_response(request)
+        response.headers[REQUEST_ID_HEADER] = current
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response

@@ -1,0 +1,34 @@
+// Signs in at the backend, then asks the recorder whether this account may come in.
+
+import { byId } from "./dom.js";
+
+const form = byId("login"), trouble = byId("trouble"), submit = byId("submit");
+
+function complain(text) {
+  trouble.textContent = text;
+  trouble.hidden = false;
+}
+
+async function signIn() {
+  const response = await fetch("/auth/login", { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  if (response.status === 401) return complain("User name or password is wrong.");
+  if (response.status === 429) return complain("Too many attempts. Wait a moment, then try again.");
+  if (!response.ok) return complain(`Signing in did not work (${response.status}). The backend may be down; try again in a moment.`);
+  const allowed = await fetch("/logs/stats");
+  if (allowed.status === 403) return complain("You are signed in, but this account is not an operator. Sign in with an operator's account.");
+  if (allowed.status === 401) return complain("The browser did not keep the session. Allow cookies for this address and try again.");
+  location.assign("/logs/");
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  trouble.hidden = true;
+  submit.disabled = true;
+  try {
+    await signIn();
+  } catch {
+    complain("Nobody answered. Check that the stack is up, then try again.");
+  } finally {
+    submit.disabled = false;
+  }
+});

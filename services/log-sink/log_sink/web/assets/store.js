@@ -1,0 +1,52 @@
+// What the page knows: the newest entries and the gaps between them, newest first, and what is held back while reading.
+
+export const CAP = 200;
+export const LEVELS = ["warning", "error", "critical"];
+
+// An item is {kind: "entry", id, entry} or {kind: "gap", id, missed} or {kind: "reset", id, since}.
+export class Store {
+  #items = [];
+  #held = null;
+  #marks = 0;
+
+  replace(entries) {
+    this.#items = entries.map((entry) => ({ kind: "entry", id: entry.id, entry }));
+    this.#held = null;
+  }
+
+  add(entry) {
+    this.#put({ kind: "entry", id: entry.id, entry });
+  }
+
+  addGap(missed) {
+    this.#put({ kind: "gap", id: `gap-${++this.#marks}`, missed });
+  }
+
+  reset(since) {
+    this.#items = [];
+    this.#held = null;
+    this.#put({ kind: "reset", id: `reset-${++this.#marks}`, since });
+  }
+
+  // While somebody reads, the list stands still and news waits.
+  hold() { this.#held ??= this.#items; }
+  release() { this.#held = null; }
+
+  get shown() { return this.#held ?? this.#items; }
+  get entries() { return entriesOf(this.#items); }
+
+  waiting(matches) {
+    if (this.#held === null) return 0;
+    const seen = new Set(this.#held.map((item) => item.id));
+    return entriesOf(this.#items).filter((entry) => !seen.has(entry.id) && matches(entry)).length;
+  }
+
+  #put(item) {
+    const items = [item, ...this.#items];
+    let entries = 0;
+    const end = items.findIndex((each) => each.kind === "entry" && ++entries > CAP);
+    this.#items = end < 0 ? items : items.slice(0, end);
+  }
+}
+
+const entriesOf = (items) => items.filter((item) => item.kind === "entry").map((item) => item.entry);

@@ -1,4 +1,4 @@
-"""What a deployment was made from, as one hash: a running stack is current if its hash is that of the checkout."""
+"""What a deployment was made from, as hashes: a running stack is current if they are those of the checkout."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ _SOURCES = ("services", "docker/caddy", "requirements")
 _SKIPPED = frozenset({"__pycache__", "tests", ".hypothesis"})
 
 
-def of(parts: Iterable[str], root: Path = ROOT) -> str:
-    """Return the hash of every file that the services run from, and of `parts` (command lines, settings)."""
+def of_sources(root: Path = ROOT) -> str:
+    """Return the hash of every file that the services run from."""
     digest = hashlib.sha256()
     for source in _SOURCES:
         for path in sorted((root / source).rglob("*")):
             if path.is_file() and not _SKIPPED.intersection(path.parts) and path.suffix != ".pyc":
                 digest.update(str(path.relative_to(root)).encode() + b"\0")
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
-    for part in parts:
-        digest.update(part.encode() + b"\0")
     return digest.hexdigest()
+
+
+def of_programs(programs: Iterable[object]) -> str:
+    """Return the hash of how the programs are run: command lines, settings, accounts."""
+    return hashlib.sha256("\0".join(map(repr, programs)).encode()).hexdigest()

@@ -25,7 +25,8 @@ class State:
     format: int = _FORMAT
     target: str = ""
     stack_id: str = ""
-    fingerprint: str = ""
+    sources: str = ""
+    programs: str = ""
     phase: Phase = "absent"
     deployed_at: str | None = None
     ports: dict[str, int] = field(default_factory=dict)

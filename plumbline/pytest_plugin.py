@@ -72,7 +72,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
 def _refuse_stale(running: Target) -> None:
     stack = running.stack()
     differences = identity.compare(stack.base_url, stack.stack_id)
-    if not differences and not running.unchanged():
+    if not differences and not running.from_this_checkout():
         differences = ["it was deployed from other files than this checkout's"]
     if differences:
         pytest.exit(

@@ -18,6 +18,9 @@ class Target(Protocol):
     def unchanged(self) -> bool:
         """Say whether exactly this stack, from exactly these files, is up and ready."""
 
+    def from_this_checkout(self) -> bool:
+        """Say whether the stack was deployed from the files of this checkout as they are now."""
+
     def begin(self) -> None:
         """Remember that a deployment has begun, and which identity it has."""
 

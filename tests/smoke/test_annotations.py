@@ -36,7 +36,7 @@ def test_an_annotation_lives_as_a_row_until_it_is_deleted(alice: User, annotatio
     assert {name: created[name] for name in FULL} == FULL
     row = rows.one(database, "annotations", id=created["id"])
     assert as_stored(row) == FULL
-    assert row["created_by_id"] == alice.id
+    assert row["created_by"] == alice.id
 
     path = f"{annotations}{created['id']}/"
     assert alice.patch(path, {"validation_status": "corrected", "text": "1.234,00"}).expect(200)["text"] == "1.234,00"

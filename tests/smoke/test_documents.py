@@ -42,11 +42,11 @@ def test_an_upload_is_a_row_with_its_bytes(
     digest = hashlib.sha256(content).hexdigest()
     row = rows.one(database, "documents", id=document["id"])
     expected = (channel["id"], alice.id, name, media_type, len(content), 1, *size)
-    columns = ("channel_id", "uploaded_by_id", "filename", "media_type", "size", "page_count", "width", "height")
+    columns = ("channel_id", "uploaded_by", "filename", "media_type", "size", "page_count", "width", "height")
     assert tuple(row[column] for column in columns) == expected
-    assert bytes.fromhex(digest) == row["sha256"] if isinstance(row["sha256"], bytes) else digest == row["sha256"]
+    assert row["sha256"] == digest
     stored = rows.one(database, "document_contents", document_id=document["id"])
-    assert bytes(stored["content"]) == content
+    assert bytes(stored["data"]) == content
 
     shown = alice.get(f"{DOCUMENTS}{document['id']}/").expect(200)
     assert {key: shown[key] for key in ("sha256", "media_type", "size", "page_count", "width", "height")} == {

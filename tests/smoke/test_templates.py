@@ -35,7 +35,7 @@ def new_template(alice: User, channel: dict[str, Any], **changes: Any) -> dict[s
 def test_a_template_is_a_row_and_so_is_each_label(alice: User, channel: dict[str, Any], database: Database) -> None:
     created = new_template(alice, channel)
     row = rows.one(database, "templates", id=created["id"])
-    assert (row["channel_id"], row["name"], row["created_by_id"]) == (channel["id"], created["name"], alice.id)
+    assert (row["channel_id"], row["name"], row["created_by"]) == (channel["id"], created["name"], alice.id)
     stored = sorted(
         rows.many(database, "template_labels", template_id=created["id"]), key=lambda label: label["position"]
     )
@@ -54,7 +54,7 @@ def test_templates_are_listed_changed_and_deleted(alice: User, channel: dict[str
     listed = alice.get(TEMPLATES, channel_id=channel["id"]).expect(200)["items"]
     mine = next(one for one in listed if one["id"] == created["id"])
     assert [label["name"] for label in mine["labels"]] == ["number", "total"]
-    changed = {"channel_id": channel["id"], "name": created["name"] + " 2", "labels": LABELS[:1]}
+    changed = {"name": created["name"] + " 2", "labels": LABELS[:1]}
     alice.put(f"{TEMPLATES}{created['id']}/", changed).expect(200)
     assert rows.one(database, "templates", id=created["id"])["name"] == changed["name"]
     assert [row["name"] for row in rows.many(database, "template_labels", template_id=created["id"])] == ["number"]
@@ -91,9 +91,9 @@ def test_a_batch_job_is_a_row_with_an_item_a_document(alice: User, channel: dict
     job = alice.post("/data-processor/batch/", body).expect(202)
     assert (job["status"], job["total"], job["done"], job["failed"]) == ("pending", 3, 0, 0)
     row = rows.one(database, "batch_jobs", id=job["id"])
-    assert (row["channel_id"], row["template_id"], row["created_by_id"]) == (channel["id"], template["id"], alice.id)
+    assert (row["channel_id"], row["template_id"], row["created_by"]) == (channel["id"], template["id"], alice.id)
     assert row["status"] == "pending"
-    items = rows.many(database, "batch_items", batch_id=job["id"])
+    items = rows.many(database, "batch_items", batch_job_id=job["id"])
     assert sorted(item["document_id"] for item in items) == documents
     assert {item["status"] for item in items} == {"pending"}
     assert job["id"] in [

@@ -52,9 +52,8 @@ class EmbeddedTarget:
         binaries, data = postgres.place(self.home.root, account, self.home.data / "postgres")
         return postgres.Cluster(binaries, data, account, self._state.ports["postgres"])
 
-    def _fingerprint(self, ports: dict[str, int]) -> str:
-        programs = Layout(self.home, ports, "").programs(self._cluster)
-        return fingerprint.of(repr(program) for program in programs)
+    def _programs_mark(self, ports: dict[str, int]) -> str:
+        return fingerprint.of_programs(Layout(self.home, ports, "").programs(self._cluster))
 
     def component(self, name: str) -> Component:
         """Return the state of one component."""
@@ -111,9 +110,15 @@ class EmbeddedTarget:
         state = self._state
         if state.phase != "ready" or not self._supervisor.alive() or not self.stack().running:
             return False
-        if self._front_port() not in (0, state.ports["front"]) or self._fingerprint(state.ports) != state.fingerprint:
+        if self._front_port() not in (0, state.ports["front"]) or not self.from_this_checkout():
+            return False
+        if self._programs_mark(state.ports) != state.programs:
             return False
         return not compare(self.stack().base_url, state.stack_id)
+
+    def from_this_checkout(self) -> bool:
+        """Say whether the stack was deployed from the files of this checkout as they are now."""
+        return fingerprint.of_sources() == self._state.sources
 
     def begin(self) -> None:
         """Remember that a deployment has begun, and which identity it has."""
@@ -121,10 +126,11 @@ class EmbeddedTarget:
         ports = self._choose_ports()
         self._state = self.home.save(self._state, target=self.name, ports=ports)
         self.__dict__.pop("_cluster", None)
-        mark = self._fingerprint(ports)
-        if not self._supervisor.alive() or mark != self._state.fingerprint:
+        marks = {"sources": fingerprint.of_sources(), "programs": self._programs_mark(ports)}
+        same = marks == {"sources": self._state.sources, "programs": self._state.programs}
+        if not self._supervisor.alive() or not same:
             # A new identity, so that no process of an earlier deployment can be taken for one of this.
-            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), fingerprint=mark)
+            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
         self._state = self.home.save(self._state, phase="deploying")
 
     def _choose_ports(self) -> dict[str, int]:

@@ -66,7 +66,7 @@ class Forwarder:
                 dropped, self._dropped = self._dropped, Counter()
             try:
                 self._post(b"".join(line for _, line in batch), dropped)
-            except (OSError, http.client.HTTPException) as error:
+            except Exception as error:  # whatever it is, this thread must live: nobody would start it again
                 self._give_back(batch, dropped)
                 self._report(error)
                 if self._closed:

@@ -40,5 +40,5 @@ class Membership(models.Model):
         db_table = "memberships"
 
 
-REQUIRED = tuple(model._meta.db_table for model in (User, Channel, Membership))
+REQUIRED = ("users", "channels", "memberships")
 """Tables that must exist before our migrations run."""

@@ -15,7 +15,7 @@ _FLUSH_S = 1.0
 
 
 def configure(*, forward: bool) -> None:
-    """Configure logging and Django. `forward` says whether warnings go to Caddy: they take a thread, which no fork keeps."""
+    """Configure logging and Django. `forward` says whether warnings go to Caddy, by a thread that no fork keeps."""
     settings = settings_typed.current()
     forwarder = logs.configure(
         settings_typed.SERVICE, settings.log_level, settings.log_forward_url if forward else None
@@ -23,7 +23,7 @@ def configure(*, forward: bool) -> None:
     if forwarder is not None:
         # A worker of granian ends through multiprocessing, which skips atexit.
         util.Finalize(None, forwarder.close, args=(_FLUSH_S,), exitpriority=0)
-    # Django reports every answer from 400 up here; ours are logged where they are decided. What is left are its own errors.
+    # Django reports every answer from 400 up here; ours are logged where they are decided. Its own errors stay.
     logging.getLogger("django.request").addFilter(lambda record: record.exc_info is not None)
     # The pool reports every attempt to reconnect; requests and /health report the outage.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -1,7 +1,5 @@
 """Every address of the service, in the order of the contract."""
 
-from __future__ import annotations
-
 from django.urls import include, path
 
 from data_processor.annotations import apis as annotations

@@ -1,4 +1,4 @@
-"""Changing annotations. Writing takes one statement, which checks membership and page; only a refusal costs a second."""
+"""Changing annotations. Writing is one statement that checks membership and page; only a refusal costs a second."""
 
 from __future__ import annotations
 

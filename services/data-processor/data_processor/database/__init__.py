@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend with two differences: references end in the database, and dead connections are noticed."""
+"""Django's PostgreSQL backend, but for two things: Postgres acts on deletions, and dead connections are noticed."""

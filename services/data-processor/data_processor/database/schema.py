@@ -1,4 +1,4 @@
-"""References whose `on_delete` Postgres itself carries out, so that plain SQL, other services and restores obey it too."""
+"""References whose `on_delete` Postgres itself carries out, so that plain SQL and other services obey it too."""
 
 from __future__ import annotations
 

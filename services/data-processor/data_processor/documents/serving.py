@@ -47,7 +47,7 @@ def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes | N
     start, end = part or (0, file.size)
     body = b"" if request.method == "HEAD" else read(start, end - start)
     if body is None:
-        raise NotFoundError("document", int(request.resolver_match.kwargs["document_id"]))  # type: ignore[union-attr]
+        raise NotFoundError("document", int(request.resolver_match.kwargs["document_id"]))
     response = HttpResponse(body, status=200 if part is None else 206, content_type=file.media_type)
     response.headers["Content-Length"] = str(end - start)
     response.headers["Accept-Ranges"] = "bytes"

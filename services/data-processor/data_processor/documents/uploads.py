@@ -33,7 +33,7 @@ def receive(request: HttpRequest) -> Upload:
     if request.content_type != "multipart/form-data":
         raise UnsupportedTypeError("send the document as multipart/form-data with the fields file and channel_id")
     limit = settings_typed.current().upload_max_bytes
-    stream: Readable = request.environ["wsgi.input"]  # type: ignore[attr-defined]
+    stream: Readable = request.environ["wsgi.input"]
     body = _CountingStream(stream, limit + _FORM_OVERHEAD)
     handler = _InMemory(limit)
     # A chunked body declares no length, and a declared one may lie: the stream itself is what counts.

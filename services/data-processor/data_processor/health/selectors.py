@@ -22,7 +22,7 @@ def head() -> str:
 
 
 def schema_state() -> tuple[str | None, str | None]:
-    """Return the newest migration that the database has, and the reason why requests cannot be served (None if they can)."""
+    """Return the newest migration that the database has, and why requests cannot be served (None if they can)."""
     try:
         row = statements.row(_APPLIED, {"app": _APP})
     except (DatabaseError, psycopg.Error) as error:

@@ -44,7 +44,7 @@ class TemplateReplacement(bodies.Body):
     """A template's name and its labels, in order."""
 
     name: bodies.Name
-    labels: Annotated[list[LabelInput], Field(max_length=LABELS_MAX)] = []
+    labels: Annotated[list[LabelInput], Field(max_length=LABELS_MAX, default_factory=list)]
 
 
 class TemplateInput(TemplateReplacement):

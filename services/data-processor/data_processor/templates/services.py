@@ -13,7 +13,7 @@ from data_processor import access
 from data_processor.database import statements
 from data_processor.database.statements import Row
 from data_processor.templates import selectors
-from data_processor.web.errors import ConflictError
+from data_processor.web.errors import ConflictError, NotAMemberError
 
 _LABEL = (
     "position integer, name text, label_type text, colour text, page integer, box_x float8, box_y float8, "
@@ -60,6 +60,7 @@ def template_create(*, channel_id: int, user_id: int, name: str, labels: list[di
         )
     if created is None:
         access.channel_require_member(channel_id=channel_id, user_id=user_id)
+        raise NotAMemberError(channel_id)
     return selectors.template_get(template_id=created[0], user_id=user_id)
 
 

@@ -51,10 +51,10 @@ BodyT = TypeVar("BodyT", bound=Body)
 
 
 def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
-    """Return the request's JSON body as `model`. Raises 413, 415, 400 for what is not JSON and 422 for what does not fit."""
+    """Return the JSON body as `model`. Raises 413, 415, 400 for what is not JSON and 422 for what does not fit."""
     if request.content_type != "application/json":
         raise UnsupportedTypeError("send JSON, with Content-Type: application/json")
-    raw = read_bounded(request.environ["wsgi.input"], settings_typed.current().body_max_bytes, "the body")  # type: ignore[attr-defined]
+    raw = read_bounded(request.environ["wsgi.input"], settings_typed.current().body_max_bytes, "the body")
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

@@ -103,7 +103,7 @@ def answer(error: ProblemError) -> HttpResponse:
 
 
 def from_exception(error: Exception) -> ProblemError:
-    """Return the refusal for any exception. What is nobody's refusal is logged with its trace and becomes a plain 500."""
+    """Return the refusal for any exception. What is no refusal is logged with its trace and becomes a plain 500."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError):

@@ -19,6 +19,7 @@ class RequestMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer a request."""
         current = accept_request_id(request.META.get(_META_KEY))
         request_id.set(current)
         response = self._get_response(request)

@@ -39,7 +39,7 @@ def sniff(data: bytes) -> str | None:
 
 
 def inspect(data: bytes) -> Inspection:
-    """Return what a file is. Raises UnsupportedTypeError for other types and InvalidError for broken or hostile files."""
+    """Return what a file is. Raises UnsupportedTypeError for other types, InvalidError for broken files."""
     if not data:
         raise InvalidError(("file", "is empty"), code="broken_file")
     media_type = sniff(data)

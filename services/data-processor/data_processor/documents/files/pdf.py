@@ -18,10 +18,10 @@ from data_processor import settings_typed
 from data_processor.documents.files import xref
 from data_processor.documents.files.broken import BrokenFileError
 
+_SIDE_MIN = 1.0
 _SIDE_MAX = 14_400.0
 """200 inches, the largest page that ISO 32000-1 (annex C) promises to work."""
 _SCALE = 100
-_NO_PASSWORD_FITS = 4
 
 # PDFium may not be called from two threads at once, not even for two documents.
 _lock = threading.Lock()
@@ -50,32 +50,41 @@ def read(data: bytes) -> Reading:
         limit = settings_typed.current().pdf_max_pages
         if len(document) > limit:
             raise BrokenFileError(f"the PDF has {len(document)} pages: up to {limit} are taken", code="too_many_pages")
-        sizes = [_size(document, number) for number in range(len(document))]
-        return Reading(sizes, _text(document, settings_typed.current().pdf_text_max_chars))
+        sizes: list[tuple[float, float]] = []
+        text: list[TextSpan] = []
+        room = settings_typed.current().pdf_text_max_chars
+        for number in range(1, len(document) + 1):
+            with _page(document, number) as page:
+                sizes.append(_size(page, number))
+                if room > 0:
+                    spans = list(_text(page, number, room))
+                    room -= sum(len(span["text"]) for span in spans)
+                    text += spans
+        return Reading(sizes, text)
 
 
 def render_first_page(data: bytes, box: tuple[int, int]) -> Image.Image:
     """Return the first page, no larger than `box`. Raises BrokenFileError."""
-    with _opened(data) as document:
-        width, height = _size(document, 0)
-        page = document[0]
-        try:
-            picture = page.render(scale=min(box[0] / width, box[1] / height), may_draw_forms=False).to_pil()
-        finally:
-            page.close()
+    with _opened(data) as document, _page(document, 1) as page:
+        width, height = _size(page, 1)
+        scale = min(box[0] / width, box[1] / height)
+        picture: Image.Image = page.render(scale=scale, may_draw_forms=False).to_pil()
         return picture.convert("RGB")
 
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
     with _lock:
+        raw = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
+        if not raw:
+            # Valid only right after a failure, which is why this is not left to PdfDocument.
+            if pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD:
+                raise BrokenFileError("the PDF is encrypted: remove its password first", code="encrypted")
+            raise BrokenFileError("the PDF is damaged: it cannot be opened")
+        document = pypdfium2.PdfDocument(raw)
         try:
-            document = pypdfium2.PdfDocument(data)
-        except pypdfium2.PdfiumError as error:
-            if error.err_code == _NO_PASSWORD_FITS:
-                raise BrokenFileError("the PDF is encrypted: remove its password first", code="encrypted") from error
-            raise BrokenFileError("the PDF is damaged or has no pages", cause=error) from error
-        try:
+            if len(document) < 1:
+                raise BrokenFileError("the PDF has no pages")
             yield document
         except (pypdfium2.PdfiumError, ctypes.ArgumentError, MemoryError) as error:
             raise BrokenFileError("the PDF is damaged: a page cannot be read", cause=error) from error
@@ -83,36 +92,43 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
             document.close()
 
 
-def _size(document: pypdfium2.PdfDocument, number: int) -> tuple[float, float]:
-    width, height = document.get_page_size(number)
-    if not all(math.isfinite(side) and 0 < side <= _SIDE_MAX for side in (width, height)):
+@contextmanager
+def _page(document: pypdfium2.PdfDocument, number: int) -> Iterator[pypdfium2.PdfPage]:
+    page = document[number - 1]
+    try:
+        yield page
+    finally:
+        # Here, under the lock: a garbage collector would do it in any thread at any time.
+        page.close()
+
+
+def _size(page: pypdfium2.PdfPage, number: int) -> tuple[float, float]:
+    width, height = page.get_size()
+    own = page.get_mediabox(fallback_ok=False)
+    # For a box without an area, or of numbers that are none, PDFium puts US Letter.
+    empty = own is not None and (own[0] == own[2] or own[1] == own[3])
+    if empty or not all(math.isfinite(side) and _SIDE_MIN <= side <= _SIDE_MAX for side in (width, height)):
+        measures = "no usable size" if empty else f"{width:g} x {height:g} points"
         raise BrokenFileError(
-            f"page {number + 1} of the PDF measures {width:g} x {height:g} points: up to {_SIDE_MAX:g} are taken",
+            f"page {number} of the PDF has {measures}: sides from {_SIDE_MIN:g} to {_SIDE_MAX:g} points are taken",
             code="page_size",
         )
     return round(width, 3), round(height, 3)
 
 
-def _text(document: pypdfium2.PdfDocument, room: int) -> list[TextSpan]:
-    spans: list[TextSpan] = []
-    for number in range(len(document)):
-        page = document[number]
-        try:
-            textpage = page.get_textpage()
-            try:
-                for index in range(textpage.count_rects()):
-                    corners = textpage.get_rect(index)
-                    text = textpage.get_text_bounded(*corners).replace("\0", "").strip()
-                    if len(text) > room:
-                        return spans
-                    room -= len(text)
-                    if text:
-                        spans.append({"page": number + 1, "box": _upright(page, corners), "text": text})
-            finally:
-                textpage.close()
-        finally:
-            page.close()
-    return spans
+def _text(page: pypdfium2.PdfPage, number: int, room: int) -> Iterator[TextSpan]:
+    textpage = page.get_textpage()
+    try:
+        for index in range(textpage.count_rects()):
+            corners = textpage.get_rect(index)
+            text = textpage.get_text_bounded(*corners).replace("\0", "").strip()
+            room -= len(text)
+            if room < 0:
+                return
+            if text:
+                yield {"page": number, "box": _upright(page, corners), "text": text}
+    finally:
+        textpage.close()
 
 
 def _upright(page: pypdfium2.PdfPage, corners: tuple[float, float, float, float]) -> list[float]:

@@ -1,0 +1,88 @@
+"""Files for uploads, made in code: whole ones, broken ones and hostile ones."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import zlib
+from collections.abc import Sequence
+
+from PIL import Image
+
+PNG_HEADER = b"\x89PNG\r\n\x1a\n"
+
+
+def image(kind: str = "PNG", size: tuple[int, int] = (120, 80), **save: object) -> bytes:
+    """Return a picture of one colour, of Pillow's format `kind`."""
+    out = io.BytesIO()
+    Image.new("RGB", size, (40, 120, 200)).save(out, kind, **save)
+    return out.getvalue()
+
+
+def noise(length: int) -> bytes:
+    """Return a PNG of about `length` bytes that does not compress."""
+    side = max(1, int((length / 3) ** 0.5))
+    out = io.BytesIO()
+    # Seeded, so that every run judges the same bytes.
+    pixels = random.Random(side).randbytes(side * side * 3)  # noqa: S311
+    Image.frombytes("RGB", (side, side), pixels).save(out, "PNG", compress_level=0)
+    return out.getvalue()
+
+
+def animation(kind: str) -> bytes:
+    """Return a picture of two frames."""
+    out = io.BytesIO()
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    frames[0].save(out, kind, save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """Return a PNG of about 2 KB whose header promises `width` x `height` pixels."""
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return PNG_HEADER + header + _chunk(b"IDAT", zlib.compress(bytes(1_500_000))) + _chunk(b"IEND", b"")
+
+
+def pdf(
+    pages: Sequence[tuple[str, str]] = (("[0 0 200 100]", "BT /F 12 Tf 10 80 Td (Total 42) Tj ET"),),
+    *,
+    extra: str = "",
+    trailer: str = "",
+) -> bytes:
+    """Return a PDF with a page for each pair of media box and content stream, and a correct cross-reference table.
+
+    `extra` goes into each page's dictionary, `trailer` into the trailer's.
+    """
+    kids = " ".join(f"{4 + 2 * index} 0 R" for index in range(len(pages)))
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for index, (box, content) in enumerate(pages):
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /Contents {5 + 2 * index} 0 R "
+            f"/Resources << /Font << /F 3 0 R >> >> {extra} >>"
+        )
+        objects.append(f"<< /Length {len(content)} >>\nstream\n{content}\nendstream")
+    out = b"%PDF-1.4\n"
+    offsets = []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n".encode()
+    table = "0000000000 65535 f \n" + "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    size = len(objects) + 1
+    end = f"xref\n0 {size}\n{table}trailer\n<< /Size {size} /Root 1 0 R {trailer} >>\nstartxref\n{len(out)}\n%%EOF\n"
+    return out + end.encode()
+
+
+def pdf_encrypted() -> bytes:
+    """Return a PDF whose trailer names an encryption that the empty password does not open."""
+    text = "00" * 32
+    encrypt = f"/Encrypt << /Filter /Standard /V 1 /R 2 /O <{text}> /U <{text}> /P -4 >> /ID [<{text}> <{text}>]"
+    return pdf(trailer=encrypt)

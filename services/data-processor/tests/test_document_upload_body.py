@@ -1,0 +1,126 @@
+"""The body of an upload: bounded by what arrives, and never a server error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from data_processor_testkit import samples
+from data_processor_testkit.service import Person, refusal
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+LIMIT = 25 * 1024**2
+BOUNDARY = "bounds"
+FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def _form(channel_id: int, data: bytes) -> bytes:
+    return (
+        (
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="channel_id"\r\n\r\n{channel_id}\r\n'
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+        ).encode()
+        + data
+        + f"\r\n--{BOUNDARY}--\r\n".encode()
+    )
+
+
+def _in_chunks(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), 65_536):
+        yield body[start : start + 65_536]
+
+
+def test_file_as_large_as_is_allowed_is_taken(person: Person, channel: int) -> None:
+    # Bytes after the image's end belong to the file and to no pixel.
+    data = samples.image()
+    data += b"\0" * (LIMIT - len(data))
+
+    assert person.upload(channel, data).json()["size"] == LIMIT
+
+
+def test_file_with_one_byte_more_is_refused(person: Person, channel: int) -> None:
+    data = samples.image()
+    body = refusal(person.upload(channel, data + b"\0" * (LIMIT + 1 - len(data))), 413, "too_large")
+
+    assert body["limit"] == LIMIT
+
+
+def test_chunked_upload_is_taken(person: Person, channel: int) -> None:
+    body = _form(channel, samples.image())
+
+    assert person.post("documents/", data=_in_chunks(body), headers=FORM).status_code == 201
+
+
+def test_chunked_upload_that_does_not_end_is_refused(person: Person, channel: int) -> None:
+    body = _form(channel, b"\0" * (LIMIT + 10_000_000))
+
+    refusal(person.post("documents/", data=_in_chunks(body), headers=FORM), 413, "too_large")
+
+
+def test_huge_field_is_refused(person: Person) -> None:
+    refusal(
+        person.post("documents/", files={"file": ("f", b"x")}, data={"channel_id": "1" * 4_000_000}), 413, "too_large"
+    )
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain", "image/png", "multipart/mixed; boundary=bounds", ""]
+)
+def test_other_body_is_refused(person: Person, content_type: str) -> None:
+    response = person.post("documents/", data=b"x", headers={"Content-Type": content_type})
+
+    refusal(response, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=\xff",
+        "multipart/form-data; boundary=" + "x" * 300,
+    ],
+)
+def test_form_without_a_boundary_is_refused(person: Person, content_type: str) -> None:
+    response = person.post("documents/", data=b"--x\r\n", headers={"Content-Type": content_type.encode("latin-1")})
+
+    assert response.status_code in (400, 415)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.one_of(
+        st.binary(max_size=2000),
+        st.lists(
+            st.sampled_from(
+                [
+                    b"--bounds",
+                    b"--bounds--",
+                    b"\r\n",
+                    b"\r\n\r\n",
+                    b"\n",
+                    b"\0",
+                    b"\xff\xfe",
+                    b"1",
+                    b"\x89PNG\r\n\x1a\n",
+                    b"%PDF-",
+                ]
+                + [b'Content-Disposition: form-data; name="file"; filename="\xf0\x9f\x98\x80"']
+                + [
+                    b'Content-Disposition: form-data; name="channel_id"',
+                    b"Content-Disposition: form-data; name=\"file\"; filename*=utf-9''%ff",
+                ]
+                + [
+                    b"Content-Transfer-Encoding: base64",
+                    b"Content-Type: text/plain; charset=klingon",
+                    b"====",
+                    b"--" + b"y" * 200,
+                ]
+            ),
+            max_size=25,
+        ).map(b"".join),
+    )
+)
+def test_any_body_gets_an_answer_below_500(person: Person, body: bytes) -> None:
+    assert 400 <= person.post("documents/", data=body, headers=FORM).status_code < 500

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from plumbline.targets.choose import TARGETS, choose
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING = 0, 1, 2, 3
 DEFAULT_HOME = ROOT / ".plumbline"
+WIDTH = 80
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,8 +130,8 @@ def _status(options: argparse.Namespace, home: Home) -> int:
 def _plan(options: argparse.Namespace, home: Home) -> int:
     del options, home
     for number, step in enumerate(PLAN, start=1):
-        print(f"{number:>2}. {step.name:<23} {step.does}")
-        print(f"    {'':<23} changes: {step.changes}")
+        text = textwrap.fill(f"{step.does} Changes: {step.changes}.", WIDTH - 28)
+        print(textwrap.indent(text, " " * 28).replace(" " * 28, f"{number:>2}. {step.name:<23} ", 1))
     return EXIT_OK
 
 

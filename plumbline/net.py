@@ -32,11 +32,10 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 def listener(port: int) -> psutil.Process | None:
     """Return the process that listens on TCP `port`, if there is one and this user may see it."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            for connection in process.net_connections(kind="tcp"):
-                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-                    return process
+    with contextlib.suppress(psutil.Error):  # macOS tells root alone
+        for connection in psutil.net_connections(kind="tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return psutil.Process(connection.pid)
     return None
 
 

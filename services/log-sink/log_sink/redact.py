@@ -7,10 +7,10 @@ import re
 REDACTED = "[redacted]"
 
 _TELLTALE = (
-    r"pass(?:word|wd|phrase|code)?|pwd|secret|token|jwt|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key"
+    r"(?:pg)?pass(?:word|wd|phrase|code)?(?:[_-]?(?:hash|confirm(?:ation)?|[0-9]))?|pwd|secret(?:[_-]?key)?|token|jwt|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key"
     r"|authorization|credentials?|cookie|session(?:[_-]?id)?|csrf\w*|otp"
 )
-_SECRET_KEY = re.compile(rf"(?:^|[_.\-\s]|(?<=[a-z])(?=[A-Z]))(?:{_TELLTALE})s?$", re.IGNORECASE)
+_SECRET_KEY = re.compile(rf"(?:^|[_.\-\s]|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_TELLTALE})s?$", re.IGNORECASE)
 # Names that only mention a secret, and whose values help: token_type, password_file.
 _HARMLESS_SUFFIX = re.compile(r"(?:type|file|path|count|length|expires|ttl|_at|_s)$", re.IGNORECASE)
 
@@ -20,7 +20,7 @@ _PRIVATE_KEY = re.compile(
 _URL_USERINFO = re.compile(
     r"(?P<head>\b[a-z][a-z0-9+.\-]{1,30}://[^\s/:@'\"<>]{0,256}:)[^\s'\"<>]{1,1024}@", re.IGNORECASE
 )
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){1,4}")
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]+){1,4}")
 _SCHEME = re.compile(r"(?P<head>\b(?:bearer|basic|digest|token)\s+)(?!realm=)[A-Za-z0-9+/=._~\-]{8,}", re.IGNORECASE)
 _HEADER = re.compile(
     r"(?P<head>\b(?:proxy-)?authorization['\"]?\s*[:=]\s*|\b(?:set-)?cookie['\"]?\s*[:=]\s*)(?P<value>\[[^\]\n]*\]|[^\n]+)",
@@ -31,7 +31,8 @@ _KNOWN_SHAPE = re.compile(
     r"|\bxox[abposr]-[\w-]{10,}|\bsk-[\w-]{20,}|\$argon2(?:id|i|d)\$[^\s'\"]+|\bpbkdf2_\w+\$[^\s'\"]+|\$2[aby]\$\d\d\$[./\w]{20,}"
 )
 _ASSIGNMENT = re.compile(
-    rf"(?P<head>(?<![A-Za-z])(?:[A-Za-z0-9]{{1,40}}[_\-.])*(?:{_TELLTALE})s?(?:\\?['\"])?\s*(?:=>|[:=])\s*)"
+    # No leading `\w*_`: it would cost the square of the text's length. What stands before the word stays anyway.
+    rf"(?P<head>(?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_TELLTALE})s?(?:\\?['\"])?\s*(?:=>|[:=])\s*)"
     r"(?P<value>\\?\"(?:[^\"\\]|\\.)*(?:\\?\"|\Z)|\\?'(?:[^'\\]|\\.)*(?:\\?'|\Z)|[^\s,;&'\"\])}]+)",
     re.IGNORECASE,
 )

@@ -1,0 +1,216 @@
+"""A real sink, as its own process, on a real Redis that starts empty for each test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import requests
+
+from plumbline.net import free_port
+from plumbline.testing import RedisServer, wait_until
+
+SERVICES = Path(__file__).parents[2]
+
+
+class SinkProcess:
+    """One `python -m log_sink serve`."""
+
+    def __init__(self, redis_url: str, log: Path, **settings: object) -> None:
+        self.port, self.ingest_port, self.log = free_port(), free_port(), log
+        self.url = f"http://127.0.0.1:{self.port}"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
+        environment |= {
+            "PYTHONPATH": os.pathsep.join(str(SERVICES / name) for name in ("log-sink", "servicekit")),
+            "PLUMBLINE_PORT": str(self.port),
+            "PLUMBLINE_INGEST_PORT": str(self.ingest_port),
+            "PLUMBLINE_REDIS_URL": redis_url,
+            **{f"PLUMBLINE_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        self._environment = environment
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, wait: bool = True) -> SinkProcess:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "log_sink", "serve"],
+                env=self._environment,
+                cwd="/",
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        if wait:
+            wait_until(self._answers, f"the sink answers; its log: {self.log}")
+        return self
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text(errors="replace")
+        try:
+            return requests.get(f"{self.url}/logs/health/live", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    def stop(self) -> int:
+        """Ask it to end, and return its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(15)
+
+    def kill(self) -> None:
+        """End it and its worker at once."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(15)
+
+    def get(self, path: str, **arguments: Any) -> requests.Response:
+        return requests.get(f"{self.url}{path}", timeout=10, **arguments)
+
+    def stats(self) -> dict[str, Any]:
+        return self.get("/logs/stats").json()
+
+    def entries(self, **query: str) -> list[dict[str, Any]]:
+        return self.get("/logs/entries", params=query).json()["items"]
+
+    def messages(self, **query: str) -> list[str]:
+        return [entry["message"] for entry in self.entries(**query)]
+
+    def post(self, *entries: dict[str, Any] | bytes, **arguments: Any) -> requests.Response:
+        lines = [entry if isinstance(entry, bytes) else json.dumps(entry).encode() for entry in entries]
+        return requests.post(f"{self.url}/ingest", data=b"\n".join(lines), timeout=10, **arguments)
+
+    def datagram(self, *payloads: bytes) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for payload in payloads:
+                sender.sendto(payload, ("127.0.0.1", self.ingest_port))
+
+    def lines(self, payload: bytes) -> None:
+        with socket.create_connection(("127.0.0.1", self.ingest_port), 10) as sender:
+            sender.sendall(payload)
+
+    def stream(self, **arguments: Any) -> EventStream:
+        return EventStream(requests.get(f"{self.url}/logs/stream", stream=True, timeout=15, **arguments))
+
+
+class EventStream:
+    """Reads server-sent events one by one: (event, id, data)."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self.response = response
+        self._lines = response.iter_lines()
+
+    def __enter__(self) -> EventStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.response.close()
+
+    def next(self) -> tuple[str, str | None, Any]:
+        name, identity, data = "message", None, None
+        for line in self._lines:
+            field, _, value = line.decode().partition(": ")
+            if field == "event":
+                name = value
+            elif field == "id":
+                identity = value
+            elif field == "data":
+                data = json.loads(value)
+            elif not line and data is not None:
+                return name, identity, data
+        raise AssertionError("the stream ended")
+
+    def until(self, wanted: Callable[[tuple[str, str | None, Any]], bool]) -> list[tuple[str, str | None, Any]]:
+        """Return all events up to and including the first wanted one."""
+        seen = []
+        while True:
+            seen.append(self.next())
+            if wanted(seen[-1]):
+                return seen
+
+
+def service_entry(message: str, **changes: Any) -> dict[str, Any]:
+    """An entry as servicekit's forwarder sends it."""
+    return {
+        "ts": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": "warning",
+        "service": "backend",
+        "logger": "backend.test",
+        "message": message,
+        "request_id": None,
+        "exception": None,
+        "fields": {},
+        **changes,
+    }
+
+
+def caddy_access(status: int = 502, uri: str = "/channels/", **changes: Any) -> dict[str, Any]:
+    """An access entry as Caddy writes it: every status from 400 on has level error."""
+    return {
+        "level": "error" if status >= 400 else "info",
+        "ts": 1763845137.125,
+        "logger": "http.log.access.log0",
+        "msg": "handled request",
+        "request": {
+            "remote_ip": "127.0.0.1",
+            "method": "GET",
+            "host": "127.0.0.1:8080",
+            "uri": uri,
+            "headers": {"X-Request-Id": ["3f1c3f6c9d8b"], "Cookie": ["access_token=hunter2"]},
+        },
+        "duration": 0.001,
+        "status": status,
+        "resp_headers": {"Set-Cookie": ["access_token=hunter2"]},
+        **changes,
+    }
+
+
+@pytest.fixture
+def entry() -> Callable[..., dict[str, Any]]:
+    return service_entry
+
+
+@pytest.fixture
+def access() -> Callable[..., dict[str, Any]]:
+    return caddy_access
+
+
+@pytest.fixture
+def empty_redis(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    """A client of the session's Redis, emptied."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture
+def start_sink(
+    empty_redis: redis.Redis, redis_server: RedisServer, tmp_path: Path
+) -> Iterator[Callable[..., SinkProcess]]:
+    """Start sinks; all are gone after the test."""
+    with ExitStack() as started:
+
+        def start(*, wait: bool = True, **settings: object) -> SinkProcess:
+            number = len(list(tmp_path.glob("sink-*.log")))
+            sink = SinkProcess(redis_server.url, tmp_path / f"sink-{number}.log", **settings)
+            started.callback(sink.kill)
+            return sink.start(wait=wait)
+
+        yield start
+
+
+@pytest.fixture
+def sink(start_sink: Callable[..., SinkProcess]) -> SinkProcess:
+    """One running sink with default settings."""
+    return start_sink()

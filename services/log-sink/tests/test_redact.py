@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from log_sink.redact import REDACTED, is_secret_key, redact
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SECRET = "hunter2-Zx81"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXBhcnQ"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"password={SECRET}",
+        f"password: {SECRET}",
+        f"PASSWORD = '{SECRET} with spaces'",
+        f'{{"password": "{SECRET}"}}',
+        f"{{'db_password': '{SECRET}'}}",
+        f'"{{\\"password\\": \\"{SECRET}\\"}}"',
+        f"host=db user=app_user password={SECRET} port=5432",
+        f"postgresql://app_user:{SECRET}@db:5432/app_db",
+        f"postgresql+psycopg://app_user:{SECRET}p@ss/w:rd@db:5432/app_db",
+        f"redis://:{SECRET}@redis:6379/0",
+        f"Authorization: Bearer {SECRET}",
+        f"authorization: Basic {SECRET}==",
+        f"'Authorization': ['Bearer {SECRET}']",
+        f"got header Bearer {SECRET}",
+        f"Cookie: access_token={SECRET}; theme=dark",
+        f"Set-Cookie: access_token={SECRET}; HttpOnly",
+        f"GET /x?token={SECRET}&page=2",
+        f"GET /x?api_key={SECRET}",
+        f"X-Api-Key: {SECRET}",
+        f"access_token={SECRET}",
+        f"client_secret={SECRET}",
+        f"dbPassword={SECRET}",
+        f"PGPASSWORD={SECRET}",
+        f"SECRET_KEY = '{SECRET}'",
+        f"password_confirmation={SECRET}",
+        f"refresh-token: {SECRET}",
+        f"secret=>{SECRET}",
+        f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
+        f"-----BEGIN PRIVATE KEY-----\\n{SECRET} and then the text ends",
+        f"sessionid={SECRET}",
+        f"csrftoken={SECRET}",
+        f"passphrase is set, passphrase={SECRET}",
+        f"hash $argon2id$v=19$m=65536,t=3,p=4${SECRET}",
+    ],
+)
+def test_secret_does_not_survive(text: str) -> None:
+    assert SECRET not in redact(text)
+    assert REDACTED in redact(text)
+
+
+def test_tokens_are_known_by_their_shape() -> None:
+    assert redact(f"invalid: {JWT}.") == f"invalid: {REDACTED}."
+    assert "c2lnbmF0" not in redact(f"a{JWT[:20]} {JWT}")
+    assert redact("key AKIAABCDEFGHIJKLMNOP used") == f"key {REDACTED} used"
+    assert redact("ghp_" + "a1B2" * 9) == REDACTED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "login refused for 'alice': wrong password",
+        "token: expired",
+        "the token was not signed by this stack",
+        "GET http://127.0.0.1:8080/channels/?page=2 took 2.4 s",
+        "postgresql://db:5432/app_db is away",
+        "secret file /run/secrets/postgres_password is missing",
+        "password_file=/run/secrets/postgres_password",
+        "dial tcp 127.0.0.1:9001: connect: connection refused",
+        "basic checks passed",
+        "compass=north bypass=1",
+    ],
+)
+def test_what_is_no_secret_stays_readable(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize("text", ["user: alice, password=hunter2, port=1", "a=1 password=hunter2 b=2"])
+def test_only_the_secret_goes(text: str) -> None:
+    assert redact(text) == text.replace("hunter2", REDACTED)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "PASSWORD", "db_password", "passwd", "token", "accessToken", "X-Api-Key", "Authorization", "cookie"]
+    + ["Set-Cookie", "client_secret", "secrets", "session_id", "jwt", "private_key", "credentials", "Tokens"],
+)
+def test_names_that_tell(name: str) -> None:
+    assert is_secret_key(name)
+
+
+@pytest.mark.parametrize("name", ["username", "token_type", "password_file", "key", "keyboard", "compass", "message"])
+def test_names_that_do_not_tell(name: str) -> None:
+    assert not is_secret_key(name)
+
+
+@given(st.text(), st.text(alphabet="abcXYZ0189_-", min_size=8), st.text())
+@patient
+def test_wherever_it_stands(before: str, secret: str, after: str) -> None:
+    text = f"{before} password={secret}@#! {after}"
+    if secret not in before and secret not in after and secret not in REDACTED:
+        assert f"={secret}" not in redact(text)
+
+
+@given(st.text())
+@patient
+def test_redacting_twice_changes_nothing(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+@pytest.mark.parametrize(
+    "text", ["password=" * 5000, "://" * 20000, "eyJ" * 20000, '"' * 20000, "a_" * 20000 + "password"]
+)
+def test_hostile_texts_cost_little(text: str) -> None:
+    # Quadratic patterns would run for minutes here.
+    redact("password " + text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -39,8 +40,23 @@ def end(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGINT if Path(process.exe()).name == "postgres" else signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes, timeout=10)
-    for process in alive:
+    for process in _wait(processes, 10):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(alive, timeout=5)
+    _wait(processes, 5)
+
+
+def _wait(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Wait until the processes have ended; return those that have not. A zombie has: only its parent's note is due."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        alive = [process for process in processes if _alive(process)]
+        if not alive or time.monotonic() > deadline:
+            return alive
+        time.sleep(0.05)
+
+
+def _alive(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False

@@ -163,13 +163,23 @@ def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:
         return binaries, wanted
     base = private_place(home)
     base.mkdir(parents=True, exist_ok=True, mode=0o755)
-    copy = base / "postgres-programs"
-    if not (copy / "bin").exists():
+    return _copy_programs(binaries, base / "postgres-programs"), base / "postgres"
+
+
+def _copy_programs(binaries: Path, copy: Path) -> Path:
+    """Copy the wheel's programs and the libraries that they find relative to themselves; return their folder."""
+    wheel = binaries.parents[1]
+    site = wheel.parent
+    if not copy.exists():
         partial = copy.with_name(copy.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(binaries.parent, partial, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        for folder in (binaries.parent, site / f"{wheel.name}.libs"):
+            if folder.exists():
+                shutil.copytree(
+                    folder, partial / folder.relative_to(site), symlinks=True, ignore=shutil.ignore_patterns("include")
+                )
         partial.rename(copy)
-    return copy / "bin", base / "postgres"
+    return copy / binaries.relative_to(site)
 
 
 def private_place(home: Path) -> Path:

@@ -84,22 +84,29 @@ class Supervisor:
         self._config = home.run / "supervisord.conf"
         self._pid_file = home.run / "supervisord.pid"
         self._socket = _socket_path(home)
-        transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
-        self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        self._transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
+        self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=self._transport).supervisor
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        try:
+            return getattr(self._rpc, method)(*arguments)
+        except (OSError, http.client.HTTPException):
+            self._transport.close()  # a connection that failed once would refuse every later call
+            raise
 
     def alive(self) -> bool:
         """Say whether this home's supervisord answers."""
         if not self._socket.exists():
             return False
         try:
-            self._rpc.getState()
+            self._call("getState")
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
         return True
 
     def pid(self) -> int | None:
         """Return supervisord's process id if it is alive."""
-        return int(self._rpc.getPID()) if self.alive() else None
+        return int(self._call("getPID")) if self.alive() else None
 
     def apply(self, programs: list[Program]) -> None:
         """Make supervisord know exactly `programs`, starting it if need be. What runs unchanged goes on running."""
@@ -113,12 +120,12 @@ class Supervisor:
         if not self.alive():
             self._launch()
             return
-        added, changed, removed = self._rpc.reloadConfig()[0]
+        added, changed, removed = self._call("reloadConfig")[0]
         for name in [*changed, *removed]:
             self.stop(name)
-            self._rpc.removeProcessGroup(name)
+            self._call("removeProcessGroup", name)
         for name in [*added, *changed]:
-            self._rpc.addProcessGroup(name)
+            self._call("addProcessGroup", name)
 
     def _render(self, programs: list[Program]) -> str:
         run, logs = _escape(str(self._home.run)), _escape(str(self._home.logs))
@@ -173,7 +180,7 @@ serverurl=unix://{_escape(str(self._socket))}
         """Return the state of one program."""
         log_file = str(self._home.logs / f"{name}.log")
         try:
-            info = self._rpc.getProcessInfo(name)
+            info = self._call("getProcessInfo", name)
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return Component(name, "stopped", log_file=log_file)
         return _component(info, log_file)
@@ -181,7 +188,7 @@ serverurl=unix://{_escape(str(self._socket))}
     def exit_status(self, name: str) -> int | None:
         """Return the exit status of a program's last run, None if it runs."""
         with contextlib.suppress(xmlrpc.client.Error):
-            info = self._rpc.getProcessInfo(name)
+            info = self._call("getProcessInfo", name)
             return None if info["pid"] else int(info["exitstatus"])
         return None
 
@@ -190,15 +197,15 @@ serverurl=unix://{_escape(str(self._socket))}
         if self.component(name).state in ("running", "starting"):
             return False
         with contextlib.suppress(xmlrpc.client.Fault):
-            self._rpc.stopProcess(name)
-        self._rpc.startProcess(name, False)
+            self._call("stopProcess", name)
+        self._call("startProcess", name, False)
         return True
 
     def stop(self, *names: str) -> None:
         """Stop programs, all at the same time, and wait until they have ended."""
         for name in names:
             with contextlib.suppress(xmlrpc.client.Fault):  # not running
-                self._rpc.stopProcess(name, False)
+                self._call("stopProcess", name, False)
         deadline = time.monotonic() + 60
         while any(self.component(name).pid for name in names):
             if time.monotonic() > deadline:
@@ -222,7 +229,7 @@ serverurl=unix://{_escape(str(self._socket))}
             return
         process = psutil.Process(pid)
         with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
-            self._rpc.shutdown()
+            self._call("shutdown")
         process.wait(60)
 
 

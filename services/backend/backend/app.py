@@ -23,7 +23,7 @@ from backend.database import Database
 from backend.deps import Services
 from backend.live.events import EventBus
 from backend.live.hub import GOING_AWAY, Hub
-from backend.middleware import RequestContext
+from backend.middleware import BodyLimit, RequestContext
 from backend.passwords import Passwords
 from backend.readiness import Readiness
 from backend.routes import auth, channels, health, live, messages
@@ -54,11 +54,11 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.body_max_bytes,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        routes=[route for module in (messages, channels, auth, health, live) for route in module.router.routes],
     )
     errors.install(app)
-    for module in (health, auth, channels, messages, live):
-        app.include_router(module.router)
+    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
     return app
 
 
@@ -77,7 +77,6 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
     claim = os.environ.get(CLAIM_VARIABLE)
     await database.open()
     async with EventBus(redis, database, hub).running() as events:
-        app.state.readiness = readiness
         app.state.services = Services(
             settings=settings,
             database=database,
@@ -86,6 +85,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             sessions=Sessions(settings.token_secret(), settings.session_ttl_s, secure=settings.cookie_secure),
             passwords=passwords,
             throttle=LoginThrottle(redis, settings.login_attempts, settings.login_window_s),
+            readiness=readiness,
         )
         announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
         try:

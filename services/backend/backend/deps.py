@@ -13,6 +13,7 @@ from backend.database import Database
 from backend.live.events import EventBus
 from backend.live.hub import Hub
 from backend.passwords import Passwords
+from backend.readiness import Readiness
 from backend.sessions import Sessions
 from backend.settings import BackendSettings
 from backend.throttle import LoginThrottle
@@ -29,6 +30,7 @@ class Services:
     sessions: Sessions
     passwords: Passwords
     throttle: LoginThrottle
+    readiness: Readiness
 
 
 def services(connection: HTTPConnection) -> Services:
@@ -37,39 +39,29 @@ def services(connection: HTTPConnection) -> Services:
     return found
 
 
-# Coroutines, because the framework would run plain functions in its thread pool.
-async def _settings(request: Request) -> BackendSettings:
-    return services(request).settings
+class Caller:
+    """Who asks, and what the answer is made from."""
+
+    __slots__ = ("db", "events", "user")
+
+    def __init__(self, user: Identity, found: Services) -> None:
+        self.user = user
+        self.db = found.database
+        self.events = found.events
 
 
-async def _database(request: Request) -> Database:
-    return services(request).database
+# Coroutines, because the framework would run plain functions in its thread pool. Each route asks for one of these
+# alone: a dependency costs as much as a small query.
+async def _services(request: Request) -> Services:
+    return services(request)
 
 
-async def _events(request: Request) -> EventBus:
-    return services(request).events
+async def _caller(request: Request) -> Caller:
+    found = services(request)
+    return Caller(found.sessions.verify(request).identity, found)
 
 
-async def _sessions(request: Request) -> Sessions:
-    return services(request).sessions
-
-
-async def _passwords(request: Request) -> Passwords:
-    return services(request).passwords
-
-
-async def _throttle(request: Request) -> LoginThrottle:
-    return services(request).throttle
-
-
-async def _current_user(request: Request) -> Identity:
-    return services(request).sessions.verify(request).identity
-
-
-Settings = Annotated[BackendSettings, Depends(_settings)]
-Db = Annotated[Database, Depends(_database)]
-Events = Annotated[EventBus, Depends(_events)]
-SessionKeeper = Annotated[Sessions, Depends(_sessions)]
-PasswordKeeper = Annotated[Passwords, Depends(_passwords)]
-Throttle = Annotated[LoginThrottle, Depends(_throttle)]
-CurrentUser = Annotated[Identity, Depends(_current_user)]
+House = Annotated[Services, Depends(_services)]
+"""The services, for whoever asks."""
+Authenticated = Annotated[Caller, Depends(_caller)]
+"""Somebody with a valid session; anybody else is refused with 401."""

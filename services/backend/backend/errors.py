@@ -107,6 +107,12 @@ class DirectChannel(ApiError):
     status, code, text = 409, "direct_channel", "a direct channel keeps its two members"
 
 
+class BodyTooLarge(ApiError):
+    """More than a request body may have."""
+
+    status, code, text = 413, "body_too_large", "the request body is too large"
+
+
 class WrongMediaType(ApiError):
     """A body that does not say it is JSON."""
 
@@ -161,12 +167,10 @@ _STATUS_CODES = {
     400: "malformed_request",
     404: "no_such_address",
     405: "method_not_allowed",
-    413: "body_too_large",
 }
 _STATUS_TEXTS = {
     404: "there is nothing at this address",
     405: "this address does not take that method: see the Allow header",
-    413: "the request body is too large",
 }
 
 

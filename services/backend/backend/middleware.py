@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, and the log entry for what was not foreseen."""
+"""What surrounds every request: its id, the log entry for what was not foreseen, and the limit of its body."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from servicekit.context import accept_request_id, request_id
 from servicekit.facts import REQUEST_ID_HEADER
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.errors import BodyTooLarge, refusal_response
 
 log = logging.getLogger(__name__)
 
@@ -40,3 +42,35 @@ class RequestContext:
             log.exception("unforeseen error", extra={"fields": {"method": scope.get("method"), "path": scope["path"]}})
         finally:
             request_id.reset(token)
+
+
+class BodyLimit:
+    """Refuses request bodies of more than `max_bytes` with 413, unread where their length is announced."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal():
+            if int(length) > self._max_bytes:
+                await refusal_response(BodyTooLarge())(scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_some() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise BodyTooLarge
+            return message
+
+        await self._app(scope, receive_some, send)

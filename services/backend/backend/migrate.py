@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -38,14 +40,21 @@ def migrate(settings: BackendSettings) -> str:
     return revision
 
 
-def upgrade(conninfo: str, revision: str = "head") -> None:
-    """Run the migrations up to `revision`. The caller holds the migration lock."""
+def upgrade(conninfo: str) -> None:
+    """Run the migrations up to head. The caller holds the migration lock."""
+    with alembic_config(conninfo) as config:
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def alembic_config(conninfo: str) -> Iterator[Config]:
+    """Yield a configuration for Alembic's commands, whose work is committed when the context ends well."""
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool)
     config = Config()
     config.set_main_option("script_location", str(migrations.FOLDER))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        yield config
 
 
 def _ensure_operator(conn: psycopg.Connection[Any], password: str) -> None:

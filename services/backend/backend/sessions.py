@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from fastapi.requests import HTTPConnection
 from fastapi.responses import Response
@@ -13,6 +14,8 @@ from backend.errors import Unauthenticated
 
 log = logging.getLogger(__name__)
 
+_REMEMBERED = 4096
+
 
 class Sessions:
     """Issues and verifies session tokens, and puts them into cookies."""
@@ -21,6 +24,8 @@ class Sessions:
         self._secret = secret
         self.ttl_s = ttl_s
         self._secure = secure
+        # A signature that was right once stays right: only the expiry is looked at again.
+        self._verified: dict[str, Verified] = {}
 
     def issue(self, identity: Identity) -> str:
         """Return a token for `identity`."""
@@ -31,12 +36,19 @@ class Sessions:
         token = token_from(connection.headers.get("authorization"), connection.cookies.get(SESSION_COOKIE))
         if token is None:
             raise Unauthenticated
+        known = self._verified.get(token)
+        if known is not None and known.expires_at > time.time():
+            return known
         try:
-            return verify(self._secret, token)
+            verified = verify(self._secret, token)
         except TokenError as error:
             if error.suspicious:
                 log.warning("a session token was refused: %s", error)
             raise Unauthenticated(str(error)) from None
+        if len(self._verified) >= _REMEMBERED:
+            self._verified.clear()
+        self._verified[token] = verified
+        return verified
 
     def set_cookie(self, response: Response, token: str) -> None:
         """Make the browser keep `token`, out of reach of scripts and of other sites' requests."""

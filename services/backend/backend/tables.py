@@ -28,8 +28,8 @@ metadata = MetaData(
     }
 )
 
-USERNAME_KEY = 'lower(username) COLLATE "C"'
-CHANNEL_KEY = """lower(ltrim(name, '#')) COLLATE "C\""""
+USERNAME_KEY = 'lower(username COLLATE "C")'
+CHANNEL_KEY = """ltrim(lower(name) COLLATE "C", '#')"""
 """What channel names are compared and searched by: lower case without the mark, in byte order."""
 
 

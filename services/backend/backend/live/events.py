@@ -153,6 +153,8 @@ class EventBus:
             self._delivered_early[data] -= 1
             self._delivered_early += Counter()
             return
+        if not self._hub.users():
+            return
         try:
             event = decode(data)
         except ValueError:

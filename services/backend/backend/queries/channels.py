@@ -7,7 +7,7 @@ CREATE = """
     WITH channel AS (
         INSERT INTO channels (name, type, created_by)
         SELECT %(name)s, %(type)s, u.id FROM users u WHERE u.id = %(user_id)s
-        ON CONFLICT (lower(ltrim(name, '#'))) WHERE type = 'public' DO NOTHING
+        ON CONFLICT (ltrim(lower(name) COLLATE "C", '#')) WHERE type = 'public' DO NOTHING
         RETURNING id, name, type, created_by, created_at
     ), member AS (
         INSERT INTO memberships (channel_id, user_id)
@@ -71,7 +71,7 @@ SEARCH = """
     WITH wanted AS MATERIALIZED (
         SELECT lower(%(prefix)s::text) COLLATE "C" AS prefix
     ), mark AS MATERIALIZED (
-        SELECT lower(ltrim(c.name, '#')) COLLATE "C" AS key, c.id
+        SELECT ltrim(lower(c.name) COLLATE "C", '#') AS key, c.id
         FROM channels c
         WHERE c.id = %(after)s AND (
             c.type = 'public'
@@ -79,12 +79,12 @@ SEARCH = """
         )
     ), public AS (
         SELECT id, name, type, false AS is_direct, created_by, created_at,
-               lower(ltrim(name, '#')) COLLATE "C" AS key
+               ltrim(lower(name) COLLATE "C", '#') AS key
         FROM channels
         WHERE type = 'public'
     ), own AS (
         SELECT c.id, c.name, c.type, c.direct_key IS NOT NULL AS is_direct, c.created_by, c.created_at,
-               lower(ltrim(c.name, '#')) COLLATE "C" AS key
+               ltrim(lower(c.name) COLLATE "C", '#') AS key
         FROM memberships m JOIN channels c ON c.id = m.channel_id
         WHERE m.user_id = %(user_id)s AND c.type = 'private'
     )
@@ -162,14 +162,19 @@ LEAVE = """
 MEMBERS = """
     SELECT m.user_id, u.username, u.display_name, m.joined_at
     FROM channels c
-    JOIN memberships m ON m.channel_id = c.id
+    CROSS JOIN LATERAL (
+        SELECT user_id, joined_at
+        FROM memberships
+        WHERE channel_id = c.id AND user_id < %(before)s
+        ORDER BY user_id DESC
+        LIMIT %(limit)s
+    ) m
     JOIN users u ON u.id = m.user_id
-    WHERE c.id = %(channel_id)s AND m.user_id < %(before)s AND (
+    WHERE c.id = %(channel_id)s AND (
         c.type = 'public'
         OR EXISTS (SELECT FROM memberships own WHERE own.channel_id = c.id AND own.user_id = %(user_id)s)
     )
     ORDER BY m.user_id DESC
-    LIMIT %(limit)s
 """
 
 IS_MEMBER = """

@@ -1,4 +1,4 @@
-"""Users and their sessions."""
+"""Users and their house.sessions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from servicekit.tokens import Identity
 
 from backend.database import Row
-from backend.deps import CurrentUser, Db, PasswordKeeper, SessionKeeper, Settings, Throttle
+from backend.deps import Authenticated, House
 from backend.errors import NotAnOperator, Unauthenticated, UsernameTaken, WrongCredentials
 from backend.queries import users as sql
 from backend.responses import json_response, refusals
@@ -25,23 +25,23 @@ Field = Annotated[str, Form(max_length=256), AfterValidator(storable)]
 
 
 @router.post("/register", status_code=201, response_model=User, responses=refusals(409, 413, 415))
-async def register(body: Registration, db: Db, passwords: PasswordKeeper, sessions: SessionKeeper) -> Response:
+async def register(body: Registration, house: House) -> Response:
     """Create a user and log in: the session cookie is set."""
-    if await db.one(sql.BY_USERNAME, {"username": body.username}) is not None:
+    if await house.database.one(sql.BY_USERNAME, {"username": body.username}) is not None:
         raise UsernameTaken
-    row = await db.one(
+    row = await house.database.one(
         sql.CREATE,
         {
             "username": body.username,
             "display_name": body.display_name or body.username,
-            "password_hash": await passwords.hash(body.password),
+            "password_hash": await house.passwords.hash(body.password),
             "is_operator": False,
         },
     )
     if row is None:
         raise UsernameTaken
     response = json_response(row, 201)
-    sessions.set_cookie(response, sessions.issue(_identity(row)))
+    house.sessions.set_cookie(response, house.sessions.issue(_identity(row)))
     return response
 
 
@@ -50,50 +50,48 @@ async def login(
     request: Request,
     username: Field,
     password: Field,
-    db: Db,
-    passwords: PasswordKeeper,
-    sessions: SessionKeeper,
-    throttle: Throttle,
-    settings: Settings,
+    house: House,
 ) -> Response:
     """Log in with a form of user name and password: the token is in the body and in the session cookie."""
-    address = client_address(request, settings.trusted_proxies)
-    await throttle.attempt(username, address)
-    row = await db.one(sql.BY_USERNAME, {"username": username})
+    address = client_address(request, house.settings.trusted_proxies)
+    await house.throttle.attempt(username, address)
+    row = await house.database.one(sql.BY_USERNAME, {"username": username})
     password_hash = row.pop("password_hash") if row else None
-    if not await passwords.matches(password_hash, password) or row is None:
+    if not await house.passwords.matches(password_hash, password) or row is None:
         raise WrongCredentials
-    await throttle.succeeded(username, address)
-    token = sessions.issue(_identity(row))
-    response = json_response({"access_token": token, "token_type": "bearer", "expires_in": sessions.ttl_s, "user": row})
-    sessions.set_cookie(response, token)
+    await house.throttle.succeeded(username, address)
+    token = house.sessions.issue(_identity(row))
+    response = json_response(
+        {"access_token": token, "token_type": "bearer", "expires_in": house.sessions.ttl_s, "user": row}
+    )
+    house.sessions.set_cookie(response, token)
     return response
 
 
 @router.post("/logout", status_code=204, response_class=Response)
-async def logout(sessions: SessionKeeper) -> Response:
+async def logout(house: House) -> Response:
     """Make the browser forget its session."""
     response = Response(status_code=204)
-    sessions.clear_cookie(response)
+    house.sessions.clear_cookie(response)
     return response
 
 
 @router.get("/me", response_model=User, responses=refusals(401))
-async def read_me(user: CurrentUser, db: Db) -> Response:
+async def read_me(caller: Authenticated) -> Response:
     """Say who is logged in."""
-    row = await db.one(sql.BY_ID, {"id": user.user_id})
+    row = await caller.db.one(sql.BY_ID, {"id": caller.user.user_id})
     if row is None:
         raise Unauthenticated("this session's user no longer exists: log in again")
     return json_response(row)
 
 
 @router.get("/operator", response_class=Response, responses=refusals(401, 403))
-async def check_operator(user: CurrentUser) -> Response:
+async def check_operator(caller: Authenticated) -> Response:
     """Say whether the session is an operator's, for the proxy to ask before it shows the recorder."""
     # By the token alone: the recorder has to open most of all when the database is away.
-    if not user.is_operator:
+    if not caller.user.is_operator:
         raise NotAnOperator
-    return Response(headers={"X-Operator": user.username})
+    return Response(headers={"X-Operator": caller.user.username})
 
 
 def _identity(row: Row) -> Identity:

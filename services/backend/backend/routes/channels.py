@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import AfterValidator
 
 from backend.database import Database, Row
-from backend.deps import CurrentUser, Db, Events
+from backend.deps import Authenticated
 from backend.errors import (
     ChannelExists,
     DirectChannel,
@@ -46,36 +46,35 @@ _MEMBER = ("user_id", "username", "display_name", "joined_at")
 
 
 @router.post("/", status_code=201, response_model=Channel, responses=refusals(401, 409, 413, 415))
-async def create_channel(body: ChannelCreate, user: CurrentUser, db: Db, events: Events) -> Response:
+async def create_channel(body: ChannelCreate, caller: Authenticated) -> Response:
     """Create a channel and become its first member."""
-    row = await db.one(sql.CREATE, {"name": body.name, "type": body.type, "user_id": user.user_id})
+    row = await caller.db.one(sql.CREATE, {"name": body.name, "type": body.type, "user_id": caller.user.user_id})
     if row is None:
-        if await db.one(users_sql.BY_ID, {"id": user.user_id}) is None:
+        if await caller.db.one(users_sql.BY_ID, {"id": caller.user.user_id}) is None:
             raise Unauthenticated("this session's user no longer exists: log in again")
         raise ChannelExists
-    events.emit(row["id"], frames.welcome(row, user.user_id), [user.user_id])
+    caller.events.emit(row["id"], frames.welcome(row, caller.user.user_id), [caller.user.user_id])
     return json_response(_pick(row, _CHANNEL), 201)
 
 
 @router.get("/", response_model=ChannelPage, responses=refusals(401))
-async def list_channels(user: CurrentUser, db: Db, before: Before = MAX_ID, limit: Limit = 50) -> Response:
+async def list_channels(caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50) -> Response:
     """List the public channels and one's own private ones, newest first."""
-    rows = await db.all(sql.LIST, {"user_id": user.user_id, "before": before, "limit": limit + 1})
+    rows = await caller.db.all(sql.LIST, {"user_id": caller.user.user_id, "before": before, "limit": limit + 1})
     return page_response(rows, limit, "id")
 
 
 @router.get("/search", response_model=ChannelPage, responses=refusals(401))
 async def search_channels(
-    user: CurrentUser,
-    db: Db,
+    caller: Authenticated,
     name: Annotated[str, Query(max_length=80, description=_NAME_HELP), AfterValidator(storable)],
     before: Before | None = None,
     limit: Limit = 50,
 ) -> Response:
     """Find channels by the beginning of their names, in that order; private ones only where one is a member."""
-    rows = await db.all(
+    rows = await caller.db.all(
         sql.SEARCH,
-        {"prefix": name.strip().lstrip("#"), "user_id": user.user_id, "after": before, "limit": limit + 1},
+        {"prefix": name.strip().lstrip("#"), "user_id": caller.user.user_id, "after": before, "limit": limit + 1},
     )
     for row in rows:
         del row["key"]
@@ -83,43 +82,45 @@ async def search_channels(
 
 
 @router.post("/dm/{user_id}", response_model=Channel, responses={201: {"model": Channel}, **refusals(401, 404)})
-async def open_direct_channel(user_id: PathId, user: CurrentUser, db: Db, events: Events) -> Response:
+async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Response:
     """Open the one private channel of two users: 201 if it is new, 200 if it was there."""
-    if user_id == user.user_id:
+    if user_id == caller.user.user_id:
         raise DirectWithOneself
-    key = "{}:{}".format(*sorted((user.user_id, user_id)))
+    key = "{}:{}".format(*sorted((caller.user.user_id, user_id)))
     # Looked up first, because it nearly always exists; looked up again, because another request may have been faster.
-    row = await db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
+    row = await caller.db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
     if row is None:
-        row = await db.one(sql.CREATE_DIRECT, {"user_id": user.user_id, "other_id": user_id, "direct_key": key})
+        row = await caller.db.one(
+            sql.CREATE_DIRECT, {"user_id": caller.user.user_id, "other_id": user_id, "direct_key": key}
+        )
         if row is not None:
-            await _announce_direct(row, db, events)
+            await _announce_direct(row, caller.db, caller.events)
             return json_response(row, 201)
-        row = await db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
+        row = await caller.db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
     if row is None:
-        if await db.one(users_sql.BY_ID, {"id": user.user_id}) is None:
+        if await caller.db.one(users_sql.BY_ID, {"id": caller.user.user_id}) is None:
             raise Unauthenticated("this session's user no longer exists: log in again")
         raise NoSuchUser
     return json_response(row)
 
 
 @router.post("/{channel_id}/join", response_model=Channel, responses=refusals(401, 403, 404, 409))
-async def join_channel(channel_id: PathId, user: CurrentUser, db: Db, events: Events) -> Response:
+async def join_channel(channel_id: PathId, caller: Authenticated) -> Response:
     """Join a public channel; harmless where one is a member already."""
-    row = await _add(db, events, channel_id, user.user_id, adder_id=user.user_id)
+    row = await _add(caller.db, caller.events, channel_id, caller.user.user_id, adder_id=caller.user.user_id)
     return json_response(_pick(row, _CHANNEL))
 
 
 @router.post("/{channel_id}/leave", status_code=204, response_class=Response, responses=refusals(401, 403, 404, 409))
-async def leave_channel(channel_id: PathId, user: CurrentUser, db: Db, events: Events) -> Response:
+async def leave_channel(channel_id: PathId, caller: Authenticated) -> Response:
     """Leave a channel."""
-    gone = await db.one(sql.LEAVE, {"channel_id": channel_id, "user_id": user.user_id})
+    gone = await caller.db.one(sql.LEAVE, {"channel_id": channel_id, "user_id": caller.user.user_id})
     if gone is None:
-        access = await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": user.user_id})
+        access = await caller.db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": caller.user.user_id})
         if access is None:
             raise NoSuchChannel
         raise DirectChannel if access["is_member"] else NotAMember
-    events.emit(
+    caller.events.emit(
         channel_id,
         frames.membership("leave", channel_id=channel_id, channel_name=gone["channel_name"], user=gone),
     )
@@ -128,15 +129,15 @@ async def leave_channel(channel_id: PathId, user: CurrentUser, db: Db, events: E
 
 @router.get("/{channel_id}/members", response_model=MemberPage, responses=refusals(401, 403, 404))
 async def list_members(
-    channel_id: PathId, user: CurrentUser, db: Db, before: Before = MAX_ID, limit: Limit = 50
+    channel_id: PathId, caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50
 ) -> Response:
     """List a channel's members, newest user first; those of a private channel to its members only."""
-    rows = await db.all(
+    rows = await caller.db.all(
         sql.MEMBERS,
-        {"channel_id": channel_id, "user_id": user.user_id, "before": before, "limit": limit + 1},
+        {"channel_id": channel_id, "user_id": caller.user.user_id, "before": before, "limit": limit + 1},
     )
     if not rows:
-        access = await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": user.user_id})
+        access = await caller.db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": caller.user.user_id})
         if access is None:
             raise NoSuchChannel
         if access["type"] == "private" and not access["is_member"]:
@@ -150,9 +151,9 @@ async def list_members(
     response_model=Member,
     responses={200: {"model": Member}, **refusals(401, 403, 404, 409, 413, 415)},
 )
-async def add_member(channel_id: PathId, body: MemberAdd, user: CurrentUser, db: Db, events: Events) -> Response:
+async def add_member(channel_id: PathId, body: MemberAdd, caller: Authenticated) -> Response:
     """Add a user to a channel: 201 if new there, 200 if a member already. Into private channels only members can."""
-    row = await _add(db, events, channel_id, body.user_id, adder_id=user.user_id)
+    row = await _add(caller.db, caller.events, channel_id, body.user_id, adder_id=caller.user.user_id)
     return json_response(_pick(row, _MEMBER), 201 if row["joined"] else 200)
 
 

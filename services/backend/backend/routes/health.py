@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 from servicekit import health
 
-from backend.deps import Settings
-from backend.readiness import Readiness
+from backend.deps import House
 from backend.responses import json_response
 from backend.schemas import Health
 from backend.settings import SERVICE
@@ -16,16 +15,14 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/health", response_model=Health, responses={503: {"model": Health}})
-async def read_health(request: Request, settings: Settings) -> Response:
+async def read_health(house: House) -> Response:
     """Say whether requests can be served: the database answers and its schema is at this release's revision."""
-    readiness: Readiness = request.app.state.readiness
-    state = await readiness.look()
-    body = health.payload(SERVICE, settings.stack_id, schema_revision=state.revision, reason=state.reason)
+    state = await house.readiness.look()
+    body = health.payload(SERVICE, house.settings.stack_id, schema_revision=state.revision, reason=state.reason)
     return json_response(body, 503 if state.reason else 200, {"Retry-After": "2"} if state.reason else None)
 
 
 @router.get("/health/live", response_model=Health, response_model_exclude_unset=True)
-async def read_liveness(request: Request, settings: Settings) -> Response:
+async def read_liveness(house: House) -> Response:
     """Say that the process lives, whatever state the database is in."""
-    readiness: Readiness = request.app.state.readiness
-    return json_response(health.payload(SERVICE, settings.stack_id, schema_revision=readiness.last_seen))
+    return json_response(health.payload(SERVICE, house.settings.stack_id, schema_revision=house.readiness.last_seen))

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from backend.database import Database
-from backend.deps import CurrentUser, Db, Events
+from backend.deps import Authenticated
 from backend.errors import ApiError, NoSuchChannel, NotAMember
 from backend.live import frames
 from backend.queries import channels as channels_sql
@@ -18,33 +18,33 @@ router = APIRouter(prefix="/channels/{channel_id}/messages", tags=["messages"])
 
 
 @router.post("", status_code=201, response_model=Message, responses=refusals(401, 403, 404, 413, 415))
-async def post_message(channel_id: PathId, body: MessageCreate, user: CurrentUser, db: Db, events: Events) -> Response:
+async def post_message(channel_id: PathId, body: MessageCreate, caller: Authenticated) -> Response:
     """Store a message and announce it to the channel's members."""
-    row = await db.one(
+    row = await caller.db.one(
         sql.POST,
         {
             "channel_id": channel_id,
-            "user_id": user.user_id,
+            "user_id": caller.user.user_id,
             "content": body.content,
             "image_url": body.image_url,
         },
     )
     if row is None:
-        raise await _refusal(db, channel_id, user.user_id)
-    events.emit(channel_id, frames.message(row))
+        raise await _refusal(caller.db, channel_id, caller.user.user_id)
+    caller.events.emit(channel_id, frames.message(row))
     return json_response(row, 201)
 
 
 @router.get("", response_model=MessagePage, responses=refusals(401, 403, 404))
 async def list_messages(
-    channel_id: PathId, user: CurrentUser, db: Db, before: Before = MAX_ID, limit: Limit = 50
+    channel_id: PathId, caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50
 ) -> Response:
     """List the newest messages (or those before an id), oldest first; without what was said to another user alone."""
-    rows = await db.all(
-        sql.LIST, {"channel_id": channel_id, "user_id": user.user_id, "before": before, "limit": limit + 1}
+    rows = await caller.db.all(
+        sql.LIST, {"channel_id": channel_id, "user_id": caller.user.user_id, "before": before, "limit": limit + 1}
     )
     if not rows:
-        raise await _refusal(db, channel_id, user.user_id)
+        raise await _refusal(caller.db, channel_id, caller.user.user_id)
     more = len(rows) > limit
     items = [row for row in rows[:limit] if row["id"] is not None]
     items.reverse()

@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("is_operator", sa.Boolean, nullable=False, server_default=sa.text("false")),
         _moment("created_at"),
     )
-    op.execute("""CREATE UNIQUE INDEX users_username_key ON users ((lower(username) COLLATE "C"))""")
+    op.execute("""CREATE UNIQUE INDEX users_username_key ON users ((lower(username COLLATE "C")))""")
 
     op.create_table(
         "channels",
@@ -47,7 +47,7 @@ def upgrade() -> None:
     op.execute(
         """
         CREATE UNIQUE INDEX channels_public_name_key
-        ON channels ((lower(ltrim(name, '#')) COLLATE "C")) WHERE type = 'public'
+        ON channels ((ltrim(lower(name) COLLATE "C", '#'))) WHERE type = 'public'
         """
     )
     op.create_index("channels_public_id_idx", "channels", ["id"], postgresql_where=sa.text("type = 'public'"))

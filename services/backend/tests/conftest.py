@@ -1,0 +1,192 @@
+"""A real backend for these tests: migrated Postgres, Redis, server processes, and people who use them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+import requests
+from psycopg.rows import dict_row
+from websockets.sync.client import ClientConnection, connect
+
+from plumbline.net import free_port
+from plumbline.testing import PostgresServer, RedisServer, wait_until
+
+SERVICES = Path(__file__).parents[2]
+OPERATOR_PASSWORD = "the operator's first password"
+TIMEOUT_S = 20
+
+
+class Backend:
+    """The backend's commands, run as an operator would, and one server started by them."""
+
+    def __init__(self, folder: Path, postgres: PostgresServer, redis_url: str, **settings: object) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.stack_id = f"test-{secrets.token_hex(4)}"
+        self.log = folder / "backend.log"
+        self.token_secret = "a key that signs the tests' session tokens"
+        (folder / "token_secret").write_text(self.token_secret)
+        (folder / "operator_password").write_text(OPERATOR_PASSWORD)
+        values = {
+            "port": self.port,
+            "stack_id": self.stack_id,
+            "postgres_port": postgres.port,
+            "postgres_password_file": postgres.password_file,
+            "token_secret_file": folder / "token_secret",
+            "operator_password_file": folder / "operator_password",
+            "redis_url": redis_url,
+            **settings,
+        }
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
+        self.environment |= {f"PLUMBLINE_{name.upper()}": str(value) for name, value in values.items()}
+        self.environment["PYTHONPATH"] = os.pathsep.join(str(SERVICES / name) for name in ("servicekit", "backend"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def command(self, name: str) -> list[str]:
+        return [sys.executable, "-m", "backend", name]
+
+    def migrate(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command("migrate"), env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def start(self, path: str = "/health") -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self.command("serve"), env=self.environment, stdout=log, stderr=log)
+        wait_until(lambda: self.answers(path), f"{path} answers 200")
+
+    def answers(self, path: str) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text()[-3000:]
+        try:
+            return requests.get(self.url + path, timeout=TIMEOUT_S).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def stop(self) -> int | None:
+        """End the server as a supervisor does; return its exit code."""
+        if self._process is None:
+            return None
+        self._process.terminate()
+        try:
+            return self._process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+        finally:
+            self._process = None
+
+    def entries(self) -> list[dict[str, Any]]:
+        """What the server has logged."""
+        return [orjson.loads(line) for line in self.log.read_bytes().splitlines() if line.startswith(b"{")]
+
+    def logged(self, text: str, level: str) -> list[dict[str, Any]]:
+        return [entry for entry in self.entries() if text in entry["message"] and entry["level"] == level]
+
+
+class Person:
+    """Somebody with a session."""
+
+    def __init__(self, url: str, name: str | None = None) -> None:
+        self.url = url
+        self.name = name or f"user-{secrets.token_hex(6)}"
+        self.password = f"password of {self.name}"
+        self.http = requests.Session()
+        response = self.post("/auth/register", {"username": self.name, "password": self.password})
+        assert response.status_code == 201, response.text
+        self.id: int = response.json()["id"]
+
+    @property
+    def token(self) -> str:
+        return str(self.http.cookies["access_token"])
+
+    def get(self, path: str, **params: object) -> requests.Response:
+        return self.http.get(self.url + path, params=params, timeout=TIMEOUT_S)  # type: ignore[arg-type]
+
+    def post(self, path: str, body: object = None) -> requests.Response:
+        return self.http.post(self.url + path, json=body, timeout=TIMEOUT_S)
+
+    def channel(self, type_: str = "public") -> dict[str, Any]:
+        mark = "#" if type_ == "public" else ""
+        response = self.post("/channels/", {"name": f"{mark}room-{secrets.token_hex(6)}", "type": type_})
+        assert response.status_code == 201, response.text
+        found: dict[str, Any] = response.json()
+        return found
+
+    def says(self, channel_id: int, content: str) -> dict[str, Any]:
+        response = self.post(f"/channels/{channel_id}/messages", {"content": content})
+        assert response.status_code == 201, response.text
+        found: dict[str, Any] = response.json()
+        return found
+
+    def socket(self, url: str | None = None, **headers: str) -> ClientConnection:
+        """Open this person's socket at this backend, or another one of the same stack."""
+        address = (url or self.url).replace("http", "ws", 1) + f"/ws/{self.id}"
+        return connect(
+            address, additional_headers={"Cookie": f"access_token={self.token}", **headers}, max_size=None, proxy=None
+        )
+
+
+def frames_until(socket: ClientConnection, last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Read frames up to and including the first that is `last`."""
+    frames: list[dict[str, Any]] = []
+    while not frames or not last(frames[-1]):
+        frames.append(orjson.loads(socket.recv(timeout=TIMEOUT_S)))
+    return frames
+
+
+def frames_before_pong(socket: ClientConnection) -> list[dict[str, Any]]:
+    """Ask for a pong and return what came before it."""
+    socket.send('{"type": "ping", "payload": {"sent_at_ms": 1}}')
+    return frames_until(socket, lambda frame: frame["type"] == "pong")[:-1]
+
+
+@pytest.fixture(scope="session")
+def backend(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, redis_server: RedisServer
+) -> Iterator[Backend]:
+    """A migrated backend with two processes."""
+    server = Backend(tmp_path_factory.mktemp("backend"), postgres_server, redis_server.url, workers=2)
+    migrated = server.migrate()
+    assert migrated.returncode == 0, migrated.stderr
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def person(backend: Backend) -> Callable[[], Person]:
+    """Make somebody with a session."""
+    return lambda: Person(backend.url)
+
+
+@pytest.fixture
+def sql(backend: Backend, postgres_server: PostgresServer) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """A connection to the migrated database."""
+    with psycopg.connect(postgres_server.conninfo, autocommit=True, row_factory=dict_row) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def empty_postgres() -> Iterator[PostgresServer]:
+    """A Postgres of this module's own, empty, to be stopped and filled at will."""
+    # Not in pytest's own folder: the account that Postgres runs under cannot enter it.
+    with tempfile.TemporaryDirectory(prefix="plumbline-test-") as folder:
+        server = PostgresServer(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()

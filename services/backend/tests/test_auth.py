@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jwt
+import psycopg
+import pytest
+import requests
+from servicekit.tokens import Identity, issue
+
+from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, Person
+
+MakePerson = Callable[[], Person]
+
+
+def login(backend: Backend, username: str, password: str, address: str | None = None) -> requests.Response:
+    headers = {"X-Forwarded-For": address or f"198.51.100.{secrets.randbelow(250)}"}
+    form = {"username": username, "password": password}
+    return requests.post(backend.url + "/auth/login", data=form, headers=headers, timeout=TIMEOUT_S)
+
+
+def test_registering_stores_a_hash_and_sets_a_closed_cookie(
+    backend: Backend, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    name = f"Reg-{secrets.token_hex(5)}"
+    response = requests.post(
+        backend.url + "/auth/register",
+        json={"username": name, "password": "correct horse", "display_name": " Rég 😀 "},
+        timeout=TIMEOUT_S,
+    )
+    assert response.status_code == 201
+    row = sql.execute("SELECT * FROM users WHERE username = %s", (name,)).fetchone()
+    assert row is not None
+    assert response.json() == {"id": row["id"], "username": name, "display_name": "Rég 😀", "is_operator": False}
+    assert row["password_hash"].startswith("$argon2id$")
+    cookie = response.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert "secure" not in cookie
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"username": "ab", "password": "long enough"}, "username"),
+        ({"username": "with space", "password": "long enough"}, "username"),
+        ({"username": "name\n", "password": "long enough"}, "username"),
+        ({"username": "x" * 33, "password": "long enough"}, "username"),
+        ({"username": "naïve", "password": "long enough"}, "username"),
+        ({"username": 12345, "password": "long enough"}, "username"),
+        ({"username": "fine-name", "password": "short"}, "password"),
+        ({"username": "fine-name", "password": "nul \0 inside"}, "password"),
+        ({"username": "fine-name", "password": "long enough", "display_name": "  "}, "display_name"),
+        ({"username": "fine-name"}, "password"),
+    ],
+)
+def test_registering_refuses(backend: Backend, body: dict[str, Any], field: str) -> None:
+    response = requests.post(backend.url + "/auth/register", json=body, timeout=TIMEOUT_S)
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    assert [error["field"] for error in response.json()["errors"]] == [field]
+
+
+def test_refusals_never_repeat_the_password(backend: Backend) -> None:
+    body = {"username": "no", "password": "a-most-secret-thing" * 20}
+    response = requests.post(backend.url + "/auth/register", json=body, timeout=TIMEOUT_S)
+    assert response.status_code == 422
+    assert "a-most-secret-thing" not in response.text
+
+
+def test_one_name_is_registered_once_however_it_is_written_and_however_many_try(backend: Backend) -> None:
+    name = f"race-{secrets.token_hex(5)}"
+
+    def register(spelling: str) -> int:
+        body = {"username": spelling, "password": "long enough"}
+        return requests.post(backend.url + "/auth/register", json=body, timeout=TIMEOUT_S).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(register, [name, name.upper(), name.title(), name] * 2))
+    assert sorted(statuses) == [201] + [409] * 7
+
+
+def test_login_answers_with_a_bearer_token_that_works_alone(backend: Backend, person: MakePerson) -> None:
+    somebody = person()
+    response = login(backend, somebody.name.upper(), somebody.password)
+    assert response.status_code == 200
+    body = response.json()
+    assert body["token_type"] == "bearer"
+    assert body["expires_in"] > 0
+    assert body["user"]["id"] == somebody.id
+    me = requests.get(
+        backend.url + "/auth/me", headers={"Authorization": f"Bearer {body['access_token']}"}, timeout=TIMEOUT_S
+    )
+    assert me.json() == body["user"]
+
+
+def test_login_refuses_a_wrong_password_and_an_unknown_name_alike(backend: Backend, person: MakePerson) -> None:
+    wrong = login(backend, person().name, "not the password")
+    unknown = login(backend, "nobody-" + secrets.token_hex(5), "not the password")
+    nul = login(backend, "nul\0", "whatever it is")
+    assert (wrong.status_code, unknown.status_code, nul.status_code) == (401, 401, 422)
+    assert wrong.json()["detail"] == unknown.json()["detail"]
+
+
+def test_hammering_a_login_is_throttled_for_that_name_and_address_alone(backend: Backend, person: MakePerson) -> None:
+    victim = person()
+    hammer, home = "203.0.113.7", "203.0.113.8"
+    statuses = []
+    while 429 not in statuses and len(statuses) < 100:
+        response = login(backend, victim.name, "guess", hammer)
+        statuses.append(response.status_code)
+    assert statuses == [401] * 30 + [429]
+    assert int(response.headers["retry-after"]) > 0
+    assert login(backend, victim.name, victim.password, hammer).status_code == 429
+    assert login(backend, victim.name, victim.password, home).status_code == 200
+
+
+def test_logging_out_clears_the_cookie(person: MakePerson) -> None:
+    somebody = person()
+    assert somebody.post("/auth/logout").status_code == 204
+    assert "access_token" not in somebody.http.cookies
+    assert somebody.get("/auth/me").status_code == 401
+
+
+def test_a_token_that_proves_nothing_is_refused_with_the_reason(backend: Backend, person: MakePerson) -> None:
+    somebody = person()
+    identity = Identity(somebody.id, somebody.name)
+    forged = issue("another key, of another stack, just as long", identity, 600)
+    expired = issue(backend.token_secret, identity, -5)
+    unsigned = jwt.encode({"sub": str(somebody.id), "exp": time.time() + 600}, "", algorithm="none")
+    reasons = {}
+    for name, token in {"forged": forged, "expired": expired, "unsigned": unsigned, "garbage": "a.b.c"}.items():
+        response = requests.get(
+            backend.url + "/auth/me", headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S
+        )
+        assert response.status_code == 401
+        reasons[name] = response.json()["detail"]
+    assert "expired" in reasons["expired"]
+    assert "not signed by this stack" in reasons["forged"]
+    assert "malformed" in reasons["garbage"]
+    assert backend.logged("not signed by this stack", "warning")
+
+
+def test_a_session_whose_user_is_gone_is_no_session(backend: Backend) -> None:
+    ghost = {"Authorization": f"Bearer {issue(backend.token_secret, Identity(2**62, 'ghost'), 600)}"}
+    for method, path, body in [
+        ("GET", "/auth/me", None),
+        ("POST", "/channels/", {"name": "#ghosts"}),
+        ("POST", "/channels/dm/1", None),
+    ]:
+        response = requests.request(method, backend.url + path, json=body, headers=ghost, timeout=TIMEOUT_S)
+        assert response.status_code == 401, (path, response.text)
+
+
+def test_operators_are_told_from_others(backend: Backend, person: MakePerson) -> None:
+    operator = login(backend, "operator", OPERATOR_PASSWORD).json()["access_token"]
+    response = requests.get(
+        backend.url + "/auth/operator", headers={"Authorization": f"Bearer {operator}"}, timeout=TIMEOUT_S
+    )
+    assert response.status_code == 200
+    assert response.headers["x-operator"] == "operator"
+    assert person().get("/auth/operator").status_code == 403
+    assert requests.get(backend.url + "/auth/operator", timeout=TIMEOUT_S).status_code == 401

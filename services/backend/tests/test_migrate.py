@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from backend import migrations
+from backend.migrate import upgrade
+from backend.tables import metadata
+from servicekit.migrations import migration_lock
+from sqlalchemy import create_engine
+
+from plumbline.testing import PostgresServer
+
+from .conftest import OPERATOR_PASSWORD, SERVICES, Backend
+
+
+@pytest.fixture
+def fresh(empty_postgres: PostgresServer, tmp_path: Path) -> Backend:
+    with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return Backend(tmp_path, empty_postgres, "redis://127.0.0.1:1/0", migration_wait_s=30)
+
+
+def rows(server: PostgresServer, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def test_two_migrations_at_once_make_one_schema_one_operator_and_two_records(
+    fresh: Backend, empty_postgres: PostgresServer
+) -> None:
+    runs = [
+        subprocess.Popen(fresh.command("migrate"), env=fresh.environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for run in runs:
+        output, _ = run.communicate(timeout=60)
+        assert run.returncode == 0
+        assert migrations.head() in output
+        assert OPERATOR_PASSWORD not in output
+    assert rows(empty_postgres, "SELECT version_num FROM alembic_version") == [(migrations.head(),)]
+    assert rows(empty_postgres, "SELECT username, is_operator FROM users") == [("operator", True)]
+    recorded = rows(empty_postgres, "SELECT stack_id, component, event, detail FROM stack_events")
+    assert recorded == [(fresh.stack_id, "backend", "migrated", migrations.head())] * 2
+
+
+def test_a_second_migration_keeps_the_operator_as_it_is(fresh: Backend, empty_postgres: PostgresServer) -> None:
+    fresh.migrate()
+    before = rows(empty_postgres, "SELECT * FROM users")
+    Path(fresh.environment["PLUMBLINE_OPERATOR_PASSWORD_FILE"]).write_text("another password by now")
+    assert fresh.migrate().returncode == 0
+    assert rows(empty_postgres, "SELECT * FROM users") == before
+
+
+def test_the_lock_is_waited_for_and_its_holder_named(fresh: Backend, empty_postgres: PostgresServer) -> None:
+    fresh.environment["PLUMBLINE_MIGRATION_WAIT_S"] = "0.2"
+    holder = psycopg.conninfo.make_conninfo(empty_postgres.conninfo, application_name="the other chain")
+    with migration_lock(holder, 5):
+        refused = fresh.migrate()
+    assert refused.returncode == 75
+    assert "the other chain" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert rows(empty_postgres, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+def test_autogenerate_proposes_nothing_and_never_sees_tables_of_others(
+    fresh: Backend, empty_postgres: PostgresServer
+) -> None:
+    upgrade(empty_postgres.conninfo)
+    with psycopg.connect(empty_postgres.conninfo) as connection:
+        connection.execute("""
+            CREATE TABLE documents (id bigint PRIMARY KEY, channel_id bigint NOT NULL REFERENCES channels (id));
+            CREATE INDEX documents_channel ON documents (channel_id);
+            CREATE TABLE django_migrations (id bigint PRIMARY KEY, app text)
+            """)
+    from backend.migrations.filters import include_name, include_object
+
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(empty_postgres.conninfo))
+    options = {
+        "include_name": include_name,
+        "include_object": include_object,
+        "compare_type": True,
+        "compare_server_default": True,
+    }
+    with engine.connect() as connection:
+        proposed = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        unfiltered = compare_metadata(MigrationContext.configure(connection), metadata)
+    engine.dispose()
+    assert proposed == []
+    assert {entry[1].name for entry in unfiltered if entry[0] == "remove_table"} == {"documents", "django_migrations"}
+
+
+def test_down_and_up_again(fresh: Backend, empty_postgres: PostgresServer) -> None:
+    from alembic import command
+    from backend.migrate import alembic_config
+
+    upgrade(empty_postgres.conninfo)
+    with alembic_config(empty_postgres.conninfo) as config:
+        command.downgrade(config, "base")
+    assert rows(empty_postgres, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("alembic_version",)]
+    upgrade(empty_postgres.conninfo)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("POSTGRES_PASSWORD_FILE", "/nowhere/password", "/nowhere/password"),
+        ("PORT", "70000", "PLUMBLINE_PORT"),
+        ("TRUSTED_PROXIES", "everywhere", "PLUMBLINE_TRUSTED_PROXIES"),
+    ],
+)
+@pytest.mark.parametrize("command", ["migrate", "serve"])
+def test_bad_settings_are_said_in_one_sentence(fresh: Backend, command: str, name: str, value: str, said: str) -> None:
+    environment = fresh.environment | {f"PLUMBLINE_{name}": value}
+    refused = subprocess.run(
+        fresh.command(command), env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert refused.returncode == 78
+    assert said in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_database_that_is_away_is_a_temporary_failure(fresh: Backend) -> None:
+    fresh.environment["PLUMBLINE_POSTGRES_PORT"] = "1"
+    refused = fresh.migrate()
+    assert refused.returncode == 75
+    assert "Traceback" not in refused.stderr
+
+
+def test_no_migration_is_missing_from_the_package() -> None:
+    versions = {path.stem for path in (SERVICES / "backend/backend/migrations/versions").glob("[0-9]*.py")}
+    assert migrations.head() in versions

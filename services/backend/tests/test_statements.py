@@ -1,0 +1,104 @@
+"""Every SQL statement against the migrated schema, and what the planner makes of it on large tables."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from typing import Any
+
+import backend.queries
+import psycopg
+import pytest
+from backend.queries import channels, messages
+
+from .conftest import Backend
+
+STATEMENTS = {
+    f"{module.name}.{name}": value
+    for module in pkgutil.iter_modules(backend.queries.__path__)
+    for name, value in vars(importlib.import_module(f"backend.queries.{module.name}")).items()
+    if name.isupper() and isinstance(value, str)
+}
+
+
+def numbered(statement: str) -> str:
+    names: list[str] = []
+
+    def place(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
+
+    return re.sub(r"%\((\w+)\)s", place, statement)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_statement_fits_the_schema(sql: psycopg.Connection[dict[str, Any]], name: str) -> None:
+    sql.execute(f"PREPARE checked AS {numbered(STATEMENTS[name])}".encode())
+
+
+def test_statements_were_found() -> None:
+    assert len(STATEMENTS) >= 18
+
+
+@pytest.fixture(scope="module")
+def crowded(backend: Backend, postgres_server: Any) -> Any:
+    """Tables so large that reading one from end to end would be the dearest plan."""
+    with psycopg.connect(postgres_server.conninfo) as connection:
+        connection.execute("""
+            INSERT INTO users (username, display_name, password_hash)
+            SELECT 'crowd-' || n, 'x', 'x' FROM generate_series(1, 20000) n;
+            INSERT INTO channels (name, type) SELECT '#crowd-' || n, 'public' FROM generate_series(1, 3000) n;
+            INSERT INTO channels (name, type) SELECT 'crowd-' || n, 'private' FROM generate_series(1, 3000) n;
+            INSERT INTO memberships (channel_id, user_id)
+            SELECT c.id, u.id FROM channels c JOIN users u ON u.id % 2000 = c.id % 2000 WHERE u.username LIKE 'crowd-%';
+            INSERT INTO messages (channel_id, target_user_id, content)
+            SELECT c.id, CASE WHEN n > 4 THEN u.id END, 'x'
+            FROM generate_series(1, 8) n, channels c JOIN users u ON u.id % 20000 = c.id % 20000
+            WHERE u.username LIKE 'crowd-%';
+            """)
+        for table in ("users", "channels", "memberships", "messages"):
+            connection.execute(f"ANALYZE {table}".encode())
+        # Rolled back at the end: the other tests keep their small tables.
+        yield connection
+        connection.rollback()
+    with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        channels.LIST,
+        channels.SEARCH,
+        channels.MEMBERS,
+        channels.MEMBERS_AMONG,
+        channels.ACCESS,
+        channels.LEAVE,
+        channels.IS_MEMBER,
+        messages.LIST,
+        messages.POST,
+        STATEMENTS["users.BY_USERNAME"],
+    ],
+)
+@pytest.mark.parametrize("generic", [False, True])
+def test_no_list_reads_a_whole_table(crowded: psycopg.Connection, statement: str, *, generic: bool) -> None:
+    user, channel = crowded.execute("""
+        SELECT m.user_id, m.channel_id FROM memberships m JOIN users u ON u.id = m.user_id
+        WHERE u.username = 'crowd-1500' LIMIT 1
+        """).fetchone() or (0, 0)
+    values = {
+        "before": 2**63 - 1, "limit": 51, "user_id": user, "channel_id": channel, "after": None, "prefix": "crowd-1",
+        "channel_ids": [channel], "user_ids": [user], "content": "x", "image_url": None, "username": "crowd-7",
+    }  # fmt: skip
+    crowded.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan".encode())
+    plan_name = f"measured_{generic}_{abs(hash(statement))}".lower()
+    names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
+    crowded.execute(f"PREPARE {plan_name} AS {numbered(statement)}".encode())
+    arguments = psycopg.sql.SQL(", ").join(psycopg.sql.Literal(values[name]) for name in names)
+    plan = crowded.execute(
+        psycopg.sql.SQL("EXPLAIN (COSTS OFF) EXECUTE {}({})").format(psycopg.sql.Identifier(plan_name), arguments)
+    ).fetchall()
+    text = "\n".join(line for (line,) in plan)
+    assert "Seq Scan" not in text, text

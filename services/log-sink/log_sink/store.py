@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,8 +17,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
 from log_sink import entries
-from log_sink.buffer import Batch
+from log_sink.buffer import Arrival, Batch
 from log_sink.parse import parse
+
+logger = logging.getLogger(__name__)
 
 COUNTERS = f"{LOG_STREAM}:counters"
 _SCRIPT = resources.files(__package__).joinpath("recorder.lua").read_text()
@@ -116,7 +119,7 @@ class Store:
             dropped = batch.dropped[cell]
             args += [*cell, batch.arrived[cell] + dropped, superseded[cell], dropped]
         for arrival in batch.entries:
-            args += [*arrival.cell, entries.build(parse(arrival.line), *arrival.cell, arrival.collapsed)]
+            args += [*arrival.cell, _told(arrival)]
         return args
 
     async def write(self, prepared: list[Any]) -> None:
@@ -152,6 +155,15 @@ class Store:
         """Return what is kept and newer than `last_id`, oldest first; wait up to `wait_ms` for it to exist."""
         answer = await self._redis.xread({LOG_STREAM: last_id}, count=LOG_CAP, block=wait_ms)
         return [_kept(item) for _, items in _streams(answer) for item in items]
+
+
+def _told(arrival: Arrival) -> bytes:
+    try:
+        return entries.build(parse(arrival.line), *arrival.cell, arrival.collapsed)
+    except Exception:
+        # The others of the batch must not wait for the one that shows a fault of ours.
+        logger.exception("an entry of %d bytes from %s could not be told", len(arrival.line), arrival.cell.service)
+        return entries.build({"message": "This entry could not be told; the log-sink's log says why."}, *arrival.cell)
 
 
 def _streams(answer: Any) -> list[tuple[bytes, list[Any]]]:

@@ -69,6 +69,13 @@ class SinkProcess:
         self.process.terminate()
         return self.process.wait(15)
 
+    def worker(self) -> int:
+        """Return the pid of the process that does the work."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        (worker,) = [pid for pid in children if b"log_sink" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return int(worker)
+
     def kill(self) -> None:
         """End it and its worker at once."""
         if self.process is not None and self.process.poll() is None:

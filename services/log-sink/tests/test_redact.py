@@ -86,8 +86,27 @@ def test_only_the_secret_goes(text: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "PASSWORD", "db_password", "passwd", "token", "accessToken", "X-Api-Key", "Authorization", "cookie"]
-    + ["Set-Cookie", "client_secret", "secrets", "session_id", "jwt", "private_key", "credentials", "Tokens"],
+    [
+        "password",
+        "PASSWORD",
+        "db_password",
+        "passwd",
+        "token",
+        "accessToken",
+        "X-Api-Key",
+        "Authorization",
+        "cookie",
+        "Set-Cookie",
+        "client_secret",
+        "secrets",
+        "session_id",
+        "jwt",
+        "private_key",
+        "credentials",
+        "Tokens",
+        "SECRET_KEY",
+        "password_hash",
+    ],
 )
 def test_names_that_tell(name: str) -> None:
     assert is_secret_key(name)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from log_sink.entries import build
+
+Make = Callable[..., dict[str, Any]]
+
+
+def told(raw: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(build(raw, "caddy", "error"))
+
+
+def test_access_entry_reads_like_a_sentence(access: Make) -> None:
+    entry = told(access(502, "/channels/?token=hunter2", error="dial tcp 127.0.0.1:1: connect: connection refused"))
+    assert entry["message"] == "502 GET /channels/ — dial tcp 127.0.0.1:1: connect: connection refused"
+    assert entry["logger"] == "http.log.access.log0"
+    assert entry["request_id"] == "3f1c3f6c9d8b"
+    assert entry["fields"]["status"] == 502
+    assert entry["fields"]["remote_ip"] == "127.0.0.1"
+
+
+def test_headers_stay_behind(access: Make) -> None:
+    assert "hunter2" not in json.dumps(told(access(502, "/x?token=hunter2")))
+
+
+def test_an_appended_request_id_wins(access: Make) -> None:
+    assert told(access(request_id="appended1"))["request_id"] == "appended1"
+
+
+def test_error_log_entry_keeps_its_cause(access: Make) -> None:
+    entry = told(access(logger="http.log.error", msg="dial tcp: refused", err_id="abc", err_trace="reverseproxy.go:1"))
+    assert entry["message"] == "502 GET /channels/ — dial tcp: refused"
+    assert entry["fields"]["err_id"] == "abc"
+
+
+def test_other_entries_keep_what_they_say() -> None:
+    raw = {"level": "error", "ts": 1.0, "logger": "tls.obtain", "msg": "will retry", "error": "timeout", "attempt": 3}
+    entry = told(raw)
+    assert entry["message"] == "will retry — timeout"
+    assert entry["fields"] == {"attempt": 3}
+
+
+def test_odd_shapes_do_no_harm() -> None:
+    for request in (None, [], "x", {"headers": []}, {"headers": {"X-Request-Id": []}}, {"uri": 7}):
+        told({"msg": "m", "status": 502, "logger": "http.log.access", "request": request})

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from log_sink.buffer import Batch, Buffer, Cell
+from log_sink.intake import LINE_MAX, SERVICES_MAX, Intake
+
+Make = Callable[..., dict[str, Any]]
+CADDY_ERROR = Cell("caddy", "error")
+
+
+def fed(*lines: dict[str, Any] | bytes) -> Batch:
+    buffer = Buffer()
+    Intake(buffer).feed([line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines], "test")
+    return buffer.take_now()
+
+
+@pytest.mark.parametrize(
+    ("level", "kept"),
+    [
+        ("warning", "warning"),
+        ("warn", "warning"),
+        ("WARN", "warning"),
+        ("error", "error"),
+        ("critical", "critical"),
+        ("fatal", "critical"),
+        ("panic", "critical"),
+        ("dpanic", "critical"),
+    ],
+)
+def test_levels_have_one_name(entry: Make, level: str, kept: str) -> None:
+    assert fed(entry("m", level=level)).arrived == {Cell("backend", kept): 1}
+
+
+@pytest.mark.parametrize("level", ["info", "debug", "INFO", "trace"])
+def test_lower_levels_are_not_even_received(entry: Make, level: str) -> None:
+    batch = fed(entry("m", level=level), {"level": level, "msg": "caddy's"})
+    assert not batch.arrived
+    assert not batch.dropped
+
+
+def test_caddys_5xx_are_errors_and_a_clients_mistakes_are_not(access: Make) -> None:
+    batch = fed(*(access(status) for status in (200, 404, 422, 499, 500, 502, 503)))
+    assert batch.arrived == {CADDY_ERROR: 3}
+
+
+def test_caddys_other_warnings_are_kept() -> None:
+    batch = fed({"level": "warn", "ts": 1.0, "logger": "tls", "msg": "certificate expires soon"})
+    assert batch.arrived == {Cell("caddy", "warning"): 1}
+
+
+@pytest.mark.parametrize(
+    "line", [b"rubbish", b"[]", b"7", b'"text"', b'{"message":"no level"}', b'{"level":7}', b'{"level":"loud"}']
+)
+def test_unreadable_lines_are_counted(line: bytes) -> None:
+    batch = fed(line, line)
+    assert not batch.arrived
+    assert batch.dropped == {Cell("unknown", "unknown"): 2}
+
+
+def test_many_unreadable_lines_are_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    intake = Intake(Buffer())
+    for _ in range(50):
+        intake.feed([b"rubbish"], "test")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_empty_lines_are_nothing() -> None:
+    batch = fed(b"", b"  ", b"\r")
+    assert not batch.dropped
+
+
+def test_only_the_newest_survive_and_the_others_are_counted(entry: Make) -> None:
+    batch = fed(*(entry(f"m{number}", service=f"s{number % 2}") for number in range(1001)))
+    assert [json.loads(arrival.line)["message"] for arrival in batch.entries] == [f"m{n}" for n in range(801, 1001)]
+    assert batch.superseded() == {Cell("s0", "warning"): 401, Cell("s1", "warning"): 400}
+
+
+def test_service_names_stay_few_and_simple(entry: Make) -> None:
+    batch = fed(
+        *(entry("m", service=f"name-{number}") for number in range(500)),
+        entry("m", service="a|b"),
+        entry("m", service=[]),
+    )
+    names = {cell.service for cell in batch.arrived}
+    assert len(names) <= SERVICES_MAX + 2
+    assert "other" in names
+    assert batch.arrived[Cell("unknown", "warning")] == 2
+
+
+def test_caddys_trouble_with_the_recorder_is_collapsed_and_accounted_for(access: Make) -> None:
+    batch = fed(
+        *[access(502, "/logs/stream?after=0"), access(502, "/ingest"), access(502, "/logs/")] * 100,
+        access(502, "/logs-of-mine"),
+    )
+    assert batch.arrived == {CADDY_ERROR: 2}
+    assert batch.dropped == {CADDY_ERROR: 299}
+
+
+def test_a_huge_line_does_not_wait_in_memory(entry: Make) -> None:
+    (arrival,) = fed(entry("m" * 10 * LINE_MAX)).entries
+    assert len(arrival.line) < 17_000
+
+
+def test_losses_are_counted_under_their_source() -> None:
+    buffer = Buffer()
+    intake = Intake(buffer)
+    intake.lost("backend", "warning", 3)
+    intake.lost("backend", "nonsense", 2)
+    intake.lost("backend", "error", 0)
+    assert buffer.take_now().dropped == {Cell("backend", "warning"): 3, Cell("backend", "unknown"): 2}

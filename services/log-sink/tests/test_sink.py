@@ -1,0 +1,246 @@
+"""A running sink, from outside: what goes in, what comes out, and what happens when its surroundings fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+from servicekit.facts import LOG_CAP, LOG_STREAM
+
+from plumbline.testing import RedisServer, wait_until
+
+Make = Callable[..., dict[str, Any]]
+
+
+def adds_up(shown: dict[str, Any]) -> bool:
+    return shown["received"] == shown["kept"] + shown["superseded"] + shown["dropped"]
+
+
+def test_entries_of_services_and_of_caddy_arrive(sink: Any, entry: Make, access: Make) -> None:
+    assert sink.post(entry("from a service", request_id="abc12345"), entry("too low", level="info")).status_code == 204
+    sink.datagram(json.dumps(access(503)).encode(), json.dumps(access(200)).encode(), json.dumps(access(404)).encode())
+    sink.lines(json.dumps(access(502)).encode() + b"\n" + json.dumps(access(500)).encode())
+    wait_until(lambda: sink.stats()["received"] == 4, "four entries arrive")
+    shown = {entry["message"]: entry for entry in sink.entries()}
+    assert shown.keys() == {"from a service", *(f"{status} GET /channels/" for status in (500, 502, 503))}
+    assert shown["from a service"]["service"] == "backend"
+    assert shown["from a service"]["request_id"] == "abc12345"
+    assert shown["502 GET /channels/"]["service"] == "caddy"
+    assert shown["502 GET /channels/"]["level"] == "error"
+    assert shown["502 GET /channels/"]["request_id"] == "3f1c3f6c9d8b"
+
+
+def test_newest_first_and_filters(sink: Any, entry: Make) -> None:
+    sink.post(*(entry(f"m{n}", level=("warning", "error")[n % 2], request_id=f"r{n % 3}") for n in range(10)))
+    wait_until(lambda: sink.stats()["kept"] == 10, "ten entries arrive")
+    assert sink.messages() == [f"m{n}" for n in range(9, -1, -1)]
+    assert sink.messages(level="error") == ["m9", "m7", "m5", "m3", "m1"]
+    assert sink.messages(level="error", request_id="r0", limit="1") == ["m9"]
+    assert sink.messages(service="caddy") == []
+    assert sink.messages(q="M4") == ["m4"]
+
+
+@pytest.mark.parametrize("query", ["level=info", "limit=0", "limit=x", "nonsense=1", "q=" + "x" * 300])
+@pytest.mark.parametrize("path", ["/logs/entries", "/logs/stream"])
+def test_bad_queries_are_refused(sink: Any, path: str, query: str) -> None:
+    answer = sink.get(f"{path}?{query}")
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["errors"][0]["field"] == query.split("=")[0]
+
+
+@pytest.mark.parametrize("after", ["x", "1-2-3", "-", "1e3", "9" * 50])
+def test_a_position_that_is_none_is_refused(sink: Any, after: str) -> None:
+    assert sink.get("/logs/stream", params={"after": after}).status_code == 422
+    assert sink.get("/logs/stream", headers={"Last-Event-ID": after}).status_code == 422
+
+
+def test_unknown_paths_and_methods_are_problems(sink: Any) -> None:
+    assert sink.get("/logs/nothing").json()["code"] == "not_found"
+    assert sink.get("/ingest").json()["code"] == "method_not_allowed"
+
+
+def test_rubbish_is_counted_and_told_once(sink: Any, entry: Make) -> None:
+    assert sink.post(b"rubbish", b"\xff\xfe", b"[]", entry("good")).status_code == 204
+    sink.datagram(b"more rubbish", b"")
+    wait_until(lambda: sink.stats()["dropped"] == 4, "bad lines are counted")
+    told = sink.entries(service="log-sink")
+    assert [entry["fields"]["bad_lines"] for entry in told] == [3]
+    assert adds_up(sink.stats())
+
+
+def test_a_body_that_is_too_large_is_refused(start_sink: Any, entry: Make) -> None:
+    sink = start_sink(ingest_body_max=2000)
+    assert sink.post(entry("m" * 3000)).status_code == 413
+    assert sink.post(entry("fits")).status_code == 204
+    wait_until(lambda: sink.messages() == ["fits"], "the small one arrives")
+
+
+def test_a_line_without_end_is_dropped_and_the_next_one_lives(sink: Any, entry: Make) -> None:
+    sink.lines(b"x" * 3_000_000 + b"\n" + json.dumps(entry("after it")).encode() + b"\n")
+    wait_until(lambda: "after it" in sink.messages(), "the next line arrives")
+    assert sink.stats()["by_service"]["unknown"]["dropped"] == 1
+
+
+def test_lines_survive_any_cut_of_the_connection(sink: Any, entry: Make) -> None:
+    payload = b"".join(json.dumps(entry(f"m{n}")).encode() + b"\n" for n in range(50))
+    with socket.create_connection(("127.0.0.1", sink.ingest_port), 10) as sender:
+        sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start in range(0, len(payload), 37):
+            sender.sendall(payload[start : start + 37])
+    wait_until(lambda: sink.stats()["received"] == 50, "all lines arrive")
+    assert sink.messages() == [f"m{n}" for n in range(49, -1, -1)]
+
+
+def test_losses_of_forwarders_are_accounted_for(sink: Any, entry: Make) -> None:
+    header = {"Plumbline-Dropped": "backend;level=warning;count=7, data-processor;level=error;count=2, rubbish"}
+    sink.post(entry("m"), headers=header)
+    wait_until(lambda: sink.stats()["dropped"] == 9, "losses are counted")
+    shown = sink.stats()
+    assert shown["by_service"]["backend"] == {"received": 8, "kept": 1, "superseded": 0, "dropped": 7}
+    assert shown["by_level"]["error"]["dropped"] == 2
+    assert adds_up(shown)
+
+
+def test_at_no_instant_more_than_the_cap_with_two_sinks(start_sink: Any, empty_redis: redis.Redis, entry: Make) -> None:
+    sinks = [start_sink(), start_sink()]
+    each = 20_000
+    done = threading.Event()
+
+    def flood(sink: Any, name: str) -> None:
+        sink.lines(b"".join(json.dumps(entry(f"{name}{n}", service=name)).encode() + b"\n" for n in range(each)))
+
+    def sample() -> tuple[int, int]:
+        largest = samples = 0
+        while not done.is_set():
+            largest, samples = max(largest, empty_redis.xlen(LOG_STREAM)), samples + 1
+        return largest, samples
+
+    with ThreadPoolExecutor(3) as pool:
+        sampled = pool.submit(sample)
+        floods = [pool.submit(flood, sink, name) for sink, name in zip(sinks, "ab", strict=True)]
+        for each_flood in floods:
+            each_flood.result()
+        wait_until(lambda: sinks[0].stats()["received"] == 2 * each, "both floods are in")
+        done.set()
+        largest, samples = sampled.result()
+    assert largest == LOG_CAP
+    assert samples > 100
+    shown = sinks[1].stats()
+    assert adds_up(shown)
+    for name in "ab":
+        assert shown["by_service"][name]["received"] == each
+        numbers = [int(message[1:]) for message in sinks[0].messages(service=name)]
+        # The newest of each, in order of arrival, none missing in between.
+        assert numbers == list(range(each - 1, each - 1 - len(numbers), -1))
+
+
+def test_redis_away_then_back(sink: Any, redis_server: RedisServer, entry: Make) -> None:
+    sink.post(entry("before"))
+    wait_until(lambda: sink.messages() == ["before"], "an entry arrives")
+    since = sink.stats()["since"]
+    redis_server.stop()
+    try:
+        for path in ("/logs/entries", "/logs/stats"):
+            answer = sink.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (503, "redis_unavailable")
+            assert answer.headers["Retry-After"]
+        assert sink.get("/logs/health").status_code == 503
+        assert "Redis" in sink.get("/logs/health").json()["reason"]
+        assert sink.get("/logs/health/live").status_code == 200
+        for start in range(0, 3000, 100):
+            assert sink.post(*(entry(f"m{n}") for n in range(start, start + 100))).status_code == 204
+    finally:
+        redis_server.start()
+    wait_until(
+        lambda: sink.get("/logs/health").ok and sink.stats()["received"] >= 3000, "entries come in after the outage"
+    )
+    wait_until(lambda: "takes entries again" in sink.entries(service="log-sink")[0]["message"], "the sink tells of it")
+    shown = sink.stats()
+    assert shown["since"] > since
+    assert shown["by_service"]["backend"]["received"] == 3000
+    assert adds_up(shown)
+    kept = sink.messages(service="backend")
+    assert kept == [f"m{n}" for n in range(2999, 2999 - len(kept), -1)]
+    assert len(kept) >= LOG_CAP - 5
+
+
+def test_a_redis_that_hangs_holds_nobody(sink: Any, redis_server: RedisServer, entry: Make) -> None:
+    sink.post(entry("before"))
+    wait_until(lambda: sink.messages() == ["before"], "an entry arrives")
+    assert redis_server._process is not None
+    redis_server._process.send_signal(signal.SIGSTOP)
+    try:
+        assert sink.post(entry("during")).status_code == 204
+        assert [sink.get(f"/logs/{path}").status_code for path in ("health", "entries", "stats")] == [503] * 3
+        assert sink.get("/logs/health/live").status_code == 200
+    finally:
+        redis_server._process.send_signal(signal.SIGCONT)
+    wait_until(lambda: sink.messages(service="backend") == ["during", "before"], "it arrives once Redis goes on")
+    shown = sink.stats()
+    assert shown["by_service"]["backend"]["received"] == 2
+    assert adds_up(shown)
+
+
+def test_what_the_kernel_drops_is_counted(sink: Any, entry: Make) -> None:
+    # The worker stands still while more arrives than the socket's buffer holds.
+    payload = json.dumps(entry("m" * 3000, service="caddy")).encode()
+    count = 60_000
+    worker = sink.worker()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        sink.datagram(*[payload] * count)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    wait_until(lambda: sink.stats()["received"] == count, "every datagram is accounted for")
+    shown = sink.stats()
+    assert shown["dropped"] > 0
+    assert shown["by_service"]["caddy"]["dropped"] == shown["dropped"]
+    assert adds_up(shown)
+
+
+def test_its_own_trouble_does_not_feed_itself(sink: Any, redis_server: RedisServer, access: Make) -> None:
+    """Caddy reports a 502 of the recorder's own routes over and over; Redis comes and goes: few entries come of it."""
+    for _ in range(3):
+        redis_server.stop()
+        sink.datagram(*[json.dumps(access(502, "/logs/stream?after=0")).encode()] * 500)
+        sink.post(*[b"rubbish"] * 500)
+        redis_server.start()
+        wait_until(lambda: sink.get("/logs/health").ok, "Redis is back")
+    wait_until(lambda: sink.stats()["dropped"] >= 990, "it is all in")
+    shown = sink.stats()
+    assert shown["kept"] < 20
+    assert sink.log.read_text().count("\n") < 40
+    assert adds_up(shown)
+
+
+def test_last_words_are_written_when_it_ends(sink: Any, empty_redis: redis.Redis, entry: Make) -> None:
+    with sink.stream(params={"after": "0"}) as stream:
+        stream.next()
+        sink.lines(b"".join(json.dumps(entry(f"m{n}")).encode() + b"\n" for n in range(30_000)))
+        assert sink.stop() == 0
+    newest = empty_redis.xrevrange(LOG_STREAM, count=1)[0][1]
+    assert json.loads(newest[b"entry"])["message"] == "m29999"
+
+
+def test_settings_that_cannot_work_end_it_with_one_sentence(start_sink: Any) -> None:
+    sink = start_sink(wait=False, ingest_port="none")
+    assert sink.process.wait(15) == 78
+    assert sink.log.read_text().count("\n") == 1
+    assert "PLUMBLINE_INGEST_PORT" in sink.log.read_text()
+
+
+def test_a_taken_port_ends_it_with_one_sentence(start_sink: Any) -> None:
+    first = start_sink()
+    second = start_sink(wait=False, ingest_port=first.ingest_port)
+    assert second.process.wait(15) == 1
+    assert second.log.read_text().count("\n") == 1
+    assert str(first.ingest_port) in second.log.read_text()

@@ -5,23 +5,30 @@ from __future__ import annotations
 import http.client
 import sys
 import threading
-import time
 from collections import Counter, deque
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from servicekit.facts import DROPPED_HEADER, LOG_CAP
 
 QUEUE_SIZE = 5 * LOG_CAP
 _BATCH = LOG_CAP
+_BATCH_BYTES = 1 << 20
+"""Well below what Caddy's internal listener takes, so that a batch is never refused for its size."""
 _TIMEOUT_S = 2.0
+_BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+
+
+class _RefusedError(Exception):
+    """The receiver will not take these lines, now or later: sending them again would only hold up the next ones."""
 
 
 class Forwarder:
     """A queue of the newest lines, and one thread that posts them as NDJSON to `url`.
 
     While the receiver is away the newest `QUEUE_SIZE` lines wait; older ones are counted by level and the counts
-    travel in a header with the next batch that arrives.
+    travel in a header with the next batch that arrives. So do the counts of lines that the receiver refused.
     """
 
     def __init__(self, service: str, url: str) -> None:
@@ -62,18 +69,31 @@ class Forwarder:
                     self._changed.wait()
                 if not self._queue:
                     return
-                batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+                batch = self._next_batch()
                 dropped, self._dropped = self._dropped, Counter()
             try:
                 self._post(b"".join(line for _, line in batch), dropped)
+            except _RefusedError as error:
+                self._write_off(batch, dropped)
+                self._report(error, "entries are lost until it takes them")
             except Exception as error:  # whatever it is, this thread must live: nobody would start it again
                 self._give_back(batch, dropped)
-                self._report(error)
-                if self._closed:
-                    return
-                time.sleep(_BACKOFF_S[min(self._failures, len(_BACKOFF_S)) - 1])
+                self._report(error, f"the newest {QUEUE_SIZE} entries wait until it is back")
             else:
                 self._failures = 0
+                continue
+            with self._changed:
+                if self._closed:
+                    return
+                self._changed.wait_for(lambda: self._closed, _BACKOFF_S[min(self._failures, len(_BACKOFF_S)) - 1])
+
+    def _next_batch(self) -> list[tuple[str, bytes]]:
+        batch: list[tuple[str, bytes]] = []
+        size = 0
+        while self._queue and len(batch) < _BATCH and (not batch or size + len(self._queue[0][1]) <= _BATCH_BYTES):
+            batch.append(self._queue.popleft())
+            size += len(batch[-1][1])
+        return batch
 
     def _post(self, body: bytes, dropped: Counter[str]) -> None:
         headers = {"Content-Type": "application/x-ndjson"}
@@ -86,8 +106,10 @@ class Forwarder:
         except (ConnectionError, http.client.RemoteDisconnected):
             # An idle connection that the other side has closed says nothing about the other side's health.
             status = self._request(body, headers)
-        if status >= 500:
+        if status >= 500 or status in _BUSY:
             raise http.client.HTTPException(f"answered {status}")
+        if status >= 300:
+            raise _RefusedError(f"answered {status}")
 
     def _request(self, body: bytes, headers: dict[str, str]) -> int:
         if self._connection is None:
@@ -110,14 +132,18 @@ class Forwarder:
             self._dropped.update(level for level, _ in lost)
             self._queue.extendleft(reversed(kept))
 
-    def _report(self, error: Exception) -> None:
+    def _write_off(self, batch: list[tuple[str, bytes]], dropped: Counter[str]) -> None:
+        with self._changed:
+            self._dropped += dropped
+            self._dropped.update(level for level, _ in batch)
+
+    def _report(self, error: Exception, consequence: str) -> None:
         self._failures += 1
         # Through print, not logging: trouble with forwarding must not create entries to forward.
         if self._failures == 1:
             host, port = self._address
             print(
-                f"log forwarding to {host}:{port} failed ({error.__class__.__name__}: {error}); "
-                f"the newest {QUEUE_SIZE} entries wait until it is back",
+                f"log forwarding to {host}:{port} failed ({error.__class__.__name__}: {error}); {consequence}",
                 file=sys.stderr,
                 flush=True,
             )

@@ -6,6 +6,7 @@ import atexit
 import logging
 import sys
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -17,6 +18,9 @@ from servicekit.forwarder import Forwarder
 _TEXT_MAX = ENTRY_MAX_BYTES // 4
 _FIELDS_DEPTH = 6
 _FIELDS_WIDTH = 50
+_FIELDS_TEXT_MAX = 1000
+_KEY_MAX = 100
+_CUT = "…"
 
 
 class JsonHandler(logging.Handler):
@@ -50,36 +54,85 @@ def entry_from(record: logging.LogRecord, service: str) -> dict[str, Any]:
         "level": _level(record.levelno),
         "service": service,
         "logger": _text(record.name, 200),
-        "message": _text(record.getMessage(), _TEXT_MAX),
+        "message": _text(_message(record), _TEXT_MAX),
         "request_id": request_id.get(),
         "exception": None if exception is None else _clean(exception[-_TEXT_MAX:]),
         "fields": plain(getattr(record, "fields", {})),
     }
 
 
-def plain(value: Any, depth: int = _FIELDS_DEPTH) -> Any:
+def plain(value: Any) -> Any:
     """Return `value` as bounded plain JSON data, whatever it is: deep, wide, cyclic or of a foreign type."""
-    if value is None or isinstance(value, bool | float):
+    return _Plain().of(value, _FIELDS_DEPTH)
+
+
+class _Plain:
+    """One pass over one value. What is left of `_room` (characters) bounds the whole, however often parts recur."""
+
+    def __init__(self) -> None:
+        self._room = _TEXT_MAX
+
+    def of(self, value: Any, depth: int) -> Any:
+        if self._room <= 0:
+            return _CUT
+        if value is None or isinstance(value, bool | int | float):
+            self._room -= 8
+            return _number(value)
+        if isinstance(value, str):
+            return self._take(value, _FIELDS_TEXT_MAX)
+        if isinstance(value, dict | list | tuple | set | frozenset):
+            self._room -= 2
+            return self._container(value, depth) if depth else _CUT
+        return self._take(_str(value), _FIELDS_TEXT_MAX)
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if isinstance(value, dict):
+            result: dict[str, Any] = {}
+            for key, item in islice(value.items(), _FIELDS_WIDTH):
+                if self._room <= 0:
+                    break
+                name = self._take(_str(key), _KEY_MAX)
+                result[name] = self.of(item, depth - 1)
+            return result
+        items = []
+        for item in islice(value, _FIELDS_WIDTH):
+            if self._room <= 0:
+                break
+            items.append(self.of(item, depth - 1))
+        return items
+
+    def _take(self, text: str, limit: int) -> str:
+        text = _text(text, min(limit, max(self._room, 1)))
+        self._room -= len(text) + 2
+        return text
+
+
+def _number(value: float | None) -> Any:
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) < 2**53 else str(value)
-    if isinstance(value, str):
-        return _text(value, 1000)
-    if depth == 0:
-        return "…"
-    if isinstance(value, dict):
-        items = list(value.items())[:_FIELDS_WIDTH]
-        return {_text(str(key), 100): plain(item, depth - 1) for key, item in items}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item, depth - 1) for item in list(value)[:_FIELDS_WIDTH]]
+        # Browsers read numbers as doubles: a larger one would change on the way.
+        return int(value) if abs(value) < 2**53 else _str(value)
+    return float(value)
+
+
+def _str(value: Any) -> str:
     try:
-        return _text(str(value), 1000)
+        return str(value)
     except Exception:
         return f"<{type(value).__name__}>"
 
 
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:
+        # A mistake in a logging call must not cost the entry, which may be about something far worse.
+        return f"{_str(record.msg)} (arguments could not be put in: {error.__class__.__name__})"
+
+
 def _text(text: str, limit: int) -> str:
-    return _clean(text if len(text) <= limit else text[: limit - 1] + "…")
+    return _clean(text if len(text) <= limit else text[: limit - 1] + _CUT)
 
 
 def _clean(text: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -29,6 +32,18 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = _PAT
         if time.monotonic() >= deadline:
             raise AssertionError(f"waited {timeout_s:g} s in vain: {what}")
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def unprivileged() -> Iterator[None]:
+    """Let the block run as an ordinary user, also where the tests run as root, so that permissions hold."""
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(mine)
 
 
 class _Server:

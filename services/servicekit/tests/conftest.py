@@ -1,0 +1,129 @@
+"""A real HTTP receiver for log lines, with the moods that a real one can have."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import orjson
+import pytest
+from servicekit.facts import DROPPED_HEADER
+
+from plumbline.net import free_port
+
+
+@dataclass
+class Post:
+    """One request as it arrived."""
+
+    path: str
+    content_type: str | None
+    dropped: str | None
+    lines: list[bytes]
+
+
+class Receiver:
+    """Takes NDJSON posts. `statuses` are answered first, then 204. A held request is never answered."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}/ingest"
+        self.posts: list[Post] = []
+        self.seen = 0
+        self.statuses: list[int] = []
+        self.release = threading.Event()
+        self.release.set()
+        self._server: ThreadingHTTPServer | None = None
+        self._connections: list[socket.socket] = []
+
+    def hold(self) -> None:
+        """Accept requests from now on, but do not answer them; `release` lets go of them."""
+        self.release.clear()
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Every line of every post that was answered with success, in order of arrival."""
+        return [line for post in self.posts for line in post.lines]
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The same as JSON."""
+        return [orjson.loads(line) for line in self.lines]
+
+    def start(self) -> Receiver:
+        """Listen."""
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.seen += 1
+                if not receiver.release.is_set():
+                    receiver.release.wait(30)
+                    self.close_connection = True
+                    return
+                status = receiver.statuses.pop(0) if receiver.statuses else 204
+                if status < 300:
+                    receiver.posts.append(
+                        Post(self.path, self.headers["Content-Type"], self.headers[DROPPED_HEADER], body.splitlines())
+                    )
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def setup(self) -> None:
+                super().setup()
+                receiver._connections.append(self.connection)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            block_on_close = False
+
+        self._server = Server(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), name="receiver", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and let go of every request."""
+        self.release.set()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close every connection, as a server does with those that were idle for long."""
+        while self._connections:
+            with contextlib.suppress(OSError):
+                self._connections.pop().shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def new_receiver() -> Iterator[Callable[[], Receiver]]:
+    """Makes receivers that do not listen yet."""
+    made: list[Receiver] = []
+
+    def new() -> Receiver:
+        made.append(Receiver(free_port()))
+        return made[-1]
+
+    yield new
+    for receiver in made:
+        receiver.stop()
+
+
+@pytest.fixture
+def receiver(new_receiver: Callable[[], Receiver]) -> Receiver:
+    """A receiver that listens."""
+    return new_receiver().start()

@@ -1,0 +1,47 @@
+"""The shapes that every service answers in: request ids, problems, health."""
+
+from __future__ import annotations
+
+import pytest
+from servicekit import context, facts, health, problems
+
+
+@pytest.mark.parametrize("header", ["a" * 8, "0f1e2d3c-aaaa-bbbb-cccc-000000000000", "A.b_c-1" * 9])
+def test_a_well_formed_request_id_is_kept(header):
+    assert context.accept_request_id(header) == header
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "short", "x" * 65, "with space", "line\nbreak", "trailing-newline\n", "ümlaut-1234", "a;b=c;d=e"],
+)
+def test_any_other_is_replaced_by_a_new_one(header):
+    one, two = context.accept_request_id(header), context.accept_request_id(header)
+    assert one != header
+    assert one != two
+    assert context.accept_request_id(one) == one
+
+
+def test_a_problem_carries_the_request_it_belongs_to():
+    token = context.request_id.set("r-12345678")
+    try:
+        body = problems.problem(404, "no_such_channel", "There is no channel 7.", channel_id=7)
+    finally:
+        context.request_id.reset(token)
+    assert body == {
+        "type": "about:blank", "title": "Not Found", "status": 404, "code": "no_such_channel",
+        "detail": "There is no channel 7.", "request_id": "r-12345678", "channel_id": 7,
+    }  # fmt: skip
+
+
+def test_a_problem_of_an_unknown_status_still_has_a_title():
+    assert problems.problem(499, "x", "y")["title"]
+
+
+def test_health_is_unavailable_exactly_if_there_is_a_reason():
+    good = health.payload("backend", "abc", schema_revision="0001")
+    assert good == {
+        "service": "backend", "version": facts.VERSION, "stack_id": "abc", "status": "ok", "schema_revision": "0001",
+    }  # fmt: skip
+    bad = health.payload("backend", "abc", reason="database is away")
+    assert (bad["status"], bad["reason"]) == ("unavailable", "database is away")

@@ -1,0 +1,219 @@
+"""The forwarder never makes its caller wait, keeps the order, and owns up to what it lost."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from servicekit import forwarder as module
+from servicekit.forwarder import QUEUE_SIZE, Forwarder
+
+from plumbline.testing import wait_until
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(module, "_BACKOFF_S", (0.02,))
+
+
+@pytest.fixture
+def new_forwarder() -> Iterator[Callable[[str], Forwarder]]:
+    made: list[Forwarder] = []
+
+    def new(url: str) -> Forwarder:
+        made.append(Forwarder("backend", url))
+        return made[-1]
+
+    yield new
+    for forwarder in made:
+        forwarder._queue.clear()
+        forwarder.close(5)
+        assert not forwarder._thread.is_alive()
+
+
+def _line(number: int) -> bytes:
+    return b'{"n":%d}\n' % number
+
+
+def _numbers(receiver) -> list[int]:
+    return [entry["n"] for entry in receiver.entries]
+
+
+def test_lines_arrive_in_order_as_ndjson_without_a_word_of_losses(receiver, new_forwarder):
+    forwarder = new_forwarder(receiver.url)
+    for number in range(500):
+        forwarder.offer("warning", _line(number))
+    wait_until(lambda: len(receiver.lines) == 500, "all lines arrive")
+    assert _numbers(receiver) == list(range(500))
+    assert {(post.path, post.content_type, post.dropped) for post in receiver.posts} == {
+        ("/ingest", "application/x-ndjson", None)
+    }
+
+
+def test_a_receiver_that_is_away_costs_the_oldest_lines_and_they_are_counted_by_level(
+    new_receiver, new_forwarder, capsys
+):
+    receiver = new_receiver()
+    forwarder = new_forwarder(receiver.url)
+    for number in range(QUEUE_SIZE + 60):
+        forwarder.offer("error" if number % 3 == 0 else "warning", _line(number))
+    wait_until(
+        lambda: forwarder._failures > 0 and len(forwarder._queue) == QUEUE_SIZE and forwarder._dropped.total() == 60,
+        "an attempt has failed and its lines are back in the queue",
+    )
+    receiver.start()
+    wait_until(lambda: len(receiver.lines) == QUEUE_SIZE, "what was kept arrives")
+    assert _numbers(receiver) == list(range(60, QUEUE_SIZE + 60))
+    losses = [post.dropped for post in receiver.posts]
+    assert losses[0] == "backend;level=error;count=20, backend;level=warning;count=40"
+    assert set(losses[1:]) == {None}, "losses are reported once"
+    complaints = capsys.readouterr().err.splitlines()
+    assert len(complaints) == 1, "one line of complaint for one outage"
+    assert f"127.0.0.1:{receiver.port}" in complaints[0]
+
+
+def test_recovers_after_the_receiver_has_gone_and_come_back(receiver, new_forwarder):
+    forwarder = new_forwarder(receiver.url)
+    forwarder.offer("warning", _line(1))
+    wait_until(lambda: _numbers(receiver) == [1], "the first line arrives")
+    receiver.stop()
+    forwarder.offer("warning", _line(2))
+    wait_until(lambda: forwarder._failures > 1, "forwarding fails")
+    receiver.start()
+    forwarder.offer("warning", _line(3))
+    wait_until(lambda: len(receiver.lines) == 3, "the rest arrives")
+    assert _numbers(receiver) == [1, 2, 3]
+
+
+def test_an_idle_connection_that_was_closed_is_no_outage(receiver, new_forwarder, capsys):
+    forwarder = new_forwarder(receiver.url)
+    for number in range(3):
+        forwarder.offer("warning", _line(number))
+        wait_until(lambda number=number: len(receiver.lines) == number + 1, "the line arrives")
+        receiver.hang_up()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_receiver_that_accepts_but_never_answers_holds_nobody_up(receiver, new_forwarder):
+    receiver.hold()
+    forwarder = new_forwarder(receiver.url)
+    offered = 3 * QUEUE_SIZE
+    for number in range(offered):
+        forwarder.offer("warning", _line(number))
+    assert not receiver.release.is_set(), "every offer returned while the receiver answered nothing"
+    wait_until(lambda: receiver.seen > 1, "the forwarder gives up on an answer and tries again")
+    receiver.release.set()
+    wait_until(lambda: offered - 1 in _numbers(receiver), "the newest line arrives")
+    arrived = _numbers(receiver)
+    dropped = sum(int(post.dropped.rpartition("=")[2]) for post in receiver.posts if post.dropped)
+    assert arrived == list(range(offered - len(arrived), offered)), "the newest, in order, without a gap"
+    assert len(arrived) + dropped == offered, "nothing is lost without being counted"
+
+
+def test_an_offer_does_not_wait_for_a_receiver_that_does_not_even_accept(new_forwarder):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        forwarder = new_forwarder(f"http://127.0.0.1:{listener.getsockname()[1]}/ingest")
+        for number in range(2 * QUEUE_SIZE):
+            forwarder.offer("warning", _line(number))
+        assert len(forwarder._queue) <= QUEUE_SIZE
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_a_receiver_in_trouble_gets_the_same_lines_again(receiver, new_forwarder, status):
+    receiver.statuses = [status, status]
+    forwarder = new_forwarder(receiver.url)
+    forwarder.offer("error", _line(7))
+    wait_until(lambda: _numbers(receiver) == [7], "the line arrives at the third attempt")
+    assert receiver.seen == 3
+
+
+@pytest.mark.parametrize("status", [301, 400, 404, 413])
+def test_lines_that_the_receiver_refuses_are_not_sent_again_but_counted(receiver, new_forwarder, capsys, status):
+    receiver.statuses = [status]
+    forwarder = new_forwarder(receiver.url)
+    forwarder.offer("error", _line(1))
+    wait_until(lambda: forwarder._dropped.total() == 1, "the refusal is counted")
+    forwarder.offer("warning", _line(2))
+    wait_until(lambda: _numbers(receiver) == [2], "the next line arrives")
+    assert receiver.posts[0].dropped == "backend;level=error;count=1"
+    assert f"answered {status}" in capsys.readouterr().err
+
+
+def test_a_batch_stays_well_below_what_the_listener_takes(receiver, new_forwarder):
+    receiver.hold()
+    forwarder = new_forwarder(receiver.url)
+    large = b'{"n":0,"x":"' + b"x" * 300_000 + b'"}\n'
+    for _ in range(20):
+        forwarder.offer("error", large)
+    receiver.release.set()
+    wait_until(lambda: len(receiver.lines) >= 20, "all arrive")
+    assert max(sum(map(len, post.lines)) for post in receiver.posts) <= module._BATCH_BYTES
+
+
+def test_close_sends_what_is_queued(receiver, new_forwarder):
+    forwarder = new_forwarder(receiver.url)
+    for number in range(450):
+        forwarder.offer("warning", _line(number))
+    forwarder.close(10)
+    assert not forwarder._thread.is_alive()
+    assert _numbers(receiver) == list(range(450))
+
+
+def test_close_gives_up_on_a_receiver_that_is_away(new_receiver, new_forwarder):
+    forwarder = new_forwarder(new_receiver().url)
+    forwarder.offer("warning", _line(1))
+    forwarder.close(20)
+    assert not forwarder._thread.is_alive(), "it ended by itself, with the line unsent"
+
+
+def test_close_does_not_sit_out_a_pause_between_attempts(new_receiver, new_forwarder, monkeypatch):
+    monkeypatch.setattr(module, "_BACKOFF_S", (3600.0,))
+    receiver = new_receiver()
+    forwarder = new_forwarder(receiver.url)
+    forwarder.offer("warning", _line(1))
+    wait_until(lambda: forwarder._failures == 1, "the first attempt fails")
+    receiver.start()
+    forwarder.close(20)
+    assert _numbers(receiver) == [1]
+
+
+def test_close_returns_though_the_receiver_never_answers(receiver, monkeypatch):
+    monkeypatch.setattr(module, "_TIMEOUT_S", 3600.0)
+    receiver.hold()
+    forwarder = Forwarder("backend", receiver.url)
+    forwarder.offer("warning", _line(1))
+    wait_until(lambda: receiver.seen == 1, "the request is under way")
+    forwarder.close(0.05)
+    assert forwarder._thread.is_alive(), "close came back before the thread, which ends with the process"
+    assert forwarder._thread.daemon
+    receiver.stop()
+    forwarder._thread.join(10)
+
+
+def test_many_threads_may_offer_at_once(receiver, new_forwarder):
+    forwarder = new_forwarder(receiver.url)
+    threads = [
+        threading.Thread(target=lambda k=k: [forwarder.offer("warning", _line(k * 1000 + n)) for n in range(100)])
+        for k in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_until(lambda: len(receiver.lines) == 800, "every line arrives")
+    arrived = _numbers(receiver)
+    assert len(set(arrived)) == 800
+    for k in range(8):
+        mine = [number for number in arrived if number // 1000 == k]
+        assert mine == sorted(mine), "each thread's own order is kept"
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:1/ingest", "127.0.0.1:9000", "http:///ingest", "http://h:99999/"])
+def test_an_address_that_cannot_be_used_is_refused_at_once(url):
+    with pytest.raises(ValueError, match=r"http://host|[Pp]ort"):
+        Forwarder("backend", url)

@@ -1,0 +1,223 @@
+"""Every record becomes one bounded JSON line, whatever it carries."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from servicekit import context, facts, logs
+
+from plumbline import ROOT
+from plumbline.testing import wait_until
+
+
+class _Log:
+    """A logger of its own, and what it wrote to standard error."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.logger = logging.Logger("test.logs", logging.DEBUG)  # no parent, so no handler but ours
+        self._capsys = capsys
+        self._written = ""
+
+    @property
+    def written(self) -> str:
+        self._written += self._capsys.readouterr().err
+        return self._written
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The one entry that was written."""
+        (line,) = self.written.splitlines()
+        entry: dict[str, Any] = orjson.loads(line)
+        return entry
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture[str]) -> _Log:
+    log = _Log(capsys)
+    log.logger.addHandler(logs.JsonHandler("backend", None))
+    return log
+
+
+def test_an_entry_has_the_agreed_shape(log):
+    before = datetime.now(UTC)
+    token = context.request_id.set("r-12345678")
+    try:
+        log.logger.warning("disk %s is %d %% full", "sda", 93, extra={"fields": {"disk": "sda", "used": 93}})
+    finally:
+        context.request_id.reset(token)
+    entry = log.entry
+    at = datetime.fromisoformat(entry.pop("ts"))
+    assert abs((at - before).total_seconds()) < 60
+    assert at.utcoffset() is not None
+    assert entry == {
+        "level": "warning",
+        "service": "backend",
+        "logger": "test.logs",
+        "message": "disk sda is 93 % full",
+        "request_id": "r-12345678",
+        "exception": None,
+        "fields": {"disk": "sda", "used": 93},
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(10, "debug"), (20, "info"), (25, "info"), (30, "warning"), (40, "error"), (50, "critical")]
+)
+def test_levels_have_the_agreed_names(log, number, name):
+    log.logger.log(number, "x")
+    assert log.entry["level"] == name
+
+
+def test_an_exception_is_kept_up_to_the_line_that_names_it(log):
+    def fail(depth: int) -> None:
+        if depth:
+            fail(depth - 1)
+        else:
+            raise LookupError("the very cause")
+
+    try:
+        fail(200)
+    except LookupError:
+        log.logger.exception("could not")
+    exception = log.entry["exception"]
+    assert exception.endswith("LookupError: the very cause")
+    assert len(exception) <= facts.ENTRY_MAX_BYTES
+
+
+def test_exc_info_outside_of_an_exception_is_no_exception(log):
+    log.logger.error("x", exc_info=True)
+    assert log.entry["exception"] is None
+
+
+class _Hostile:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+class _Fraction(float):
+    pass
+
+
+def _cycle() -> dict[str, Any]:
+    a: dict[str, Any] = {}
+    a["self"] = a
+    return a
+
+
+def _wide_cycle() -> list[Any]:
+    a: list[Any] = []
+    a.extend([a] * 1000)
+    return a
+
+
+def _deep() -> list[Any]:
+    a: list[Any] = []
+    for _ in range(100_000):
+        a = [a]
+    return a
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        _cycle(), _wide_cycle(), _deep(), {"x": "y" * 10_000_000}, {str(n): "v" * 1000 for n in range(100_000)},
+        {"x": [["z" * 900] * 50] * 50}, {_Hostile(): _Hostile()}, {(1, 2): {3, 4}}, {"x": b"\xff\x00"}, {"x": 2**80},
+        {"x": -(10**5000)}, {"x": object}, {"x": _Fraction(0.5)}, {"x": [math.nan, math.inf]}, "a string", None, [1], 7,
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_fields_of_any_kind_become_a_bounded_entry(log, fields):
+    log.logger.error("kept", extra={"fields": fields})
+    assert log.entry["message"] == "kept"
+    assert len(log.written) <= facts.ENTRY_MAX_BYTES
+
+
+def test_ordinary_fields_pass_unchanged(log):
+    fields = {"id": 2**53 - 1, "share": 0.25, "ok": True, "none": None, "list": [1, "zwei", {"drei": 3}], "text": "ü🙂"}
+    log.logger.warning("x", extra={"fields": fields})
+    assert log.entry["fields"] == fields
+
+
+def test_numbers_that_a_browser_would_change_become_text():
+    assert logs.plain({"id": 2**63 - 1, "small": 5}) == {"id": str(2**63 - 1), "small": 5}
+
+
+def test_cuts_are_visible():
+    cut = logs.plain({"text": "x" * 5000, "deep": [[[[[[["bottom"]]]]]]]})
+    assert cut["text"].endswith("…")
+    assert "…" in str(cut["deep"])
+    assert "bottom" not in str(cut["deep"])
+
+
+@pytest.mark.parametrize("message", ["\ud800 lone", "nul \0 byte", "two\nlines", "🙂" * 5000, 17, None, _Hostile()])
+def test_messages_of_any_kind_become_one_line(log, message):
+    log.logger.error(message)
+    assert log.entry["level"] == "error"
+    assert len(log.entry["message"]) <= facts.ENTRY_MAX_BYTES // 4
+
+
+@pytest.mark.parametrize(
+    ("message", "args"),
+    [("%d rows", ("many",)), ("%s and %s", ("one",)), ("no place", ("surplus",)), ("%s", (_Hostile(),)), ("%z", (1,))],
+)
+def test_a_mistake_in_the_arguments_neither_raises_nor_costs_the_entry(log, message, args):
+    log.logger.error(message, *args)
+    entry = log.entry
+    assert message in entry["message"]
+    assert "could not be put in" in entry["message"]
+
+
+def test_a_standard_error_that_nobody_reads_any_more_does_not_reach_the_caller(log, monkeypatch):
+    read, write = os.pipe()
+    os.close(read)
+    with io.TextIOWrapper(io.FileIO(write, "w"), write_through=True) as broken:
+        monkeypatch.setattr(sys, "stderr", broken)
+        log.logger.error("nobody hears this")
+
+
+_SERVICE = """
+import logging, sys, warnings
+from servicekit import logs
+logs.configure("backend", "info", sys.argv[1])
+log = logging.getLogger("app")
+log.debug("d"); log.info("i"); log.warning("w"); log.error("e"); log.critical("c")
+warnings.warn("old thing", DeprecationWarning)
+"""
+
+
+def test_a_process_forwards_warnings_and_worse_alone_and_finishes_that_before_it_ends(receiver):
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", _SERVICE, receiver.url],
+        capture_output=True, text=True, check=True, timeout=60,
+        env={"PYTHONPATH": str(ROOT / "services" / "servicekit"), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    written = [orjson.loads(line) for line in done.stderr.splitlines()]
+    assert [entry["level"] for entry in written] == ["info", "warning", "error", "critical", "warning"]
+    wait_until(lambda: len(receiver.lines) == 4, "the forwarded lines arrive")
+    assert receiver.entries == written[1:]
+    assert written[-1]["logger"] == "py.warnings"
+
+
+def test_configure_twice_writes_each_line_once(capsys):
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    try:
+        assert logs.configure("a", "info", None) is None
+        logs.configure("b", "warning", None)
+        logging.getLogger("x").warning("once")
+        logging.getLogger("x").info("never")
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+        logging.captureWarnings(False)
+    entries = [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(entry["service"], entry["message"]) for entry in entries] == [("b", "once")]

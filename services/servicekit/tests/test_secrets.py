@@ -1,0 +1,65 @@
+"""A secret is a file with one line in it; everything else is refused in words that name the file and never its text."""
+
+from __future__ import annotations
+
+import pytest
+from servicekit.secrets import MIN_LENGTH, SecretError, read_secret
+
+from plumbline.testing import unprivileged
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_one_line_end_is_no_part_of_the_secret(tmp_path, end):
+    (tmp_path / "s").write_bytes(b"correct horse" + end.encode())
+    assert read_secret(tmp_path / "s") == "correct horse"
+
+
+def test_everything_else_is_part_of_it(tmp_path):
+    (tmp_path / "s").write_text(" pä'ss\"wo;rd\\ \t🙂 ", encoding="utf-8")
+    assert read_secret(tmp_path / "s") == " pä'ss\"wo;rd\\ \t🙂 "
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"  \t ", "is empty"),
+        (b"changeme", "placeholder"),
+        (b"ChangeMe\n", "placeholder"),
+        (b"password", "placeholder"),
+        (b" secret ", "placeholder"),
+        (b"abcdefg", f"fewer than {MIN_LENGTH}"),
+        (b"one-half-0\nother-half\n", "more than one line"),
+        (b"long-enough\n\n", "more than one line"),
+        (b"long-enough\0", "more than one line"),
+        (b"\xff\xfe\xfd-long-enough", "cannot be read: UnicodeDecodeError"),
+    ],
+)
+def test_unusable_content_is_refused(tmp_path, content, reason):
+    path = tmp_path / "token_secret"
+    path.write_bytes(content)
+    with pytest.raises(SecretError, match=reason) as caught:
+        read_secret(path)
+    assert str(path) in str(caught.value)
+    said = str(caught.value).replace(str(path), "")
+    assert not any(word in said for word in ("long-enough", "one-half", "abcdefg", "changeme"))
+
+
+def test_an_absent_file_and_a_directory_are_told_apart(tmp_path):
+    with pytest.raises(SecretError, match="does not exist"):
+        read_secret(tmp_path / "absent")
+    with pytest.raises(SecretError, match="is a directory"):
+        read_secret(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SecretError, match="NotADirectoryError"):
+        read_secret(tmp_path / "file" / "below")
+
+
+def test_a_file_of_somebody_else_is_refused_by_name(tmp_path):
+    path = tmp_path / "token_secret"
+    path.write_text("long-enough")
+    path.chmod(0)
+    with unprivileged(), pytest.raises(SecretError) as caught:
+        read_secret(path)
+    assert str(caught.value) == f"secret file {path} cannot be read by this user: check its owner and mode"

@@ -1,0 +1,160 @@
+"""A token is believed only if it is whole, ours, in time and signed with our key."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from servicekit import tokens
+from servicekit.tokens import Identity, TokenError
+
+KEY = "k" * 64
+OTHER = "o" * 64
+
+
+def _claims(**changes):
+    now = int(time.time())
+    claims = {
+        "iss": "plumbline", "aud": "plumbline", "sub": "7", "name": "ann", "op": False, "iat": now, "exp": now + 60,
+    }  # fmt: skip
+    return {name: value for name, value in (claims | changes).items() if value is not ...}
+
+
+def _signed(key=KEY, algorithm="HS256", **changes):
+    # Signed below PyJWT's claims, which refuses to write some that a forger would.
+    return jwt.PyJWS().encode(json.dumps(_claims(**changes)).encode(), key, algorithm=algorithm)
+
+
+def _by_hand(header: bytes, payload: bytes, signature: bytes = b"") -> str:
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (header, payload, signature))
+
+
+def _refusal(token) -> TokenError:
+    with pytest.raises(TokenError) as caught:
+        tokens.verify(KEY, token)
+    return caught.value
+
+
+def test_what_was_issued_is_what_is_verified():
+    before = int(time.time())
+    for identity in (Identity(1, "ann"), Identity(2**63 - 1, "ü🙂", is_operator=True)):
+        verified = tokens.verify(KEY, tokens.issue(KEY, identity, 3600))
+        assert verified.identity == identity
+        assert before + 3600 <= verified.expires_at <= int(time.time()) + 3600
+
+
+def test_expired():
+    error = _refusal(tokens.issue(KEY, Identity(7, "ann"), -1))
+    assert "expired" in str(error)
+    assert not error.suspicious, "everybody's session expires"
+
+
+def test_signed_with_another_key():
+    error = _refusal(tokens.issue(OTHER, Identity(7, "ann"), 60))
+    assert "not signed by this stack" in str(error)
+    assert error.suspicious
+
+
+def test_expired_and_signed_with_another_key_is_a_forgery():
+    assert _refusal(tokens.issue(OTHER, Identity(7, "ann"), -60)).suspicious
+
+
+def test_one_changed_claim_breaks_the_signature():
+    header, _, signature = tokens.issue(KEY, Identity(7, "ann"), 60).split(".")
+    payload = base64.urlsafe_b64encode(json.dumps(_claims(op=True)).encode()).rstrip(b"=").decode()
+    assert _refusal(f"{header}.{payload}.{signature}").suspicious
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        _by_hand(b'{"alg":"none"}', json.dumps(_claims()).encode()),
+        _by_hand(b'{"alg":"None","typ":"JWT"}', json.dumps(_claims()).encode()),
+        _signed(algorithm="HS512"),
+        _signed(algorithm="HS384"),
+        jwt.encode(_claims(), None, algorithm="none"),
+    ],
+)
+def test_another_algorithm_is_refused(token):
+    assert _refusal(token).suspicious
+
+
+@pytest.mark.parametrize("claim", ["exp", "iat", "sub", "aud", "iss"])
+def test_a_missing_claim_is_refused(claim):
+    assert _refusal(_signed(**{claim: ...})).suspicious
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "another"}, {"aud": ["another"]}, {"aud": 7}, {"iss": "another"}, {"iss": ["x"]}, {"iss": None},
+        {"sub": "0"}, {"sub": "-1"}, {"sub": str(2**63)}, {"sub": "9" * 5000}, {"sub": "ann"}, {"sub": ""},
+        {"sub": "1.5"}, {"sub": 7}, {"sub": None}, {"sub": ["7"]}, {"exp": "soon"}, {"exp": [1]}, {"exp": None},
+        {"exp": float("inf")}, {"exp": float("nan")}, {"iat": "x"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_claim_of_another_kind_is_refused(changes):
+    _refusal(_signed(**changes))
+
+
+def test_only_a_plain_true_makes_an_operator():
+    for value in (1, "true", [True], None, ...):
+        assert tokens.verify(KEY, _signed(op=value)).identity.is_operator is False
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "", ".", "..", "...", "a.b", "a.b.c", "\0", "ü.ü.ü", "\ud800.x.y", "x" * 100_000, "." * 10_000,
+        _by_hand(b"[" * 100_000, b"{}", b"x"),
+        _by_hand(b'{"a":' * 50_000, b"{}", b"x"),
+        _by_hand(b"null", b"null", b"x"), _by_hand(b'{"alg":7}', b"{}", b"x"), _by_hand(b'{"alg":["HS256"]}', b"{}"),
+        _by_hand(b'{"alg":"HS256","crit":["x"]}', b"{}", b"x"), _by_hand(b"\xff", b"\xff", b"\xff"),
+    ],
+    ids=range(18),
+)  # fmt: skip
+def test_rubbish_is_refused_and_never_a_crash(token):
+    assert _refusal(token).suspicious
+
+
+@given(st.text(max_size=200))
+def test_no_text_is_believed_or_crashes(text):
+    _refusal(text)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"7", b'"x"', b"{", b"\xff"])
+def test_a_signed_body_that_is_no_set_of_claims_is_refused(body):
+    _refusal(jwt.PyJWS().encode(body, KEY, algorithm="HS256"))
+
+
+def test_refusals_say_nothing_of_the_key_or_the_token():
+    token = tokens.issue(OTHER, Identity(7, "ann"), 60)
+    said = str(_refusal(token))
+    assert KEY not in said
+    assert token not in said
+
+
+@pytest.mark.parametrize(
+    ("authorization", "cookie", "token"),
+    [
+        ("Bearer abc", None, "abc"),
+        ("bearer  abc ", "other", "abc"),
+        (None, "abc", "abc"),
+        ("", "abc", "abc"),
+        (None, None, None),
+        (None, "", None),
+        # Whoever sends an Authorization header means it: no falling back to a cookie that a browser added.
+        ("Basic abc", "cookie", None),
+        ("Bearer", "cookie", None),
+        ("Bearer ", "cookie", None),
+        ("abc", "cookie", None),
+    ],
+)
+def test_where_the_token_of_a_request_is_found(authorization, cookie, token):
+    assert tokens.token_from(authorization, cookie) == token

@@ -65,7 +65,9 @@ def _shown(number: int, step: Step, target: Target, home: Home) -> Iterator[list
         took = time.monotonic() - begun
         print(f"{start}{label} FAILED {took:6.2f} s", flush=True)
         _account_for(number, step, error, target, home)
-        raise
+        if isinstance(error, PlumblineError | KeyboardInterrupt):
+            raise
+        raise StepError(f"unforeseen: {error!r}") from error
     print(f"{start}{label} ok {time.monotonic() - begun:6.2f} s  {' '.join(detail)}".rstrip(), flush=True)
 
 

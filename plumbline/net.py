@@ -34,7 +34,8 @@ def listener(port: int) -> psutil.Process | None:
     """Return the process that listens on TCP `port`, if there is one and this user may see it."""
     with contextlib.suppress(psutil.Error):  # macOS tells root alone
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            listens = connection.status == psutil.CONN_LISTEN and bool(connection.laddr)
+            if listens and tuple(connection.laddr)[1:] == (port,) and connection.pid:
                 return psutil.Process(connection.pid)
     return None
 

@@ -32,7 +32,7 @@ def find(directories: list[Path], supervisor_pid: int | None) -> list[psutil.Pro
 def _is_server(process: psutil.Process) -> bool:
     # Somebody's shell may stand in that directory too.
     name = Path(process.exe()).name
-    return name.startswith(("postgres", "redis-server", "caddy", "python"))
+    return name.startswith(("postgres", "initdb", "redis-server", "caddy", "python"))
 
 
 def end(processes: list[psutil.Process]) -> None:

@@ -57,6 +57,11 @@ class Cluster:
     account: Account
     port: int
 
+    @property
+    def partial(self) -> Path:
+        """Where a cluster is while it is being created."""
+        return self.data.with_name(self.data.name + ".partial")
+
     def command(self) -> list[str]:
         """Return the server's command line, to be run in the foreground."""
         listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}"]
@@ -79,19 +84,19 @@ class Cluster:
 
         The superuser gets no password, so nobody can log in as one; administration goes through single-user mode.
         """
-        partial = self.data.with_name(self.data.name + ".partial")
+        partial = self.partial
         if partial.exists():
             shutil.rmtree(partial)
         partial.mkdir(mode=0o700)
         self.account.own(partial)
+        seed = Cluster(self.binaries, partial, self.account, self.port)
         settings = [part for name, value in _SETTINGS.items() for part in ("--set", f"{name}={value}")]
-        self._run(
+        seed._run(
             ["initdb", "--pgdata", str(partial), "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8",
              "--auth=scram-sha-256", "--auth-local=trust", "--no-instructions", *settings],
             "creating the Postgres cluster",
         )  # fmt: skip
         (partial / "pg_hba.conf").write_text(_HBA)
-        seed = Cluster(self.binaries, partial, self.account, self.port)
         seed._single_user(f"CREATE ROLE {facts.DATABASE_USER} LOGIN;", database="postgres")
         seed.set_password(password)
         seed._single_user(f"CREATE DATABASE {facts.DATABASE_NAME} OWNER {facts.DATABASE_USER};", database="postgres")
@@ -134,7 +139,8 @@ class Cluster:
         done = subprocess.run(
             [str(self.binaries / command[0]), *command[1:]],
             input=stdin if stdin is not None else "",
-            cwd="/",
+            # Whoever finds this process orphaned can tell by its directory whose it was.
+            cwd=self.data,
             capture_output=True,
             text=True,
             check=False,

@@ -187,7 +187,7 @@ class EmbeddedTarget:
 
     def _directories(self) -> list[Path]:
         layout = self._layout()
-        return [self._cluster.data, *(layout.directory(name) for name in COMPONENTS)]
+        return [self._cluster.data, self._cluster.partial, *(layout.directory(name) for name in COMPONENTS)]
 
     def _password(self) -> str:
         try:

@@ -27,34 +27,30 @@ log = logging.getLogger(__name__)
 def migrate(settings: BackendSettings) -> str:
     """Migrate under the lock that both services' migrations share; return the revision.
 
+    Schema, operator and the record of it are one transaction: whoever sees the schema at head sees the record too.
     Raises SecretError, psycopg.OperationalError (the database is away) or MigrationLockError.
     """
     password = read_secret(settings.operator_password_file) if settings.operator_password_file else None
     conninfo = settings.conninfo(f"{SERVICE} migrate")
-    with migration_lock(conninfo, settings.migration_wait_s) as conn:
-        upgrade(conninfo)
-        revision = migrations.head()
+    revision = migrations.head()
+    with migration_lock(conninfo, settings.migration_wait_s), migrating(conninfo) as (config, conn):
+        command.upgrade(config, "head")
         if password is not None:
             _ensure_operator(conn, password)
         record_event(conn, settings.stack_id, SERVICE, "migrated", revision)
     return revision
 
 
-def upgrade(conninfo: str) -> None:
-    """Run the migrations up to head. The caller holds the migration lock."""
-    with alembic_config(conninfo) as config:
-        command.upgrade(config, "head")
-
-
 @contextmanager
-def alembic_config(conninfo: str) -> Iterator[Config]:
-    """Yield a configuration for Alembic's commands, whose work is committed when the context ends well."""
+def migrating(conninfo: str) -> Iterator[tuple[Config, psycopg.Connection[Any]]]:
+    """Yield what Alembic's commands need and the connection they use; all is committed when the context ends well."""
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool)
     config = Config()
     config.set_main_option("script_location", str(migrations.FOLDER))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        yield config
+        driver_connection: Any = connection.connection.driver_connection
+        yield config, driver_connection
 
 
 def _ensure_operator(conn: psycopg.Connection[Any], password: str) -> None:

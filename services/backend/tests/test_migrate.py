@@ -6,10 +6,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from backend import migrations
-from backend.migrate import upgrade
+from backend.migrate import migrating
+from backend.migrations.filters import include_name, include_object
 from backend.tables import metadata
 from servicekit.migrations import migration_lock
 from sqlalchemy import create_engine
@@ -71,15 +73,13 @@ def test_the_lock_is_waited_for_and_its_holder_named(fresh: Backend, empty_postg
 def test_autogenerate_proposes_nothing_and_never_sees_tables_of_others(
     fresh: Backend, empty_postgres: PostgresServer
 ) -> None:
-    upgrade(empty_postgres.conninfo)
+    assert fresh.migrate().returncode == 0
     with psycopg.connect(empty_postgres.conninfo) as connection:
         connection.execute("""
             CREATE TABLE documents (id bigint PRIMARY KEY, channel_id bigint NOT NULL REFERENCES channels (id));
             CREATE INDEX documents_channel ON documents (channel_id);
             CREATE TABLE django_migrations (id bigint PRIMARY KEY, app text)
             """)
-    from backend.migrations.filters import include_name, include_object
-
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(empty_postgres.conninfo))
     options = {
         "include_name": include_name,
@@ -96,14 +96,18 @@ def test_autogenerate_proposes_nothing_and_never_sees_tables_of_others(
 
 
 def test_down_and_up_again(fresh: Backend, empty_postgres: PostgresServer) -> None:
-    from alembic import command
-    from backend.migrate import alembic_config
-
-    upgrade(empty_postgres.conninfo)
-    with alembic_config(empty_postgres.conninfo) as config:
+    assert fresh.migrate().returncode == 0
+    with migrating(empty_postgres.conninfo) as (config, _):
         command.downgrade(config, "base")
     assert rows(empty_postgres, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("alembic_version",)]
-    upgrade(empty_postgres.conninfo)
+    assert fresh.migrate().returncode == 0
+
+
+def test_a_migration_that_fails_leaves_nothing(fresh: Backend, empty_postgres: PostgresServer) -> None:
+    with pytest.raises(RuntimeError), migrating(empty_postgres.conninfo) as (config, _):  # noqa: PT012
+        command.upgrade(config, "head")
+        raise RuntimeError
+    assert rows(empty_postgres, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
 @pytest.mark.parametrize(

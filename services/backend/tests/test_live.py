@@ -1,0 +1,242 @@
+"""The WebSocket contract, with real clients."""
+
+from __future__ import annotations
+
+import socket as sockets
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+import redis
+import websockets
+from servicekit.events import Event, encode
+from servicekit.facts import EVENTS_CHANNEL
+from servicekit.tokens import Identity, issue
+from websockets.sync.client import connect
+
+from plumbline.testing import PostgresServer, RedisServer, wait_until
+
+from .conftest import TIMEOUT_S, Backend, Person, frames_before_pong, frames_until
+
+MakePerson = Callable[[], Person]
+
+
+@pytest.fixture
+def other_backend(
+    backend: Backend, tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
+) -> Iterator[Backend]:
+    """A further server of the same stack: surely another process than any of `backend`."""
+    server = Backend(tmp_path, postgres_server, redis_server.url, workers=1, socket_queue=8)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def said(frame: dict[str, Any]) -> bool:
+    return frame["type"] == "message" and frame.get("sender_id") is not None
+
+
+def test_a_message_reaches_members_in_every_process_as_it_was_answered(
+    backend: Backend, other_backend: Backend, person: MakePerson
+) -> None:
+    sender, near, far, stranger = person(), person(), person(), person()
+    channel = sender.channel()["id"]
+    with (
+        sender.socket() as own,
+        near.socket() as first,
+        far.socket(other_backend.url) as second,
+        stranger.socket() as outside,
+    ):
+        # Joined after their sockets were opened.
+        near.post(f"/channels/{channel}/join")
+        far.post(f"/channels/{channel}/join")
+        posted = sender.says(channel, "to all of you 😀")
+        for socket in (own, first, second):
+            frame = frames_until(socket, said)[-1]
+            assert frame == {"type": "message", **posted}
+        assert frames_before_pong(outside) == []
+
+
+def test_joining_and_leaving_are_announced_and_the_welcome_is_personal(person: MakePerson) -> None:
+    owner, guest = person(), person()
+    with owner.socket() as own, guest.socket() as theirs:
+        channel = owner.channel()
+        assert [frame["target_user_id"] for frame in frames_until(own, lambda f: f["type"] == "message")] == [owner.id]
+        guest.post(f"/channels/{channel['id']}/join")
+        joined = {
+            "type": "join",
+            "user_id": guest.id,
+            "username": guest.name,
+            "display_name": guest.name,
+            "channel_id": channel["id"],
+            "channel_name": channel["name"],
+        }
+        join, welcome = frames_until(theirs, lambda frame: frame["type"] == "message")
+        assert join == joined
+        (stored,) = guest.get(f"/channels/{channel['id']}/messages").json()["items"]
+        assert welcome == {"type": "message", **stored}
+        assert (welcome["sender_id"], welcome["target_user_id"]) == (None, guest.id)
+        assert frames_until(own, lambda frame: frame["type"] == "join") == [joined]
+        guest.post(f"/channels/{channel['id']}/leave")
+        assert frames_until(own, lambda frame: frame["type"] == "leave") == [joined | {"type": "leave"}]
+        owner.says(channel["id"], "now we are alone")
+        frames_until(own, said)
+        assert [frame for frame in frames_before_pong(theirs) if said(frame)] == []
+
+
+def test_relays_go_as_they_came_to_every_member_and_are_not_stored(
+    person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    one, other = person(), person()
+    channel = one.channel("private")["id"]
+    one.post(f"/channels/{channel}/members", {"user_id": other.id})
+    relayed = {"type": "message", "channel_id": channel, "content": "passing by", "own": [1.5, {"deep": None}]}
+    with one.socket() as mine, other.socket() as theirs:
+        mine.send(orjson.dumps(relayed).decode())
+        mine.send(orjson.dumps({"type": "typing", "channel_id": channel, "user_id": 1}).decode())
+        for socket in (mine, theirs):
+            frames = frames_until(socket, lambda frame: frame["type"] == "typing")
+            assert frames[-2:] == [relayed, {"type": "typing", "channel_id": channel, "user_id": one.id}]
+    stored = sql.execute("SELECT 1 FROM messages WHERE channel_id = %s AND content = 'passing by'", (channel,))
+    assert stored.fetchone() is None
+
+
+def test_a_ping_is_answered_to_its_sender_alone(person: MakePerson) -> None:
+    with person().socket() as socket:
+        socket.send('{"type": "ping", "payload": {"sent_at_ms": 1700000000123.5}}')
+        pong = orjson.loads(socket.recv(timeout=TIMEOUT_S))
+    assert sorted(pong) == ["payload", "timestamp", "type"]
+    assert (pong["type"], pong["payload"]) == ("pong", {"sent_at_ms": 1700000000123.5})
+
+
+BAD_FRAMES = [
+    ("{", "invalid_json"),
+    ("", "invalid_json"),
+    ("NaN", "invalid_json"),
+    ('"\\ud800"', "invalid_json"),
+    ("[" * 5000, "invalid_json"),
+    ("[]", "invalid_frame"),
+    ('{"type": 5}', "invalid_frame"),
+    ('{"type": "nonsense"}', "unknown_type"),
+    ('{"type": "ping"}', "invalid_frame"),
+    ('{"type": "ping", "payload": {"sent_at_ms": true}}', "invalid_frame"),
+    ('{"type": "typing"}', "invalid_frame"),
+    ('{"type": "typing", "channel_id": true}', "invalid_frame"),
+    ('{"type": "typing", "channel_id": 9223372036854775808}', "invalid_frame"),
+    ('{"type": "message", "channel_id": 9223372036854775807}', "not_a_member"),
+    ('{"type": "' + "x" * 70_000 + '"}', "frame_too_large"),
+    (b'{"type": "ping"}', "binary_frame"),
+]
+
+
+@pytest.mark.parametrize(("frame", "code"), BAD_FRAMES)
+def test_a_bad_frame_gets_an_error_frame_and_the_socket_lives_on(
+    backend: Backend, person: MakePerson, frame: str | bytes, code: str
+) -> None:
+    somebody = person()
+    with somebody.socket() as socket:
+        socket.send(frame)
+        (error,) = frames_before_pong(socket)
+    assert (error["type"], error["code"]) == ("error", code)
+    assert any(entry["fields"].get("user_id") == somebody.id for entry in backend.logged("bad frame", "warning"))
+
+
+def test_relays_into_foreign_channels_are_refused(person: MakePerson) -> None:
+    insider, outsider = person(), person()
+    channel = insider.channel()["id"]
+    with insider.socket() as inside, outsider.socket() as outside:
+        for type_ in ("message", "typing"):
+            outside.send(orjson.dumps({"type": type_, "channel_id": channel}).decode())
+        assert [frame["code"] for frame in frames_before_pong(outside)] == ["not_a_member"] * 2
+        assert frames_before_pong(inside) == []
+
+
+def test_the_handshake_is_for_the_users_own_session_from_an_allowed_place(backend: Backend, person: MakePerson) -> None:
+    somebody, other = person(), person()
+    place = backend.url.replace("http", "ws", 1)
+    cookie = {"Cookie": f"access_token={somebody.token}"}
+    expired = issue(backend.token_secret, Identity(somebody.id, somebody.name), -1)
+    refused: list[tuple[int, dict[str, str], int]] = [
+        (somebody.id, {}, 401),
+        (somebody.id, {"Authorization": "Bearer nonsense"}, 401),
+        (somebody.id, {"Authorization": f"Bearer {expired}"}, 401),
+        (other.id, cookie, 403),
+        (somebody.id, {**cookie, "Origin": "https://elsewhere.example"}, 403),
+        (somebody.id, {**cookie, "Origin": "null"}, 403),
+    ]
+    for user_id, headers, status in refused:
+        with pytest.raises(websockets.InvalidStatus) as caught:
+            connect(f"{place}/ws/{user_id}", additional_headers=headers, proxy=None)
+        assert caught.value.response.status_code == status, headers
+    for headers in (cookie, {"Authorization": f"Bearer {somebody.token}"}, {**cookie, "Origin": backend.url}):
+        with connect(f"{place}/ws/{somebody.id}", additional_headers=headers, proxy=None) as socket:
+            assert frames_before_pong(socket) == []
+
+
+def test_the_socket_ends_with_the_session(backend: Backend, person: MakePerson) -> None:
+    somebody = person()
+    short = issue(backend.token_secret, Identity(somebody.id, somebody.name), 2)
+    place = backend.url.replace("http", "ws", 1)
+    bearer = {"Authorization": f"Bearer {short}"}
+    with connect(f"{place}/ws/{somebody.id}", additional_headers=bearer, proxy=None) as socket:
+        with pytest.raises(websockets.ConnectionClosed):
+            socket.recv(timeout=TIMEOUT_S)
+    assert socket.protocol.close_code == 4401
+
+
+def test_one_who_does_not_read_is_closed_and_hurts_nobody(other_backend: Backend, person: MakePerson) -> None:
+    sender, reader, sleeper = person(), person(), person()
+    channel = sender.channel()["id"]
+    for somebody in (reader, sleeper):
+        somebody.post(f"/channels/{channel}/join")
+    with closing(sockets.create_connection(("127.0.0.1", other_backend.port))) as raw:
+        raw.sendall(
+            f"GET /ws/{sleeper.id} HTTP/1.1\r\nHost: localhost:{other_backend.port}\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            f"Cookie: access_token={sleeper.token}\r\n\r\n".encode()
+        )
+        assert b"101" in raw.recv(4096)
+        with sender.socket(other_backend.url) as mine, reader.socket(other_backend.url) as theirs:
+            frame = orjson.dumps({"type": "message", "channel_id": channel, "content": "x" * 60_000}).decode()
+
+            def closed() -> bool:
+                mine.send(frame)
+                for socket in (mine, theirs):
+                    assert orjson.loads(socket.recv(timeout=TIMEOUT_S))["content"] == "x" * 60_000
+                return bool(other_backend.logged("does not read", "warning"))
+
+            wait_until(closed, "the one who does not read is closed")
+            assert sender.says(channel, "we go on")["id"]
+            assert frames_until(theirs, said)[-1]["content"] == "we go on"
+
+
+def test_people_who_come_and_go_never_fail_a_sender(person: MakePerson) -> None:
+    sender = person()
+    channel = sender.channel()["id"]
+    passers = [person() for _ in range(3)]
+    for somebody in passers:
+        somebody.post(f"/channels/{channel}/join")
+    for number in range(60):
+        with passers[number % 3].socket() as socket:
+            socket.socket.shutdown(sockets.SHUT_RDWR)
+            sender.says(channel, f"number {number}")
+
+
+def test_what_is_no_event_on_the_bus_is_logged_and_the_next_one_arrives(
+    backend: Backend, redis_server: RedisServer, person: MakePerson
+) -> None:
+    somebody = person()
+    channel = somebody.channel()["id"]
+    with somebody.socket() as socket, redis.Redis.from_url(redis_server.url) as client:
+        for junk in (b"junk", b"{}", b'{"channel_id": "x", "user_ids": null, "frame": {}}', b"\xff"):
+            client.publish(EVENTS_CHANNEL, junk)
+        frame = {"type": "document_uploaded", "channel_id": channel, "document_id": 1}
+        client.publish(EVENTS_CHANNEL, encode(Event(channel, frame)))
+        assert frames_until(socket, lambda got: got["type"] == "document_uploaded") == [frame]
+    assert backend.logged("no event", "warning")

@@ -1,0 +1,166 @@
+"""Postgres and Redis going away and coming back under a running backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import psycopg
+import pytest
+import requests
+from backend import migrations
+
+from plumbline.testing import PostgresServer, RedisServer, wait_until
+
+from .conftest import TIMEOUT_S, Backend, Person, frames_until
+
+
+@pytest.fixture(scope="module")
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def stack(
+    tmp_path: Path, empty_postgres: PostgresServer, own_redis: RedisServer
+) -> Iterator[tuple[Backend, PostgresServer, RedisServer]]:
+    server = Backend(tmp_path, empty_postgres, own_redis.url, workers=2)
+    try:
+        yield server, empty_postgres, own_redis
+    finally:
+        server.stop()
+
+
+def health(server: Backend, path: str = "/health") -> requests.Response:
+    return requests.get(server.url + path, timeout=TIMEOUT_S)
+
+
+def test_started_before_postgres_it_waits_says_so_and_serves_when_all_is_there(
+    stack: tuple[Backend, PostgresServer, RedisServer],
+) -> None:
+    server, postgres, _ = stack
+    with psycopg.connect(postgres.conninfo, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    postgres.stop()
+    server.start("/health/live")
+    away = health(server)
+    assert (away.status_code, away.json()["status"]) == (503, "unavailable")
+    assert "database" in away.json()["reason"]
+    assert away.headers["retry-after"]
+    postgres.start()
+    wait_until(lambda: "migrate" in health(server).json().get("reason", ""), "the missing schema is the reason")
+    refused = requests.post(
+        server.url + "/auth/register", json={"username": "early", "password": "long enough"}, timeout=TIMEOUT_S
+    )
+    assert (refused.status_code, refused.json()["code"]) == (503, "schema_behind")
+    assert server.migrate().returncode == 0
+    wait_until(lambda: health(server).status_code == 200, "the migrated schema makes it ready")
+    assert health(server).json() == {
+        "service": "backend",
+        "version": health(server).json()["version"],
+        "stack_id": server.stack_id,
+        "status": "ok",
+        "schema_revision": migrations.head(),
+    }
+    assert Person(server.url).id
+
+    def recorded() -> list[tuple[str, str]]:
+        with psycopg.connect(postgres.conninfo) as connection:
+            return connection.execute(
+                "SELECT event, detail FROM stack_events WHERE stack_id = %s ORDER BY id", (server.stack_id,)
+            ).fetchall()
+
+    wait_until(lambda: len(recorded()) >= 2, "ready is recorded")
+    wait_until(lambda: len([e for e in server.entries() if e["message"] == "ready"]) == 2, "both processes are ready")
+    assert recorded() == [("migrated", migrations.head()), ("ready", migrations.head())]
+
+
+def test_postgres_away_for_a_while_is_a_503_and_heals_by_itself(
+    stack: tuple[Backend, PostgresServer, RedisServer],
+) -> None:
+    server, postgres, _ = stack
+    assert server.migrate().returncode == 0
+    server.start()
+    somebody = Person(server.url)
+    channel = somebody.channel()["id"]
+    with somebody.socket() as socket:
+        postgres.stop()
+        for _ in range(4):
+            answer = somebody.post(f"/channels/{channel}/messages", {"content": "anybody?"})
+            assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
+            assert answer.headers["retry-after"]
+        assert health(server).status_code == 503
+        assert health(server, "/health/live").status_code == 200
+        socket.send(orjson.dumps({"type": "typing", "channel_id": channel}).decode())
+        assert frames_until(socket, lambda frame: frame["type"] == "error")[-1]["code"] == "database_away"
+        assert server.logged("Postgres is away", "error")
+        postgres.start()
+        # Two processes, each with its own connections: both have to be well again.
+        healthy = 0
+
+        def well() -> bool:
+            nonlocal healthy
+            healthy = healthy + 1 if health(server).status_code == 200 else 0
+            return healthy >= 20
+
+        wait_until(well, "health is steady again")
+        posted = somebody.says(channel, "there you are")
+        assert frames_until(socket, lambda frame: frame.get("id") == posted["id"])
+    messages = somebody.get(f"/channels/{channel}/messages").json()["items"]
+    assert [item["content"] for item in messages if item["sender_id"]] == ["there you are"]
+
+
+def test_a_restart_of_postgres_between_requests_goes_unnoticed(
+    stack: tuple[Backend, PostgresServer, RedisServer],
+) -> None:
+    server, postgres, _ = stack
+    assert server.migrate().returncode == 0
+    server.start()
+    somebody = Person(server.url)
+    postgres.restart()
+    assert [somebody.get("/auth/me").status_code for _ in range(10)] == [200] * 10
+
+
+def test_redis_away_loses_no_write_and_no_local_delivery_and_heals_by_itself(
+    stack: tuple[Backend, PostgresServer, RedisServer],
+) -> None:
+    server, _, redis = stack
+    server.environment["PLUMBLINE_WORKERS"] = "1"
+    assert server.migrate().returncode == 0
+    server.start()
+    somebody = Person(server.url)
+    channel = somebody.channel()["id"]
+    with somebody.socket() as socket:
+        redis.stop()
+        for number in range(3):
+            posted = somebody.says(channel, f"without redis {number}")
+            assert frames_until(socket, lambda frame: frame.get("id") == posted["id"])  # noqa: B023
+        login = requests.post(
+            server.url + "/auth/login",
+            data={"username": somebody.name, "password": somebody.password},
+            timeout=TIMEOUT_S,
+        )
+        assert login.status_code == 200
+        assert server.logged("Redis", "warning")
+        redis.start()
+        wait_until(
+            lambda: bool([entry for entry in server.entries() if "is back" in entry["message"]]), "Redis is back"
+        )
+        sent = [somebody.says(channel, f"with redis {number}")["id"] for number in range(5)]
+        heard = [frame["id"] for frame in frames_until(socket, lambda frame: frame.get("id") == sent[-1])]
+        assert heard == sent
+
+
+def test_it_ends_in_good_order_with_sockets_open(stack: tuple[Backend, PostgresServer, RedisServer]) -> None:
+    server, _, _ = stack
+    assert server.migrate().returncode == 0
+    server.start()
+    with Person(server.url).socket():
+        assert server.stop() == 0
+    assert [entry for entry in server.entries() if entry["level"] in ("error", "critical")] == []

@@ -1,0 +1,59 @@
+"""The sign-in form in a real Chromium. The backend's answers are played; the recorder's are its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def answer(page: Any, login: int, stats: int = 200) -> list[str]:
+    sent: list[str] = []
+
+    def play(route: Any) -> None:
+        sent.append(route.request.post_data)
+        route.fulfill(status=login, json={})
+
+    page.route("**/auth/login", play)
+    if stats != 200:
+        page.route("**/logs/stats", lambda route: route.fulfill(status=stats, json={}))
+    return sent
+
+
+def sign_in(page: Any) -> None:
+    page.fill("#username", "operator")
+    page.fill("#password", "p&ss wörd")
+    page.keyboard.press("Enter")
+
+
+def test_an_operator_comes_in(open_page: Any, keep: Any) -> None:
+    page = open_page("/logs/login", live=False)
+    keep(page, "login")
+    sent = answer(page, 200)
+    sign_in(page)
+    page.wait_for_selector("#line[data-state=live]")
+    assert page.url.endswith("/logs/")
+    assert sent == ["username=operator&password=p%26ss+w%C3%B6rd"]
+
+
+@pytest.mark.parametrize(
+    ("login", "stats", "says"),
+    [
+        (401, 200, "wrong"),
+        (429, 200, "Too many"),
+        (503, 200, "503"),
+        (200, 403, "not an operator"),
+        (200, 401, "cookies"),
+    ],
+)
+def test_a_refusal_says_why(open_page: Any, keep: Any, login: int, stats: int, says: str) -> None:
+    page = open_page("/logs/login", live=False)
+    answer(page, login, stats)
+    sign_in(page)
+    page.wait_for_selector("#trouble:not([hidden])")
+    assert says in page.text_content("#trouble")
+    assert page.url.endswith("/logs/login")
+    assert page.is_enabled("#submit")
+    keep(page, f"login-{login}-{stats}")

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Starts Postgres. On an empty volume it makes the cluster first; at every start the application's role gets the password
+# of its secret file, so that a renewed secret needs nothing but a restart.
+#
+# Not the start script of the official image: that one puts the password into the server's environment.
+set -euo pipefail
+umask 077
+
+role=${PLUMBLINE_POSTGRES_USER:?}
+database=${PLUMBLINE_POSTGRES_DB:?}
+secret=${PLUMBLINE_POSTGRES_PASSWORD_FILE:?}
+volume=$(dirname "$PGDATA")
+
+refuse() {
+  echo "postgres: $*" >&2
+  exit 78
+}
+
+# Statements go over standard input: nothing of a password shows in a command line, nor in the log if one fails.
+single_user() {
+  postgres --single -D "$1" -c log_min_error_statement=panic -c log_min_messages=warning -c exit_on_error=on \
+    postgres >/dev/null
+}
+
+set_password() {
+  printf "ALTER ROLE %s PASSWORD '%s';\n" "$role" "${password//\'/\'\'}" | single_user "$1"
+}
+
+create() {
+  local partial=$PGDATA.partial
+  rm -rf "$partial"
+  initdb --pgdata "$partial" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --auth-host=scram-sha-256 \
+    --auth-local=peer --no-instructions --set password_encryption=scram-sha-256 >/dev/null
+  cat >"$partial/pg_hba.conf" <<HBA
+# Everybody on the network with a password; the superuser has none, and is reached from inside the container alone.
+local all postgres peer
+host  all all all  scram-sha-256
+HBA
+  printf 'CREATE ROLE %s LOGIN;\n' "$role" | single_user "$partial"
+  printf 'CREATE DATABASE %s OWNER %s;\n' "$database" "$role" | single_user "$partial"
+  set_password "$partial"
+  mv "$partial" "$PGDATA"
+  echo "postgres: cluster created" >&2
+}
+
+[ -r "$secret" ] || refuse "secret file $secret is missing, or user $(id -u) may not read it"
+password=$(tr -d '\r\n' <"$secret")
+[ -n "$password" ] || refuse "secret file $secret is empty: delete it, a new one is generated at the next deployment"
+
+major=$(postgres --version | sed -E 's/.* ([0-9]+)[^0-9].*/\1/')
+for found in "$PGDATA/PG_VERSION" "$volume/PG_VERSION"; do
+  if [ -s "$found" ] && [ "$(<"$found")" != "$major" ]; then
+    refuse "the volume was written by Postgres $(<"$found"), this is Postgres $major: dump it with version" \
+      "$(<"$found") (pg_dump), remove the volume, deploy, and restore the dump"
+  fi
+done
+if [ -s "$volume/PG_VERSION" ]; then
+  refuse "the volume holds a cluster that Plumbline did not make: dump it, remove the volume, deploy, restore the dump"
+fi
+
+if [ -s "$PGDATA/PG_VERSION" ]; then
+  set_password "$PGDATA"
+else
+  create
+fi
+unset password
+exec postgres -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql \
+  -c log_line_prefix='%m [%p] %q%a ' -c log_min_duration_statement=1s -c idle_in_transaction_session_timeout=60s

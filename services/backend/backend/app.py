@@ -13,6 +13,7 @@ import redis.asyncio as aioredis
 from fastapi import FastAPI
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit import logs
 from servicekit.facts import VERSION
 from servicekit.forwarder import Forwarder
@@ -69,7 +70,8 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
         settings.redis_url,
         socket_timeout=1.0,
         socket_connect_timeout=1.0,
-        retry=Retry(NoBackoff(), 0),
+        # Once, on a new connection: an idle one may have ended with a Redis that is back since.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         client_name=SERVICE,
     )
     hub, passwords = Hub(), Passwords()

@@ -184,9 +184,11 @@ def test_the_socket_ends_with_the_session(backend: Backend, person: MakePerson) 
     short = issue(backend.token_secret, Identity(somebody.id, somebody.name), 2)
     place = backend.url.replace("http", "ws", 1)
     bearer = {"Authorization": f"Bearer {short}"}
-    with connect(f"{place}/ws/{somebody.id}", additional_headers=bearer, proxy=None) as socket:
-        with pytest.raises(websockets.ConnectionClosed):
-            socket.recv(timeout=TIMEOUT_S)
+    with (
+        connect(f"{place}/ws/{somebody.id}", additional_headers=bearer, proxy=None) as socket,
+        pytest.raises(websockets.ConnectionClosed),
+    ):
+        socket.recv(timeout=TIMEOUT_S)
     assert socket.protocol.close_code == 4401
 
 

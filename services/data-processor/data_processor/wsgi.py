@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 from data_processor import process
 
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-def application() -> Any:
+
+def application() -> Application:
     """Return the WSGI application (granian calls this as a factory, after the fork)."""
     process.configure(forward=True)
     from django.core.handlers.wsgi import WSGIHandler
 
-    return WSGIHandler()
+    handler = WSGIHandler()
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        response = handler(environ, start_response)
+        if response.streaming:
+            return cast(Iterable[bytes], response)
+        # A list goes out in one piece; anything else is asked for chunk after chunk, from another thread.
+        body = [response.content]
+        response.close()
+        return body
+
+    return serve

@@ -88,39 +88,29 @@ def test_form_without_a_boundary_is_refused(person: Person, content_type: str) -
     assert response.status_code in (400, 415)
 
 
+PIECES = [
+    b"--bounds",
+    b"--bounds--",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\n",
+    b"\0",
+    b"\xff\xfe",
+    b"1",
+    b"====",
+    b"--" + b"y" * 200,
+    b"%PDF-",
+    samples.PNG_HEADER,
+    b'Content-Disposition: form-data; name="channel_id"',
+    b'Content-Disposition: form-data; name="file"; filename="\xf0\x9f\x98\x80"',
+    b"Content-Disposition: form-data; name=\"file\"; filename*=utf-9''%ff",
+    b"Content-Transfer-Encoding: base64",
+    b"Content-Type: text/plain; charset=klingon",
+]
+BODIES = st.one_of(st.binary(max_size=2000), st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join))
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    body=st.one_of(
-        st.binary(max_size=2000),
-        st.lists(
-            st.sampled_from(
-                [
-                    b"--bounds",
-                    b"--bounds--",
-                    b"\r\n",
-                    b"\r\n\r\n",
-                    b"\n",
-                    b"\0",
-                    b"\xff\xfe",
-                    b"1",
-                    b"\x89PNG\r\n\x1a\n",
-                    b"%PDF-",
-                ]
-                + [b'Content-Disposition: form-data; name="file"; filename="\xf0\x9f\x98\x80"']
-                + [
-                    b'Content-Disposition: form-data; name="channel_id"',
-                    b"Content-Disposition: form-data; name=\"file\"; filename*=utf-9''%ff",
-                ]
-                + [
-                    b"Content-Transfer-Encoding: base64",
-                    b"Content-Type: text/plain; charset=klingon",
-                    b"====",
-                    b"--" + b"y" * 200,
-                ]
-            ),
-            max_size=25,
-        ).map(b"".join),
-    )
-)
+@given(body=BODIES)
 def test_any_body_gets_an_answer_below_500(person: Person, body: bytes) -> None:
     assert 400 <= person.post("documents/", data=body, headers=FORM).status_code < 500

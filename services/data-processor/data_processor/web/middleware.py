@@ -26,4 +26,6 @@ class RequestMiddleware:
         response.headers[REQUEST_ID_HEADER] = current
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Cache-Control", "private, no-cache")
+        if not response.streaming and response.status_code not in (204, 304):
+            response.headers.setdefault("Content-Length", str(len(response.content)))
         return response

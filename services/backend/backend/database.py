@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import select
+import socket
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
@@ -22,8 +25,8 @@ logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 WAIT_S = 3.0
 """Longest wait for a free connection."""
 _WAIT_AWAY_S = 0.5
-_STATEMENT_S = 5.0
-"""Longest time for one statement, the wait for its connection not counted."""
+ANSWER_S = 5.0
+"""Longest wait for the answer to a statement."""
 _WAITING = 1000
 
 Row = dict[str, Any]
@@ -43,7 +46,7 @@ class Database:
                 "autocommit": True,
                 "row_factory": dict_row,
                 "client_encoding": "utf8",
-                "options": f"-c timezone=UTC -c statement_timeout={int(_STATEMENT_S * 1000)}",
+                "options": f"-c timezone=UTC -c statement_timeout={int(ANSWER_S * 1000)}",
             },
             open=False,
             check=_check,
@@ -61,8 +64,13 @@ class Database:
         """Close all connections."""
         await self._pool.close(timeout=2.0)
 
-    async def all(self, statement: LiteralString, params: Params, wait_s: float = WAIT_S) -> list[Row]:
-        """Run `statement` and return its rows."""
+    async def all(
+        self, statement: LiteralString, params: Params, wait_s: float = WAIT_S, answer_s: float = ANSWER_S
+    ) -> list[Row]:
+        """Run `statement` and return its rows.
+
+        Waits `wait_s` seconds at most for a connection, then `answer_s` for the answer.
+        """
         pool = self._pool
         try:
             conn = await pool.getconn(_WAIT_AWAY_S if self._outage.on else wait_s)
@@ -70,20 +78,23 @@ class Database:
             raise Overloaded from error
         except (PoolTimeout, psycopg.OperationalError) as error:
             raise self._away(error) from error
+        deadline = asyncio.get_running_loop().call_later(answer_s, _cut, conn)
         try:
-            async with asyncio.timeout(_STATEMENT_S):
-                cursor = await conn.execute(statement, params, prepare=True)
-                rows = await cursor.fetchall()
-        except (TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            cursor = await conn.execute(statement, params, prepare=True)
+            rows = await cursor.fetchall()
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise self._away(error) from error
         finally:
+            deadline.cancel()
             await pool.putconn(conn)
         self._outage.worked()
         return rows
 
-    async def one(self, statement: LiteralString, params: Params, wait_s: float = WAIT_S) -> Row | None:
+    async def one(
+        self, statement: LiteralString, params: Params, wait_s: float = WAIT_S, answer_s: float = ANSWER_S
+    ) -> Row | None:
         """Run `statement` and return its first row, or None."""
-        rows = await self.all(statement, params, wait_s)
+        rows = await self.all(statement, params, wait_s, answer_s)
         return rows[0] if rows else None
 
     def _away(self, error: BaseException) -> DatabaseAway:
@@ -98,3 +109,9 @@ async def _check(conn: psycopg.AsyncConnection[DictRow]) -> None:
     if poll.poll(0):
         await conn.close()
         raise psycopg.OperationalError("the server closed the connection")
+
+
+def _cut(conn: psycopg.AsyncConnection[DictRow]) -> None:
+    """End a connection whose server does not answer. Asking for cancellation would wait for that same server."""
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as end:
+        end.shutdown(socket.SHUT_RDWR)

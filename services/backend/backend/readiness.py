@@ -16,7 +16,7 @@ from backend.settings import SERVICE
 
 log = logging.getLogger(__name__)
 
-_WAIT_S = 1.5
+_WAIT_S = 1.0
 _POLL_S = 0.25
 
 
@@ -39,14 +39,11 @@ class Readiness:
     async def look(self) -> State:
         """Ask the database. Takes two seconds at most."""
         try:
-            async with asyncio.timeout(_WAIT_S + 0.5):
-                row = await self._database.one(sql.REVISION, {}, wait_s=_WAIT_S)
+            row = await self._database.one(sql.REVISION, {}, wait_s=_WAIT_S, answer_s=_WAIT_S)
         except UndefinedTable:
             row = None
         except ApiError as error:
             return State(None, error.detail)
-        except TimeoutError:
-            return State(None, "the database does not answer in time")
         self.last_seen = row["version_num"] if row else None
         if self.last_seen == self._head:
             return State(self.last_seen, None)

@@ -116,6 +116,21 @@ def test_postgres_away_for_a_while_is_a_503_and_heals_by_itself(
     assert [item["content"] for item in messages if item["sender_id"]] == ["there you are"]
 
 
+def test_a_postgres_that_hangs_holds_nobody(stack: tuple[Backend, PostgresServer, RedisServer]) -> None:
+    server, postgres, _ = stack
+    assert server.migrate().returncode == 0
+    server.start()
+    somebody = Person(server.url)
+    with psycopg.connect(postgres.conninfo, autocommit=True) as locker, locker.transaction():
+        # What a hanging server looks like from outside: connected, and silent.
+        locker.execute("LOCK TABLE alembic_version, users IN ACCESS EXCLUSIVE MODE")
+        assert health(server).status_code == 503
+        assert somebody.get("/auth/me").status_code == 503
+        assert health(server, "/health/live").status_code == 200
+    wait_until(lambda: health(server).status_code == 200, "it is well again")
+    assert somebody.get("/auth/me").status_code == 200
+
+
 def test_a_restart_of_postgres_between_requests_goes_unnoticed(
     stack: tuple[Backend, PostgresServer, RedisServer],
 ) -> None:

@@ -12,11 +12,12 @@ _SOURCES = ("services", "docker/caddy", "requirements")
 _SKIPPED = frozenset({"__pycache__", "tests", ".hypothesis"})
 
 
-def of_sources(root: Path = ROOT) -> str:
-    """Return the hash of every file that the services run from."""
+def of_sources(root: Path = ROOT, *, also: Iterable[str] = ()) -> str:
+    """Return the hash of every file that the services run from, and of the files and folders in `also`."""
     digest = hashlib.sha256()
-    for source in _SOURCES:
-        for path in sorted((root / source).rglob("*")):
+    for source in (*_SOURCES, *also):
+        place = root / source
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file() and not _SKIPPED.intersection(path.parts) and path.suffix != ".pyc":
                 digest.update(str(path.relative_to(root)).encode() + b"\0")
                 digest.update(hashlib.sha256(path.read_bytes()).digest())

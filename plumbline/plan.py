@@ -18,6 +18,7 @@ class Step:
 PLAN: tuple[Step, ...] = (
     Step("preflight", "Check everything that must be true before anything is changed.", "nothing"),
     Step("secrets", "Generate the secret files that do not exist yet.", "secret files, readable by their owner alone"),
+    Step("images", "Build what has changed of the images that containers run from, where there are any.", "images"),
     Step(
         "postgres",
         "Start Postgres 16 and wait until app_user can log in to app_db.",

@@ -16,8 +16,10 @@ SECRETS: dict[str, str] = {
 """Every secret: file name and what it is for."""
 
 
-def problems(folder: Path) -> list[str]:
+def problems(folder: Path, *, shared_with_containers: bool = False) -> list[str]:
     """Return what is wrong with the secret files that exist; those that do not will be generated."""
+    if shared_with_containers and folder.exists() and folder.stat().st_mode & 0o077:
+        return [f"the folder {folder} can be entered by others, and its files have to be readable: chmod 700 {folder}"]
     found = []
     for name in SECRETS:
         path = folder / name
@@ -27,7 +29,7 @@ def problems(folder: Path) -> list[str]:
             except SecretError as error:
                 found.append(f"{error}; or delete the file and a new secret is generated")
             else:
-                if path.stat().st_mode & 0o077:
+                if path.stat().st_mode & 0o077 and not shared_with_containers:
                     found.append(f"secret file {path} can be read by others: chmod 600 {path}")
     return found
 
@@ -50,3 +52,14 @@ def generate(folder: Path) -> list[str]:
         partial.rename(path)
         created.append(name)
     return created
+
+
+def share_with_containers(folder: Path) -> None:
+    """Let containers read the secrets, and nobody else.
+
+    An engine mounts each file with its owner and mode, and the containers run under accounts of their own: so the files
+    have to be readable by all, and the folder, which containers never see, keeps everybody else of this machine out.
+    """
+    folder.chmod(0o700)
+    for name in SECRETS:
+        (folder / name).chmod(0o444)

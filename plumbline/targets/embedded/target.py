@@ -151,6 +151,7 @@ class EmbeddedTarget:
         """Carry out one step of the plan and return a few words on what was done."""
         steps: dict[str, Callable[[], str]] = {
             "secrets": self._make_secrets,
+            "images": lambda: "none on this target",
             "postgres": self._start_postgres,
             "redis": lambda: self._bring_up("redis", self._probe_redis),
             "log-sink": lambda: self._bring_up("log-sink", lambda: self._probe_service("log-sink")),

@@ -1,0 +1,78 @@
+"""What must be true before a Compose deployment changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from servicekit import facts
+
+from plumbline import preflight, secret_files
+from plumbline.errors import StepError
+from plumbline.plan import COMPONENTS
+from plumbline.targets.compose import containers, engine
+from plumbline.targets.compose.project import Project
+
+FRONT = "caddy"
+
+
+def problems(project: Project, is_ours: Callable[[int], bool]) -> list[str]:
+    """Return every problem of a deployment of `project`, each with its way out."""
+    found = [
+        *preflight.python_problems(),
+        *preflight.folder_problems(project.home),
+        *preflight.port_problems(project.front_port, is_ours),
+        *secret_files.problems(project.home.secrets, shared_with_containers=True),
+    ]
+    of_engine = list(engine.problems())
+    if of_engine:
+        return found + of_engine
+    try:
+        config = project.resolved()
+    except StepError as error:
+        return [*found, str(error)]
+    return [*found, *config_problems(config), *volume_problems(project)]
+
+
+def config_problems(config: dict[str, Any]) -> Iterator[str]:
+    """A compose file that somebody changed into one that must not be deployed."""
+    services = config["services"]
+    for name in COMPONENTS:
+        if name not in services:
+            yield f"the compose file has no service {name}: restore it (git checkout docker/compose.yaml)"
+    for name, service in services.items():
+        ports = [str(port.get("published", port["target"])) for port in service.get("ports") or []]
+        if ports and name != FRONT:
+            yield (
+                f"the compose file publishes port {', '.join(ports)} of {name}: only {FRONT} may be reached from "
+                f"outside, remove `ports` from {name}"
+            )
+        if service.get("network_mode") == "host":
+            yield f"the compose file puts {name} on the host's network: remove its `network_mode`"
+        if service.get("privileged"):
+            yield f"the compose file makes {name} privileged: remove `privileged`"
+
+
+def volume_problems(project: Project) -> Iterator[str]:
+    """A data volume that another major version of Postgres wrote.
+
+    Looked at with the image that is there already, if there is one; Postgres itself refuses such a volume, too.
+    """
+    volumes = project.labelled("volume")
+    running = containers.all_of(project).get("postgres")
+    if not volumes or (running and running.status == "running"):
+        return
+    image = f"plumbline/postgres:{project.tag}"
+    if engine.docker("image", "inspect", image).returncode != 0:
+        return
+    done = engine.docker(
+        "run", "--rm", "--network=none", "--read-only", "--volume", f"{volumes[0]}:/looked-at:ro", "--entrypoint",
+        "cat", image, "/looked-at/cluster/PG_VERSION",
+    )  # fmt: skip
+    major = done.stdout.strip()
+    if done.returncode == 0 and major != str(facts.POSTGRES_MAJOR):
+        yield (
+            f"volume {volumes[0]} was written by Postgres {major}, this is Postgres {facts.POSTGRES_MAJOR}: dump it "
+            f"with version {major} (pg_dump), remove the volume (docker volume rm {volumes[0]}), deploy, and restore "
+            "the dump"
+        )

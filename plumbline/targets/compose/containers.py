@@ -1,0 +1,118 @@
+"""The containers of a project as the engine sees them, and as components of a stack."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from plumbline.errors import StepError
+from plumbline.stack import Component, ComponentState
+from plumbline.targets.compose import engine
+from plumbline.targets.compose.project import Project
+
+READY_PATIENCE_S = 60
+_POLL_S = 0.1
+_STOPPED_BY_SOMEBODY = (0, 130, 137, 143)
+"""Exit codes of a container that was told to end, politely or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container. `address` is on the stack's own network, "" while it does not run."""
+
+    id: str
+    service: str
+    status: str
+    health: str
+    exit_code: int
+    restarts: int
+    pid: int
+    started_at: str
+    finished_at: str
+    image: str
+    address: str
+    health_command: tuple[str, ...]
+
+    def component(self) -> Component:
+        """Return the component that this container is."""
+        state: ComponentState
+        detail = ""
+        if self.status == "running":
+            state, detail = "running", "unhealthy" if self.health == "unhealthy" else ""
+        elif self.status == "exited" and self.exit_code in _STOPPED_BY_SOMEBODY:
+            state = "stopped"
+        elif self.status in ("created", "paused", "removing"):
+            state, detail = "stopped", self.status
+        else:
+            state, detail = "failed", f"exit status {self.exit_code}"
+        since = self.started_at if state == "running" else self.finished_at
+        known = since if not since.startswith("0001") else ""
+        return Component(self.service, state, f"{known[:19]}+00:00" if known else None, self.pid or None, None, detail)
+
+
+def _read(raw: dict[str, Any]) -> Container:
+    state = raw["State"]
+    networks: dict[str, Any] = raw["NetworkSettings"]["Networks"]
+    test = (raw["Config"].get("Healthcheck") or {}).get("Test") or []
+    return Container(
+        id=raw["Id"],
+        service=raw["Config"]["Labels"]["com.docker.compose.service"],
+        status=state["Status"],
+        health=(state.get("Health") or {}).get("Status", ""),
+        exit_code=state["ExitCode"],
+        restarts=raw["RestartCount"],
+        pid=state["Pid"],
+        started_at=state["StartedAt"],
+        finished_at=state["FinishedAt"],
+        image=raw["Image"],
+        address=next((one["IPAddress"] for name, one in networks.items() if name.endswith("_inside")), ""),
+        health_command=("sh", "-c", *test[1:]) if test[:1] == ["CMD-SHELL"] else tuple(test[1:]),
+    )
+
+
+def all_of(project: Project) -> dict[str, Container]:
+    """Return a project's containers by service; a service that has none is not there."""
+    found = (_read(raw) for raw in engine.inspect(project.labelled("container")))
+    return {container.service: container for container in found}
+
+
+def one_of(project: Project, service: str) -> Container:
+    """Return the container of a service. Raises StepError if there is none."""
+    try:
+        return all_of(project)[service]
+    except KeyError:
+        raise StepError(
+            f"{service} has no container", component=service, hint="./deploy-local.sh makes what is missing"
+        ) from None
+
+
+def wait_ready(project: Project, service: str) -> None:
+    """Wait until a service's own health check says yes; end at once if its container ends. Raises StepError.
+
+    The check is run here and not only by the engine, which asks every few seconds and no sooner.
+    """
+    deadline = time.monotonic() + READY_PATIENCE_S
+    first = one_of(project, service)
+    while True:
+        container = one_of(project, service)
+        if container.status in ("exited", "dead", "restarting") or container.restarts > first.restarts:
+            raise StepError(
+                f"{service} ended while it was being waited for", component=service, exit_code=container.exit_code
+            )
+        reason = f"its container is {container.status}"
+        if container.status == "running":
+            asked = engine.docker("exec", container.id, *container.health_command, timeout=30)
+            if asked.returncode == 0:
+                return
+            reason = engine.last_words(asked.stderr or asked.stdout, 2)
+        if time.monotonic() > deadline:
+            raise StepError(f"{service} was not ready after {READY_PATIENCE_S} s: {reason}", component=service)
+        time.sleep(_POLL_S)
+
+
+def log_tail(container: Container, lines: int) -> list[str]:
+    """Return the last lines that a container wrote, standard output and error in the order the engine kept them."""
+    done = engine.docker("logs", "--tail", str(lines), "--timestamps", container.id)
+    both = sorted([*done.stdout.splitlines(), *done.stderr.splitlines()])
+    return [line.partition(" ")[2] for line in both][-lines:]

@@ -1,0 +1,96 @@
+"""The Docker engine, through the `docker` command: whatever that talks to (socket, context, DOCKER_HOST) is used."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from plumbline.errors import StepError
+
+ENGINE_MINIMUM = (20, 10)
+COMPOSE_MINIMUM = (2, 20)
+_PATIENCE_S = 120
+_ANSWER_PATIENCE_S = 5
+
+
+def docker(
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
+    timeout: float = _PATIENCE_S,
+) -> subprocess.CompletedProcess[str]:
+    """Run `docker ARGUMENTS` and return what came of it, whatever its exit code. Raises StepError if it hangs."""
+    try:
+        return subprocess.run(
+            ["docker", *arguments],
+            env=env, input=stdin, capture_output=True, text=True, errors="replace", check=False, timeout=timeout,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise StepError(
+            f"docker {arguments[0]} did not end within {timeout:g} s", hint="is the engine well? docker info"
+        ) from None
+    except FileNotFoundError:
+        raise StepError("there is no docker command any more", hint="./deploy-local.sh doctor") from None
+
+
+def output(*arguments: str, env: Mapping[str, str] | None = None, component: str | None = None) -> str:
+    """Run `docker ARGUMENTS` and return its output. Raises StepError with what it said if it fails."""
+    done = docker(*arguments, env=env)
+    if done.returncode != 0:
+        raise StepError(
+            f"docker {' '.join(arguments[:2])} failed: {last_words(done.stderr or done.stdout)}",
+            component=component,
+            exit_code=done.returncode,
+        )
+    return done.stdout
+
+
+def last_words(text: str, lines: int = 5) -> str:
+    """Return the end of what a command said."""
+    return "\n".join(text.strip().splitlines()[-lines:]) or "it said nothing"
+
+
+def inspect(ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what the engine knows about containers; those that have gone meanwhile are left out."""
+    if not ids:
+        return []
+    found: list[dict[str, Any]] = json.loads(docker("container", "inspect", *ids).stdout or "[]")
+    return found
+
+
+def absence() -> str | None:
+    """Return why no Docker engine can be used here, or None if one answers."""
+    if shutil.which("docker") is None:
+        return "no docker command here"
+    try:
+        done = docker("version", "--format", "{{.Server.Version}}", timeout=_ANSWER_PATIENCE_S)
+    except StepError:
+        return f"the Docker engine did not answer within {_ANSWER_PATIENCE_S} s"
+    return None if done.returncode == 0 and done.stdout.strip() else "no Docker engine answers"
+
+
+def problems() -> Iterator[str]:
+    """Everything about the engine and its plugins that stands in the way, each with its way out."""
+    missing = absence()
+    if missing:
+        yield f"{missing}: install and start one (Debian: apt-get install docker.io), or use --target embedded"
+        return
+    found = docker("version", "--format", "{{.Server.Version}}").stdout.strip()
+    yield from _too_old("Docker engine", found, ENGINE_MINIMUM)
+    compose = docker("compose", "version", "--short")
+    if compose.returncode != 0:
+        yield "the docker command has no Compose plugin: install docker-compose 2 (package docker-compose-plugin)"
+    else:
+        yield from _too_old("Compose plugin", compose.stdout.strip(), COMPOSE_MINIMUM)
+    if docker("buildx", "version").returncode != 0:
+        yield "the docker command has no buildx plugin, which builds the images: install docker-buildx"
+
+
+def _too_old(what: str, found: str, minimum: tuple[int, int]) -> Iterator[str]:
+    numbers = re.match(r"v?(\d+)\.(\d+)", found)
+    if numbers and (int(numbers[1]), int(numbers[2])) < minimum:
+        yield f"the {what} is version {found}: {minimum[0]}.{minimum[1]} or newer is needed"

@@ -1,0 +1,128 @@
+"""The images of a stack: built with visible progress, or pulled, or there already."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from plumbline.errors import StepError
+from plumbline.targets.compose import engine
+from plumbline.targets.compose.project import Project
+
+LOG = "images"
+_WORTH_SHOWING_S = 0.5
+_STEP = re.compile(r"#(?P<number>\d+) \[(?P<what>[^\]]+)\] (?P<does>(?:RUN|COPY|FROM) .*)")
+_OTHER = re.compile(r"#(?P<number>\d+) (?P<word>\S+) ?(?P<rest>.*)")
+_UNREACHABLE = re.compile(
+    r"failed to resolve source metadata|failed to do request|no such host|pull access denied|i/o timeout"
+    r"|connection refused|TLS handshake|certificate signed by unknown authority|failed to copy",
+)
+_NO_REGISTRY = (
+    "no container registry gives the base images: docker/offline/build.sh makes them from Debian packages and wheels; "
+    "then run ./deploy-local.sh again"
+)
+
+
+def build(project: Project) -> str:
+    """Build what has changed since the last time, and see that the others are there. Raises StepError."""
+    begun = time.monotonic()
+    log = project.home.logs / f"{LOG}.log"
+    _run(project.arguments("--progress", "plain", "build"), project, log)
+    for image in missing(project):
+        done = engine.docker("pull", image, timeout=600)
+        if done.returncode != 0:
+            raise StepError(
+                f"image {image} cannot be had: {engine.last_words(done.stderr)}", component=LOG,
+                exit_code=done.returncode, hint=_hint(done.stderr),
+            )  # fmt: skip
+    return f"built in {time.monotonic() - begun:.1f} s" if _built_something(log) else "nothing to build"
+
+
+def missing(project: Project) -> list[str]:
+    """Return the names of the images that the project needs and the engine does not have."""
+    needed = sorted({service["image"] for service in project.resolved()["services"].values()})
+    return [image for image in needed if engine.docker("image", "inspect", image).returncode != 0]
+
+
+def remove(project: Project) -> None:
+    """Remove the images that were built for this stack. Those that others may use stay."""
+    names = engine.output("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=plumbline/*")
+    own = [name for name in names.split() if name.endswith(f":{project.tag}")]
+    if own:
+        engine.docker("image", "rm", *own)
+
+
+def _run(arguments: list[str], project: Project, log: Path) -> None:
+    with log.open("w") as kept, subprocess.Popen(
+        ["docker", *arguments], env=project.environment(), cwd=project.folder, text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None  # noqa: S101  it was asked for
+        progress = _Progress()
+        try:
+            for line in process.stdout:
+                kept.write(line)
+                progress.add(line)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        text = log.read_text(errors="replace")
+        raise StepError(
+            f"the images could not be built: {_failure(text)}",
+            component=LOG,
+            exit_code=process.returncode,
+            hint=_hint(text),
+        )
+
+
+def _hint(text: str) -> str | None:
+    return _NO_REGISTRY if _UNREACHABLE.search(text) else None
+
+
+def _failure(text: str) -> str:
+    named = [line for line in text.splitlines() if line.startswith(("ERROR", "failed to solve", "target "))]
+    return "\n".join(named[-2:]) or engine.last_words(text)
+
+
+def _built_something(log: Path) -> bool:
+    return bool(re.search(r"^#\d+ \[[^\]]+ \d+/\d+\] (RUN|COPY).*\n#\d+ (?!CACHED)", log.read_text(), re.MULTILINE))
+
+
+class _Progress:
+    """Shows each step of a build as it begins to take time, and how long it took; not what was built before."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, str] = {}
+        self._shown: set[str] = set()
+
+    def add(self, line: str) -> None:
+        """Take one line of BuildKit's plain progress."""
+        step = _STEP.match(line)
+        if step:
+            if step["number"] not in self._steps:
+                self._steps[step["number"]] = f"{step['what']}: {' '.join(step['does'].split())}"[:100]
+            else:
+                self._show(step["number"], "…")
+            return
+        other = _OTHER.match(line)
+        if other is None or other["number"] not in self._steps:
+            return
+        if other["word"] == "CACHED":
+            del self._steps[other["number"]]
+        elif other["word"] == "DONE":
+            took = float(other["rest"].rstrip("s") or 0)
+            if took >= _WORTH_SHOWING_S:
+                self._show(other["number"], f"{took:.1f} s", again=True)
+        else:
+            self._show(other["number"], "…")
+
+    def _show(self, number: str, what: str, *, again: bool = False) -> None:
+        if number in self._shown and not again:
+            return
+        self._shown.add(number)
+        start = "\r\033[K" if sys.stdout.isatty() else ""
+        print(f"{start}      {self._steps[number]} {what}", flush=True)

@@ -1,0 +1,94 @@
+"""One Compose project: which files describe it, what it is called, and the environment they are read with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from servicekit import facts
+
+from plumbline import ROOT
+from plumbline.errors import StepError
+from plumbline.home import Home
+from plumbline.targets.compose import engine
+
+CHECKOUT = ROOT / "docker"
+_CA_BUNDLES = ("PIP_CERT", "SSL_CERT_FILE")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The Compose project of one home. `folder` holds compose.yaml: the checkout's docker/, or an unpacked bundle."""
+
+    home: Home
+    stack_id: str = ""
+    front_port: int = facts.FRONT_PORT
+
+    @property
+    def tag(self) -> str:
+        """Tag of the images that this stack is made of: its own, so that stacks side by side cannot mix."""
+        return hashlib.sha256(str(self.home.root).encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """Name of the project; every container, network and volume carries it."""
+        return f"plumbline-{self.tag}"
+
+    @property
+    def unpacked(self) -> Path:
+        """Where `bundle load` puts a bundle's files."""
+        return self.home.root / "bundle"
+
+    @property
+    def from_bundle(self) -> bool:
+        """Say whether the images came in a bundle, and are not to be built."""
+        return (self.unpacked / "compose.yaml").exists()
+
+    @property
+    def folder(self) -> Path:
+        """Folder of compose.yaml."""
+        return self.unpacked if self.from_bundle else CHECKOUT
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment for Compose: the caller's, and over it what is this stack's own."""
+        environment = dict(os.environ)
+        if "PLUMBLINE_CA_BUNDLE" not in environment:
+            for name in _CA_BUNDLES:
+                if Path(environment.get(name, "")).is_file():
+                    environment["PLUMBLINE_CA_BUNDLE"] = environment[name]
+                    break
+        return environment | {
+            "COMPOSE_PROJECT_NAME": self.name,
+            "COMPOSE_ANSI": "never",
+            "PLUMBLINE_SECRETS_DIR": str(self.home.secrets),
+            "PLUMBLINE_TAG": self.tag,
+            "PLUMBLINE_VERSION": facts.VERSION,
+            "PLUMBLINE_STACK_ID": self.stack_id or "none",
+            "PLUMBLINE_PUBLISH_PORT": str(self.front_port),
+        }
+
+    def arguments(self, *arguments: str) -> list[str]:
+        """Return `compose …` with this project's file."""
+        return ["compose", "--file", str(self.folder / "compose.yaml"), *arguments]
+
+    def compose(self, *arguments: str, component: str | None = None) -> str:
+        """Run `docker compose ARGUMENTS` on this project and return its output. Raises StepError."""
+        return engine.output(*self.arguments(*arguments), env=self.environment(), component=component)
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the configuration as Compose understands it. It names secret files, and holds no secret."""
+        try:
+            config: dict[str, Any] = json.loads(self.compose("config", "--format", "json"))
+        except StepError as error:
+            raise StepError(f"{self.folder / 'compose.yaml'} cannot be used: {error}") from None
+        return config
+
+    def labelled(self, kind: str) -> list[str]:
+        """Return the ids of all that belongs to this project: `container`, `volume` or `network`."""
+        every = ("--all",) if kind == "container" else ()
+        label = f"label=com.docker.compose.project={self.name}"
+        return engine.output(kind, "ls", *every, "--quiet", "--filter", label).split()

@@ -1,0 +1,255 @@
+"""The compose target: carries out the plan with containers of a Docker engine."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from servicekit import facts
+
+from plumbline import fingerprint, net, secret_files
+from plumbline.errors import StepError
+from plumbline.home import Home, State
+from plumbline.identity import compare
+from plumbline.plan import COMPONENTS
+from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+from plumbline.targets.compose import checks, containers, engine, images
+from plumbline.targets.compose.project import Project
+
+_MIGRATION_PATIENCE_S = 300
+_KILL_ALL = "kill -9 -1"
+_BUILD_INPUTS = (".dockerignore", "docker/backend", "docker/data-processor", "docker/log-sink", "docker/postgres",
+                 "docker/probe.py")  # fmt: skip
+
+
+class ComposeTarget:
+    """One stack of containers. See `plumbline.targets.base.Target` for the methods' contracts."""
+
+    name = "compose"
+
+    def __init__(self, home: Home, front_port: int | None = None) -> None:
+        self.home = home
+        self._state: State = home.load()
+        self._wanted_front = front_port
+
+    # What there is
+
+    @property
+    def project(self) -> Project:
+        """The Compose project of this stack."""
+        return Project(self.home, self._state.stack_id, self._state.ports.get("front", facts.FRONT_PORT))
+
+    def component(self, name: str) -> Component:
+        """Return the state of one component."""
+        found = containers.all_of(self.project).get(name)
+        return found.component() if found else Component(name, "stopped")
+
+    def stack(self) -> Stack:
+        """Return the stack as it is now. Database and Redis are at their containers' own addresses."""
+        found = containers.all_of(self.project)
+        postgres, redis = found.get("postgres"), found.get("redis")
+        return Stack(
+            stack_id=self._state.stack_id,
+            target=self.name,
+            phase=self._state.phase,
+            version=facts.VERSION,
+            home=str(self.home.root),
+            base_url=f"http://127.0.0.1:{self._state.ports.get('front', 0)}",
+            postgres=PostgresAddress(
+                postgres.address if postgres else "", 5432, facts.DATABASE_NAME, facts.DATABASE_USER,
+                str(self.home.secrets / "postgres_password"),
+            ),
+            redis=RedisAddress(f"redis://{redis.address if redis else ''}:6379/0"),
+            operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
+            components=tuple(
+                found[name].component() if name in found else Component(name, "stopped") for name in COMPONENTS
+            ),
+        )  # fmt: skip
+
+    # Before anything is changed
+
+    def problems(self) -> list[str]:
+        """Return everything that stands in the way of a deployment."""
+        return checks.problems(Project(self.home, self._state.stack_id, self._front_port()), self._owns_port)
+
+    def _front_port(self) -> int:
+        if self._wanted_front is not None:
+            return self._wanted_front
+        return self._state.ports.get("front", facts.FRONT_PORT)
+
+    def _owns_port(self, port: int) -> bool:
+        front = containers.all_of(self.project).get(checks.FRONT)
+        return bool(front and front.status == "running" and port == self._state.ports.get("front"))
+
+    def unchanged(self) -> bool:
+        """Say whether exactly this stack, from exactly these files, is up and ready."""
+        state = self._state
+        if state.phase != "ready" or self._front_port() not in (0, state.ports["front"]):
+            return False
+        if not self.from_this_checkout() or self._marks(self.project) != self._remembered() or not self.stack().running:
+            return False
+        return not compare(self.stack().base_url, state.stack_id)
+
+    def from_this_checkout(self) -> bool:
+        """Say whether the stack was deployed from the files of this checkout, or of its bundle, as they are now."""
+        return self._sources() == self._state.sources
+
+    def _sources(self) -> str:
+        if self.project.from_bundle:
+            return fingerprint.of_programs([(self.project.unpacked / "manifest.json").read_text()])
+        return fingerprint.of_sources(also=_BUILD_INPUTS)
+
+    def _marks(self, project: Project) -> dict[str, str]:
+        neutral = Project(project.home, "", project.front_port)
+        return {"sources": self._sources(), "programs": fingerprint.of_programs([neutral.resolved()])}
+
+    def _remembered(self) -> dict[str, str]:
+        return {"sources": self._state.sources, "programs": self._state.programs}
+
+    def begin(self) -> None:
+        """Remember that a deployment has begun, and which identity it has."""
+        self.home.prepare()
+        front = self._front_port() or self._state.ports.get("front") or net.free_port()
+        self._state = self.home.save(self._state, target=self.name, ports={"front": front})
+        marks = self._marks(self.project)
+        if marks != self._remembered() or not containers.all_of(self.project):
+            # A new identity, so that no container of an earlier deployment can be taken for one of this.
+            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
+        self._state = self.home.save(self._state, phase="deploying")
+
+    # The steps of the plan
+
+    def run(self, step: str) -> str:
+        """Carry out one step of the plan and return a few words on what was done."""
+        steps: dict[str, Callable[[], str]] = {
+            "secrets": self._make_secrets,
+            "images": self._make_images,
+            "postgres": partial(self._bring_up, "postgres"),
+            "redis": partial(self._bring_up, "redis"),
+            "log-sink": partial(self._bring_up, "log-sink"),
+            "migrate-backend": partial(self._migrate, "migrate-backend"),
+            "migrate-data-processor": partial(self._migrate, "migrate-data-processor"),
+            "services": partial(self._bring_up, "backend", "data-processor"),
+            "caddy": partial(self._bring_up, "caddy"),
+            "identity": self._verify_identity,
+        }
+        return steps[step]()
+
+    def _make_secrets(self) -> str:
+        created = secret_files.generate(self.home.secrets)
+        secret_files.share_with_containers(self.home.secrets)
+        return f"{len(created)} generated" if created else "all there"
+
+    def _make_images(self) -> str:
+        if not self.project.from_bundle:
+            return images.build(self.project)
+        absent = images.missing(self.project)
+        if absent:
+            raise StepError(
+                f"the engine does not have {', '.join(absent)} of the bundle",
+                hint="load the bundle again: python -m plumbline bundle load ARCHIVE",
+            )
+        return "from the bundle"
+
+    def _bring_up(self, *names: str) -> str:
+        before = containers.all_of(self.project)
+        self.project.compose("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *names, component=names[0])
+        for name in names:
+            containers.wait_ready(self.project, name)
+        after = containers.all_of(self.project)
+        same = all(name in before and before[name].started_at == after[name].started_at for name in names)
+        return "already running" if same else "started"
+
+    def _migrate(self, step: str) -> str:
+        self.project.compose(
+            "up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", step, component=step
+        )
+        container = containers.one_of(self.project, step)
+        try:
+            exit_code = int(engine.docker("wait", container.id, timeout=_MIGRATION_PATIENCE_S).stdout.strip() or 1)
+        except StepError:
+            raise StepError(f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=step) from None
+        if exit_code != 0:
+            service = step.removeprefix("migrate-")
+            raise StepError(f"the migrations of {service} ended with an error", component=step, exit_code=exit_code)
+        return "at head"
+
+    def _verify_identity(self) -> str:
+        differences = compare(self.stack().base_url, self._state.stack_id)
+        if differences:
+            raise StepError("; ".join(differences), component="caddy", hint="./deploy-local.sh down, then up again")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._state = self.home.save(self._state, phase="ready", deployed_at=now)
+        return self._state.stack_id
+
+    # Afterwards
+
+    def start(self, *components: str) -> None:
+        """Start components and wait until each is ready."""
+        for name in components:
+            engine.output("start", containers.one_of(self.project, name).id, component=name)
+        for name in components:
+            containers.wait_ready(self.project, name)
+
+    def stop(self, *components: str) -> None:
+        """Stop components, and wait until each has ended."""
+        found = containers.all_of(self.project)
+        ids = [found[name].id for name in components if name in found]
+        if ids:
+            engine.output("stop", *ids)
+
+    def kill(self, component: str) -> None:
+        """Kill every process of a component's container; the engine starts it again.
+
+        From inside, because the engine takes its own `kill` for an order to stay stopped.
+        """
+        engine.docker("exec", containers.one_of(self.project, component).id, "sh", "-c", _KILL_ALL)
+
+    def down(self) -> list[str]:
+        """Stop and remove every container, last started first. The volume stays."""
+        found = containers.all_of(self.project)
+        running = [name for name in COMPONENTS if name in found and found[name].status == "running"]
+        if found or self.project.labelled("network"):
+            # Without the file, which may have changed or gone: the engine knows what belongs to the project.
+            engine.output("compose", "--project-name", self.project.name, "down", "--remove-orphans")
+        if self.home.exists:
+            self._state = self.home.save(self._state, phase="down")
+        return running
+
+    def remove(self) -> None:
+        """Stop the stack and delete all it owns."""
+        self.down()
+        volumes = self.project.labelled("volume")
+        if volumes:
+            engine.output("volume", "rm", *volumes)
+        images.remove(self.project)
+        self.home.remove()
+
+    def log_tail(self, component: str, lines: int) -> list[str]:
+        """Return the last lines of a container's log, or of the build's."""
+        if component == images.LOG:
+            log = self.home.logs / f"{images.LOG}.log"
+            return log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
+        found = containers.all_of(self.project).get(component)
+        return containers.log_tail(found, lines) if found else []
+
+    def describe(self) -> dict[str, str]:
+        """Return file name to text for a diagnostics bundle."""
+        found = containers.all_of(self.project)
+        files = {f"logs/{name}.log": "\n".join(containers.log_tail(one, 2000)) for name, one in found.items()}
+        files[f"logs/{images.LOG}.log"] = "\n".join(self.log_tail(images.LOG, 2000))
+        ids = [one.id for one in found.values()]
+        files["inspect.json"] = json.dumps(engine.inspect(ids), indent=2)
+        commands = {
+            "compose-ps.txt": ("ps", "--all"),
+            "compose-config.yaml": ("config",),
+            "compose-images.txt": ("images",),
+        }
+        for name, arguments in commands.items():
+            done = engine.docker(*self.project.arguments(*arguments), env=self.project.environment())
+            files[name] = done.stdout + done.stderr
+        files["docker-info.txt"] = engine.docker("info").stdout
+        return files

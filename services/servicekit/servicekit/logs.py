@@ -73,8 +73,6 @@ class _Plain:
         self._room = _TEXT_MAX
 
     def of(self, value: Any, depth: int) -> Any:
-        if self._room <= 0:
-            return _CUT
         if value is None or isinstance(value, bool | int | float):
             self._room -= 8
             return _number(value)

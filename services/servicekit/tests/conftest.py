@@ -66,7 +66,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.seen += 1
                 if not receiver.release.is_set():
-                    receiver.release.wait(30)
+                    receiver.release.wait()
                     self.close_connection = True
                     return
                 status = receiver.statuses.pop(0) if receiver.statuses else 204

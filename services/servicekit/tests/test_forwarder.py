@@ -75,7 +75,7 @@ def test_a_receiver_that_is_away_costs_the_oldest_lines_and_they_are_counted_by_
     assert f"127.0.0.1:{receiver.port}" in complaints[0]
 
 
-def test_recovers_after_the_receiver_has_gone_and_come_back(receiver, new_forwarder):
+def test_recovers_after_the_receiver_has_gone_and_come_back(receiver, new_forwarder, capsys):
     forwarder = new_forwarder(receiver.url)
     forwarder.offer("warning", _line(1))
     wait_until(lambda: _numbers(receiver) == [1], "the first line arrives")
@@ -86,6 +86,10 @@ def test_recovers_after_the_receiver_has_gone_and_come_back(receiver, new_forwar
     forwarder.offer("warning", _line(3))
     wait_until(lambda: len(receiver.lines) == 3, "the rest arrives")
     assert _numbers(receiver) == [1, 2, 3]
+    receiver.stop()
+    forwarder.offer("warning", _line(4))
+    wait_until(lambda: forwarder._failures > 1, "forwarding fails again")
+    assert len(capsys.readouterr().err.splitlines()) == 2, "each outage is reported, once"
 
 
 def test_an_idle_connection_that_was_closed_is_no_outage(receiver, new_forwarder, capsys):
@@ -101,7 +105,9 @@ def test_a_receiver_that_accepts_but_never_answers_holds_nobody_up(receiver, new
     receiver.hold()
     forwarder = new_forwarder(receiver.url)
     offered = 3 * QUEUE_SIZE
-    for number in range(offered):
+    forwarder.offer("warning", _line(0))
+    wait_until(lambda: receiver.seen == 1, "a request is under way")
+    for number in range(1, offered):
         forwarder.offer("warning", _line(number))
     assert not receiver.release.is_set(), "every offer returned while the receiver answered nothing"
     wait_until(lambda: receiver.seen > 1, "the forwarder gives up on an answer and tries again")

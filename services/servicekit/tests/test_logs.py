@@ -78,14 +78,16 @@ def test_levels_have_the_agreed_names(log, number, name):
 
 
 def test_an_exception_is_kept_up_to_the_line_that_names_it(log):
-    def fail(depth: int) -> None:
-        if depth:
-            fail(depth - 1)
-        else:
+    def here(depth: int) -> None:
+        if depth == 0:
             raise LookupError("the very cause")
+        there(depth)
+
+    def there(depth: int) -> None:  # two that alternate, because a traceback folds the same line repeated
+        here(depth - 1)
 
     try:
-        fail(200)
+        here(200)
     except LookupError:
         log.logger.exception("could not")
     exception = log.entry["exception"]

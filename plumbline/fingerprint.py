@@ -18,7 +18,7 @@ def of_sources(root: Path = ROOT, *, also: Iterable[str] = ()) -> str:
     for source in (*_SOURCES, *also):
         place = root / source
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file() and not _SKIPPED.intersection(path.parts) and path.suffix != ".pyc":
+            if path.is_file() and not _SKIPPED.intersection(path.relative_to(root).parts) and path.suffix != ".pyc":
                 digest.update(str(path.relative_to(root)).encode() + b"\0")
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

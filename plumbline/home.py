@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 from plumbline.errors import PlumblineError
 
@@ -43,6 +43,7 @@ class Home:
         self.data = self.root / "data"
         self.diagnostics = self.root / "diagnostics"
         self._state = self.root / "state.json"
+        self._lock = self.root / "lock"
 
     @property
     def exists(self) -> bool:
@@ -65,16 +66,18 @@ class Home:
         except FileNotFoundError:
             return State()
         except (OSError, ValueError) as error:
-            raise PlumblineError(
-                f"the state file {self._state} cannot be read: {error}",
-                hint="restore it, or remove the stack with: ./deploy-local.sh reset",
-            ) from None
+            raise PlumblineError(f"the state file {self._state} cannot be read: {error}", self._WAY_OUT) from None
+        if not isinstance(raw, dict) or not isinstance(raw.get("ports"), dict):
+            raise PlumblineError(f"the state file {self._state} holds something else than a state", self._WAY_OUT)
         if raw.get("format") != _FORMAT:
             raise PlumblineError(
-                f"{self._state} was written by another version of Plumbline (format {raw.get('format')!r})"
+                f"{self._state} was written by another version of Plumbline (format {raw.get('format')!r})",
+                hint="use that version, or choose another folder with --home",
             )
         known = State.__dataclass_fields__
         return State(**{name: value for name, value in raw.items() if name in known})
+
+    _WAY_OUT = "restore the file; or end the processes that run from that folder, delete it, and deploy anew"
 
     def save(self, state: State, **changes: object) -> State:
         """Remember `state` with `changes`, atomically, and return it."""
@@ -87,17 +90,14 @@ class Home:
     @contextlib.contextmanager
     def lock(self, doing: str) -> Iterator[None]:
         """Hold this home for one command that changes it; another one meanwhile is refused by name."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        path = self.root / "lock"
-        with path.open("a+") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                handle.seek(0)
-                holder = handle.read().strip() or "another command"
-                raise PlumblineError(
-                    f"{holder} is working on {self.root} right now", hint="wait for it to end, then try again"
-                ) from None
+        try:
+            missing = [folder for folder in (self.root, *self.root.parents) if not folder.exists()]
+            handle = self._open_lock()
+        except OSError as error:
+            raise PlumblineError(
+                f"{self.root} cannot be used: {error.strerror}", hint="choose another folder with --home"
+            ) from None
+        with handle:
             handle.truncate(0)
             handle.write(f"'{doing}' (pid {os.getpid()})")
             handle.flush()
@@ -106,6 +106,28 @@ class Home:
             finally:
                 with contextlib.suppress(OSError):
                     handle.truncate(0)
+                    if not self.exists:  # nothing was deployed, so nothing stays
+                        self._lock.unlink(missing_ok=True)
+                        for folder in missing:
+                            folder.rmdir()
+
+    def _open_lock(self) -> TextIO:
+        while True:
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle = self._lock.open("a+")
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with handle:
+                    handle.seek(0)
+                    holder = handle.read().strip() or "another command"
+                raise PlumblineError(
+                    f"{holder} is working on {self.root} right now", hint="wait for it to end, then try again"
+                ) from None
+            # The holder before may have deleted the file between the opening and the locking.
+            if self._lock.exists() and os.path.samestat(self._lock.stat(), os.fstat(handle.fileno())):
+                return handle
+            handle.close()
 
     def remove(self) -> None:
         """Delete the whole home."""

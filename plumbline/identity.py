@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import requests
 
+from plumbline import net
 from plumbline.plan import HEALTH_PATHS
 
 _TIMEOUT_S = 5
@@ -23,7 +24,8 @@ class Health:
 def health_of(url: str) -> Health:
     """Ask a health address. Whatever goes wrong becomes the `reason`."""
     try:
-        answer = requests.get(url, timeout=_TIMEOUT_S)
+        with net.direct_session() as http:
+            answer = http.get(url, timeout=_TIMEOUT_S)
         body = answer.json()
         service, stack_id = body.get("service"), body.get("stack_id")
     except requests.exceptions.JSONDecodeError:

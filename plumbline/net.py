@@ -6,6 +6,14 @@ import contextlib
 import socket
 
 import psutil
+import requests
+
+
+def direct_session() -> requests.Session:
+    """Return an HTTP session that talks straight to this machine, whatever proxies or .netrc the caller's shell has."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 def free_port() -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 from servicekit.secrets import SecretError, read_secret
 
+from plumbline import net
 from plumbline.errors import PlumblineError
 from plumbline.stack import Stack
 
@@ -16,7 +17,7 @@ _TIMEOUT_S = 10
 
 def operator_session(stack: Stack) -> requests.Session:
     """Return an HTTP session that is logged in as the stack's operator."""
-    session = requests.Session()
+    session = net.direct_session()
     try:
         password = read_secret(Path(stack.operator.password_file))
         answer = session.post(

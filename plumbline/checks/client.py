@@ -13,6 +13,8 @@ from typing import Any
 import requests
 from websockets.sync.client import ClientConnection, connect
 
+from plumbline import net
+
 TIMEOUT_S = 15.0
 
 
@@ -59,7 +61,7 @@ class User:
         self.base_url = base_url
         self.username = f"{prefix}-{secrets.token_hex(5)}"
         self.password = secrets.token_urlsafe(12)
-        self.http = requests.Session()
+        self.http = net.direct_session()
         # Each call carries the bearer token alone: what the cookie can do is checked on its own.
         self.http.cookies.set_policy(_NoCookies())
         account = self.post("/auth/register", {"username": self.username, "password": self.password}).expect(201)

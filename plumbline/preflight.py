@@ -48,9 +48,10 @@ def program_problems() -> Iterator[str]:
 def port_problems(port: int, is_ours: Callable[[int], bool]) -> Iterator[str]:
     """The front port; the others are free ones that we choose."""
     if port and not net.is_free(port) and not is_ours(port):
-        yield f"port {port} is taken by {net.describe_listener(port)}: stop it, or choose another with --port"
-    if 0 < port < 1024 and os.geteuid() != 0:
-        yield f"port {port} is reserved for root: choose another with --port"
+        if port < 1024 and os.geteuid() != 0 and net.listener(port) is None:
+            yield f"port {port} is reserved for root: choose another with --port"
+        else:
+            yield f"port {port} is taken by {net.describe_listener(port)}: stop it, or choose another with --port"
 
 
 def folder_problems(home: Home, minimum_bytes: int = DISK_MINIMUM_BYTES) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import shutil
@@ -10,6 +11,7 @@ import traceback
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import quote
 
 from servicekit import facts
 
@@ -33,13 +35,13 @@ def write_bundle(home: Home, target: Target, occasion: str, error: BaseException
         "machine.txt": _machine(home),
         **target.describe(),
     }
-    values = _secret_values(home)
+    secret = _secret_values(home)
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
-        for value in values:
+        for value in secret:
             text = text.replace(value, _MASK)
-        path.write_text(text + "\n")
+        path.write_text(text + "\n", encoding="utf-8", errors="replace")
     for old in sorted(home.diagnostics.iterdir())[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
@@ -64,10 +66,13 @@ def _machine(home: Home) -> str:
 
 
 def _secret_values(home: Home) -> list[str]:
-    """No log should hold a secret; should one do so all the same, the bundle at least does not spread it."""
-    values = []
+    """No log should hold a secret; should one do so all the same, the bundle at least does not spread it.
+
+    Returns each as it is, as a JSON log writes it and as a URL does; the longest first, as one may hold another.
+    """
+    values: set[str] = set()
     for name in secret_files.SECRETS:
-        path = home.secrets / name
-        if path.is_file():
-            values.append(path.read_text(errors="replace").strip())
-    return [value for value in values if value]
+        with contextlib.suppress(OSError):  # whoever cannot read it has not logged it either
+            value = (home.secrets / name).read_text(errors="replace").strip()
+            values |= {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, "")}
+    return sorted(values - {""}, key=len, reverse=True)

@@ -16,7 +16,7 @@ def find(directories: list[Path], supervisor_pid: int | None) -> list[psutil.Pro
     Each component has a working directory of its own, which is what tells its processes from everybody else's: several
     servers overwrite their command line and environment.
     """
-    wanted = {str(directory) for directory in directories}
+    wanted = {str(directory.resolve()) for directory in directories}
     supervised: set[int] = set()
     if supervisor_pid is not None:
         with contextlib.suppress(psutil.NoSuchProcess):

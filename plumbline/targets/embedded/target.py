@@ -102,7 +102,7 @@ class EmbeddedTarget:
         if listener is None:
             return False
         with contextlib.suppress(Exception):
-            return listener.cwd() == str(self._layout().directory("caddy"))
+            return listener.cwd() == str(self._layout().directory("caddy").resolve())
         return False
 
     def unchanged(self) -> bool:

@@ -115,6 +115,9 @@ def _status(options: argparse.Namespace, home: Home) -> int:
     if options.json and not home.exists:
         print(json.dumps({"phase": "absent", "home": str(home.root), "components": []}))
         return EXIT_NOT_RUNNING
+    if not home.exists:
+        print(f"absent: there is no stack in {home.root}")
+        return EXIT_NOT_RUNNING
     stack = _existing(home).stack()
     if options.json:
         print(json.dumps(stack.as_json(), indent=2))

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from data_processor.web import bodies
 
 EPSILON = 1e-6
 """How far a box may stick out, as a share of the page's side: what adding floats does to a box that fills a page."""
 
 
+Side = Annotated[bodies.Finite, Field(ge=-1e9, le=1e9)]
+"""No page is a millionth of this; sums and products of such numbers stay finite."""
+
+
 class Box(bodies.Body):
     """A bounding box as clients send it."""
 
-    x: bodies.Finite
-    y: bodies.Finite
-    width: bodies.Finite
-    height: bodies.Finite
+    x: Side
+    y: Side
+    width: Side
+    height: Side
 
 
 def faults(box: Box, page_width: float, page_height: float, field: str = "bounding_box") -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from pydantic import Field
 
 from data_processor.annotations import selectors, services
-from data_processor.boxes import Box
+from data_processor.boxes import Box, Side
 from data_processor.web import bodies, pages
 from data_processor.web.auth import identify
 
@@ -34,10 +34,10 @@ class AnnotationInput(bodies.Body):
 class BoxChange(bodies.Body):
     """Some sides of a box."""
 
-    x: bodies.Finite = 0.0
-    y: bodies.Finite = 0.0
-    width: bodies.Finite = 0.0
-    height: bodies.Finite = 0.0
+    x: Side = 0.0
+    y: Side = 0.0
+    width: Side = 0.0
+    height: Side = 0.0
 
 
 class AnnotationChange(bodies.Body):

@@ -19,8 +19,8 @@ _read_moment = psycopg.adapters.get_loader(_TIMESTAMPTZ, Format.TEXT)
 @contextmanager
 def _cursor() -> Iterator[Any]:
     with connection.cursor() as cursor:
-        # Django reads moments in Python, to put its own time zone on: a third of what a list cost. The connection's zone
-        # is UTC already, and so is what psycopg's own reader returns.
+        # Django reads moments in Python, to put its own time zone on: a third of what a list cost. The connection's
+        # zone is UTC already, and so is what psycopg's own reader returns.
         cursor.cursor.adapters.register_loader(_TIMESTAMPTZ, _read_moment)
         yield cursor
 

@@ -1,0 +1,135 @@
+"""Who is asking: tokens, cookies, and requests that other pages send."""
+
+from __future__ import annotations
+
+import time
+
+import jwt
+import pytest
+import requests
+from data_processor_testkit.service import TOKEN_SECRET, Person, Service, refusal
+from servicekit import tokens
+from servicekit.tokens import Identity
+
+OTHER_SECRET = "another-stack-has-another-secret-of-its-own"
+
+
+def _bearer(service: Service, header: str) -> requests.Response:
+    return requests.get(service.base + "templates/", headers={"Authorization": header}, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("documents/?channel_id=1", "GET"),
+        ("documents/", "POST"),
+        ("documents/1/", "GET"),
+        ("documents/1/", "PATCH"),
+        ("documents/1/", "DELETE"),
+        ("documents/1/content", "GET"),
+        ("documents/1/thumbnail", "GET"),
+        ("documents/1/annotations/", "GET"),
+        ("documents/1/annotations/", "POST"),
+        ("documents/1/annotations/1/", "GET"),
+        ("documents/1/annotations/1/", "PUT"),
+        ("documents/1/annotations/1/", "PATCH"),
+        ("documents/1/annotations/1/", "DELETE"),
+        ("templates/", "GET"),
+        ("templates/", "POST"),
+        ("templates/1/", "GET"),
+        ("templates/1/", "PUT"),
+        ("templates/1/", "DELETE"),
+        ("batch/", "GET"),
+        ("batch/", "POST"),
+        ("batch/1/", "GET"),
+    ],
+)
+def test_nobody_gets_in(service: Service, path: str, method: str) -> None:
+    response = requests.request(method, service.base + path, timeout=30)
+
+    refusal(response, 401, "unauthorized")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_expired_token_says_so_and_is_no_alarm(service: Service, person: Person) -> None:
+    token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name), -1)
+    body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthorized")
+
+    assert "expired" in body["detail"]
+    assert not [entry for entry in service.entries() if entry["request_id"] == body["request_id"]]
+
+
+def test_token_that_was_remembered_expires_too(service: Service, person: Person) -> None:
+    token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name), 2)
+    assert _bearer(service, f"Bearer {token}").status_code == 200
+    deadline = time.monotonic() + 30
+    while (response := _bearer(service, f"Bearer {token}")).status_code == 200:
+        assert time.monotonic() < deadline, "the token never expires"
+
+    assert "expired" in refusal(response, 401, "unauthorized")["detail"]
+
+
+def test_forged_token_is_refused_and_logged(service: Service, person: Person) -> None:
+    token = tokens.issue(OTHER_SECRET, Identity(person.id, person.name), 60)
+    body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthorized")
+
+    assert "not signed by this stack" in body["detail"]
+    (entry,) = [entry for entry in service.entries() if entry["request_id"] == body["request_id"]]
+    assert (entry["level"], entry["fields"]["path"]) == ("warning", "/data-processor/templates/")
+    assert token not in str(entry)
+
+
+def test_unsigned_token_is_refused(service: Service, person: Person) -> None:
+    claims = {"iss": "plumbline", "aud": "plumbline", "sub": str(person.id), "iat": 1, "exp": 2**40, "name": "x"}
+
+    refusal(_bearer(service, f"Bearer {jwt.encode(claims, None, algorithm='none')}"), 401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer  ", "Basic eDp5", "Bearer a.b.c", "Bearer " + "x" * 4000, "\xff\xfe"]
+)
+def test_odd_header_is_refused(service: Service, header: str) -> None:
+    response = requests.get(
+        service.base + "templates/", headers={"Authorization": header.encode("latin-1")}, timeout=30
+    )
+    refusal(response, 401, "unauthorized")
+
+
+def _with_cookie(service: Service, person: Person, method: str, **headers: str) -> requests.Response:
+    cookies = {"access_token": person.token}
+    body = {"json": {"channel_id": 2**62, "name": "x"}} if method == "POST" else {}
+    return requests.request(method, service.base + "templates/", cookies=cookies, headers=headers, timeout=30, **body)
+
+
+def test_session_cookie_lets_in(service: Service, person: Person) -> None:
+    assert _with_cookie(service, person, "GET").status_code == 200
+    refusal(_with_cookie(service, person, "POST"), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_page_of_another_origin_may_not_act_with_the_cookie(
+    service: Service, person: Person, headers: dict[str, str]
+) -> None:
+    refusal(_with_cookie(service, person, "POST", **headers), 403, "foreign_origin")
+    assert _with_cookie(service, person, "GET", **headers).status_code == 200
+
+
+def test_own_page_may_act_with_the_cookie(service: Service, person: Person) -> None:
+    for headers in ({"Origin": f"http://127.0.0.1:{service.port}"}, {"Sec-Fetch-Site": "same-origin"}):
+        refusal(_with_cookie(service, person, "POST", **headers), 404, "not_found")
+
+
+def test_bearer_token_needs_no_origin(person: Person) -> None:
+    response = person.post(
+        "templates/", json={"channel_id": 2**62, "name": "x"}, headers={"Origin": "https://elsewhere.example"}
+    )
+    refusal(response, 404, "not_found")

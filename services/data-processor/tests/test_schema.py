@@ -1,0 +1,197 @@
+"""The tables: what the database itself refuses, and that models, migrations and constraints agree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import psycopg
+import pytest
+from data_processor_testkit.service import Person, Service
+
+OWN = {
+    "documents",
+    "document_contents",
+    "annotations",
+    "templates",
+    "template_labels",
+    "batch_jobs",
+    "batch_items",
+    "django_migrations",
+}
+
+REFERENCES = """
+    SELECT conrelid::regclass::text, confrelid::regclass::text, a.attname, confdeltype::text
+    FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1]
+    WHERE contype = 'f' AND conrelid::regclass::text = ANY (%s) ORDER BY 1, 3
+"""
+
+
+def test_no_migration_is_missing(migrated: Service) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "makemigrations", "--check", "--dry-run"],
+        env=migrated.environment | {"DJANGO_SETTINGS_MODULE": "data_processor.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_migrations_make_these_tables_and_no_others(migrated: Service) -> None:
+    backends = {"users", "channels", "memberships", "messages", "stack_events", "alembic_version"}
+    tables = {name for (name,) in migrated.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+
+    assert tables - backends == OWN
+
+
+def test_references_are_real_and_say_what_deleting_does(migrated: Service) -> None:
+    cascade, set_null, refuse = "c", "n", "a"
+    assert migrated.rows(REFERENCES, list(OWN)) == [
+        ("annotations", "users", "created_by", refuse),
+        ("annotations", "documents", "document_id", cascade),
+        ("batch_items", "batch_jobs", "batch_job_id", cascade),
+        ("batch_items", "documents", "document_id", set_null),
+        ("batch_jobs", "channels", "channel_id", cascade),
+        ("batch_jobs", "users", "created_by", refuse),
+        ("batch_jobs", "templates", "template_id", set_null),
+        ("document_contents", "documents", "document_id", cascade),
+        ("documents", "channels", "channel_id", cascade),
+        ("documents", "users", "uploaded_by", refuse),
+        ("template_labels", "templates", "template_id", cascade),
+        ("templates", "channels", "channel_id", cascade),
+        ("templates", "users", "created_by", refuse),
+    ]
+
+
+def test_bytes_are_stored_so_that_parts_can_be_read(migrated: Service) -> None:
+    assert migrated.rows(
+        "SELECT attname, attstorage::text FROM pg_attribute"
+        " WHERE attrelid = 'document_contents'::regclass AND attname IN ('data', 'thumbnail') ORDER BY 1"
+    ) == [("data", "e"), ("thumbnail", "e")]
+
+
+ANNOTATION: dict[str, Any] = {
+    "page": 1,
+    "box_x": 0.0,
+    "box_y": 0.0,
+    "box_width": 1.0,
+    "box_height": 1.0,
+    "label_type": "a",
+    "label_name": "b",
+    "colour": "#000000",
+}
+LABEL = ANNOTATION | {"position": 1, "name": "n"}
+del LABEL["label_name"]
+
+
+def _insert(service: Service, table: str, values: dict[str, Any]) -> None:
+    columns, marks = ", ".join(values), ", ".join(["%s"] * len(values))
+    with service.database() as connection:
+        connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", list(values.values()))
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ({"page": 0}, "annotations_page_check"),
+        ({"box_x": -1.0}, "annotations_box_check"),
+        ({"box_y": float("nan")}, "annotations_box_check"),
+        ({"box_width": 0.0}, "annotations_box_check"),
+        ({"box_height": float("inf")}, "annotations_box_check"),
+        ({"colour": "#ABCDEF"}, "annotations_colour_check"),
+        ({"confidence": 1.1}, "annotations_confidence_check"),
+        ({"confidence": float("nan")}, "annotations_confidence_check"),
+        ({"validation_status": "maybe"}, "annotations_validation_status_check"),
+    ],
+)
+def test_database_refuses_odd_annotations(
+    service: Service, person: Person, document: dict[str, Any], change: dict[str, Any], constraint: str
+) -> None:
+    whole = ANNOTATION | {"document_id": document["id"], "created_by": person.id}
+    _insert(service, "annotations", whole)
+
+    with pytest.raises(psycopg.errors.CheckViolation, match=constraint):
+        _insert(service, "annotations", whole | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ({"position": 0}, "template_labels_position_check"),
+        ({"position": 1, "name": "m"}, "template_labels_position_key"),
+        ({"position": 2, "name": "N"}, "template_labels_name_key"),
+        ({"page": 0}, "template_labels_page_check"),
+        ({"box_width": 1.1}, "template_labels_box_check"),
+        ({"box_x": 1.0}, "template_labels_box_check"),
+        ({"box_height": float("nan")}, "template_labels_box_check"),
+        ({"colour": "blue"}, "template_labels_colour_check"),
+    ],
+)
+def test_database_refuses_odd_labels(
+    service: Service, person: Person, channel: int, change: dict[str, Any], constraint: str
+) -> None:
+    template = person.post("templates/", json={"channel_id": channel, "name": "T"}).json()["id"]
+    whole = LABEL | {"template_id": template}
+    _insert(service, "template_labels", whole)
+
+    with pytest.raises(psycopg.IntegrityError, match=constraint):
+        _insert(service, "template_labels", whole | {"position": 2, "name": "m"} | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("media_type = 'text/html'", "documents_media_type_check"),
+        ("size = 0", "documents_size_check"),
+        ("sha256 = 'x'", "documents_sha256_check"),
+        ("filename = ''", "documents_filename_check"),
+        ("page_widths = '{}', page_heights = '{}'", "documents_pages_check"),
+        ("page_widths = '{1,2}'", "documents_pages_check"),
+    ],
+)
+def test_database_refuses_odd_documents(
+    service: Service, document: dict[str, Any], change: str, constraint: str
+) -> None:
+    with service.database() as connection, pytest.raises(psycopg.errors.CheckViolation, match=constraint):
+        connection.execute(f"UPDATE documents SET {change} WHERE id = %s", (document["id"],))
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("status = 'x'", "batch_jobs_status_check"),
+        ("total = 0", "batch_jobs_progress_check"),
+        ("done = 2", "batch_jobs_progress_check"),
+        ("failed = -1", "batch_jobs_progress_check"),
+    ],
+)
+def test_database_refuses_odd_jobs(
+    service: Service, person: Person, channel: int, document: dict[str, Any], change: str, constraint: str
+) -> None:
+    template = person.post("templates/", json={"channel_id": channel, "name": "T"}).json()["id"]
+    body = {"channel_id": channel, "template_id": template, "document_ids": [document["id"]]}
+    job = person.post("batch/", json=body).json()["id"]
+
+    with service.database() as connection, pytest.raises(psycopg.errors.CheckViolation, match=constraint):
+        connection.execute(f"UPDATE batch_jobs SET {change} WHERE id = %s", (job,))
+
+
+LISTS = {
+    "documents": "SELECT id FROM documents WHERE channel_id = 1 AND id < 1000 ORDER BY id DESC LIMIT 51",
+    "annotations": "SELECT id FROM annotations WHERE document_id = 1 AND id < 1000 ORDER BY id DESC LIMIT 51",
+    "templates": "SELECT id FROM templates WHERE channel_id = 1 AND id < 1000 ORDER BY id DESC LIMIT 51",
+    "batch_jobs": "SELECT id FROM batch_jobs WHERE channel_id = 1 AND id < 1000 ORDER BY id DESC LIMIT 51",
+}
+
+
+@pytest.mark.parametrize("table", LISTS)
+def test_list_has_an_index_behind_it(migrated: Service, table: str) -> None:
+    with migrated.database() as connection:
+        connection.execute("SET enable_seqscan = off")
+        connection.execute("SET enable_sort = off")
+        plan = "\n".join(line for (line,) in connection.execute("EXPLAIN " + LISTS[table]))
+
+    assert f"Index Only Scan Backward using {table}_" in plan or f"Index Scan Backward using {table}_" in plan, plan
+    assert "Sort" not in plan

@@ -1,0 +1,164 @@
+"""Templates with their labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from data_processor_testkit.service import Person, Service, refusal
+
+BOX = {"x": 0.1, "y": 0.2, "width": 0.5, "height": 0.25}
+LABEL: dict[str, Any] = {
+    "name": "Total",
+    "label_type": "amount",
+    "colour": "#00ff00",
+    "page": 2,
+    "bounding_box": BOX,
+    "expected_format": r"^\d+([.,]\d{2})? €$",
+    "required": True,
+}
+LEAST: dict[str, Any] = {"name": "Date", "label_type": "date", "bounding_box": BOX}
+
+
+def _create(person: Person, channel: int, name: str = "Invoice", labels: Any = ()) -> Any:
+    return person.post("templates/", json={"channel_id": channel, "name": name, "labels": list(labels)})
+
+
+def _ids(response: Any) -> list[int]:
+    return [item["id"] for item in response.json()["items"]]
+
+
+def test_created_template_is_in_the_database(service: Service, person: Person, channel: int) -> None:
+    response = _create(person, channel, labels=[LABEL, LEAST])
+
+    assert response.status_code == 201, response.text
+    body = response.json()
+    assert (body["name"], body["channel_id"], body["created_by"]) == ("Invoice", channel, person.id)
+    first, second = body["labels"]
+    assert {name: first[name] for name in LABEL} == LABEL
+    defaults = {"colour": "#ffcc00", "page": 1, "expected_format": None, "required": False}
+    assert {name: second[name] for name in defaults} == defaults
+    assert service.rows(
+        "SELECT position, name, label_type, colour, page, box_x, box_y, box_width, box_height, expected_format, required"
+        " FROM template_labels WHERE template_id = %s ORDER BY position",
+        body["id"],
+    ) == [
+        (1, "Total", "amount", "#00ff00", 2, 0.1, 0.2, 0.5, 0.25, LABEL["expected_format"], True),
+        (2, "Date", "date", "#ffcc00", 1, 0.1, 0.2, 0.5, 0.25, None, False),
+    ]
+    assert person.get(f"templates/{body['id']}/").json() == body
+
+
+def test_list_of_a_channel_and_of_all_ones_channels(service: Service, person: Person, channel: int) -> None:
+    other, foreign = person.create_channel(), Person(service).create_channel()
+    here = [_create(person, channel, f"T{number}", [LEAST]).json()["id"] for number in range(3)]
+    there = _create(person, other, "T").json()["id"]
+
+    assert _ids(person.get(f"templates/?channel_id={channel}")) == here[::-1]
+    assert _ids(person.get("templates/")) == [there, *here[::-1]]
+    first = person.get("templates/?limit=2").json()
+    assert first["next"] == here[2]
+    assert _ids(person.get(f"templates/?limit=2&before={first['next']}")) == [here[1], here[0]]
+    refusal(person.get(f"templates/?channel_id={foreign}"), 403, "not_a_member")
+    refusal(person.get(f"templates/?channel_id={2**62}"), 404, "not_found")
+
+
+def test_stranger_lists_nothing(stranger: Person) -> None:
+    assert stranger.get("templates/").json() == {"items": [], "next": None}
+
+
+def test_put_replaces_name_and_labels(service: Service, person: Person, channel: int) -> None:
+    template = _create(person, channel, labels=[LABEL, LEAST]).json()
+    # The two change places: names stay unique throughout.
+    labels = [LEAST, LABEL | {"required": False}]
+    response = person.call("PUT", f"templates/{template['id']}/", json={"name": "Receipt", "labels": labels})
+
+    assert response.status_code == 200, response.text
+    assert response.json()["name"] == "Receipt"
+    assert response.json()["updated_at"] > template["updated_at"]
+    assert service.rows(
+        "SELECT position, name, required FROM template_labels WHERE template_id = %s ORDER BY position", template["id"]
+    ) == [(1, "Date", False), (2, "Total", False)]
+
+
+def test_name_is_unique_in_its_channel(person: Person, channel: int) -> None:
+    first = _create(person, channel, "Invoice").json()
+    second = _create(person, channel, "Receipt").json()
+
+    refusal(_create(person, channel, "iNVOICE"), 409, "name_taken")
+    refusal(person.call("PUT", f"templates/{second['id']}/", json={"name": "INVOICE"}), 409, "name_taken")
+    assert person.get(f"templates/{second['id']}/").json() == second
+    assert person.call("PUT", f"templates/{first['id']}/", json={"name": "invoice"}).status_code == 200
+    assert _create(person, person.create_channel(), "Invoice").status_code == 201
+
+
+def test_refused_replacement_leaves_the_labels(person: Person, channel: int) -> None:
+    _create(person, channel, "Taken")
+    template = _create(person, channel, "Mine", [LABEL]).json()
+
+    refusal(person.call("PUT", f"templates/{template['id']}/", json={"name": "taken", "labels": []}), 409, "name_taken")
+    assert person.get(f"templates/{template['id']}/").json() == template
+
+
+@pytest.mark.parametrize(
+    ("labels", "field"),
+    [
+        ([LEAST | {"name": ""}], "labels.0.name"),
+        ([LEAST, LEAST | {"name": "dATE"}], "labels.1.name"),
+        ([LEAST | {"name": "STRASSE"}, LEAST | {"name": "straße"}, LEAST | {"name": "Straße"}], "labels.2.name"),
+        ([LEAST | {"bounding_box": BOX | {"x": 0.6}}], "labels.0.bounding_box.width"),
+        ([LEAST | {"bounding_box": BOX | {"x": -0.1}}], "labels.0.bounding_box.x"),
+        ([LEAST | {"bounding_box": BOX | {"height": 0}}], "labels.0.bounding_box.height"),
+        ([LEAST | {"bounding_box": {"x": 0}}], "labels.0.bounding_box.y"),
+        ([LEAST | {"expected_format": "("}], "labels.0.expected_format"),
+        ([LEAST | {"expected_format": "a{99999999999}"}], "labels.0.expected_format"),
+        ([LEAST | {"expected_format": "(" * 250 + ")" * 251}], "labels.0.expected_format"),
+        ([LEAST | {"expected_format": "x" * 501}], "labels.0.expected_format"),
+        ([LEAST | {"expected_format": "\0"}], "labels.0.expected_format"),
+        ([LEAST | {"required": "yes"}], "labels.0.required"),
+        ([LEAST | {"page": 0}], "labels.0.page"),
+        ([LEAST | {"colour": "blue"}], "labels.0.colour"),
+        ([LEAST] * 201, "labels"),
+        ("none", "labels"),
+    ],
+)
+def test_odd_label_is_refused(service: Service, person: Person, channel: int, labels: Any, field: str) -> None:
+    template = _create(person, channel).json()
+    created = person.post("templates/", json={"channel_id": channel, "name": "New", "labels": labels})
+    replaced = person.call("PUT", f"templates/{template['id']}/", json={"name": "New", "labels": labels})
+
+    for response in (created, replaced):
+        assert refusal(response, 422, "invalid")["errors"][0]["field"] == field
+    assert service.rows("SELECT name FROM templates WHERE channel_id = %s", channel) == [("Invoice",)]
+
+
+def test_label_that_fills_the_page_is_taken(person: Person, channel: int) -> None:
+    for number, box in enumerate(
+        ({"x": 0, "y": 0, "width": 1, "height": 1}, {"x": 0.9, "y": 0.7, "width": 0.1, "height": 0.3})
+    ):
+        assert _create(person, channel, f"T{number}", [LEAST | {"bounding_box": box}]).status_code == 201
+
+
+def test_name_of_template_is_checked(person: Person, channel: int) -> None:
+    for name in ("", " \n", "a\0", "n" * 201, 3, None):
+        response = person.post("templates/", json={"channel_id": channel, "name": name})
+        assert refusal(response, 422, "invalid")["errors"][0]["field"] == "name"
+
+
+def test_deleted_template_is_gone_with_its_labels(service: Service, person: Person, channel: int) -> None:
+    template = _create(person, channel, labels=[LABEL]).json()["id"]
+
+    assert person.call("DELETE", f"templates/{template}/").status_code == 204
+    assert service.rows("SELECT 1 FROM template_labels WHERE template_id = %s", template) == []
+    for method, body in (("GET", None), ("PUT", {"name": "x"}), ("DELETE", None)):
+        refusal(person.call(method, f"templates/{template}/", json=body), 404, "not_found")
+
+
+def test_stranger_may_do_nothing(person: Person, stranger: Person, channel: int) -> None:
+    template = _create(person, channel, labels=[LABEL]).json()
+
+    refusal(_create(stranger, channel, "Mine"), 403, "not_a_member")
+    for method, body in (("GET", None), ("PUT", {"name": "x"}), ("DELETE", None)):
+        refusal(stranger.call(method, f"templates/{template['id']}/", json=body), 403, "not_a_member")
+    assert person.get(f"templates/{template['id']}/").json() == template
+    refusal(_create(person, 2**62), 404, "not_found")

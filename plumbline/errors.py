@@ -20,3 +20,7 @@ class StepError(PlumblineError):
         super().__init__(message, hint)
         self.component = component
         self.exit_code = exit_code
+
+
+class NotGivenError(PlumblineError):
+    """A check needs something of a stack that was not given: it is skipped by name, and counted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +17,34 @@ from plumbline import deploy, diagnose, identity
 from plumbline.checks import rows
 from plumbline.checks.client import User
 from plumbline.cli import DEFAULT_HOME
-from plumbline.errors import PlumblineError
+from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.home import Home
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
+from plumbline.targets.remote import Access, RemoteTarget
 
 _ARTIFACTS = Path("test-artifacts")
+_NOT_PROVEN = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that choose the stack."""
     group = parser.getgroup("plumbline", "the stack to prove")
     group.addoption(
-        "--target", choices=TARGETS, default="auto", help="target of a stack that the suite brings up itself"
+        "--target",
+        choices=(*TARGETS, RemoteTarget.name),
+        default="auto",
+        help="target of a stack that the suite brings up itself; remote: one that somebody else deployed",
     )
     group.addoption("--home", type=Path, default=DEFAULT_HOME, help="home of a stack to reuse if it is running")
     group.addoption("--own-stack", action="store_true", help="bring up a stack even where one is running")
     group.addoption("--keep-stack", action="store_true", help="leave a stack that the suite brought up running")
+    remote = parser.getgroup("plumbline-remote", "a stack that somebody else deployed (--target remote)")
+    remote.addoption("--base-url", metavar="URL", help="its front door")
+    remote.addoption("--database-dsn-file", type=Path, metavar="FILE", help="holds how to connect to its database")
+    remote.addoption("--redis-url", metavar="URL", help="its Redis")
+    remote.addoption("--operator-password-file", type=Path, metavar="FILE", help="holds its operator's password")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,6 +68,9 @@ class _Notes:
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     """The target that carries the stack: to ask for addresses, and to stop, kill and start components by name."""
     notes = _Notes(request.config)
+    if request.config.getoption("target") == RemoteTarget.name:
+        yield _remote(request.config)
+        return
     home = Home(request.config.getoption("home"))
     if not request.config.getoption("own_stack") and home.exists:
         running, _ = choose("auto", home)
@@ -67,6 +80,52 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
             yield running
             return
     yield from _own_stack(request.config, notes)
+
+
+def _remote(config: pytest.Config) -> RemoteTarget:
+    option = config.getoption
+    if not option("base_url"):
+        pytest.exit("--target remote needs --base-url: the front door of the stack", 4)
+    try:
+        remote = RemoteTarget(
+            Access(
+                option("base_url"), option("database_dsn_file"), option("redis_url"), option("operator_password_file")
+            )
+        )
+        problems = remote.problems()
+    except PlumblineError as error:
+        problems = [str(error)]
+    if problems:
+        pytest.exit(f"the remote stack cannot be proven: {'; '.join(problems)}", 1)
+    return remote
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Skip a check that needs something of the stack that was not given."""
+    return (yield from _skipping(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Skip a check that turns out to need something of the stack that was not given."""
+    return (yield from _skipping(item))
+
+
+def _skipping(item: pytest.Item) -> Generator[None, None, None]:
+    try:
+        return (yield)
+    except NotGivenError as error:
+        item.config.stash.setdefault(_NOT_PROVEN, {}).setdefault(str(error), []).append(item.nodeid)
+        pytest.skip(str(error))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name and count the checks that were skipped for want of access."""
+    for reason, names in config.stash.get(_NOT_PROVEN, {}).items():
+        terminalreporter.section(f"{len(names)} not proven: {reason}")
+        for name in names:
+            terminalreporter.line(name)
 
 
 def _refuse_stale(running: Target) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from servicekit.facts import LOG_CAP
 
 UNKNOWN = "unknown"
+_CELL = itemgetter(0)
 
 
 class Cell(NamedTuple):
@@ -19,12 +21,8 @@ class Cell(NamedTuple):
     level: str
 
 
-class Arrival(NamedTuple):
-    """One entry as it came in: a line of JSON that parses to an object."""
-
-    cell: Cell
-    line: bytes
-    collapsed: int = 0
+Arrival = tuple[Cell, bytes]
+"""One entry as it came in: a line of JSON that parses to an object."""
 
 
 @dataclass
@@ -37,7 +35,7 @@ class Batch:
 
     def superseded(self) -> Counter[Cell]:
         """Return how many entries of each cell gave way to newer ones inside this batch."""
-        return self.arrived - Counter(entry.cell for entry in self.entries)
+        return self.arrived - Counter(map(_CELL, self.entries))
 
 
 class Buffer:
@@ -49,7 +47,7 @@ class Buffer:
 
     def add(self, arrivals: list[Arrival]) -> None:
         """Take entries in order of arrival."""
-        self._batch.arrived.update([arrival.cell for arrival in arrivals])
+        self._batch.arrived.update(map(_CELL, arrivals))
         self._batch.entries.extend(arrivals)
         self._filled.set()
 

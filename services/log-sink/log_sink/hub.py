@@ -17,7 +17,8 @@ from log_sink.store import Kept, Stats, Store
 logger = logging.getLogger(__name__)
 
 BLOCK_MS = 1000
-_STATS_EVERY_S = 1.0
+_STATS_EVERY_S = 0.2
+_STATS_SOON_MS = 200
 _RETRY_S = 0.5
 
 
@@ -54,6 +55,7 @@ class Hub:
         self._ring: deque[Kept] = deque(maxlen=LOG_CAP)
         self._pulse = asyncio.Event()
         self._stats_at = 0.0
+        self._stats_owed = False
         self.filling = 0
         self.stats: dict[str, Any] | None = None
         self.away = True
@@ -105,12 +107,14 @@ class Hub:
 
     async def _follow(self) -> None:
         last = self._ring[-1].id if self._ring else f"{self.filling}-0"
-        fresh = await self._store.after(last, BLOCK_MS)
+        fresh = await self._store.after(last, _STATS_SOON_MS if self._stats_owed else BLOCK_MS)
         filling = self.filling
-        # Rebuilt as a whole, so that nobody who looks meanwhile sees new counts with old entries.
+        self._stats_owed |= bool(fresh)
         if time.monotonic() - self._stats_at >= _STATS_EVERY_S or any(kept.filling != filling for kept in fresh):
             await self._refresh_stats()
+            self._stats_owed = False
         if self.filling != filling:
+            # Rebuilt as a whole, so that nobody who looks meanwhile sees new counts with old entries.
             await self._reload()
             return
         self._ring.extend(fresh)

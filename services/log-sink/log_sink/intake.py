@@ -14,21 +14,19 @@ from log_sink.parse import parse
 
 logger = logging.getLogger(__name__)
 
-LEVELS = {
-    "warning": "warning",
-    "warn": "warning",
-    "error": "error",
-    "critical": "critical",
-    "fatal": "critical",
-    "panic": "critical",
-    "dpanic": "critical",
+_NAMES = {
+    "warning": ("warning", "warn"),
+    "error": ("error",),
+    "critical": ("critical", "fatal", "panic", "dpanic"),
 }
-_NOT_KEPT = frozenset(("debug", "info", "notice", "trace"))
+LEVELS = {spelt: level for level, names in _NAMES.items() for name in names for spelt in (name, name.upper())}
+"""What services and Caddy call the levels that are kept, and what the recorder calls them."""
+_BELOW = frozenset(("debug", "info", "notice", "trace"))
 LINE_MAX = 64 * 1024
 """Longer lines are cut down on arrival, so that a full buffer stays small in memory."""
 SERVICES_MAX = 32
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_COLLAPSE_S = 10.0
+_QUIET_S = 10.0
 
 
 class Intake:
@@ -36,9 +34,10 @@ class Intake:
 
     def __init__(self, buffer: Buffer) -> None:
         self._buffer = buffer
-        self._services = {name: name for name in (caddy.SERVICE, "log-sink", "backend", "data-processor")}
-        self._collapsed = 0
-        self._collapse_until = 0.0
+        self._services: set[str] = set()
+        self._cells: dict[tuple[Any, str], Cell] = {}
+        self._repeats = 0
+        self._repeats_until = float("-inf")
         self._bad_lines = 0
         self._bad_told_at = float("-inf")
 
@@ -47,66 +46,45 @@ class Intake:
         arrivals: list[Arrival] = []
         bad = 0
         for line in lines:
-            if not line or line.isspace():
+            if not line:
                 continue
             raw = parse(line)
-            level = raw.get("level") if type(raw) is dict else UNKNOWN
-            kept = LEVELS.get(level) if type(level) is str else None
-            if kept is None:
-                kept = LEVELS.get(level.lower()) if type(level) is str else None
-                if kept is None:
-                    bad += type(level) is not str or level.lower() not in _NOT_KEPT
-                    continue
-            collapsed = 0
+            try:
+                level = LEVELS[raw["level"]]
+            except (KeyError, TypeError):
+                bad += not (line.isspace() or _is_below(raw))
+                continue
             if caddy.is_caddys(raw):
-                if caddy.is_access(raw):
+                cell = self._cell(caddy.SERVICE, level)
+                if "status" in raw and caddy.is_access(raw):
                     # Caddy logs every status from 400 on as an error; a client's mistake is none of the operator's.
                     if raw["status"] < 500:
                         continue
                     if caddy.concerns_sink(raw):
-                        if time.monotonic() < self._collapse_until:
-                            self._collapsed += 1
-                            self._buffer.drop(Cell(caddy.SERVICE, kept), 1)
+                        if self._is_repeated(cell):
                             continue
-                        self._collapse_until = time.monotonic() + _COLLAPSE_S
-                        collapsed, self._collapsed = self._collapsed, 0
-                cell = Cell(caddy.SERVICE, kept)
+                        line = self._with_repeats(raw, cell)
             else:
-                cell = Cell(self.service(raw.get("service")), kept)
+                cell = self._cell(raw.get("service"), level)
             if len(line) > LINE_MAX:
                 line = entries.build(raw, *cell)
-            arrivals.append(Arrival(cell, line, collapsed))
+            arrivals.append((cell, line))
         if arrivals:
             self._buffer.add(arrivals)
         if bad:
-            self._report_bad(bad, source)
+            self.bad(bad, source)
 
     def lost(self, service: Any, level: Any, count: int) -> None:
         """Count entries that somebody on the way here had to discard."""
         kept = LEVELS.get(level, UNKNOWN) if isinstance(level, str) else UNKNOWN
-        self._buffer.drop(Cell(self.service(service), kept), count)
+        self._buffer.drop(self._cell(service, kept), count)
 
-    def bad(self, count: int, source: str) -> None:
-        """Count lines that could not be read."""
-        self._report_bad(count, source)
-
-    def service(self, name: Any) -> str:
-        """Return the name to count a service by. Names are few, so that counters stay few."""
-        known = self._services.get(name) if isinstance(name, str) else UNKNOWN
-        if known is not None:
-            return known
-        if _SERVICE.fullmatch(name) is None:
-            return UNKNOWN
-        if len(self._services) >= SERVICES_MAX:
-            return "other"
-        self._services[name] = name
-        return str(name)
-
-    def _report_bad(self, bad: int, source: str) -> None:
+    def bad(self, bad: int, source: str) -> None:
+        """Count lines that could not be read, and say so now and then."""
         self._buffer.drop(Cell(UNKNOWN, UNKNOWN), bad)
         self._bad_lines += bad
         now = time.monotonic()
-        if now - self._bad_told_at >= _COLLAPSE_S:
+        if now - self._bad_told_at >= _QUIET_S:
             self._bad_told_at = now
             bad, self._bad_lines = self._bad_lines, 0
             logger.warning(
@@ -116,3 +94,38 @@ class Intake:
                 source,
                 extra={"fields": {"bad_lines": bad, "source": source}},
             )
+
+    def _cell(self, service: Any, level: str) -> Cell:
+        try:
+            return self._cells[service, level]
+        except (KeyError, TypeError):
+            cell = Cell(self._service(service), level)
+            return self._cells.setdefault((cell.service, level), cell)
+
+    def _service(self, name: Any) -> str:
+        """Return the name to count a service by. Names are few and simple, so that counters stay so."""
+        if not isinstance(name, str) or _SERVICE.fullmatch(name) is None:
+            return UNKNOWN
+        if name not in self._services and len(self._services) >= SERVICES_MAX:
+            return "other"
+        self._services.add(name)
+        return name
+
+    def _is_repeated(self, cell: Cell) -> bool:
+        """Count one of Caddy's troubles with the recorder as dropped, unless it is the first for a while."""
+        now = time.monotonic()
+        if now >= self._repeats_until:
+            self._repeats_until = now + _QUIET_S
+            return False
+        self._repeats += 1
+        self._buffer.drop(cell, 1)
+        return True
+
+    def _with_repeats(self, raw: dict[str, Any], cell: Cell) -> bytes:
+        repeats, self._repeats = self._repeats, 0
+        return entries.build(raw, *cell, repeats)
+
+
+def _is_below(raw: Any) -> bool:
+    level = raw.get("level") if isinstance(raw, dict) else None
+    return isinstance(level, str) and level.lower() in _BELOW

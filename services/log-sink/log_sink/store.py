@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
 from log_sink import entries
-from log_sink.buffer import Arrival, Batch
+from log_sink.buffer import Batch, Cell
 from log_sink.parse import parse
 
 logger = logging.getLogger(__name__)
@@ -118,8 +118,8 @@ class Store:
         for cell in cells:
             dropped = batch.dropped[cell]
             args += [*cell, batch.arrived[cell] + dropped, superseded[cell], dropped]
-        for arrival in batch.entries:
-            args += [*arrival.cell, _told(arrival)]
+        for cell, line in batch.entries:
+            args += [*cell, _told(cell, line)]
         return args
 
     async def write(self, prepared: list[Any]) -> None:
@@ -157,13 +157,13 @@ class Store:
         return [_kept(item) for _, items in _streams(answer) for item in items]
 
 
-def _told(arrival: Arrival) -> bytes:
+def _told(cell: Cell, line: bytes) -> bytes:
     try:
-        return entries.build(parse(arrival.line), *arrival.cell, arrival.collapsed)
+        return entries.build(parse(line), *cell)
     except Exception:
         # The others of the batch must not wait for the one that shows a fault of ours.
-        logger.exception("an entry of %d bytes from %s could not be told", len(arrival.line), arrival.cell.service)
-        return entries.build({"message": "This entry could not be told; the log-sink's log says why."}, *arrival.cell)
+        logger.exception("an entry of %d bytes from %s could not be told", len(line), cell.service)
+        return entries.build({"message": "This entry could not be told; the log-sink's log says why."}, *cell)
 
 
 def _streams(answer: Any) -> list[tuple[bytes, list[Any]]]:

@@ -6,10 +6,10 @@ import logging
 import time
 from collections import OrderedDict
 
-import orjson
 from servicekit.logs import entry_from
 
-from log_sink.buffer import Arrival, Buffer, Cell
+from log_sink import entries
+from log_sink.buffer import Buffer, Cell
 
 SERVICE = "log-sink"
 QUIET_S = 60.0
@@ -41,6 +41,6 @@ class OwnTrouble(logging.Handler):
             self._seen.move_to_end(key)
             while len(self._seen) > _TEXTS_MAX:
                 self._seen.popitem(last=False)
-            self._buffer.add([Arrival(cell, orjson.dumps(entry), repeats)])
+            self._buffer.add([(cell, entries.build(entry, *cell, repeats))])
         except Exception:
             self.handleError(record)

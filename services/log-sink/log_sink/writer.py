@@ -15,7 +15,7 @@ from log_sink.store import Store
 logger = logging.getLogger(__name__)
 
 _PAUSE_S = 0.01
-_PAUSE_IN_FLOOD_S = 0.1
+_PAUSE_IN_FLOOD_S = 0.2
 """When more arrives than is kept, waiting longer costs nothing but the work on entries that nobody would see."""
 _RETRY_S = (0.05, 0.1, 0.2, 0.5)
 

@@ -75,7 +75,7 @@ def test_empty_lines_are_nothing() -> None:
 
 def test_only_the_newest_survive_and_the_others_are_counted(entry: Make) -> None:
     batch = fed(*(entry(f"m{number}", service=f"s{number % 2}") for number in range(1001)))
-    assert [json.loads(arrival.line)["message"] for arrival in batch.entries] == [f"m{n}" for n in range(801, 1001)]
+    assert [json.loads(line)["message"] for _, line in batch.entries] == [f"m{n}" for n in range(801, 1001)]
     assert batch.superseded() == {Cell("s0", "warning"): 401, Cell("s1", "warning"): 400}
 
 
@@ -101,8 +101,8 @@ def test_caddys_trouble_with_the_recorder_is_collapsed_and_accounted_for(access:
 
 
 def test_a_huge_line_does_not_wait_in_memory(entry: Make) -> None:
-    (arrival,) = fed(entry("m" * 10 * LINE_MAX)).entries
-    assert len(arrival.line) < 17_000
+    ((_, line),) = fed(entry("m" * 10 * LINE_MAX)).entries
+    assert len(line) < 17_000
 
 
 def test_losses_are_counted_under_their_source() -> None:

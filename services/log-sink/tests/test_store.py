@@ -11,7 +11,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from log_sink.buffer import Arrival, Buffer, Cell
+from log_sink.buffer import Buffer, Cell
 from log_sink.store import KINDS, Store, connect
 from redis.exceptions import ResponseError
 from servicekit.facts import LOG_CAP, LOG_STREAM
@@ -35,7 +35,7 @@ def run(url: str, work: Callable[[list[Store]], Awaitable[Any]], sinks: int = 1)
 
 def batch_of(cells: list[Cell], dropped: dict[Cell, int] | None = None, name: str = "m") -> Any:
     buffer = Buffer()
-    buffer.add([Arrival(cell, json.dumps({"message": f"{name}{n}"}).encode()) for n, cell in enumerate(cells)])
+    buffer.add([(cell, json.dumps({"message": f"{name}{n}"}).encode()) for n, cell in enumerate(cells)])
     for cell, count in (dropped or {}).items():
         buffer.drop(cell, count)
     return buffer.take_now()

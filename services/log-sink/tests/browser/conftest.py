@@ -23,9 +23,9 @@ def _missing(what: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for the session."""
+    """One browser for a module's tests: Playwright occupies the thread's event loop for as long as it is open."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -59,7 +59,7 @@ def open_page(chromium: Any, sink: Any) -> Iterator[Callable[..., Any]]:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         watch(page)
         page.goto(sink.url + path)
         if live:

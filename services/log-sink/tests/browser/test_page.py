@@ -128,7 +128,8 @@ def test_filters_live_in_the_address(sink: Any, open_page: Any, entry: Make) -> 
     page.select_option("#filter-service", "caddy")
     wait_for_rows(page, 12)
     page.fill("#filter-text", "CONNECTION refused")
-    assert page.url.endswith("?service=caddy&level=error&q=CONNECTION+refused")
+    page.wait_for_function("() => location.search === '?service=caddy&level=error&q=CONNECTION+refused'")
+    page.wait_for_function("() => document.getElementById('shown').textContent !== ''")
     assert page.text_content("#shown") == f"12 of {len(day)} kept entries"
     page.reload()
     wait_for_rows(page, 12)

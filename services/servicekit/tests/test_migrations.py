@@ -79,6 +79,8 @@ def test_a_lock_of_the_same_number_in_another_space_or_database_is_not_taken_for
     ):
         high, low = MIGRATION_LOCK_KEY >> 32, MIGRATION_LOCK_KEY & 0xFFFFFFFF
         bystander.execute("SELECT pg_advisory_lock(%s::int, %s::int)", (high, low))
+        bystander.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK_KEY + 1,))
+        bystander.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK_KEY & 0xFFFFFFFF,))
         with pytest.raises(MigrationLockError, match="the-holder"), migration_lock(postgres_server.conninfo, 0):
             pytest.fail("the lock was had twice")
 
@@ -112,6 +114,13 @@ def test_the_lock_is_released_after_an_error(postgres_server):
         raise RuntimeError("migration broke")
     with migration_lock(postgres_server.conninfo, 0):
         pass
+
+
+def test_holding_the_lock_holds_no_transaction(postgres_server):
+    # Postgres ends a session that is idle in a transaction for long, and the lock would go with it.
+    with migration_lock(postgres_server.conninfo, 1) as conn:
+        conn.execute("SELECT 1")
+        assert conn.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
 
 
 def test_a_database_that_is_away_is_its_own_error(postgres_server):

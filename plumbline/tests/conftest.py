@@ -1,0 +1,148 @@
+"""A target that does what a test says, and the listing that shows whether anything changed on disk."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from plumbline.home import Home
+from plumbline.plan import COMPONENTS
+from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+
+
+class ScriptedTarget:
+    """Implements plumbline.targets.base.Target in memory; `failures` says which step raises what."""
+
+    name = "scripted"
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.in_the_way: list[str] = []
+        self.current = False
+        self.failures: dict[str, BaseException] = {}
+        self.logs: dict[str, list[str]] = {}
+        self.files: dict[str, str] = {}
+        self.done: list[str] = []
+        self.states: dict[str, Component] = {name: Component(name, "stopped") for name in COMPONENTS}
+
+    def problems(self) -> list[str]:
+        return self.in_the_way
+
+    def unchanged(self) -> bool:
+        return self.current
+
+    def from_this_checkout(self) -> bool:
+        return self.current
+
+    def begin(self) -> None:
+        self.done.append("begin")
+        self.home.prepare()
+
+    def run(self, step: str) -> str:
+        self.done.append(step)
+        if step in self.failures:
+            raise self.failures[step]
+        return f"did {step}"
+
+    def down(self) -> list[str]:
+        return []
+
+    def remove(self) -> None:
+        self.home.remove()
+
+    def stack(self) -> Stack:
+        return Stack(
+            stack_id="s" * 16, target=self.name, phase="deploying", version="0", home=str(self.home.root),
+            base_url="http://127.0.0.1:8080",
+            postgres=PostgresAddress("127.0.0.1", 5432, "app_db", "app_user", str(self.home.secrets / "x")),
+            redis=RedisAddress("redis://127.0.0.1:6379/0"),
+            operator=OperatorAccount("operator", str(self.home.secrets / "operator_password")),
+            components=tuple(self.states.values()),
+        )  # fmt: skip
+
+    def component(self, name: str) -> Component:
+        return self.states[name]
+
+    def start(self, *components: str) -> None:
+        del components
+
+    def stop(self, *components: str) -> None:
+        del components
+
+    def kill(self, component: str) -> None:
+        del component
+
+    def log_tail(self, component: str, lines: int) -> list[str]:
+        return self.logs.get(component, [])[-lines:]
+
+    def describe(self) -> dict[str, str]:
+        return self.files
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that every account of this machine can reach; pytest's own lets nobody else through."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def scripted(home: Home) -> ScriptedTarget:
+    return ScriptedTarget(home)
+
+
+@pytest.fixture
+def listing() -> Callable[[Path], dict[str, object]]:
+    """Everything below a folder: mode, and content or kind."""
+
+    def of(folder: Path) -> dict[str, object]:
+        return {
+            str(path.relative_to(folder)): (path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
+            for path in sorted(folder.rglob("*"))
+        }
+
+    return of
+
+
+Answers = dict[str, tuple[int, object]]
+
+
+@pytest.fixture
+def web() -> Iterator[Callable[[Answers], str]]:
+    """Starts a real HTTP server with an answer (status, JSON document or bytes) for each path; gives its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(answers: Answers) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, document = answers.get(self.path, (404, {}))
+                body = document if isinstance(document, bytes) else json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

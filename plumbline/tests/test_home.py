@@ -1,0 +1,204 @@
+"""A home is held by one command at a time, forgets nothing, and never believes a state that it did not write."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from plumbline import ROOT
+from plumbline.errors import PlumblineError
+from plumbline.home import Home, State
+from plumbline.testing import unprivileged, wait_until
+
+_HOLD = """
+import sys
+from pathlib import Path
+from plumbline.home import Home
+with Home(Path(sys.argv[1])).lock("reset"):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def held(home):
+    """Another process that holds the home."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(home.root)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_naming_a_home_changes_nothing(home, tmp_path, listing):
+    assert not home.exists
+    assert home.load() == State()
+    assert listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_secrets_are_closed_and_the_way_to_the_data_is_open_whatever_the_umask(home, mask):
+    before = os.umask(mask)
+    try:
+        home.prepare()
+        home.prepare()
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (home.root, home.data, home.secrets, home.logs)}
+    assert modes == {"home": 0o755, "data": 0o755, "secrets": 0o700, "logs": 0o700}
+
+
+def test_state_survives_and_leaves_no_half_written_file(home):
+    home.prepare()
+    saved = home.save(State(), target="embedded", phase="ready", ports={"front": 8080})
+    assert Home(home.root).load() == saved
+    assert [path.name for path in home.root.iterdir() if path.is_file()] == ["state.json"]
+
+
+def test_an_interrupted_save_keeps_the_state_before(home, monkeypatch):
+    home.prepare()
+    saved = home.save(State(), target="embedded", stack_id="before")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pathlib.Path.replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        home.save(saved, stack_id="after")
+    assert home.load().stack_id == "before"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b"7", b'"x"', b"{}", b'{"format": 1, "ports": []}', b"\xff\xfe"],
+)
+def test_a_corrupt_state_file_is_named_with_a_way_out(home, content):
+    home.prepare()
+    (home.root / "state.json").write_bytes(content)
+    with pytest.raises(PlumblineError, match=str(home.root / "state.json")) as caught:
+        home.load()
+    assert caught.value.hint
+
+
+def test_a_state_of_another_format_is_not_guessed_at(home):
+    home.prepare()
+    home.save(State())
+    raw = json.loads((home.root / "state.json").read_text())
+    (home.root / "state.json").write_text(json.dumps(raw | {"format": 2}))
+    with pytest.raises(PlumblineError, match=r"another version of Plumbline \(format 2\)"):
+        home.load()
+
+
+def test_an_unknown_entry_of_the_same_format_is_passed_over(home):
+    home.prepare()
+    saved = home.save(State(), stack_id="abc")
+    raw = json.loads((home.root / "state.json").read_text())
+    (home.root / "state.json").write_text(json.dumps(raw | {"later": True}))
+    assert home.load() == saved
+
+
+def test_a_second_command_is_refused_and_told_which_one_is_at_work(home, held):
+    with pytest.raises(PlumblineError, match=rf"'reset' \(pid {held.pid}\) is working on {home.root}"), home.lock("up"):
+        pytest.fail("the home was held twice")
+    assert held.poll() is None
+
+
+def test_a_command_that_was_killed_holds_nothing(home, held):
+    held.kill()
+    held.wait()
+    with home.lock("up"):
+        assert f"'up' (pid {os.getpid()})" in (home.root / "lock").read_text()
+
+
+def test_a_command_that_failed_holds_nothing(home):
+    with pytest.raises(RuntimeError), home.lock("up"):
+        raise RuntimeError
+    with home.lock("up"):
+        pass
+
+
+@pytest.mark.parametrize("existing", ["", "home"])
+def test_a_command_that_deployed_nothing_leaves_the_disk_as_it_was(tmp_path, listing, existing):
+    (tmp_path / existing).mkdir(exist_ok=True)
+    before = listing(tmp_path)
+    with Home(tmp_path / "home" / "deep").lock("up"):
+        assert listing(tmp_path) != before
+    assert listing(tmp_path) == before
+
+
+def test_what_somebody_put_there_stays(home):
+    home.secrets.mkdir(parents=True)
+    (home.secrets / "token_secret").write_text("mine")
+    with home.lock("up"):
+        pass
+    assert (home.secrets / "token_secret").read_text() == "mine"
+
+
+def test_a_home_that_vanishes_under_the_lock_is_no_second_error(home):
+    with home.lock("reset"):
+        home.remove()
+    assert not home.root.exists()
+
+
+_RACE = """
+import sys
+from pathlib import Path
+from plumbline.errors import PlumblineError
+from plumbline.home import Home
+inside = Path(sys.argv[2])
+for _ in range(300):
+    try:
+        with Home(Path(sys.argv[1])).lock("up"):
+            inside.touch(exist_ok=False)
+            inside.unlink()
+    except PlumblineError:
+        pass
+"""
+
+
+def test_the_lock_is_one_lock_though_its_file_comes_and_goes(home):
+    inside = home.root.with_name("inside")
+    racing = [subprocess.Popen([sys.executable, "-c", _RACE, str(home.root), str(inside)], cwd=ROOT) for _ in range(2)]
+    assert [one.wait(60) for one in racing] == [0, 0], "both were inside at the same time"
+
+
+@pytest.mark.parametrize("below", ["", "below", "below/deeper"])
+def test_a_home_that_is_no_folder_is_refused_in_words(tmp_path, below):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(PlumblineError, match="cannot be used") as caught, Home(tmp_path / "file" / below).lock("up"):
+        pytest.fail("held a file")
+    assert "--home" in caught.value.hint
+
+
+def test_a_home_that_may_not_be_written_is_refused_in_words(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with (
+            unprivileged(),
+            pytest.raises(PlumblineError, match="cannot be used: Permission denied"),
+            Home(tmp_path / "home").lock("up"),
+        ):
+            pytest.fail("held a folder of somebody else")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_waiting_commands_are_let_in_one_after_the_other(home, held):
+    held.stdin.write("\n")
+    held.stdin.flush()
+
+    def free() -> bool:
+        try:
+            with home.lock("up"):
+                return True
+        except PlumblineError:
+            return False
+
+    wait_until(free, "the home is free again")

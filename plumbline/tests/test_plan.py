@@ -1,0 +1,44 @@
+"""The order of a deployment, which everything else reads."""
+
+from __future__ import annotations
+
+from plumbline.plan import COMPONENTS, HEALTH_PATHS, PLAN, SERVICES
+
+NAMES = [step.name for step in PLAN]
+
+
+def test_names_are_unique():
+    assert len(set(NAMES)) == len(NAMES)
+    assert len(set(COMPONENTS)) == len(COMPONENTS)
+
+
+def test_nothing_is_changed_before_everything_was_checked_and_nothing_is_ready_before_it_was_identified():
+    assert (NAMES[0], NAMES[-1]) == ("preflight", "identity")
+    assert [step.name for step in PLAN if step.changes == "nothing"] == ["preflight", "identity"]
+
+
+def test_each_step_comes_after_what_it_needs():
+    needed = [
+        "secrets",
+        "postgres",
+        "redis",
+        "log-sink",
+        "migrate-backend",
+        "migrate-data-processor",
+        "services",
+        "caddy",
+    ]
+    assert [name for name in NAMES if name in needed] == needed
+
+
+def test_the_front_door_opens_last():
+    assert COMPONENTS[-1] == "caddy"
+
+
+def test_every_service_is_a_component_with_a_health_address():
+    assert set(SERVICES) < set(COMPONENTS)
+    assert set(HEALTH_PATHS) == set(SERVICES)
+
+
+def test_every_step_says_what_it_does():
+    assert all(step.does.endswith(".") and step.changes for step in PLAN)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from functools import cache
 
 import redis
 from servicekit.events import Event, encode
 from servicekit.facts import EVENTS_CHANNEL
+from servicekit.outage import Outage
 
 from data_processor import settings_typed
 
@@ -18,7 +18,6 @@ logger = logging.getLogger(__name__)
 
 _QUEUE_SIZE = 1000
 _TIMEOUT_S = 1.0
-_WARN_EVERY_S = 30.0
 
 _starting = threading.Lock()
 
@@ -29,16 +28,15 @@ class Publisher:
     def __init__(self, url: str) -> None:
         self._client = redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
         self._queue: queue.Queue[Event] = queue.Queue(_QUEUE_SIZE)
-        self._lost = 0
-        self._warned_at = float("-inf")
+        self._outage = Outage(logger, "Redis, so live events are lost while nothing stored is,", level=logging.WARNING)
         threading.Thread(target=self._run, name="events", daemon=True).start()
 
     def publish(self, event: Event) -> None:
         """Queue an event and return at once."""
         try:
             self._queue.put_nowait(event)
-        except queue.Full:
-            self._count_loss("the queue is full")
+        except queue.Full as error:
+            self._outage.failed(error)
 
     def _run(self) -> None:
         while True:
@@ -46,20 +44,11 @@ class Publisher:
             try:
                 self._client.publish(EVENTS_CHANNEL, encode(event))
             except redis.RedisError as error:
-                self._count_loss(str(error))
+                self._outage.failed(error)
             except Exception:
                 logger.exception("an event could not be published")
-
-    def _count_loss(self, reason: str) -> None:
-        self._lost += 1
-        now = time.monotonic()
-        if now - self._warned_at >= _WARN_EVERY_S:
-            self._warned_at = now
-            logger.warning(
-                "events are lost: Redis does not take them. Nothing stored is affected; pages show it when reloaded",
-                extra={"fields": {"lost": self._lost, "reason": reason}},
-            )
-            self._lost = 0
+            else:
+                self._outage.worked()
 
 
 @cache

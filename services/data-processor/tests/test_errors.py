@@ -75,7 +75,28 @@ LEAVES = st.one_of(
     st.sampled_from(["\0", "#123456", "pending", "(", "a" * 300, "1", "\u202e", "😀"]),
 )
 FIELDS = st.sampled_from(
-    ["page", "bounding_box", "x", "y", "width", "height", "label_type", "label_name", "colour", "text", "confidence", "validation_status", "name", "labels", "channel_id", "template_id", "document_ids", "filename", "required", "expected_format"]
+    [
+        "page",
+        "bounding_box",
+        "x",
+        "y",
+        "width",
+        "height",
+        "label_type",
+        "label_name",
+        "colour",
+        "text",
+        "confidence",
+        "validation_status",
+        "name",
+        "labels",
+        "channel_id",
+        "template_id",
+        "document_ids",
+        "filename",
+        "required",
+        "expected_format",
+    ]
 )
 VALUES = st.recursive(
     LEAVES,

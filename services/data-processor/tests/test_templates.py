@@ -39,8 +39,8 @@ def test_created_template_is_in_the_database(service: Service, person: Person, c
     defaults = {"colour": "#ffcc00", "page": 1, "expected_format": None, "required": False}
     assert {name: second[name] for name in defaults} == defaults
     assert service.rows(
-        "SELECT position, name, label_type, colour, page, box_x, box_y, box_width, box_height, expected_format, required"
-        " FROM template_labels WHERE template_id = %s ORDER BY position",
+        "SELECT position, name, label_type, colour, page, box_x, box_y, box_width, box_height, expected_format,"
+        " required FROM template_labels WHERE template_id = %s ORDER BY position",
         body["id"],
     ) == [
         (1, "Total", "amount", "#00ff00", 2, 0.1, 0.2, 0.5, 0.25, LABEL["expected_format"], True),

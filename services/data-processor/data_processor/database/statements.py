@@ -7,35 +7,51 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import OperationalError, connection
 from psycopg.pq import Format
 
+from data_processor.database.base import outage
+from data_processor.database.watchdog import watchdog
+
 Row = tuple[Any, ...]
+
+ANSWER_S = 3.0
+"""Longest wait for the answer to a statement."""
+TRANSFER_S = 20.0
+"""Longest wait for a statement that carries a whole document."""
 
 _TIMESTAMPTZ = psycopg.adapters.types["timestamptz"].oid
 _read_moment = psycopg.adapters.get_loader(_TIMESTAMPTZ, Format.TEXT)
 
 
 @contextmanager
-def _cursor() -> Iterator[Any]:
+def _cursor(answer_s: float) -> Iterator[Any]:
     with connection.cursor() as cursor:
         # Django reads moments in Python, to put its own time zone on: a third of what a list cost. The connection's
         # zone is UTC already, and so is what psycopg's own reader returns.
         cursor.cursor.adapters.register_loader(_TIMESTAMPTZ, _read_moment)
-        yield cursor
+        with watchdog().limit(cursor.connection, answer_s):
+            try:
+                yield cursor
+            except (OperationalError, psycopg.OperationalError) as error:
+                # Only a lost connection says something about the server.
+                if cursor.connection.closed:
+                    outage.failed(error)
+                raise
+        outage.worked()
 
 
-def rows(sql: str, parameters: Mapping[str, Any]) -> list[Row]:
+def rows(sql: str, parameters: Mapping[str, Any], answer_s: float = ANSWER_S) -> list[Row]:
     """Run a statement and return all of its rows."""
-    with _cursor() as cursor:
+    with _cursor(answer_s) as cursor:
         cursor.execute(sql, parameters)
         found: list[Row] = cursor.fetchall()
         return found
 
 
-def row(sql: str, parameters: Mapping[str, Any]) -> Row | None:
+def row(sql: str, parameters: Mapping[str, Any], answer_s: float = ANSWER_S) -> Row | None:
     """Run a statement and return its first row, or None."""
-    with _cursor() as cursor:
+    with _cursor(answer_s) as cursor:
         cursor.execute(sql, parameters)
         found: Row | None = cursor.fetchone()
         return found
@@ -43,7 +59,7 @@ def row(sql: str, parameters: Mapping[str, Any]) -> Row | None:
 
 def blob(sql: str, parameters: Mapping[str, Any]) -> Row | None:
     """Run a statement and return its first row, transferred in binary: bytea would come as twice its size in text."""
-    with connection.cursor() as cursor, connection.wrap_database_errors:
+    with _cursor(TRANSFER_S) as cursor, connection.wrap_database_errors:
         cursor.cursor.execute(sql, parameters, binary=True)
         found: Row | None = cursor.fetchone()
         return found

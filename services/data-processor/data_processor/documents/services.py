@@ -71,6 +71,7 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
             "data": data,
             "text_layer": None if found.text_layer is None else Jsonb(found.text_layer),
         },
+        statements.TRANSFER_S,
     )
     if row is None:
         raise NotAMemberError(channel_id)

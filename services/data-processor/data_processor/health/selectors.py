@@ -10,6 +10,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from data_processor.database import statements
 
+_ANSWER_S = 1.0
 _APP = "data_processor"
 _APPLIED = "SELECT name FROM django_migrations WHERE app = %(app)s ORDER BY id DESC LIMIT 1"
 
@@ -18,13 +19,13 @@ _APPLIED = "SELECT name FROM django_migrations WHERE app = %(app)s ORDER BY id D
 def head() -> str:
     """Return the name of the newest migration in the code."""
     ((_, name),) = MigrationLoader(None).graph.leaf_nodes(_APP)
-    return name
+    return str(name)
 
 
 def schema_state() -> tuple[str | None, str | None]:
     """Return the newest migration that the database has, and why requests cannot be served (None if they can)."""
     try:
-        row = statements.row(_APPLIED, {"app": _APP})
+        row = statements.row(_APPLIED, {"app": _APP}, answer_s=_ANSWER_S)
     except (DatabaseError, psycopg.Error) as error:
         if "django_migrations" in str(error):
             return None, f"the schema is empty, {head()} is wanted: run python -m data_processor migrate"

@@ -107,7 +107,7 @@ def from_exception(error: Exception) -> ProblemError:
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError):
-        logger.warning("database away", extra={"fields": {"error": _first_line(error)}})
+        # Logged where it was noticed, once for an outage.
         return DatabaseAwayError()
     if isinstance(error, DataError):
         # Values are checked before they reach SQL; this is the net below for those that only Postgres refuses.
@@ -124,10 +124,6 @@ def from_exception(error: Exception) -> ProblemError:
         "internal_error",
         "the service failed at this request: the operator's log has the details under its request id",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

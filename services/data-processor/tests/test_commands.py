@@ -1,0 +1,124 @@
+"""The commands: exit codes and their one sentence, the order of migrations, the lock, the end."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from data_processor_testkit.service import Service
+from servicekit.facts import MIGRATION_LOCK_KEY
+
+from plumbline.net import free_port
+from plumbline.targets.embedded import postgres
+from plumbline.testing import PostgresServer, wait_until
+
+NO_REDIS = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture(scope="module")
+def empty_postgres() -> Iterator[PostgresServer]:
+    """A Postgres of this module's own, without any table."""
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
+    server: PostgresServer | None = None
+    try:
+        server = PostgresServer(folder)
+        server.start()
+        yield server
+    finally:
+        if server is not None:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(postgres.private_place(folder / "home"), ignore_errors=True)
+
+
+def test_migrate_waits_for_the_backends_tables(empty_postgres: PostgresServer, own_folder: Path) -> None:
+    service = Service(empty_postgres, NO_REDIS, own_folder)
+    done = service.run("data_processor", "migrate")
+
+    assert done.returncode == 75
+    assert "run python -m backend migrate first" in done.stderr
+    assert service.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+def test_service_is_not_ready_before_its_schema(empty_postgres: PostgresServer, own_folder: Path) -> None:
+    service = Service(empty_postgres, NO_REDIS, own_folder, WORKERS=1)
+    service.start()
+    try:
+        response = service.health()
+        assert response.status_code == 503
+        assert "the schema is empty, 0001_foundation is wanted" in response.json()["reason"]
+
+        service.migrate()
+        service.wait_ready()
+        assert service.health().json() == {
+            "service": "data-processor",
+            "version": response.json()["version"],
+            "stack_id": "test-stack",
+            "status": "ok",
+            "schema_revision": "0001_foundation",
+        }
+        events = "SELECT event, detail FROM stack_events WHERE component = 'data-processor' ORDER BY id"
+        wait_until(lambda: len(service.rows(events)) == 2, "the start is recorded")
+        assert service.rows(events) == [("migrated", "0001_foundation"), ("ready", "0001_foundation")]
+    finally:
+        assert service.stop() == 0
+
+
+def test_migrate_twice_changes_nothing(migrated: Service) -> None:
+    tables = (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
+    )
+    before = migrated.rows(tables)
+
+    assert migrated.run("data_processor", "migrate").returncode == 0
+    assert migrated.rows(tables) == before
+
+
+def test_migrate_names_who_holds_the_lock(migrated: Service, own_folder: Path) -> None:
+    waiting = Service(migrated.postgres, NO_REDIS, own_folder, MIGRATION_WAIT_S=0)
+    with psycopg.connect(migrated.postgres.conninfo, application_name="somebody else") as holder:
+        holder.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK_KEY,))
+        done = waiting.run("data_processor", "migrate")
+
+    assert done.returncode == 75
+    assert "somebody else" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve"])
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("PORT", "0", "PLUMBLINE_PORT"),
+        ("UPLOAD_MAX_BYTES", "many", "PLUMBLINE_UPLOAD_MAX_BYTES"),
+        ("TOKEN_SECRET_FILE", "/nowhere/secret", "/nowhere/secret does not exist"),
+        ("POSTGRES_PASSWORD_FILE", "/nowhere/password", "/nowhere/password does not exist"),
+    ],
+)
+def test_bad_setting_is_one_sentence(
+    migrated: Service, own_folder: Path, command: str, setting: str, value: str, said: str
+) -> None:
+    done = Service(migrated.postgres, NO_REDIS, own_folder, **{setting: value}).run("data_processor", command)
+
+    assert done.returncode == 78
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_missing_setting_names_its_variable(migrated: Service, own_folder: Path) -> None:
+    service = Service(migrated.postgres, NO_REDIS, own_folder)
+    del service.environment["PLUMBLINE_TOKEN_SECRET_FILE"]
+    done = service.run("data_processor", "serve")
+
+    assert (done.returncode, "PLUMBLINE_TOKEN_SECRET_FILE" in done.stderr) == (78, True)
+
+
+def test_migrate_without_postgres_says_try_again(migrated: Service, own_folder: Path) -> None:
+    done = Service(migrated.postgres, NO_REDIS, own_folder, POSTGRES_PORT=free_port()).run("data_processor", "migrate")
+
+    assert done.returncode == 75
+    assert "the database does not answer" in done.stderr
+    assert "Traceback" not in done.stderr

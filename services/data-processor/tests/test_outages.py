@@ -1,0 +1,154 @@
+"""Postgres and Redis away: clear answers in time, and recovery without a restart."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+from data_processor_testkit import samples
+from data_processor_testkit.service import Person, Service, refusal
+from servicekit.events import decode
+from servicekit.facts import EVENTS_CHANNEL
+
+from plumbline.net import free_port
+from plumbline.testing import PostgresServer, RedisServer, wait_until
+
+PATIENCE_S = 20.0
+"""Far more than any answer takes, far less than a connection that hangs."""
+
+
+def _unavailable(person: Person, path: str = "templates/") -> None:
+    response = person.call("GET", path)
+    refusal(response, 503, "database_away")
+    assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.fixture
+def stalled(postgres_server: PostgresServer) -> Iterator[list[psutil.Process]]:
+    """Every process of Postgres, stopped in its tracks: it accepts connections and never answers."""
+    (main,) = {
+        c.pid for c in psutil.net_connections("tcp4") if c.laddr.port == postgres_server.port and c.status == "LISTEN"
+    }
+    processes = [psutil.Process(main), *psutil.Process(main).children(recursive=True)]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            if process.is_running():
+                process.send_signal(signal.SIGCONT)
+
+
+def test_postgres_away_is_said_and_forgotten(
+    service: Service, postgres_server: PostgresServer, person: Person, channel: int
+) -> None:
+    person.upload(channel, samples.image())
+    postgres_server.stop()
+    try:
+        wait_until(lambda: service.health().status_code == 503, "health notices")
+        assert service.health().json()["reason"] == "the database does not answer"
+        _unavailable(person)
+        refusal(person.upload(channel, samples.image()), 503, "database_away")
+        with ThreadPoolExecutor(16) as crowd:
+            for _ in crowd.map(lambda _: _unavailable(person), range(64)):
+                pass
+    finally:
+        postgres_server.start()
+    service.wait_ready()
+    assert person.upload(channel, samples.image()).status_code == 201
+    away = [entry for entry in service.entries() if "Postgres is away" in entry["message"]]
+    # Once for each process and each ten seconds, not for each of the requests.
+    assert 1 <= len(away) <= 12
+    assert all(entry["level"] == "error" for entry in away)
+
+
+def test_postgres_that_was_restarted_costs_at_most_a_refusal(
+    service: Service, postgres_server: PostgresServer, person: Person
+) -> None:
+    postgres_server.restart()
+
+    wait_until(lambda: person.get("templates/").status_code == 200, "requests are served again", PATIENCE_S)
+    assert person.get("templates/").status_code == 200
+
+
+def test_stalled_postgres_holds_nobody_for_long(
+    service: Service, stalled: list[psutil.Process], person: Person
+) -> None:
+    assert person.get("templates/").status_code == 200
+    for process in stalled:
+        process.send_signal(signal.SIGSTOP)
+    started = time.monotonic()
+    _unavailable(person)
+    wait_until(lambda: service.health().status_code == 503, "health notices", PATIENCE_S)
+    assert time.monotonic() - started < PATIENCE_S
+    for process in stalled:
+        process.send_signal(signal.SIGCONT)
+    service.wait_ready()
+    assert person.get("templates/").status_code == 200
+
+
+def test_service_starts_before_postgres(
+    migrated: Service, postgres_server: PostgresServer, redis_server: RedisServer, own_folder: Path
+) -> None:
+    early = Service(postgres_server, redis_server.url, own_folder, WORKERS=1, STACK_ID="early")
+    postgres_server.stop()
+    try:
+        early.start()
+        assert early.health().status_code == 503
+    finally:
+        postgres_server.start()
+    try:
+        early.wait_ready()
+        ready = "SELECT component, detail FROM stack_events WHERE stack_id = 'early' AND event = 'ready'"
+        wait_until(lambda: early.rows(ready) != [], "the start is recorded")
+        assert early.rows(ready) == [("data-processor", "0001_foundation")]
+    finally:
+        assert early.stop() == 0
+
+
+def test_upload_is_announced_after_it_is_stored(
+    service: Service, redis_server: RedisServer, person: Person, channel: int
+) -> None:
+    with redis.Redis.from_url(redis_server.url) as client, client.pubsub() as listener:
+        listener.subscribe(EVENTS_CHANNEL)
+        assert listener.get_message(timeout=PATIENCE_S) is not None
+        document = person.upload(channel, samples.image(), "new.png").json()
+        message = listener.get_message(timeout=PATIENCE_S)
+
+    assert message is not None
+    event = decode(message["data"])
+    assert (event.channel_id, event.user_ids) == (channel, None)
+    assert event.frame == {
+        "type": "document_uploaded",
+        "document_id": document["id"],
+        "channel_id": channel,
+        "uploaded_by": person.id,
+        "filename": "new.png",
+        "thumbnail_url": document["urls"]["thumbnail"],
+    }
+
+
+def test_redis_away_changes_nothing_for_uploads(
+    migrated: Service, postgres_server: PostgresServer, own_folder: Path
+) -> None:
+    lonely = Service(postgres_server, f"redis://127.0.0.1:{free_port()}/0", own_folder, WORKERS=1)
+    lonely.start()
+    try:
+        lonely.wait_ready()
+        person = Person(lonely)
+        channel = person.create_channel()
+        for _ in range(5):
+            assert person.upload(channel, samples.image()).status_code == 201
+
+        def warnings() -> list[object]:
+            return [entry for entry in lonely.entries() if entry["message"].startswith("Redis")]
+
+        wait_until(lambda: warnings() != [], "the loss is logged")
+        assert len(warnings()) == 1
+    finally:
+        lonely.stop()

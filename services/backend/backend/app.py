@@ -19,11 +19,11 @@ from servicekit.facts import VERSION
 from servicekit.forwarder import Forwarder
 from starlette.types import ASGIApp
 
-from backend import errors, migrations
+from backend import errors, migrations, openapi
 from backend.database import Database
 from backend.deps import Services
 from backend.live.events import EventBus
-from backend.live.hub import GOING_AWAY, Hub
+from backend.live.hub import Hub
 from backend.middleware import BodyLimit, RequestContext
 from backend.passwords import Passwords
 from backend.readiness import Readiness
@@ -59,6 +59,7 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
         routes=[route for module in (messages, channels, auth, health, live) for route in module.router.routes],
     )
     errors.install(app)
+    openapi.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
     return app
 
@@ -94,7 +95,6 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             yield
         finally:
             announcement.cancel()
-            hub.end_all(GOING_AWAY)
     passwords.close()
     await redis.aclose()
     await database.close()

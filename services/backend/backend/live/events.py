@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _QUEUE = 10_000
 _BATCH = 256
+_GATHER_S = 0.004
+"""Pause between batches: a lone event goes at once, those of a busy moment share a round trip."""
 _PUBLISH_S = 1.0
 _RESUBSCRIBE_S = 0.5
 _IDLE_CHECK_S = 5.0
@@ -81,6 +83,7 @@ class EventBus:
             finally:
                 for _ in events:
                     self._outgoing.task_done()
+            await asyncio.sleep(_GATHER_S)
 
     async def _publish(self, events: list[Event]) -> None:
         encoded = [encode(event) for event in events]
@@ -175,6 +178,7 @@ class EventBus:
                 )
             except Exception:
                 log.exception("live events could not be delivered")
+            await asyncio.sleep(_GATHER_S)
 
     async def _deliver(self, events: list[Event]) -> None:
         here = self._hub.users()

@@ -13,7 +13,6 @@ from starlette.websockets import WebSocketDisconnect
 
 log = logging.getLogger(__name__)
 
-GOING_AWAY = 1012
 SLOW = 1013
 EXPIRED = 4401
 _CLOSE_S = 2.0
@@ -109,9 +108,3 @@ class Hub:
         for user_id in user_ids:
             for socket in tuple(self._sockets.get(user_id, ())):
                 socket.send(text)
-
-    def end_all(self, code: int) -> None:
-        """Close every socket."""
-        for sockets in tuple(self._sockets.values()):
-            for socket in tuple(sockets):
-                socket.end(code)

@@ -1,4 +1,4 @@
-"""The command line: up, down, status, plan, logs, reset, doctor."""
+"""The command line: up, down, status, plan, logs, reset, doctor, bundle, secrets."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 
 from servicekit import facts
 
-from plumbline import ROOT, deploy, diagnose, identity, recorder
+from plumbline import ROOT, bundle, deploy, diagnose, identity, recorder
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.plan import COMPONENTS, PLAN
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
+from plumbline.targets.compose import by_hand
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING = 0, 1, 2, 3
 DEFAULT_HOME = ROOT / ".plumbline"
@@ -26,7 +27,7 @@ WIDTH = 80
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 the stack is not running."""
     options = _parser().parse_args(_with_default(sys.argv[1:] if arguments is None else list(arguments)))
-    home = Home(options.home)
+    home = Home(getattr(options, "home", DEFAULT_HOME))
     try:
         return int(_COMMANDS[options.command](options, home))
     except (deploy.PreflightError, StepError):
@@ -77,6 +78,13 @@ def _parser() -> argparse.ArgumentParser:
     reset.add_argument("--yes", action="store_true", help="do not ask")
     doctor = commands.add_parser("doctor", parents=[common], help="check the machine and the stack; say what is wrong")
     doctor.add_argument("--bundle", action="store_true", help="write a diagnostics bundle as well")
+    archive = commands.add_parser(
+        "bundle", parents=[common], help="put a release into one archive, or bring up one (`bundle load ARCHIVE`)"
+    )
+    archive.add_argument("action", nargs="?", choices=("write", "load"), default="write", help="default: write")
+    archive.add_argument("archive", nargs="?", type=Path, help="default of write: plumbline-VERSION.tar here")
+    archive.add_argument("--port", type=_port, metavar="PORT", help="load: front door, as in `up`")
+    commands.add_parser("secrets", help="make the secret files that `docker compose up` by hand needs")
     return parser
 
 
@@ -187,6 +195,36 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
     return EXIT_FAILED if problems else EXIT_OK
 
 
+def _bundle(options: argparse.Namespace, home: Home) -> int:
+    if options.action == "write":
+        archive = options.archive or Path(bundle.default_name())
+        with home.lock("bundle"):
+            manifest = bundle.write(home, archive)
+        print(f"{archive} ({archive.stat().st_size >> 20} MiB) holds Plumbline {manifest['version']}:")
+        for name, digest in {**manifest["files"], **manifest["images"]}.items():
+            print(f"  {digest.removeprefix('sha256:')}  {name}")
+        print(f"Bring it up elsewhere, network or not: ./deploy-local.sh bundle load {archive.name}")
+        return EXIT_OK
+    if options.archive is None:
+        raise PlumblineError("which bundle?", hint="./deploy-local.sh bundle load ARCHIVE")
+    with home.lock("bundle load"):
+        target, _ = choose("compose", home, options.port)
+        manifest = bundle.load(options.archive, home)
+        deploy.up(home, target, f"from {options.archive.name}, version {manifest['version']}")
+    return EXIT_OK
+
+
+def _secrets(options: argparse.Namespace, home: Home) -> int:
+    del options, home
+    created = by_hand.make_secrets()
+    print(
+        f"{'Made ' + ', '.join(created) if created else 'All there'}, in docker/secrets; docker/.env names the folder."
+    )
+    print("Next: docker compose --file docker/compose.yaml up --build")
+    return EXIT_OK
+
+
 _COMMANDS = {
     "up": _up, "down": _down, "status": _status, "plan": _plan, "logs": _logs, "reset": _reset, "doctor": _doctor,
+    "bundle": _bundle, "secrets": _secrets,
 }  # fmt: skip

@@ -81,8 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     archive = commands.add_parser(
         "bundle", parents=[common], help="put a release into one archive, or bring up one (`bundle load ARCHIVE`)"
     )
-    archive.add_argument("action", nargs="?", choices=("write", "load"), default="write", help="default: write")
-    archive.add_argument("archive", nargs="?", type=Path, help="default of write: plumbline-VERSION.tar here")
+    archive.add_argument("action", nargs="?", choices=("load",), help="bring one up instead of writing one")
+    archive.add_argument("archive", nargs="?", type=Path, help="load: the archive")
+    archive.add_argument(
+        "--output", type=Path, metavar="FILE", help="where to write it (default: plumbline-VERSION.tar)"
+    )
     archive.add_argument("--port", type=_port, metavar="PORT", help="load: front door, as in `up`")
     commands.add_parser("secrets", help="make the secret files that `docker compose up` by hand needs")
     return parser
@@ -196,8 +199,8 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
 
 
 def _bundle(options: argparse.Namespace, home: Home) -> int:
-    if options.action == "write":
-        archive = options.archive or Path(bundle.default_name())
+    if options.action is None:
+        archive = options.output or Path(bundle.default_name())
         with home.lock("bundle"):
             manifest = bundle.write(home, archive)
         print(f"{archive} ({archive.stat().st_size >> 20} MiB) holds Plumbline {manifest['version']}:")
@@ -217,9 +220,8 @@ def _bundle(options: argparse.Namespace, home: Home) -> int:
 def _secrets(options: argparse.Namespace, home: Home) -> int:
     del options, home
     created = by_hand.make_secrets()
-    print(
-        f"{'Made ' + ', '.join(created) if created else 'All there'}, in docker/secrets; docker/.env names the folder."
-    )
+    done = f"Made {', '.join(created)}" if created else "All there"
+    print(f"{done}, in docker/secrets; docker/.env names the folder.")
     print("Next: docker compose --file docker/compose.yaml up --build")
     return EXIT_OK
 

@@ -1,4 +1,4 @@
-"""What `docker compose` typed by hand needs first: secret files beside the compose file, and docker/.env naming them."""
+"""What `docker compose` typed by hand needs first: secret files, and docker/.env that names their folder."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from plumbline.targets.compose import engine
 from plumbline.targets.compose.project import Project
 
 READY_PATIENCE_S = 60
-_POLL_S = 0.1
+_POLL_S = 0.25
 _STOPPED_BY_SOMEBODY = (0, 130, 137, 143)
 """Exit codes of a container that was told to end, politely or not."""
 

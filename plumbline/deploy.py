@@ -102,8 +102,10 @@ def _account_for(number: int, step: Step, error: BaseException, target: Target, 
         _say(f"\nLast lines of {culprit}:")
         for line in tail:
             _say(f"  {line}")
-    bundle = diagnose.write_bundle(home, target, step.name, error)
-    _say(f"\nEverything known: {bundle}")
+    try:
+        _say(f"\nEverything known: {diagnose.write_bundle(home, target, step.name, error)}")
+    except OSError as trouble:  # such as the full disk that made the step fail
+        _say(f"\nA diagnostics bundle could not be written: {trouble}")
     hint = error.hint if isinstance(error, PlumblineError) else None
     _say(
         f"Next: {hint or 'put right what the lines above name, then run ./deploy-local.sh again; it goes on from here'}"

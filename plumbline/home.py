@@ -48,7 +48,12 @@ class Home:
     @property
     def exists(self) -> bool:
         """Say whether a stack was ever deployed here."""
-        return self._state.exists()
+        try:
+            return self._state.exists()
+        except OSError as error:
+            raise PlumblineError(
+                f"{self.root} cannot be read: {error.strerror}", hint="choose another folder with --home"
+            ) from None
 
     def prepare(self) -> None:
         """Create the folders that are missing. The root is open to other accounts' passage, its secrets are not."""

@@ -1,0 +1,185 @@
+"""Commands, their exit codes, and what they say when there is nothing to work on."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from plumbline import ROOT, cli
+from plumbline.plan import PLAN
+from plumbline.targets.embedded.programs import PORTS
+
+
+@pytest.fixture
+def run(home, capsys):
+    """Runs a command on the test's home; gives its exit code and what it wrote to both streams."""
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main([*arguments, "--home", str(home.root)])
+        streams = capsys.readouterr()
+        return code, streams.out, streams.err
+
+    return command
+
+
+@pytest.fixture
+def stopped(home):
+    """The home of a stack that was deployed once and does not run."""
+    home.prepare()
+    ports = {name: 20000 + number for number, name in enumerate(PORTS)}
+    home.save(home.load(), target="embedded", stack_id="abc", phase="down", ports=ports)
+    return home
+
+
+def test_plan_prints_the_steps_in_order_and_changes_nothing(run, tmp_path, listing):
+    code, said, _ = run("plan")
+    assert code == 0
+    heads = [line.split()[1] for line in said.splitlines() if line[:3].strip(" .").isdigit()]
+    assert heads == [step.name for step in PLAN]
+    assert listing(tmp_path) == {}
+
+
+def test_a_refused_deployment_leaves_the_disk_as_it_was(run, tmp_path, listing):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, said = run("up", "--target", "embedded", "--port", str(port))
+    assert code == 1
+    assert f"port {port} is taken by " in said
+    assert f"(pid {os.getpid()}, " in said
+    assert "Nothing was changed" in said
+    assert listing(tmp_path) == {}
+
+
+def test_up_is_what_is_meant_when_no_command_is_named(home, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code = cli.main(["--target", "embedded", "--port", str(taken.getsockname()[1]), "--home", str(home.root)])
+    assert code == 1
+    assert "is taken by" in capsys.readouterr().err
+
+
+def test_a_second_command_is_refused_by_name(run, home):
+    with home.lock("up"):
+        code, _, said = run("up", "--target", "embedded")
+    assert code == 1
+    assert f"plumbline: 'up' (pid {os.getpid()}) is working on {home.root} right now" in said
+    assert "next: wait for it to end" in said
+
+
+def test_status_of_nothing(run, home):
+    code, said, _ = run("status")
+    assert code == 3
+    assert f"there is no stack in {home.root}" in said
+    code, said, _ = run("status", "--json")
+    assert code == 3
+    assert json.loads(said) == {"phase": "absent", "home": str(home.root), "components": []}
+
+
+def test_status_of_a_stopped_stack(run, stopped):
+    code, said, _ = run("status", "--json")
+    assert code == 3
+    status = json.loads(said)
+    assert (status["stack_id"], status["target"], status["phase"]) == ("abc", "embedded", "down")
+    assert status["base_url"] == "http://127.0.0.1:20000"
+    assert set(status["postgres"]) == {"host", "port", "database", "user", "password_file"}
+    assert status["redis"] == {"url": "redis://127.0.0.1:20003/0"}
+    assert {component["state"] for component in status["components"]} == {"stopped"}
+    assert all(component["log_file"] for component in status["components"])
+    assert run("status")[0] == 3
+
+
+def test_down_and_reset_of_nothing_are_harmless(run, tmp_path, listing):
+    for command in (["down"], ["reset"], ["reset", "--yes"]):
+        code, _, said = run(*command)
+        assert (code, said) == (0, "")
+    assert listing(tmp_path) == {}
+
+
+def test_down_of_a_stopped_stack_says_so(run, stopped):
+    code, said, _ = run("down")
+    assert (code, said) == (0, "Nothing was running.\n")
+    assert stopped.exists
+
+
+def test_logs_of_nothing_say_what_to_do(run):
+    code, _, said = run("logs")
+    assert code == 1
+    assert "bring one up: ./deploy-local.sh" in said
+
+
+@pytest.mark.parametrize("typed", ["", "yes\n", "hom\n", "HOME\n"])
+def test_reset_wants_the_folders_name_typed(run, stopped, tmp_path, listing, monkeypatch, typed):
+    before = listing(stopped.data.parent)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    code, said, _ = run("reset")
+    assert code == 1
+    assert "every channel, document, secret and log" in said
+    assert "Nothing was deleted." in said
+    after = listing(stopped.data.parent)
+    after.pop("lock")
+    assert after == before
+
+
+def test_reset_deletes_all_of_it(run, stopped, tmp_path, listing, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("home\n"))
+    code, said, _ = run("reset")
+    assert code == 0
+    assert f"Deleted {stopped.root}" in said
+    assert listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "logs", "reset", "doctor"])
+def test_a_corrupt_state_file_is_named_by_every_command(run, stopped, command):
+    (stopped.root / "state.json").write_text("{")
+    arguments = [command, "--yes"] if command == "reset" else [command]
+    code, _, said = run(*arguments)
+    assert code == 1
+    assert f"the state file {stopped.root / 'state.json'} cannot be read" in said
+    assert "next: " in said
+
+
+def test_a_stack_keeps_its_target(run, stopped):
+    code, _, said = run("up", "--target", "compose")
+    assert code == 1
+    assert "was deployed on target embedded" in said
+    assert "reset" in said
+
+
+def test_doctor_names_what_does_not_run_and_writes_a_bundle_if_asked(run, stopped):
+    code, said, _ = run("doctor", "--bundle")
+    assert code == 1
+    assert "postgres is stopped" in said
+    (bundle,) = stopped.diagnostics.iterdir()
+    assert f"Bundle: {bundle}" in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["up", "--port", "70000"], ["up", "--port", "-1"], ["up", "--port", "http"], ["up", "--target", "moon"],
+     ["status", "--wrong"], ["logs", "--level", "info"], ["logs", "--component", "moon"]],
+)  # fmt: skip
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_help_and_version_need_no_command(capsys):
+    for argument in ("--help", "--version"):
+        with pytest.raises(SystemExit) as caught:
+            cli.main([argument])
+        assert caught.value.code == 0
+    assert "Plumbline" in capsys.readouterr().out
+
+
+def test_it_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "plumbline", "plan"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "1. preflight" in done.stdout

@@ -1,0 +1,146 @@
+"""A deployment shows each step, stops at the first that fails, and then says all that a tired person needs."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+import pytest
+
+from plumbline import deploy
+from plumbline.deploy import PreflightError
+from plumbline.errors import PlumblineError, StepError
+from plumbline.plan import PLAN
+from plumbline.stack import Component
+
+STEPS = [step.name for step in PLAN if step.name != "preflight"]
+FAILING = "migrate-backend"
+NUMBER = [step.name for step in PLAN].index(FAILING) + 1
+
+
+def _failed(home, scripted, error, capsys, step=FAILING):
+    """Let a step fail and return what was said on standard error."""
+    scripted.failures[step] = error
+    with pytest.raises((PlumblineError, KeyboardInterrupt)) as caught:
+        deploy.up(home, scripted, "asked for")
+    return caught.value, capsys.readouterr().err
+
+
+def _bundle(home):
+    (folder,) = home.diagnostics.iterdir()
+    return folder
+
+
+def test_every_step_is_run_in_the_order_of_the_plan_and_shown_with_its_time(home, scripted, capsys):
+    deploy.up(home, scripted, "no docker command here")
+    assert scripted.done == ["begin", *STEPS]
+    said = capsys.readouterr().out
+    assert "Target scripted (no docker command here)" in said
+    shown = re.findall(rf"^ *(\d+)/{len(PLAN)} (\S+) +ok +\d+\.\d\d s", said, re.MULTILINE)
+    assert shown == [(str(number), step.name) for number, step in enumerate(PLAN, start=1)]
+    assert "did migrate-backend" in said
+    assert re.search(r"^Ready in \d", said, re.MULTILINE)
+    assert "http://127.0.0.1:8080" in said
+    assert "operator_password" in said, "the file of the password, for the recorder"
+
+
+def test_a_stack_that_runs_unchanged_is_left_alone(home, scripted, capsys):
+    home.prepare()
+    home.save(home.load())
+    scripted.current = True
+    deploy.up(home, scripted, "x")
+    assert scripted.done == []
+    said = capsys.readouterr().out
+    assert said.startswith("Already running, nothing changed")
+    assert "http://127.0.0.1:8080" in said
+
+
+def test_a_stack_that_is_not_current_is_deployed_again(home, scripted):
+    home.prepare()
+    home.save(home.load())
+    deploy.up(home, scripted, "x")
+    assert scripted.done == ["begin", *STEPS]
+
+
+def test_a_failing_step_is_accounted_for_in_full(home, scripted, capsys):
+    scripted.states["postgres"] = Component("postgres", "running", since="2030-01-02T03:04:05+00:00")
+    scripted.states["redis"] = Component("redis", "failed", detail="exit status 1")
+    scripted.logs["migrate-backend"] = [f"line {number}" for number in range(1, 41)]
+    error = StepError("the migrations ended\nwith an error", component="migrate-backend", exit_code=75)
+    raised, said = _failed(home, scripted, error, capsys)
+    assert raised is error
+    assert f"Step {NUMBER} (migrate-backend) failed, exit code 75:\n  the migrations ended\n  with an error\n" in said
+    for name, component in scripted.states.items():
+        assert re.search(rf"^  {name} +{component.state}\b", said, re.MULTILINE)
+    assert "since 2030-01-02T03:04:05+00:00" in said
+    assert "exit status 1" in said
+    tail = re.findall(r"^  (line \d+)$", said, re.MULTILINE)
+    assert tail == [f"line {number}" for number in range(41 - len(tail), 41)]
+    assert len(tail) >= 10
+    assert f"Everything known: {_bundle(home)}" in said
+    assert re.search(r"^Next: .*\./deploy-local\.sh again", said, re.MULTILINE)
+
+
+def test_nothing_is_done_after_a_failure_and_nothing_is_called_ready(home, scripted, capsys):
+    scripted.failures[FAILING] = StepError("no")
+    with pytest.raises(StepError):
+        deploy.up(home, scripted, "x")
+    assert scripted.done[-1] == FAILING
+    said = capsys.readouterr().out
+    assert "Ready" not in said
+    assert re.search(rf"^ *{NUMBER}/{len(PLAN)} migrate-backend +FAILED +\d", said, re.MULTILINE)
+
+
+def test_the_errors_own_way_out_is_what_is_named_next(home, scripted, capsys):
+    _, said = _failed(home, scripted, StepError("x", hint="./deploy-local.sh down, then up again"), capsys)
+    assert "Next: ./deploy-local.sh down, then up again" in said
+
+
+def test_an_exit_code_of_zero_is_an_exit_code(home, scripted, capsys):
+    assert "exit code 0" in _failed(home, scripted, StepError("ended", exit_code=0), capsys)[1]
+
+
+def test_an_unforeseen_error_is_accounted_for_and_its_trace_goes_to_the_bundle_alone(home, scripted, capsys):
+    raised, said = _failed(home, scripted, ValueError("surprise"), capsys)
+    assert isinstance(raised, StepError)
+    assert isinstance(raised.__cause__, ValueError)
+    assert "surprise" in said
+    assert "Traceback" not in said
+    assert "Traceback" in (_bundle(home) / "occasion.txt").read_text()
+
+
+def test_an_error_without_words_is_named_by_its_kind(home, scripted, capsys):
+    assert "ZeroDivisionError" in _failed(home, scripted, ZeroDivisionError(), capsys)[1]
+
+
+def test_an_interruption_is_accounted_for_and_stays_an_interruption(home, scripted, capsys):
+    raised, said = _failed(home, scripted, KeyboardInterrupt(), capsys)
+    assert isinstance(raised, KeyboardInterrupt)
+    assert f"Step {NUMBER} (migrate-backend) failed:\n  interrupted\n" in said
+    assert "Components:" in said
+
+
+def test_a_bundle_that_cannot_be_written_hides_nothing(home, scripted, capsys, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("plumbline.diagnose.write_bundle", full)
+    error = StepError("initdb ended with an error", component="postgres", exit_code=1)
+    raised, said = _failed(home, scripted, error, capsys, step="postgres")
+    assert raised is error
+    assert "initdb ended with an error" in said
+    assert "could not be written: [Errno 28] No space left on device" in said
+    assert "Next:" in said
+
+
+def test_everything_in_the_way_is_said_at_once_and_nothing_is_changed(home, scripted, capsys, listing, tmp_path):
+    scripted.in_the_way = ["port 8080 is taken", "no caddy", "only 3 MiB free"]
+    with pytest.raises(PreflightError) as caught:
+        deploy.up(home, scripted, "x")
+    assert caught.value.problems == scripted.in_the_way
+    said = capsys.readouterr().err
+    assert "Nothing was changed. 3 things stand in the way:" in said
+    for problem in scripted.in_the_way:
+        assert f"  - {problem}\n" in said
+    assert scripted.done == []
+    assert listing(tmp_path) == {}

@@ -1,0 +1,131 @@
+"""The script in front: it finds a Python, or says which ones it found and what to install."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plumbline import ROOT
+
+_TOOLS = ("bash", "dirname", "head", "cut", "cksum", "cat", "rm", "mkdir", "env")
+_FAKE = """#!/bin/sh
+case "$1" in
+  --version) echo "{version}" ;;
+  -c) exit {fit} ;;
+  *) echo "$@" >>"{calls}"; exit {otherwise} ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """The script and the locks that it reads, in a folder of their own."""
+    root = tmp_path / "checkout"
+    (root / "requirements").mkdir(parents=True)
+    shutil.copy(ROOT / "deploy-local.sh", root)
+    for lock in ("local.txt", "bootstrap.txt"):
+        shutil.copy(ROOT / "requirements" / lock, root / "requirements")
+    return root
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A PATH with the script's own tools and no Python."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in _TOOLS:
+        (folder / tool).symlink_to(shutil.which(tool))
+    return folder
+
+
+def _fake(path, name, *, version="Python 3.12.1", fit=0, otherwise=0):
+    program = path / name
+    program.write_text(_FAKE.format(version=version, fit=fit, otherwise=otherwise, calls=path / "calls"))
+    program.chmod(0o755)
+    return program
+
+
+def _run(checkout, path, *arguments, **environment):
+    return subprocess.run(
+        [str(checkout / "deploy-local.sh"), *arguments],
+        env={"PATH": str(path), **environment}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_shellcheck_finds_nothing():
+    beside = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shellcheck = shutil.which("shellcheck", path=beside)
+    assert shellcheck, "shellcheck belongs to requirements/dev.txt"
+    done = subprocess.run([shellcheck, str(ROOT / "deploy-local.sh")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_python_at_all(checkout, path, listing):
+    before = listing(checkout)
+    done = _run(checkout, path)
+    assert done.returncode == 1
+    assert "Python 3.11 or newer is needed; found: none." in done.stderr
+    assert "apt-get install python3 python3-venv" in done.stderr
+    assert "PLUMBLINE_PYTHON=" in done.stderr
+    assert listing(checkout) == before
+
+
+def test_only_old_ones(checkout, path, listing):
+    before = listing(checkout)
+    _fake(path, "python3", version="Python 3.8.10", fit=1)
+    _fake(path, "python", version="Python 2.7.18", fit=1)
+    done = _run(checkout, path)
+    assert done.returncode == 1
+    assert f"Python 3.8.10 ({path / 'python3'})" in done.stderr
+    assert f"Python 2.7.18 ({path / 'python'})" in done.stderr
+    assert "apt-get install python3 python3-venv" in done.stderr
+    assert listing(checkout) == before
+
+
+def test_a_newer_one_beside_an_old_one_is_used(checkout, path):
+    _fake(path, "python3", version="Python 3.8.10", fit=1)
+    _fake(path, "python3.12", otherwise=1)
+    done = _run(checkout, path)
+    assert "Installing into .venv with Python 3.12.1" in done.stdout
+    assert (path / "calls").read_text() == f"-m venv {checkout}/.venv\n"
+
+
+def test_the_one_that_was_named_comes_first(checkout, path, tmp_path):
+    _fake(path, "python3")
+    named = _fake(tmp_path, "mine", version="Python 3.13.9", otherwise=1)
+    done = _run(checkout, path, PLUMBLINE_PYTHON=str(named))
+    assert "with Python 3.13.9" in done.stdout
+
+
+def test_a_python_without_venv(checkout, path, listing):
+    before = listing(checkout)
+    _fake(path, "python3", otherwise=1)
+    done = _run(checkout, path)
+    assert done.returncode == 1
+    assert "cannot make a virtual environment. On Debian: apt-get install python3-venv" in done.stderr
+    assert listing(checkout) == before
+
+
+def test_what_is_installed_is_used_at_once_and_gets_every_argument(checkout, path):
+    venv = checkout / ".venv" / "bin"
+    venv.mkdir(parents=True)
+    program = venv / "python"
+    program.write_text('#!/bin/sh\nprintf "%s|" "$PYTHONPATH" "$@"\nexit 7\n')
+    program.chmod(0o755)
+    stamp = subprocess.run(
+        f"cksum '{checkout}/requirements/local.txt' '{checkout}/requirements/bootstrap.txt' "
+        f"'{checkout}/deploy-local.sh' | cut -d' ' -f1,2",
+        shell=True, capture_output=True, check=True,
+    )  # fmt: skip
+    (checkout / ".venv" / ".installed-from").write_bytes(stamp.stdout)
+    done = _run(checkout, path, "up", "--home", "with space", PYTHONPATH="mine")
+    assert done.returncode == 7, "the exit code is the command's own"
+    assert done.stdout == f"{checkout}:mine|-m|plumbline|up|--home|with space|"
+    with (checkout / "requirements" / "local.txt").open("a") as lock:
+        lock.write("# changed\n")
+    assert "found: none" in _run(checkout, path, "up").stderr, "a changed lock is installed from"

@@ -19,6 +19,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # The archive that this machine's own sources name; no address is written here.
+# shellcheck disable=SC2016  # apt puts in the address
 archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' |
   grep -v -e security -e updates | sort -u | head -n 1)
 [ -n "$archive" ] || fail "apt knows of no Debian archive: see /etc/apt/sources.list.d"

@@ -1,0 +1,73 @@
+"""A compose file that somebody edited: what is refused, in words. No engine needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plumbline.plan import COMPONENTS
+from plumbline.targets.compose import checks, engine
+
+
+def config(**changes: dict[str, Any]) -> dict[str, Any]:
+    services: dict[str, Any] = {name: {} for name in COMPONENTS}
+    services["caddy"] = {"ports": [{"target": 8080, "published": "8080", "host_ip": "127.0.0.1"}]}
+    return {"services": services | changes}
+
+
+def test_the_file_as_it_is_meant_has_no_problem() -> None:
+    assert list(checks.config_problems(config())) == []
+
+
+def test_a_published_postgres_is_refused() -> None:
+    changed = config(postgres={"ports": [{"target": 5432, "published": "5433"}]})
+    (problem,) = checks.config_problems(changed)
+    assert "publishes port 5433 of postgres" in problem
+    assert "remove `ports` from postgres" in problem
+
+
+@pytest.mark.parametrize(("change", "word"), [({"network_mode": "host"}, "host"), ({"privileged": True}, "privileged")])
+def test_a_container_with_the_run_of_the_host_is_refused(change: dict[str, Any], word: str) -> None:
+    (problem,) = checks.config_problems(config(backend=change))
+    assert "backend" in problem
+    assert word in problem
+
+
+def test_a_missing_service_is_named() -> None:
+    changed = config()
+    del changed["services"]["redis"]
+    (problem,) = checks.config_problems(changed)
+    assert "no service redis" in problem
+
+
+def fake_docker(monkeypatch: pytest.MonkeyPatch, answers: dict[str, tuple[int, str]]) -> None:
+    def answer(*arguments: str, **_: Any) -> Any:
+        code, text = answers[arguments[0]]
+        return engine.subprocess.CompletedProcess(arguments, code, text, "")
+
+    monkeypatch.setattr(engine.shutil, "which", lambda _: "/usr/bin/docker")
+    monkeypatch.setattr(engine, "docker", answer)
+
+
+def test_an_engine_too_old_is_named_with_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_docker(monkeypatch, {"version": (0, "19.03.1"), "compose": (0, "2.6.0"), "buildx": (0, "")})
+    assert list(engine.problems()) == [
+        "the Docker engine is version 19.03.1: 20.10 or newer is needed",
+        "the Compose plugin is version 2.6.0: 2.20 or newer is needed",
+    ]
+
+
+def test_missing_plugins_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_docker(monkeypatch, {"version": (0, "28.1.0"), "compose": (1, ""), "buildx": (1, "")})
+    problems = list(engine.problems())
+    assert len(problems) == 2
+    assert "docker-compose" in problems[0]
+    assert "docker-buildx" in problems[1]
+
+
+def test_no_engine_is_one_problem_with_its_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_docker(monkeypatch, {"version": (1, "")})
+    (problem,) = engine.problems()
+    assert problem.startswith("no Docker engine answers")
+    assert "--target embedded" in problem

@@ -1,0 +1,79 @@
+"""What every container may not do, asked of the engine and not of the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plumbline.plan import COMPONENTS
+from plumbline.targets.compose import containers, engine
+from plumbline.targets.compose.target import ComposeTarget
+
+pytestmark = pytest.mark.engine
+
+EVERY = (*COMPONENTS, "migrate-backend", "migrate-data-processor")
+
+
+@pytest.fixture(scope="session")
+def raw(running: ComposeTarget) -> dict[str, Any]:
+    ids = [one.id for one in containers.all_of(running.project).values()]
+    return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in engine.inspect(ids)}
+
+
+def test_the_stack_is_these_containers(raw: dict[str, Any]) -> None:
+    assert raw.keys() == set(EVERY)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_container_has_no_more_than_it_needs(raw: dict[str, Any], name: str) -> None:
+    config, host = raw[name]["Config"], raw[name]["HostConfig"]
+    assert config["User"] not in ("", "0", "root", "0:0")
+    assert host["ReadonlyRootfs"]
+    assert host["Tmpfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert not host["Privileged"]
+    assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
+    assert 0 < host["Memory"] <= 1 << 30
+    assert 0 < host["PidsLimit"] <= 256
+    assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
+
+
+def test_what_is_asked_for_holds_inside(running: ComposeTarget) -> None:
+    backend = containers.one_of(running.project, "backend")
+    status = engine.output("exec", backend.id, "grep", "-E", "^(Uid|CapEff|CapBnd|NoNewPrivs)", "/proc/1/status")
+    assert "Uid:\t10001" in status
+    assert "CapEff:\t0000000000000000" in status
+    assert "CapBnd:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+    assert engine.docker("exec", backend.id, "touch", "/app/x").returncode != 0
+
+
+def test_only_caddy_publishes_a_port_and_on_loopback(raw: dict[str, Any]) -> None:
+    published = {
+        name: [binding["HostIp"] for bindings in one["NetworkSettings"]["Ports"].values() for binding in bindings or []]
+        for name, one in raw.items()
+    }
+    assert {name: addresses for name, addresses in published.items() if addresses} == {"caddy": ["127.0.0.1"]}
+
+
+def test_only_postgres_has_a_volume(raw: dict[str, Any]) -> None:
+    volumes = {name: [one["Name"] for one in it["Mounts"] if one["Type"] == "volume"] for name, it in raw.items()}
+    assert [name for name, found in volumes.items() if found] == ["postgres"]
+    assert volumes["postgres"][0].endswith("_postgres-data")
+
+
+def test_the_inside_has_no_way_out(running: ComposeTarget) -> None:
+    backend = containers.one_of(running.project, "backend")
+    routes = engine.output("exec", backend.id, "cat", "/proc/net/route").splitlines()[1:]
+    assert routes
+    assert [line for line in routes if line.split()[1] == "00000000"] == [], "there is a default route"
+
+
+@pytest.mark.parametrize("name", [name for name in COMPONENTS if name != "redis"])
+def test_images_say_what_they_are(running: ComposeTarget, name: str) -> None:
+    image = containers.one_of(running.project, name).image
+    labels = engine.output("image", "inspect", "--format", "{{json .Config.Labels}}", image)
+    for label in ("title", "description", "version", "revision"):
+        assert f'"org.opencontainers.image.{label}"' in labels

@@ -1,0 +1,126 @@
+"""A stack of containers from the first `up` to `reset`, and what is said when something is in the way."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from plumbline import deploy, identity
+from plumbline.errors import StepError
+from plumbline.home import Home
+from plumbline.targets.compose import containers, engine
+from plumbline.targets.compose.target import ComposeTarget
+
+pytestmark = pytest.mark.engine
+
+
+def test_a_second_up_changes_nothing(running: ComposeTarget, capsys: pytest.CaptureFixture[str]) -> None:
+    before = containers.all_of(running.project)
+    again = ComposeTarget(running.home)
+    deploy.up(running.home, again, "again")
+    assert "nothing changed" in capsys.readouterr().out
+    assert containers.all_of(running.project) == before
+
+
+def test_an_interrupted_deployment_is_finished_without_starting_over(running: ComposeTarget) -> None:
+    before = containers.all_of(running.project)
+    running.begin()
+    again = ComposeTarget(running.home)
+    assert not again.unchanged()
+    deploy.up(running.home, again, "again")
+    after = containers.all_of(running.project)
+    for name in ("postgres", "redis", "log-sink", "backend", "caddy"):
+        assert after[name] == before[name]
+
+
+def test_a_killed_component_is_started_again(running: ComposeTarget) -> None:
+    before = containers.one_of(running.project, "backend")
+    running.kill("backend")
+    deadline = time.monotonic() + 60
+    while (now := containers.one_of(running.project, "backend")).restarts == before.restarts:
+        assert time.monotonic() < deadline, f"backend is {now.status}"
+        time.sleep(0.1)
+    containers.wait_ready(running.project, "backend")
+    assert identity.compare(running.stack().base_url, running.stack().stack_id) == []
+
+
+def test_a_renewed_password_needs_nothing_but_another_up(running: ComposeTarget) -> None:
+    secret = running.home.secrets / "postgres_password"
+    secret.unlink()
+    secret.write_text("a-new-password-with-'quotes'\n")
+    running.down()
+    again = ComposeTarget(running.home)
+    deploy.up(running.home, again, "again")
+    assert again.stack().running
+
+
+def test_down_leaves_the_volume_and_nothing_else(running: ComposeTarget) -> None:
+    project = running.project
+    assert running.down() == ["postgres", "redis", "log-sink", "backend", "data-processor", "caddy"]
+    assert (project.labelled("container"), project.labelled("network")) == ([], [])
+    assert len(project.labelled("volume")) == 1
+    assert {one.state for one in running.stack().components} == {"stopped"}
+    deploy.up(running.home, running, "again")
+
+
+def test_a_container_that_ends_is_not_waited_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLUMBLINE_WORKERS", "banana")
+    monkeypatch.setattr(containers, "READY_PATIENCE_S", 10_000)  # a wait that did not end at once would not end at all
+    with pytest.raises(StepError) as failure:
+        deploy.up(home, ComposeTarget(home, 0), "a test")
+    assert failure.value.exit_code == 78
+    said = capsys.readouterr().err
+    assert "Step 9 (services) failed, exit code 78" in said
+    assert "PLUMBLINE_WORKERS" in said, "the container's own last words are missing"
+
+
+def test_a_base_image_that_cannot_be_had_stops_before_anything_starts(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLUMBLINE_PYTHON_IMAGE", "registry.invalid/python:none")
+    target = ComposeTarget(home, 0)
+    with pytest.raises(StepError, match="could not be built") as failure:
+        deploy.up(home, target, "a test")
+    assert failure.value.component == "images"
+    assert "docker/offline/build.sh" in str(failure.value.hint)
+    assert target.project.labelled("container") == []
+
+
+def test_a_volume_of_another_major_is_refused_twice(home: Home, running: ComposeTarget) -> None:
+    home.prepare()
+    target = ComposeTarget(home, 0)
+    target.begin()
+    image = containers.one_of(running.project, "postgres").image
+    engine.output("image", "tag", image, f"plumbline/postgres:{target.project.tag}")
+    target.run("secrets")
+    target.run("postgres")
+    container = containers.one_of(target.project, "postgres")
+    engine.output("exec", container.id, "sh", "-c", 'echo 15 >"$PGDATA/PG_VERSION"')
+    target.stop("postgres")
+    assert any("written by Postgres 15" in problem and "pg_dump" in problem for problem in target.problems())
+    with pytest.raises(StepError) as failure:
+        target.run("postgres")
+    assert failure.value.exit_code == 78
+    assert "written by Postgres 15" in "\n".join(target.log_tail("postgres", 5))
+
+
+def test_a_taken_port_is_named_with_its_holder(home: Home) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert any(f"port {port} is taken by" in problem for problem in ComposeTarget(home, port).problems())
+
+
+def test_an_empty_secret_is_refused_and_a_line_end_is_not(home: Home) -> None:
+    home.prepare()
+    (home.secrets / "postgres_password").write_text("")
+    (home.secrets / "token_secret").write_text("long-enough-for-a-secret\n")
+    problems = ComposeTarget(home, 0).problems()
+    assert [problem for problem in problems if "secret file" in problem] == [
+        f"secret file {home.secrets / 'postgres_password'} is empty; or delete the file and a new secret is generated"
+    ]

@@ -1,4 +1,4 @@
-"""`python -m backend serve|migrate`."""
+"""`python -m backend serve|migrate|wait`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from servicekit.facts import EXIT_CONFIG, EXIT_TEMPORARY
 from servicekit.migrations import MigrationLockError
 from servicekit.secrets import SecretError
 from servicekit.settings import explain
+from servicekit.waiting import WaitError, wait_for
 
 from backend.settings import SERVICE, BackendSettings, load
 
@@ -27,15 +28,19 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer requests until told to stop")
     commands.add_parser("migrate", help="bring the database schema to head and create the first operator")
-    command = parser.parse_args().command
+    wait = commands.add_parser("wait", help="end when the database schema is at head, or after a bounded time")
+    wait.add_argument("what", nargs="?", choices=["schema", "database"], default="schema", help="(default: schema)")
+    arguments = parser.parse_args()
     try:
         settings = load()
-        return _serve(settings) if command == "serve" else _migrate(settings)
+        if arguments.command == "wait":
+            return _wait(settings, arguments.what)
+        return _serve(settings) if arguments.command == "serve" else _migrate(settings)
     except ValidationError as error:
         return _refuse(EXIT_CONFIG, f"bad settings: {explain(error)}")
     except SecretError as error:
         return _refuse(EXIT_CONFIG, str(error))
-    except MigrationLockError as error:
+    except (MigrationLockError, WaitError) as error:
         return _refuse(EXIT_TEMPORARY, str(error))
     except psycopg.OperationalError as error:
         reason = str(error).strip() or type(error).__name__
@@ -53,6 +58,19 @@ def _migrate(settings: BackendSettings) -> int:
 
     logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
     print(f"schema at {migrate(settings)}")
+    return 0
+
+
+def _wait(settings: BackendSettings, what: str) -> int:
+    from backend import migrations
+
+    wait_for(
+        "the database" if what == "database" else "the backend's schema",
+        settings.conninfo(f"{SERVICE} wait"),
+        migrations.lacks if what == "schema" else lambda _connection: None,
+        settings.schema_wait_s,
+        lambda sentence: print(f"{SERVICE}: {sentence}", file=sys.stderr, flush=True),
+    )
     return 0
 
 

@@ -139,3 +139,35 @@ def test_a_database_that_is_away_is_a_temporary_failure(fresh: Backend) -> None:
 def test_no_migration_is_missing_from_the_package() -> None:
     versions = {path.stem for path in (SERVICES / "backend/backend/migrations/versions").glob("[0-9]*.py")}
     assert migrations.head() in versions
+
+
+def test_waiting_ends_when_the_schema_is_at_head_and_says_what_it_waits_for(fresh: Backend) -> None:
+    fresh.environment["PLUMBLINE_SCHEMA_WAIT_S"] = "60"
+    with subprocess.Popen(fresh.command("wait"), env=fresh.environment, stderr=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stderr is not None
+        said = waiting.stderr.readline()
+        assert fresh.migrate().returncode == 0
+        assert waiting.wait(30) == 0
+    assert said == (
+        f"backend: waiting for the backend's schema: it is at nothing, this release needs {migrations.head()}\n"
+    )
+
+
+def test_waiting_in_vain_ends(fresh: Backend) -> None:
+    fresh.environment["PLUMBLINE_SCHEMA_WAIT_S"] = "0.1"
+    assert run(fresh, "wait", "database").returncode == 0
+    in_vain = run(fresh, "wait")
+    assert in_vain.returncode == 75
+    assert in_vain.stderr.splitlines()[-1].startswith(
+        "backend: waited 0.1 s for the backend's schema in vain: it is at"
+    )
+    fresh.environment["PLUMBLINE_POSTGRES_PORT"] = "1"
+    no_database = run(fresh, "wait", "database")
+    assert no_database.returncode == 75
+    assert "for the database in vain: the database cannot be used yet" in no_database.stderr
+    assert "Traceback" not in no_database.stderr
+
+
+def run(backend: Backend, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*backend.command(arguments[0]), *arguments[1:]]
+    return subprocess.run(command, env=backend.environment, capture_output=True, text=True, timeout=60, check=False)

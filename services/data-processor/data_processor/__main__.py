@@ -1,4 +1,4 @@
-"""`python -m data_processor migrate | serve`."""
+"""`python -m data_processor migrate | serve | wait`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from servicekit import facts
 from servicekit.migrations import MigrationLockError
 from servicekit.secrets import SecretError
 from servicekit.settings import explain
+from servicekit.waiting import WaitError
 
 from data_processor import commands, settings_typed
 
@@ -18,18 +19,19 @@ from data_processor import commands, settings_typed
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0, 1 failed, 75 try again later, 78 a setting has to be changed."""
     parser = argparse.ArgumentParser(prog="python -m data_processor", description=__doc__)
-    parser.add_argument("command", choices=["migrate", "serve"])
+    parser.add_argument("command", choices=["migrate", "serve", "wait"])
     command = parser.parse_args(arguments).command
     try:
         settings = settings_typed.current()
         settings.conninfo(settings_typed.SERVICE)
         settings.token_secret()
-        return {"migrate": commands.migrate, "serve": commands.serve}[command](settings)
+        run = {"migrate": commands.migrate, "serve": commands.serve, "wait": commands.wait}
+        return run[command](settings)
     except ValidationError as error:
         return _fail(facts.EXIT_CONFIG, f"settings: {explain(error)}")
     except SecretError as error:
         return _fail(facts.EXIT_CONFIG, str(error))
-    except (MigrationLockError, commands.NotYetError) as error:
+    except (MigrationLockError, WaitError, commands.NotYetError) as error:
         return _fail(facts.EXIT_TEMPORARY, str(error))
     except psycopg.OperationalError as error:
         return _fail(facts.EXIT_TEMPORARY, f"the database does not answer: {error}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import psycopg
 from servicekit.migrations import migration_lock, record_event
+from servicekit.waiting import wait_for
 
 from data_processor import process, ready, settings_typed
 from data_processor.settings_typed import DataProcessorSettings
@@ -42,6 +44,21 @@ def _require_backend(conn: psycopg.Connection[Any]) -> None:
         raise NotYetError(
             f"the backend's tables are not there yet ({', '.join(missing)}): run python -m backend migrate first"
         )
+
+
+def wait(settings: DataProcessorSettings) -> int:
+    """Return once our tables are at head. Raises WaitError after `schema_wait_s`."""
+    process.configure(forward=False)
+    from data_processor.health import selectors
+
+    wait_for(
+        "the data-processor's schema",
+        settings.conninfo(f"{settings_typed.SERVICE} wait"),
+        selectors.lacks,
+        settings.schema_wait_s,
+        lambda sentence: print(f"{settings_typed.SERVICE}: {sentence}", file=sys.stderr, flush=True),
+    )
+    return 0
 
 
 def serve(settings: DataProcessorSettings) -> int:

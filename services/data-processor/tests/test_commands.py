@@ -122,3 +122,22 @@ def test_migrate_without_postgres_says_try_again(migrated: Service, own_folder: 
     assert done.returncode == 75
     assert "the database does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_waiting_for_the_schema(empty_postgres: PostgresServer, own_folder: Path) -> None:
+    service = Service(empty_postgres, NO_REDIS, own_folder, SCHEMA_WAIT_S=0.1)
+    service.migrate()
+    assert service.run("data_processor", "wait").returncode == 0
+
+    with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
+        connection.execute("UPDATE django_migrations SET name = '0000_before' WHERE app = 'data_processor'")
+    try:
+        in_vain = service.run("data_processor", "wait")
+    finally:
+        with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
+            connection.execute("UPDATE django_migrations SET name = '0001_foundation' WHERE app = 'data_processor'")
+    assert in_vain.returncode == 75
+    assert "waited 0.1 s for the data-processor's schema in vain: it is at 0000_before, this release needs" in (
+        in_vain.stderr
+    )
+    assert "Traceback" not in in_vain.stderr

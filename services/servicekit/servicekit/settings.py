@@ -46,6 +46,9 @@ class DatabaseSettings(BaseModel):
     postgres_user: str = Field(facts.DATABASE_USER, description="Database role.")
     postgres_password_file: Path = Field(description="File that holds the role's password.")
     pool_size: int = Field(8, ge=1, le=100, description="Largest number of database connections a process holds.")
+    schema_wait_s: float = Field(
+        300.0, ge=0, description="How long `wait` waits for the database and its schema, in seconds."
+    )
 
     def conninfo(self, application_name: str) -> str:
         """Return a psycopg connection string. It contains the password: never log it.

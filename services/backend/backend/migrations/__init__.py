@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from alembic.script import ScriptDirectory
+
+from backend.queries import service as sql
 
 FOLDER = Path(__file__).parent
 
@@ -15,3 +19,12 @@ def head() -> str:
     if revision is None:
         raise RuntimeError(f"no migration found in {FOLDER}")
     return revision
+
+
+def lacks(connection: psycopg.Connection[Any]) -> str | None:
+    """Say how the schema differs from the one this release needs; None if it does not. `connection` is autocommit."""
+    try:
+        row = connection.execute(sql.REVISION).fetchone()
+    except psycopg.errors.UndefinedTable:
+        row = None
+    return None if row and row[0] == head() else f"it is at {row[0] if row else 'nothing'}, this release needs {head()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import psycopg
 from django.db import DatabaseError
@@ -34,3 +35,13 @@ def schema_state() -> tuple[str | None, str | None]:
     if applied != head():
         return applied, f"the schema is at {applied}, {head()} is wanted: run python -m data_processor migrate"
     return applied, None
+
+
+def lacks(connection: psycopg.Connection[Any]) -> str | None:
+    """Say how the schema differs from the one this code was written for; None if it does not."""
+    try:
+        row = connection.execute(_APPLIED, {"app": _APP}).fetchone()
+    except psycopg.errors.UndefinedTable:
+        row = None
+    applied = row[0] if row else None
+    return None if applied == head() else f"it is at {applied or 'nothing'}, this release needs {head()}"

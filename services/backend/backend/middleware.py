@@ -44,8 +44,24 @@ class RequestContext:
             request_id.reset(token)
 
 
+_DRAIN_MAX_BYTES = 4 * 1024 * 1024
+
+
+async def _drain(receive: Receive, limit: int) -> None:
+    """Read a request body to its end, or `limit` bytes of it, keeping nothing."""
+    while limit > 0:
+        message = await receive()
+        limit -= len(message.get("body", b"")) or 1
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
+
+
 class BodyLimit:
-    """Refuses request bodies of more than `max_bytes` with 413, unread where their length is announced."""
+    """Refuses request bodies of more than `max_bytes` with 413.
+
+    What was announced is read and thrown away first, within bounds: a proxy that is still sending when the answer comes
+    and the connection closes makes a 502 of it.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
@@ -59,6 +75,7 @@ class BodyLimit:
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal():
             if int(length) > self._max_bytes:
+                await _drain(receive, _DRAIN_MAX_BYTES)
                 await refusal_response(BodyTooLarge())(scope, receive, send)
             else:
                 await self._app(scope, receive, send)

@@ -33,8 +33,8 @@ async def entries(request: Request) -> Response:
         return problem_response(422, "bad_query", str(error), errors=error.errors)
     try:
         kept, since = await _sink(request).store.newest_first(), await _sink(request).store.since()
-    except (RedisError, OSError):
-        return redis_away()
+    except (RedisError, OSError) as error:
+        return _unreadable(error)
     items = [entry for entry in (item.as_dict() for item in kept) if wanted.matches(entry)]
     return json_response({"items": items[: wanted.limit], "since": since})
 
@@ -43,8 +43,13 @@ async def stats(request: Request) -> Response:
     """`{since, received, kept, superseded, dropped, by_service, by_level}`; received is the sum of the other three."""
     try:
         return json_response((await _sink(request).store.stats()).as_dict())
-    except (RedisError, OSError):
-        return redis_away()
+    except (RedisError, OSError) as error:
+        return _unreadable(error)
+
+
+def _unreadable(error: Exception) -> Response:
+    logger.error("the recorder could not be read: Redis does not answer (%s)", error)
+    return redis_away()
 
 
 async def ready(request: Request) -> Response:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +51,9 @@ class News:
 class Hub:
     """Keeps the newest entries and the counts at hand, and wakes everybody who waits for news."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, on_new_filling: Callable[[], None] = lambda: None) -> None:
         self._store = store
+        self._on_new_filling = on_new_filling
         self._ring: deque[Kept] = deque(maxlen=LOG_CAP)
         self._pulse = asyncio.Event()
         self._stats_at = 0.0
@@ -100,34 +102,35 @@ class Hub:
         return News(fresh, missed=max(0, missed))
 
     async def _reload(self) -> None:
-        await self._refresh_stats()
-        self._ring = deque(reversed(await self._store.newest_first()), maxlen=LOG_CAP)
-        self.away = False
+        stats, kept = await self._store.stats(), await self._store.newest_first()
+        # All at once, so that nobody who looks meanwhile takes old entries for those of a new filling.
+        self._ring = deque(reversed(kept), maxlen=LOG_CAP)
+        self._show(stats)
+        if stats.filling != self.filling:
+            self._on_new_filling()
+        self.filling, self.away = stats.filling, False
         self._wake()
 
     async def _follow(self) -> None:
         last = self._ring[-1].id if self._ring else f"{self.filling}-0"
         fresh = await self._store.after(last, _STATS_SOON_MS if self._stats_owed else BLOCK_MS)
-        filling = self.filling
         self._stats_owed |= bool(fresh)
-        if time.monotonic() - self._stats_at >= _STATS_EVERY_S or any(kept.filling != filling for kept in fresh):
-            await self._refresh_stats()
-            self._stats_owed = False
-        if self.filling != filling:
-            # Rebuilt as a whole, so that nobody who looks meanwhile sees new counts with old entries.
-            await self._reload()
-            return
+        changed = bool(fresh)
+        if time.monotonic() - self._stats_at >= _STATS_EVERY_S or any(kept.filling != self.filling for kept in fresh):
+            stats = await self._store.stats()
+            if stats.filling != self.filling:
+                await self._reload()
+                return
+            changed |= self._show(stats)
         self._ring.extend(fresh)
-        if fresh:
-            self._wake()
-
-    async def _refresh_stats(self) -> None:
-        stats: Stats = await self._store.stats()
-        self._stats_at = time.monotonic()
-        shown = stats.as_dict()
-        changed, self.stats, self.filling = shown != self.stats, shown, stats.filling
         if changed:
             self._wake()
+
+    def _show(self, stats: Stats) -> bool:
+        shown = stats.as_dict()
+        changed, self.stats = shown != self.stats, shown
+        self._stats_at, self._stats_owed = time.monotonic(), False
+        return changed
 
     def _wake(self) -> None:
         self._pulse.set()

@@ -38,9 +38,9 @@ class Sink:
         # A blocking read holds its connection; it gets one of its own, with room for the block.
         self._tail_redis = connect(settings.redis_url, BLOCK_MS / 1000 + ANSWER_WITHIN_S)
         self.store = Store(self._redis)
-        self.hub = Hub(Store(self._tail_redis))
-        self._writer = Writer(self.buffer, self.store)
         self._trouble = OwnTrouble(self.buffer)
+        self.hub = Hub(Store(self._tail_redis), on_new_filling=self._trouble.forget)
+        self._writer = Writer(self.buffer, self.store)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -52,10 +52,14 @@ class Sink:
         asyncio.get_running_loop().add_signal_handler(CLOSE_TAILS, self.hub.close)
         self._udp.start()
         await self._tcp.start()
+        looked = self.hub.pulse()
         for name, work in (("writer", self._writer.run()), ("tail", self.hub.run()), ("losses", self._count_losses())):
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(self._task_ended)
             self._tasks.append(task)
+        # A Redis that is there is seen before the first reader comes; one that is not holds up nothing.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(looked.wait(), ANSWER_WITHIN_S)
 
     async def stop(self) -> None:
         """Stop taking in, write what is left for two seconds at most, and let go of everything."""

@@ -25,6 +25,10 @@ class OwnTrouble(logging.Handler):
         self._buffer = buffer
         self._seen: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Tell everything anew: what was told may have gone with Redis's memory."""
+        self._seen.clear()
+
     def emit(self, record: logging.LogRecord) -> None:
         """Record one; a repeat within `QUIET_S` is only counted."""
         try:

@@ -14,14 +14,14 @@ GENERATED = ROOT / "docs" / "generated"
 README = ROOT / "README.md"
 
 PAGES = {
-    "defaults.md": defaults.page,
+    "dependencies.md": dependencies.page,
     "run-steps.md": run_steps.page,
+    "defaults.md": defaults.page,
     "inventory.md": inventory.page,
     "schema.md": schema.page,
     "routes.md": routes.page,
-    "dependencies.md": dependencies.page,
 }
-"""File name to the function that returns its text."""
+"""File name to the function that returns its text. Those that ask no service come first: they fail at once."""
 
 _NOTICE = "<!-- Written by `python -m plumbline.docs` from the code: change the code, not this page. -->\n\n"
 _FRONT_MATTER = re.compile(r"---\n.*?\n---\n\n", re.DOTALL)
@@ -49,8 +49,8 @@ def check() -> list[str]:
 
 def wanted() -> dict[Path, str]:
     """Return every file that is generated, wholly or in part, with the text it should have."""
-    texts = {GENERATED / name: _with_notice(page()) for name, page in PAGES.items()}
-    return {**texts, README: _readme(defaults.summary())}
+    readme = _readme(defaults.summary())
+    return {GENERATED / name: _with_notice(page()) for name, page in PAGES.items()} | {README: readme}
 
 
 def _with_notice(text: str) -> str:

@@ -11,6 +11,7 @@ from plumbline.docs import words
 from plumbline.docs.commands import Command, commands
 from plumbline.docs.markdown import code, codes, sentence, table
 from plumbline.plan import PLAN, SERVICES
+from plumbline.targets.choose import TARGETS
 from plumbline.targets.embedded.programs import service_command
 
 _INTRODUCTION = """\
@@ -33,7 +34,9 @@ def _plan() -> Iterator[str]:
         for number, step in enumerate(PLAN, start=1)
     ]
     yield "## The plan\n\n" + table(("", "step", "what it does", "what it changes", "leaves running"), rows)
-    for target, described in words.load("steps").items():
+    ways = words.load("steps")
+    words.require(ways, set(TARGETS) - {"auto"}, "steps", "targets")
+    for target, described in ways.items():
         words.require(described, [step.name for step in PLAN], "steps", f"steps of the plan on target {target}")
         yield f"## On target {target}\n\n" + table(
             ("step", "how"), [(code(step.name), described[step.name]) for step in PLAN]

@@ -16,11 +16,12 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 def main() -> None:
     """Print what the backend says about itself."""
-    common.surroundings("postgres_password", "token_secret")
-    app = import_module("backend.app").build(import_module("backend.settings").load())
+    settings = import_module("backend.settings").BackendSettings
+    common.surroundings(settings)
+    app = import_module("backend.app").build(settings())
     metadata = import_module("backend.tables").metadata
     common.answer(
-        settings=common.settings(import_module("backend.settings").BackendSettings),
+        settings=common.settings(settings),
         routes=[item for route in app.routes for item in _routes(route)],
         tables=[_table(table) for table in metadata.tables.values()],
         bookkeeping=[_table(MigrationContext.configure(dialect_name="postgresql")._version)],  # noqa: SLF001

@@ -20,15 +20,16 @@ from servicekit.settings import ENV_PREFIX, ServiceSettings
 _SIMPLE = {bool: "true or false", int: "integer", float: "number", str: "text", Path: "path of a file"}
 
 
-def surroundings(*secrets: str) -> None:
-    """Set what has no default, so that the settings can be made: a port, and files that stand in for `secrets`."""
+def surroundings(model: type[ServiceSettings]) -> None:
+    """Give every setting without a default a value that lets the code be imported: numbers, words, stand-in files."""
     folder = Path(tempfile.mkdtemp(prefix="plumbline-docs-"))
     atexit.register(shutil.rmtree, folder)
-    os.environ[f"{ENV_PREFIX}PORT"] = "1"
-    for name in secrets:
-        path = folder / name
-        path.write_text("read by nobody, connects to nothing")
-        os.environ[f"{ENV_PREFIX}{name.upper()}_FILE"] = str(path)
+    for name, field in model.model_fields.items():
+        if field.is_required():
+            stand_in = folder / name
+            stand_in.write_text("read by nobody, opens nothing")
+            values: dict[Any, str] = {int: "1", float: "1", bool: "true", str: "nobody"}
+            os.environ[f"{ENV_PREFIX}{name.upper()}"] = values.get(field.annotation or Path, str(stand_in))
 
 
 def settings(model: type[ServiceSettings]) -> list[dict[str, Any]]:

@@ -16,12 +16,13 @@ _CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 def main() -> None:
     """Print what the data-processor says about itself."""
-    common.surroundings("postgres_password", "token_secret")
+    settings = import_module("data_processor.settings_typed").DataProcessorSettings
+    common.surroundings(settings)
     import_module("data_processor.process").configure(forward=False)
     models = import_module("django.apps").apps.get_models()
     recorder = import_module("django.db.migrations.recorder").MigrationRecorder
     common.answer(
-        settings=common.settings(import_module("data_processor.settings_typed").DataProcessorSettings),
+        settings=common.settings(settings),
         routes=_routes(import_module("data_processor.urls").urlpatterns, "/"),
         tables=[_table(model, common.first_line(model)) for model in models if model._meta.managed],
         bookkeeping=[_table(recorder.Migration, "")],
@@ -62,7 +63,8 @@ def _column(field: Any) -> dict[str, Any]:
     return {
         "name": field.column,
         "type": field.db_type(connection),
-        "nullable": field.null,
+        # Django puts no NOT NULL on a column that Postgres derives.
+        "nullable": field.null or field.generated,
         "primary_key": field.primary_key,
         "references": {
             "table": remote.model._meta.db_table,

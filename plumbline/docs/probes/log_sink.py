@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import Any
 
@@ -11,11 +10,11 @@ from plumbline.docs.probes import common
 
 def main() -> None:
     """Print what the log-sink says about itself."""
-    common.surroundings()
-    os.environ["PLUMBLINE_INGEST_PORT"] = "1"
+    settings = import_module("log_sink.settings").LogSinkSettings
+    common.surroundings(settings)
     app = import_module("log_sink.app").create_app()
     common.answer(
-        settings=common.settings(import_module("log_sink.settings").LogSinkSettings),
+        settings=common.settings(settings),
         routes=[item for route in app.routes for item in _routes(route)],
     )
 

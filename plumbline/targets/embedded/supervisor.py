@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from plumbline.home import Home
 from plumbline.stack import Component, ComponentState
 
 _SOCKET_PATH_MAX = 90
+_LOG = "supervisord.log"
 _STATES: dict[str, ComponentState] = {
     "RUNNING": "running", "STARTING": "starting", "BACKOFF": "failed", "FATAL": "failed", "EXITED": "failed",
     "UNKNOWN": "failed", "STOPPED": "stopped", "STOPPING": "stopped",
@@ -132,7 +134,7 @@ class Supervisor:
         head = f"""\
 ; Written by Plumbline at every deployment. Changes made by hand are lost.
 [supervisord]
-logfile={logs}/supervisord.log
+logfile={logs}/{_LOG}
 logfile_maxbytes=5MB
 logfile_backups=1
 pidfile={_escape(str(self._pid_file))}
@@ -173,7 +175,7 @@ serverurl=unix://{_escape(str(self._socket))}
         deadline = time.monotonic() + 15
         while not self.alive():
             if time.monotonic() > deadline:
-                raise StepError(f"supervisord does not answer: see {self._home.logs}/supervisord.log")
+                raise StepError(f"supervisord does not answer: see {self._home.logs / _LOG}")
             time.sleep(0.02)
 
     def component(self, name: str) -> Component:
@@ -186,10 +188,14 @@ serverurl=unix://{_escape(str(self._socket))}
         return _component(info, log_file)
 
     def exit_status(self, name: str) -> int | None:
-        """Return the exit status of a program's last run, None if it runs."""
-        with contextlib.suppress(xmlrpc.client.Error):
-            info = self._call("getProcessInfo", name)
-            return None if info["pid"] else int(info["exitstatus"])
+        """Return the exit status with which a program last ended; None if it never did, or a signal ended it."""
+        # From the log: the interface says 0 of a program that ended within its first second.
+        with contextlib.suppress(OSError):
+            ended = re.findall(
+                rf" exited: {re.escape(name)} \((.*)\)", (self._home.logs / _LOG).read_text(errors="replace")
+            )
+            status = re.match(r"exit status (\d+)", ended[-1]) if ended else None
+            return int(status[1]) if status else None
         return None
 
     def start(self, name: str) -> bool:
@@ -198,7 +204,10 @@ serverurl=unix://{_escape(str(self._socket))}
             return False
         with contextlib.suppress(xmlrpc.client.Fault):
             self._call("stopProcess", name)
-        self._call("startProcess", name, False)
+        try:
+            self._call("startProcess", name, False)
+        except xmlrpc.client.Fault as error:
+            raise StepError(f"{name} could not be started: {error.faultString}", component=name) from None
         return True
 
     def stop(self, *names: str) -> None:

@@ -114,7 +114,7 @@ class Cluster:
                 conn.execute("SELECT 1")
         except psycopg.OperationalError as error:
             text = str(error).strip()
-            return "password" if "password authentication failed" in text else text.splitlines()[-1]
+            return "password" if "password authentication failed" in text else text.splitlines()[0]
         return None
 
     def _single_user(self, sql: str, *, database: str) -> None:
@@ -168,7 +168,10 @@ def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:
     if reachable:
         return binaries, wanted
     base = private_place(home)
-    base.mkdir(parents=True, exist_ok=True, mode=0o755)
+    for folder in (base.parent, base):
+        if not folder.exists():
+            folder.mkdir()
+            folder.chmod(0o755)  # whatever the umask
     return _copy_programs(binaries, base / "postgres-programs"), base / "postgres"
 
 
@@ -184,6 +187,11 @@ def _copy_programs(binaries: Path, copy: Path) -> Path:
                 shutil.copytree(
                     folder, partial / folder.relative_to(site), symlinks=True, ignore=shutil.ignore_patterns("include")
                 )
+        for path in (partial, *partial.rglob("*")):
+            # Somebody's umask may have closed the wheel to everybody else.
+            if not path.is_symlink():
+                mode = path.stat().st_mode & 0o777
+                path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
         partial.rename(copy)
     return copy / binaries.relative_to(site)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from servicekit import facts
 
-from plumbline import net, secret_files
+from plumbline import ROOT, net, secret_files
 from plumbline.home import Home
 from plumbline.targets.embedded import accounts, postgres, redis_server
 from plumbline.targets.embedded.programs import find_caddy, missing_packages
@@ -69,6 +70,13 @@ def folder_problems(home: Home, minimum_bytes: int = DISK_MINIMUM_BYTES) -> Iter
         yield f"only {free >> 20} MiB free on the disk of {existing}: {minimum_bytes >> 20} MiB are needed"
 
 
+def path_problems(*folders: Path) -> Iterator[str]:
+    """Paths that supervisord's configuration file has no way to write down."""
+    for folder in folders:
+        if re.search(r'[%"\n\r]|\s[;#]', str(folder)):
+            yield f"{folder} has a character in its name that supervisord cannot take: use another folder"
+
+
 def data_problems(data: Path) -> Iterator[str]:
     """A data directory that another major version wrote, or that is something else."""
     if not data.exists():
@@ -85,7 +93,13 @@ def data_problems(data: Path) -> Iterator[str]:
 
 def embedded_problems(home: Home, front_port: int, is_ours: Callable[[int], bool]) -> list[str]:
     """Return every problem of an embedded deployment in `home` with its front door on `front_port` (0: any)."""
-    found = [*python_problems(), *folder_problems(home), *program_problems(), *port_problems(front_port, is_ours)]
+    found = [
+        *python_problems(),
+        *folder_problems(home),
+        *path_problems(home.root, ROOT),
+        *program_problems(),
+        *port_problems(front_port, is_ours),
+    ]
     for data in (home.data / "postgres", postgres.private_place(home.root) / "postgres"):
         try:
             found += data_problems(data)

@@ -166,3 +166,14 @@ def test_good_secrets_are_no_problem(home):
     home.prepare()
     secret_files.generate(home.secrets)
     assert preflight.embedded_problems(home, 0, _foreign) == []
+
+
+@pytest.mark.parametrize("name", ["per%cent", "semi ;colon", "ha #sh", 'quo"te', "line\nend"])
+def test_a_name_that_the_supervisor_cannot_take(tmp_path, name):
+    (problem,) = preflight.path_problems(tmp_path / name)
+    assert "use another folder" in problem
+
+
+@pytest.mark.parametrize("name", ["with space", "it's", "c#;x", "ümläut"])
+def test_a_name_that_is_only_unusual(tmp_path, name):
+    assert list(preflight.path_problems(tmp_path / name)) == []

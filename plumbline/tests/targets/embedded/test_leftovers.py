@@ -1,0 +1,110 @@
+"""What a killed supervisor leaves behind is found and ended; what is not ours is left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from plumbline.targets.embedded import leftovers
+from plumbline.testing import wait_until
+
+_SLEEP = "import time; print('up', flush=True); time.sleep(3600)"
+_STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(3600)"
+
+
+@pytest.fixture
+def start():
+    """Starts a process in a directory and waits until it is up."""
+    started = []
+
+    def run(directory, *command, code=_SLEEP):
+        directory.mkdir(parents=True, exist_ok=True)
+        process = subprocess.Popen(
+            command or [sys.executable, "-c", code], cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        started.append(process)
+        if not command:
+            assert process.stdout.readline() == b"up\n"
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _pids(processes):
+    return {process.pid for process in processes}
+
+
+def test_programs_of_a_supervisor_that_was_killed_are_found_and_ended(supervisor, program, home):
+    supervisor.apply([program("one"), program("two")])
+    for name in ("one", "two"):
+        supervisor.start(name)
+        wait_until(lambda name=name: (home.logs / f"{name}.log").exists(), f"{name} runs")
+        wait_until(lambda name=name: (home.logs / f"{name}.log").read_text() == "up\n", f"{name} is up")
+    running = {supervisor.component(name).pid for name in ("one", "two")}
+    directories = [home.run / "one", home.run / "two"]
+    assert leftovers.find(directories, supervisor.pid()) == [], "they are answered for"
+    os.kill(supervisor.pid(), signal.SIGKILL)
+    wait_until(lambda: not supervisor.alive(), "the supervisor is dead")
+    found = leftovers.find(directories, supervisor.pid())
+    assert _pids(found) == running
+    leftovers.end(found)
+    assert leftovers.find(directories, None) == []
+
+
+def test_a_shell_and_an_editor_that_stand_there_are_not_ours(start, tmp_path):
+    start(tmp_path / "here", "/bin/sh", "-c", "read line")
+    start(tmp_path / "here", "/bin/sleep", "3600")
+    server = start(tmp_path / "here")
+    assert _pids(leftovers.find([tmp_path / "here"], None)) == {server.pid}
+
+
+def test_only_the_directories_themselves_count(start, tmp_path):
+    start(tmp_path / "here" / "below")
+    start(tmp_path / "here-too")
+    start(tmp_path)
+    (tmp_path / "here").mkdir(exist_ok=True)
+    assert leftovers.find([tmp_path / "here"], None) == []
+
+
+def test_a_home_behind_a_symbolic_link(start, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    server = start(tmp_path / "real" / "run")
+    assert _pids(leftovers.find([tmp_path / "link" / "run"], None)) == {server.pid}
+
+
+def test_a_supervisor_that_is_long_gone_answers_for_nobody(start, tmp_path):
+    gone = start(tmp_path / "elsewhere")
+    gone.kill()
+    gone.wait()
+    server = start(tmp_path / "here")
+    assert _pids(leftovers.find([tmp_path / "here"], gone.pid)) == {server.pid}
+
+
+def test_no_directories_no_processes(tmp_path):
+    assert leftovers.find([], None) == []
+    assert leftovers.find([tmp_path / "absent"], None) == []
+
+
+def test_one_that_does_not_listen_is_killed(start, tmp_path, monkeypatch):
+    patient = leftovers._wait
+    monkeypatch.setattr(leftovers, "_wait", lambda processes, timeout_s: patient(processes, min(timeout_s, 0.2)))
+    stubborn = start(tmp_path / "here", code=_STUBBORN)
+    leftovers.end([psutil.Process(stubborn.pid)])
+    assert stubborn.wait(10) == -signal.SIGKILL
+
+
+def test_one_that_ended_meanwhile_is_no_trouble(start, tmp_path):
+    server = start(tmp_path / "here")
+    found = leftovers.find([tmp_path / "here"], None)
+    server.kill()
+    server.wait()
+    leftovers.end(found)

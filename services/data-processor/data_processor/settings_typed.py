@@ -26,6 +26,7 @@ class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     image_max_pixels: int = Field(40_000_000, ge=1, description="Largest image that is taken, in pixels.")
     pdf_max_pages: int = Field(500, ge=1, le=10_000, description="Most pages that a PDF may have.")
     pdf_text_max_chars: int = Field(500_000, ge=0, description="Most characters of a PDF's text layer that are kept.")
+    decode_timeout_s: float = Field(15.0, gt=0, description="Longest time that decoding one file may take, in seconds.")
     database_wait_s: float = Field(
         2.0,
         gt=0,

@@ -51,32 +51,30 @@ def png_claiming(width: int, height: int) -> bytes:
 def pdf(
     pages: Sequence[tuple[str, str]] = (("[0 0 200 100]", "BT /F 12 Tf 10 80 Td (Total 42) Tj ET"),),
     *,
-    extra: str = "",
+    extra: str = "/Resources << /Font << /F 3 0 R >> >>",
     trailer: str = "",
+    objects: Sequence[str] = (),
 ) -> bytes:
     """Return a PDF with a page for each pair of media box and content stream, and a correct cross-reference table.
 
-    `extra` goes into each page's dictionary, `trailer` into the trailer's.
+    `extra` goes into each page's dictionary, `trailer` into the trailer's; `objects` follow those of the pages.
     """
     kids = " ".join(f"{4 + 2 * index} 0 R" for index in range(len(pages)))
-    objects = [
+    bodies = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
     for index, (box, content) in enumerate(pages):
-        objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /Contents {5 + 2 * index} 0 R "
-            f"/Resources << /Font << /F 3 0 R >> >> {extra} >>"
-        )
-        objects.append(f"<< /Length {len(content)} >>\nstream\n{content}\nendstream")
+        bodies.append(f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /Contents {5 + 2 * index} 0 R {extra} >>")
+        bodies.append(f"<< /Length {len(content)} >>\nstream\n{content}\nendstream")
     out = b"%PDF-1.4\n"
     offsets = []
-    for number, body in enumerate(objects, 1):
+    for number, body in enumerate([*bodies, *objects], 1):
         offsets.append(len(out))
         out += f"{number} 0 obj\n{body}\nendobj\n".encode()
     table = "0000000000 65535 f \n" + "".join(f"{offset:010} 00000 n \n" for offset in offsets)
-    size = len(objects) + 1
+    size = len(offsets) + 1
     end = f"xref\n0 {size}\n{table}trailer\n<< /Size {size} /Root 1 0 R {trailer} >>\nstartxref\n{len(out)}\n%%EOF\n"
     return out + end.encode()
 
@@ -86,3 +84,15 @@ def pdf_encrypted() -> bytes:
     text = "00" * 32
     encrypt = f"/Encrypt << /Filter /Standard /V 1 /R 2 /O <{text}> /U <{text}> /P -4 >> /ID [<{text}> <{text}>]"
     return pdf(trailer=encrypt)
+
+
+def pdf_bomb(levels: int = 9, width: int = 10) -> bytes:
+    """Return a PDF of a few kilobytes that draws a form `width` times, which draws a form `width` times, and so on."""
+    draw = "/X Do " * width
+    forms = [
+        f"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Length {len(draw)} "
+        f"/Resources << /XObject << /X {7 + level} 0 R >> >> >>\nstream\n{draw}\nendstream"
+        for level in range(levels)
+    ]
+    forms.append("<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Length 12 >>\nstream\n0 0 1 1 re f\nendstream")
+    return pdf([("[0 0 9 9]", draw)], extra="/Resources << /XObject << /X 6 0 R >> >>", objects=forms)

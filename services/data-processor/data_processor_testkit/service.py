@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import requests
 from servicekit import tokens
@@ -87,6 +88,11 @@ class Service:
         finally:
             self._process.kill()
             self._process = None
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the server's processes."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid).children(recursive=True)
 
     def health(self) -> requests.Response:
         """Ask whether requests can be served."""

@@ -66,7 +66,7 @@ def test_pdf_keeps_each_pages_size_and_its_text(service: Service, person: Person
 
 
 def test_pdf_text_of_a_turned_page_is_where_it_is_seen(service: Service, person: Person, channel: int) -> None:
-    body = person.upload(channel, samples.pdf(extra="/Rotate 90")).json()
+    body = person.upload(channel, samples.pdf(extra="/Rotate 90 /Resources << /Font << /F 3 0 R >> >>")).json()
 
     assert (body["width"], body["height"]) == (100, 200)
     (((span,),),) = service.rows("SELECT text_layer FROM document_contents WHERE document_id = %s", body["id"])

@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if outage.expected:
             raise psycopg.OperationalError("Postgres was away a moment ago")
         try:
-            connection = super().get_new_connection(conn_params)
+            connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
             while self.pool is not None and _hung_up(connection):
                 connection.close()
                 self.pool.putconn(connection)

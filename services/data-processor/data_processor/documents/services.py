@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 
 from psycopg.types.json import Jsonb
 from servicekit.events import Event
@@ -12,10 +13,13 @@ from data_processor import events
 from data_processor.database import statements
 from data_processor.database.statements import Row
 from data_processor.documents import selectors
+from data_processor.documents.files.broken import BrokenFileError
+from data_processor.documents.files.decoder import decode
 from data_processor.documents.files.inspect import inspect
-from data_processor.documents.files.thumbnail import thumbnail_of
 from data_processor.documents.selectors import COLUMNS
-from data_processor.web.errors import ForbiddenError, NotAMemberError, NotFoundError
+from data_processor.web.errors import ForbiddenError, NotAMemberError, NotFoundError, ProblemError
+
+logger = logging.getLogger(__name__)
 
 # One statement, so row and bytes are there together or not at all.
 _INSERT = f"""
@@ -116,6 +120,14 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
     data = selectors.document_data(document_id=document_id)
     if data is None:
         raise NotFoundError("document", document_id)
-    made = thumbnail_of(data, media_type)
+    try:
+        _, made = decode("shrink", media_type, data)
+    except BrokenFileError as error:
+        # It could be read when it was uploaded; what cannot be is a picture of it.
+        logger.warning(
+            "no thumbnail can be made",
+            extra={"fields": {"document_id": document_id, "cause": error.cause or str(error)}},
+        )
+        raise ProblemError(404, "no_thumbnail", "no picture can be made of this document") from None
     statements.row(_KEEP_THUMBNAIL, {"document_id": document_id, "thumbnail": made})
     return made

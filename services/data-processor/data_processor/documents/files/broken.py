@@ -6,7 +6,7 @@ from __future__ import annotations
 class BrokenFileError(Exception):
     """A file that cannot be used: why, in words for its owner, and what the decoder said, for the operator."""
 
-    def __init__(self, reason: str, *, code: str = "broken_file", cause: Exception | None = None) -> None:
+    def __init__(self, reason: str, *, code: str = "broken_file", cause: Exception | str | None = None) -> None:
         super().__init__(reason)
         self.code = code
-        self.cause = None if cause is None else f"{type(cause).__name__}: {cause}"
+        self.cause = f"{type(cause).__name__}: {cause}" if isinstance(cause, Exception) else cause

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from PIL import Image, ImageOps
 
-from data_processor import settings_typed
 from data_processor.documents.files.broken import BrokenFileError
 
 _DECODERS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
@@ -19,13 +17,11 @@ _SIDE_MAX = 65_535
 
 # Ours is stricter, and a refusal instead of a warning.
 Image.MAX_IMAGE_PIXELS = None
-# A decoded image is up to 160 MB: this many at a time in one process.
-_decoding = threading.BoundedSemaphore(2)
 
 
-def measure(data: bytes, media_type: str) -> tuple[float, float]:
+def measure(data: bytes, media_type: str, max_pixels: int) -> tuple[float, float]:
     """Return width and height in pixels as the image is shown, that is upright. Raises BrokenFileError."""
-    with _opened(data, media_type) as image:
+    with _opened(data, media_type, max_pixels) as image:
         width, height = image.size
         if image.getexif().get(_ORIENTATION) in _SWAPPED_ORIENTATIONS:
             width, height = height, width
@@ -33,9 +29,9 @@ def measure(data: bytes, media_type: str) -> tuple[float, float]:
     return float(width), float(height)
 
 
-def shrink(data: bytes, media_type: str, box: tuple[int, int]) -> Image.Image:
+def shrink(data: bytes, media_type: str, max_pixels: int, box: tuple[int, int]) -> Image.Image:
     """Return the image upright and no larger than `box`. Raises BrokenFileError."""
-    with _opened(data, media_type) as image:
+    with _opened(data, media_type, max_pixels) as image:
         # JPEG can be decoded at a fraction of its size.
         image.draft("RGB", box)
         upright = ImageOps.exif_transpose(image)
@@ -45,28 +41,26 @@ def shrink(data: bytes, media_type: str, box: tuple[int, int]) -> Image.Image:
 
 
 @contextmanager
-def _opened(data: bytes, media_type: str) -> Iterator[Image.Image]:
-    with _decoding:
-        try:
-            with Image.open(io.BytesIO(data), formats=[_DECODERS[media_type]]) as image:
-                _refuse_oversized(*image.size)
-                # A JPEG of a camera may carry a second picture for other uses: the first is the image.
-                if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-                    raise BrokenFileError(
-                        "the image has several frames: send one that does not move", code="several_frames"
-                    )
-                yield image
-        except BrokenFileError:
-            raise
-        except MemoryError as error:
-            raise BrokenFileError("the image is too large to decode", code="too_many_pixels", cause=error) from error
-        except Exception as error:
-            # Decoders meet hostile input with whatever exception is nearest at hand.
-            raise BrokenFileError("the image is truncated or damaged", cause=error) from error
+def _opened(data: bytes, media_type: str, max_pixels: int) -> Iterator[Image.Image]:
+    try:
+        with Image.open(io.BytesIO(data), formats=[_DECODERS[media_type]]) as image:
+            _refuse_oversized(*image.size, max_pixels)
+            # A JPEG of a camera may carry a second picture for other uses: the first is the image.
+            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+                raise BrokenFileError(
+                    "the image has several frames: send one that does not move", code="several_frames"
+                )
+            yield image
+    except BrokenFileError:
+        raise
+    except MemoryError as error:
+        raise BrokenFileError("the image is too large to decode", code="too_many_pixels", cause=error) from error
+    except Exception as error:
+        # Decoders meet hostile input with whatever exception is nearest at hand.
+        raise BrokenFileError("the image is truncated or damaged", cause=error) from error
 
 
-def _refuse_oversized(width: int, height: int) -> None:
-    limit = settings_typed.current().image_max_pixels
+def _refuse_oversized(width: int, height: int, limit: int) -> None:
     if width < 1 or height < 1 or max(width, height) > _SIDE_MAX or width * height > limit:
         raise BrokenFileError(
             f"the image is {width} x {height} pixels: up to {limit} pixels are taken", code="too_many_pixels"

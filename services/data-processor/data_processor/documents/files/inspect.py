@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from data_processor.documents.files import image, pdf
 from data_processor.documents.files.broken import BrokenFileError
+from data_processor.documents.files.decoder import decode
 from data_processor.web.errors import InvalidError, UnsupportedTypeError
+
+if TYPE_CHECKING:
+    from data_processor.documents.files.pdf import TextSpan
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +25,7 @@ class Inspection:
 
     media_type: str
     page_sizes: list[PageSize]
-    text_layer: list[pdf.TextSpan] | None = field(default=None)
+    text_layer: list[TextSpan] | None
 
 
 def sniff(data: bytes) -> str | None:
@@ -47,21 +50,12 @@ def inspect(data: bytes) -> Inspection:
         raise UnsupportedTypeError(
             "only PNG, JPEG, WebP and PDF are taken, and the content of this file is none of them"
         )
-    judge: Callable[[bytes, str], Inspection] = _pdf if media_type == "application/pdf" else _image
     try:
-        return judge(data, media_type)
+        found, _ = decode("inspect", media_type, data)
     except BrokenFileError as error:
         logger.warning(
             "refused an upload",
             extra={"fields": {"reason": str(error), "cause": error.cause, "media_type": media_type, "size": len(data)}},
         )
         raise InvalidError(("file", str(error)), code=error.code) from None
-
-
-def _image(data: bytes, media_type: str) -> Inspection:
-    return Inspection(media_type, [image.measure(data, media_type)])
-
-
-def _pdf(data: bytes, media_type: str) -> Inspection:
-    found = pdf.read(data)
-    return Inspection(media_type, found.page_sizes, found.text)
+    return Inspection(media_type, [(width, height) for width, height in found["page_sizes"]], found["text_layer"])

@@ -1,10 +1,9 @@
-"""PDFs, by PDFium: page sizes, the text layer, and a picture of the first page."""
+"""PDFs, by PDFium: page sizes, the text layer, a picture of the first page. For one thread, as PDFium itself."""
 
 from __future__ import annotations
 
 import ctypes
 import math
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
 
-from data_processor import settings_typed
 from data_processor.documents.files import xref
 from data_processor.documents.files.broken import BrokenFileError
 
@@ -22,9 +20,6 @@ _SIDE_MIN = 1.0
 _SIDE_MAX = 14_400.0
 """200 inches, the largest page that ISO 32000-1 (annex C) promises to work."""
 _SCALE = 100
-
-# PDFium may not be called from two threads at once, not even for two documents.
-_lock = threading.Lock()
 
 
 class TextSpan(TypedDict):
@@ -43,16 +38,17 @@ class Reading:
     text: list[TextSpan]
 
 
-def read(data: bytes) -> Reading:
-    """Measure a PDF and read its text layer, up to the configured number of characters. Raises BrokenFileError."""
+def read(data: bytes, max_pages: int, max_chars: int) -> Reading:
+    """Measure a PDF and read its text layer, up to that number of characters. Raises BrokenFileError."""
     xref.require_intact(data)
     with _opened(data) as document:
-        limit = settings_typed.current().pdf_max_pages
-        if len(document) > limit:
-            raise BrokenFileError(f"the PDF has {len(document)} pages: up to {limit} are taken", code="too_many_pages")
+        if len(document) > max_pages:
+            raise BrokenFileError(
+                f"the PDF has {len(document)} pages: up to {max_pages} are taken", code="too_many_pages"
+            )
         sizes: list[tuple[float, float]] = []
         text: list[TextSpan] = []
-        room = settings_typed.current().pdf_text_max_chars
+        room = max_chars
         for number in range(1, len(document) + 1):
             with _page(document, number) as page:
                 sizes.append(_size(page, number))
@@ -74,22 +70,21 @@ def render_first_page(data: bytes, box: tuple[int, int]) -> Image.Image:
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
-    with _lock:
-        raw = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
-        if not raw:
-            # Valid only right after a failure, which is why this is not left to PdfDocument.
-            if pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD:
-                raise BrokenFileError("the PDF is encrypted: remove its password first", code="encrypted")
-            raise BrokenFileError("the PDF is damaged: it cannot be opened")
-        document = pypdfium2.PdfDocument(raw)
-        try:
-            if len(document) < 1:
-                raise BrokenFileError("the PDF has no pages")
-            yield document
-        except (pypdfium2.PdfiumError, ctypes.ArgumentError, MemoryError) as error:
-            raise BrokenFileError("the PDF is damaged: a page cannot be read", cause=error) from error
-        finally:
-            document.close()
+    raw = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
+    if not raw:
+        # Valid only right after a failure, which is why this is not left to PdfDocument.
+        if pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD:
+            raise BrokenFileError("the PDF is encrypted: remove its password first", code="encrypted")
+        raise BrokenFileError("the PDF is damaged: it cannot be opened")
+    document = pypdfium2.PdfDocument(raw)
+    try:
+        if len(document) < 1:
+            raise BrokenFileError("the PDF has no pages")
+        yield document
+    except (pypdfium2.PdfiumError, ctypes.ArgumentError, MemoryError) as error:
+        raise BrokenFileError("the PDF is damaged: a page cannot be read", cause=error) from error
+    finally:
+        document.close()
 
 
 @contextmanager
@@ -98,7 +93,6 @@ def _page(document: pypdfium2.PdfDocument, number: int) -> Iterator[pypdfium2.Pd
     try:
         yield page
     finally:
-        # Here, under the lock: a garbage collector would do it in any thread at any time.
         page.close()
 
 

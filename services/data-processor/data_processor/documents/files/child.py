@@ -1,0 +1,66 @@
+"""The process that decodes: `python -m data_processor.documents.files.child <descriptor>`, started by `decoder`.
+
+Reads a request (JSON) and a file from the socket, answers with JSON and bytes, and so on until the socket closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+import orjson
+
+from data_processor.documents.files import image, pdf, thumbnail
+from data_processor.documents.files.broken import BrokenFileError
+
+_MEMORY_MAX = 2 * 1024**3
+"""Address space in bytes: the largest image that is taken, a few times over."""
+
+Answer = tuple[dict[str, Any], bytes]
+
+
+def inspect(request: dict[str, Any], data: bytes) -> Answer:
+    """Return the size of each page and, of a PDF, the text layer."""
+    if request["media_type"] != "application/pdf":
+        size = image.measure(data, request["media_type"], request["max_pixels"])
+        return {"page_sizes": [size], "text_layer": None}, b""
+    found = pdf.read(data, request["max_pages"], request["max_chars"])
+    return {"page_sizes": found.page_sizes, "text_layer": found.text}, b""
+
+
+def shrink(request: dict[str, Any], data: bytes) -> Answer:
+    """Return a thumbnail."""
+    if request["media_type"] == "application/pdf":
+        picture = pdf.render_first_page(data, thumbnail.BOX)
+    else:
+        picture = image.shrink(data, request["media_type"], request["max_pixels"], thumbnail.BOX)
+    return {}, thumbnail.encoded(picture)
+
+
+_TASKS = {"inspect": inspect, "shrink": shrink}
+
+
+def main(descriptor: int) -> None:
+    """Answer requests until the other side is gone."""
+    # Some systems know no such limit; the time limit holds there, too.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX, _MEMORY_MAX))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    connection = Connection(descriptor)
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            request = orjson.loads(connection.recv_bytes())
+            data = connection.recv_bytes()
+            try:
+                answer, attachment = _TASKS[request["task"]](request, data)
+            except BrokenFileError as error:
+                answer, attachment = {"reason": str(error), "code": error.code, "cause": error.cause}, b""
+            connection.send_bytes(orjson.dumps(answer))
+            connection.send_bytes(attachment)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,122 @@
+"""Decoding files of strangers in processes of their own, which may take only so long and so much memory.
+
+Two kilobytes of PDF can ask for a million drawings, and a JPEG for a thousand passes; decoders also have bugs. What
+happens here ends with the child: a worker thread waits a bounded time, and the next file gets a new child.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+from functools import cache
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
+
+import orjson
+
+from data_processor import settings_typed
+from data_processor.documents.files.broken import BrokenFileError
+from data_processor.web.errors import ProblemError
+
+_CHILD = "data_processor.documents.files.child"
+_CHILDREN = 2
+
+
+class _Decoder:
+    """One child process, started when it is first needed and again after it was lost."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    def ask(self, request: dict[str, Any], data: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+        """Return the child's answer. Raises BrokenFileError for a file that it refuses, or that it does not survive."""
+        reused = self._process is not None
+        connection = self._connected()
+        try:
+            connection.send_bytes(orjson.dumps(request))
+            connection.send_bytes(data)
+            if not connection.poll(timeout_s):
+                self._end()
+                raise BrokenFileError(
+                    f"the file takes longer than {timeout_s:g} s to decode", code="too_complex", cause="time limit"
+                )
+            # JSON, because a child that a file has taken over could put anything into a pickle.
+            answer: dict[str, Any] = orjson.loads(connection.recv_bytes())
+            attachment = connection.recv_bytes()
+        except (EOFError, OSError) as error:
+            code = self._end()
+            if reused:
+                # It may have ended before this file came: a new child is to say.
+                return self.ask(request, data, timeout_s)
+            raise BrokenFileError(
+                "the file cannot be decoded", code="too_complex", cause=f"the decoder ended with {code}"
+            ) from error
+        if "reason" in answer:
+            raise BrokenFileError(answer["reason"], code=answer["code"], cause=answer["cause"])
+        return answer, attachment
+
+    def _connected(self) -> Connection:
+        if self._connection is not None and self._process is not None and self._process.poll() is None:
+            return self._connection
+        self._end()
+        self._connection, theirs = Pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", _CHILD, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        theirs.close()
+        return self._connection
+
+    def _end(self) -> int | None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._process is None:
+            return None
+        self._process.kill()
+        code = self._process.wait()
+        self._process = None
+        return code
+
+
+@cache
+def _start() -> queue.LifoQueue[_Decoder]:
+    idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
+    for _ in range(_CHILDREN):
+        idle.put(_Decoder())
+    return idle
+
+
+_starting = threading.Lock()
+
+
+def decode(task: str, media_type: str, data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Have a child carry out a task (see `child`) on a file. Raises BrokenFileError, and a 503 when all are busy."""
+    settings = settings_typed.current()
+    request = {
+        "task": task,
+        "media_type": media_type,
+        "max_pixels": settings.image_max_pixels,
+        "max_pages": settings.pdf_max_pages,
+        "max_chars": settings.pdf_text_max_chars,
+    }
+    with _starting:
+        idle = _start()
+    try:
+        decoder = idle.get(timeout=settings.decode_timeout_s)
+    except queue.Empty:
+        refusal = ProblemError(503, "busy", "too many files are being decoded: try again shortly")
+        refusal.headers["Retry-After"] = str(round(settings.decode_timeout_s))
+        raise refusal from None
+    try:
+        return decoder.ask(request, data, settings.decode_timeout_s)
+    finally:
+        idle.put(decoder)

@@ -1,0 +1,85 @@
+"""Files that would wear a decoder out end with their decoder, and hold up nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from data_processor_testkit import samples
+from data_processor_testkit.service import Person, Service, refusal
+
+from plumbline.testing import PostgresServer, RedisServer
+
+
+@pytest.fixture(scope="module")
+def impatient(
+    migrated: Service,
+    postgres_server: PostgresServer,
+    redis_server: RedisServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Service]:
+    """A service of one process that gives a file two seconds."""
+    folder = tmp_path_factory.mktemp("impatient")
+    service = Service(postgres_server, redis_server.url, folder, WORKERS=1, DECODE_TIMEOUT_S=2)
+    service.start()
+    try:
+        service.wait_ready()
+        yield service
+    finally:
+        service.stop()
+
+
+def _decoders(service: Service) -> list[psutil.Process]:
+    return [p for p in service.processes() if any("documents.files.child" in part for part in p.cmdline())]
+
+
+def test_file_that_takes_too_long_is_refused(impatient: Service) -> None:
+    person = Person(impatient)
+    channel = person.create_channel()
+    body = refusal(person.upload(channel, samples.pdf_bomb()), 422, "too_complex")
+
+    assert "longer than 2 s" in body["detail"]
+    assert person.upload(channel, samples.pdf()).status_code == 201
+    assert impatient.rows("SELECT count(*) FROM documents WHERE channel_id = %s", channel) == [(1,)]
+
+
+def test_others_are_served_while_files_are_decoded(impatient: Service) -> None:
+    person = Person(impatient)
+    channel = person.create_channel()
+    bomb = samples.pdf_bomb()
+    with ThreadPoolExecutor(2) as attackers:
+        attacks = [attackers.submit(Person.upload, person, channel, bomb) for _ in range(2)]
+        while not all(attack.done() for attack in attacks):
+            assert Person(impatient).get("templates/").status_code == 200
+    for attack in attacks:
+        refusal(attack.result(), 422, "too_complex")
+
+
+def test_decoder_that_dies_takes_no_other_file_along(impatient: Service) -> None:
+    person = Person(impatient)
+    channel = person.create_channel()
+    assert person.upload(channel, samples.image()).status_code == 201
+    for process in _decoders(impatient):
+        process.kill()
+
+    assert person.upload(channel, samples.image()).status_code == 201
+
+
+def test_decoders_end_with_their_service(
+    migrated: Service, postgres_server: PostgresServer, redis_server: RedisServer, own_folder: Path
+) -> None:
+    service = Service(postgres_server, redis_server.url, own_folder, WORKERS=1)
+    service.start()
+    try:
+        service.wait_ready()
+        person = Person(service)
+        assert person.upload(person.create_channel(), samples.image()).status_code == 201
+        decoders = _decoders(service)
+        assert decoders
+    finally:
+        service.stop()
+    gone, alive = psutil.wait_procs(decoders, 30)
+    assert (len(gone), alive) == (len(decoders), [])

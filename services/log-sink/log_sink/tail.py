@@ -39,15 +39,15 @@ async def stream(request: Request) -> Response:
         return problem_response(422, "bad_query", str(error), errors=error.errors)
     after = request.headers.get("last-event-id") or request.query_params.get("after")
     hub = sink.hub
-    if hub.away:
-        return redis_away()
-    if hub.readers >= sink.settings.stream_clients_max:
-        return problem_response(503, "too_many_readers", "Too many live tails are open; close one and try again.")
     try:
         position = Position.parse(after.strip()) if after else hub.newest()
     except ValueError:
         message = "is not the id of an entry, nor 0 for everything that is kept"
         return problem_response(422, "bad_query", f"after: {message}", errors=[{"field": "after", "message": message}])
+    if hub.away:
+        return redis_away()
+    if hub.readers >= sink.settings.stream_clients_max:
+        return problem_response(503, "too_many_readers", "Too many live tails are open; close one and try again.")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(hub, position, wanted), 200, headers, "text/event-stream")
 

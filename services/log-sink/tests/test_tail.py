@@ -64,7 +64,7 @@ def test_what_was_superseded_meanwhile_is_one_number(sink: Any, entry: Make) -> 
     wait_until(lambda: sink.stats()["kept"] == 1, "an entry is kept")
     last = sink.entries()[0]["id"]
     sink.lines(b"".join(json.dumps(entry(f"m{n}")).encode() + b"\n" for n in range(5000)))
-    wait_until(lambda: sink.stats()["received"] == 5001, "the flood is in")
+    wait_until(lambda: sink.received() == 5001, "the flood is in")
     with sink.stream(headers={"Last-Event-ID": last}) as stream:
         events = stream.until(named("m4999"))
     gaps = [data["missed"] for name, _, data in events if name == "gap"]
@@ -118,7 +118,7 @@ def test_a_reader_that_does_not_read_costs_nothing(sink: Any, entry: Make) -> No
         last = f"19-199 {'x' * 2000}"
         # The one that reads is not held up by the one that does not.
         assert stream.until(named(last))
-    assert sink.stats()["received"] == 4000
+    assert sink.received() == 4000
 
 
 def test_readers_are_limited(start_sink: Any) -> None:

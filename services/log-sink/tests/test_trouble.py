@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from log_sink import trouble
+from log_sink.buffer import Buffer, Cell
+from log_sink.trouble import OwnTrouble
+
+WARNING = Cell("log-sink", "warning")
+
+
+@pytest.fixture
+def buffer() -> Buffer:
+    return Buffer()
+
+
+@pytest.fixture
+def log(buffer: Buffer) -> Iterator[logging.Logger]:
+    logger = logging.Logger("log_sink.test")
+    logger.addHandler(OwnTrouble(buffer))
+    yield logger
+
+
+def test_the_same_trouble_is_recorded_once_and_counted(buffer: Buffer, log: logging.Logger) -> None:
+    for number in range(100):
+        log.warning("Redis is away, attempt %d", number)
+    batch = buffer.take_now()
+    assert [json.loads(line)["message"] for _, line in batch.entries] == ["Redis is away, attempt 0"]
+    assert batch.dropped == {WARNING: 99}
+
+
+def test_repeats_are_told_with_the_next_one(
+    buffer: Buffer, log: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        log.warning("again")
+    monkeypatch.setattr(trouble, "QUIET_S", 0.0)
+    log.warning("again")
+    newest = json.loads(buffer.take_now().entries[-1][1])
+    assert newest["fields"]["collapsed"] == 2
+
+
+def test_different_troubles_are_all_recorded(buffer: Buffer, log: logging.Logger) -> None:
+    log.warning("one")
+    log.error("two")
+    log.info("not at all")
+    assert buffer.take_now().arrived == {WARNING: 1, Cell("log-sink", "error"): 1}
+
+
+def test_what_is_remembered_stays_small(buffer: Buffer) -> None:
+    handler = OwnTrouble(buffer)
+    logger = logging.Logger("log_sink.test")
+    logger.addHandler(handler)
+    for number in range(1000):
+        logger.warning(f"trouble {number}")
+    assert len(handler._seen) <= 64

@@ -64,8 +64,8 @@ def _parts() -> Iterator[str]:
     )
     secrets = [(code(name), what) for name, what in secret_files.SECRETS.items()]
     yield (
-        "## Secret files\n\nGenerated in `secrets/` of the home at the first deployment, mode 0600. To use a value of "
-        "your own, write\nthe file before that: the value alone, no quotes, readable by its owner only.\n\n"
+        "## Secret files\n\nGenerated in `secrets/` of the home at the first deployment, readable by their owner "
+        "alone. To use a value of\nyour own, write the file before that: the value alone, no quotes, mode 0600.\n\n"
         + table(("file", "what it holds"), secrets)
     )
     target = next(option for option in commands()["up"].options if "--target" in option.flags)

@@ -53,7 +53,7 @@ def _options(command: Command) -> str:
     rows = [
         (code(f"{', '.join(option.flags)} {option.value}".strip()), sentence(option.does)) for option in command.options
     ]
-    return table(("option", "what it does"), rows)
+    return table(("option", "what it does"), rows) if rows else "It has no options.\n"
 
 
 def _exit_codes() -> Iterator[str]:

@@ -63,9 +63,10 @@ def wait(settings: DataProcessorSettings) -> int:
 
 def serve(settings: DataProcessorSettings) -> int:
     """Serve until SIGTERM or SIGINT."""
-    process.configure(forward=False)
+    process.configure(forward=True)
     from granian import Granian
     from granian.constants import Interfaces
+    from granian.log import LogLevels
 
     server = Granian(
         "data_processor.wsgi:application",
@@ -78,9 +79,11 @@ def serve(settings: DataProcessorSettings) -> int:
         blocking_threads=settings.pool_size,
         backlog=1024,
         respawn_failed_workers=True,
+        respawn_interval=1.0,
         workers_kill_timeout=5,
-        log_access=False,
-        log_enabled=False,
+        # That a worker died goes where all errors go.
+        log_level=LogLevels.error,
+        log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
     )
     server.on_startup(lambda: ready.announce(settings))
     server.serve()

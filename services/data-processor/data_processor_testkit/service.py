@@ -89,10 +89,15 @@ class Service:
             self._process.kill()
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The process that supervises the server's workers."""
+        assert self._process is not None
+        return self._process.pid
+
     def processes(self) -> list[psutil.Process]:
         """Return the server's processes."""
-        assert self._process is not None
-        return psutil.Process(self._process.pid).children(recursive=True)
+        return psutil.Process(self.pid).children(recursive=True)
 
     def health(self) -> requests.Response:
         """Ask whether requests can be served."""

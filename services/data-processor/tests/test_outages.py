@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+import requests
 from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service, refusal
 from servicekit.events import decode
@@ -129,6 +130,30 @@ def test_service_starts_before_postgres(
         assert early.rows(ready) == [("data-processor", "0001_foundation")]
     finally:
         assert early.stop() == 0
+
+
+def test_worker_that_dies_is_replaced_and_reported(
+    migrated: Service, postgres_server: PostgresServer, redis_server: RedisServer, own_folder: Path
+) -> None:
+    service = Service(postgres_server, redis_server.url, own_folder, WORKERS=1)
+    service.start()
+    try:
+        service.wait_ready()
+        (worker,) = psutil.Process(service.pid).children()
+        worker.kill()
+        wait_until(lambda: [p.pid for p in psutil.Process(service.pid).children()] != [worker.pid], "it is replaced")
+
+        def served() -> bool:
+            try:
+                return service.health().status_code == 200
+            except requests.ConnectionError:
+                return False
+
+        wait_until(served, "the new one serves")
+        (entry,) = [entry for entry in service.entries() if "Unexpected exit" in entry["message"]]
+        assert (entry["level"], entry["service"]) == ("error", "data-processor")
+    finally:
+        assert service.stop() == 0
 
 
 def test_upload_is_announced_after_it_is_stored(

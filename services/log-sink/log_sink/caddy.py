@@ -7,24 +7,8 @@ from typing import Any
 SERVICE = "caddy"
 # What has a place of its own in the entry, or none at all.
 _PLACED = frozenset(
-    [
-        "level",
-        "ts",
-        "logger",
-        "msg",
-        "request",
-        "request_id",
-        "error",
-        "stacktrace",
-        "status",
-        "duration",
-        "size",
-        "err_trace",
-        "bytes_read",
-        "user_id",
-        "resp_headers",
-    ]
-)
+    ("level", "ts", "logger", "msg", "request", "request_id", "uuid", "error", "stacktrace", "status", "duration")
+) | frozenset(("size", "err_trace", "bytes_read", "user_id", "resp_headers"))
 _REQUEST_FIELDS = ("method", "host", "uri", "proto", "remote_ip", "client_ip")
 
 

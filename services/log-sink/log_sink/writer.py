@@ -28,11 +28,6 @@ class Writer:
         self._store = store
         self._waiting: list[object] | None = None
 
-    @property
-    def waiting(self) -> int:
-        """How many batches Redis has not taken yet: 0 or 1."""
-        return int(self._waiting is not None)
-
     async def run(self) -> None:
         """Write until cancelled."""
         while True:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class SinkProcess:
     """One `python -m log_sink serve`."""
 
     def __init__(self, redis_url: str, log: Path, **settings: object) -> None:
-        self.port, self.ingest_port, self.log = free_port(), free_port(), log
+        self.port, self.ingest_port, self.log = free_port(), _port_for_both(), log
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
         environment |= {
@@ -116,6 +116,15 @@ class SinkProcess:
 
     def stream(self, **arguments: Any) -> EventStream:
         return EventStream(requests.get(f"{self.url}/logs/stream", stream=True, timeout=15, **arguments))
+
+
+def _port_for_both() -> int:
+    """Return a port that is free for TCP and for UDP."""
+    while True:
+        port = free_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class EventStream:

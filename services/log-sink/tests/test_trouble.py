@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 from log_sink import trouble
@@ -18,10 +17,10 @@ def buffer() -> Buffer:
 
 
 @pytest.fixture
-def log(buffer: Buffer) -> Iterator[logging.Logger]:
+def log(buffer: Buffer) -> logging.Logger:
     logger = logging.Logger("log_sink.test")
     logger.addHandler(OwnTrouble(buffer))
-    yield logger
+    return logger
 
 
 def test_the_same_trouble_is_recorded_once_and_counted(buffer: Buffer, log: logging.Logger) -> None:

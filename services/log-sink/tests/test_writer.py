@@ -47,8 +47,8 @@ def test_a_batch_that_waits_for_redis_comes_before_what_arrived_later(
         try:
             put(buffer, "waits")
             running = asyncio.create_task(writer.run())
-            while writer.waiting == 0:
-                await asyncio.sleep(0.01)
+            while writer._waiting is None:  # noqa: ASYNC110
+                await asyncio.sleep(0)
             put(buffer, *(f"later {number}" for number in range(2 * LOG_CAP)))
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

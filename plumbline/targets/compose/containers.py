@@ -93,9 +93,8 @@ def wait_ready(project: Project, service: str) -> None:
     The check is run here and not only by the engine, which asks every few seconds and no sooner.
     """
     deadline = time.monotonic() + READY_PATIENCE_S
-    first = one_of(project, service)
+    first = container = one_of(project, service)
     while True:
-        container = one_of(project, service)
         if container.status in ("exited", "dead", "restarting") or container.restarts > first.restarts:
             raise StepError(
                 f"{service} ended while it was being waited for", component=service, exit_code=container.exit_code
@@ -109,6 +108,10 @@ def wait_ready(project: Project, service: str) -> None:
         if time.monotonic() > deadline:
             raise StepError(f"{service} was not ready after {READY_PATIENCE_S} s: {reason}", component=service)
         time.sleep(_POLL_S)
+        seen = engine.inspect([container.id])
+        if not seen:
+            raise StepError(f"the container of {service} was removed while it was being waited for", component=service)
+        container = _read(seen[0])
 
 
 def log_tail(container: Container, lines: int) -> list[str]:

@@ -118,6 +118,28 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "documents",
+                "indexes": [models.Index(fields=["channel", "id"], name="documents_channel_id_idx")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("media_type__in", ("image/png", "image/jpeg", "image/webp", "application/pdf"))
+                        ),
+                        name="documents_media_type_check",
+                    ),
+                    models.CheckConstraint(condition=models.Q(("size__gt", 0)), name="documents_size_check"),
+                    models.CheckConstraint(
+                        condition=models.Q(("sha256__regex", "^[0-9a-f]{64}$")), name="documents_sha256_check"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("filename", ""), _negated=True), name="documents_filename_check"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("page_widths__len__gte", 1), ("page_heights__len", models.F("page_widths__len"))
+                        ),
+                        name="documents_pages_check",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -149,6 +171,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "templates",
+                "indexes": [models.Index(fields=["channel", "id"], name="templates_channel_id_idx")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("channel"), models.Func(models.F("name"), function="lower"), name="templates_name_key"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("name", ""), _negated=True), name="templates_name_check"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -191,6 +222,27 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "batch_jobs",
+                "indexes": [models.Index(fields=["channel", "id"], name="batch_jobs_channel_id_idx")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ("pending", "running", "done", "failed"))),
+                        name="batch_jobs_status_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("done__gte", 0),
+                            ("failed__gte", 0),
+                            ("total__gte", 1),
+                            (
+                                "total__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("done"), "+", models.F("failed")
+                                ),
+                            ),
+                        ),
+                        name="batch_jobs_progress_check",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -244,6 +296,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "batch_items",
+                "constraints": [
+                    models.UniqueConstraint(fields=("batch_job", "position"), name="batch_items_position_key"),
+                    models.UniqueConstraint(fields=("document", "batch_job"), name="batch_items_document_key"),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ("pending", "running", "done", "failed"))),
+                        name="batch_items_status_check",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -285,6 +345,38 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "annotations",
+                "indexes": [models.Index(fields=["document", "id"], name="annotations_document_id_idx")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("box_height__gt", 0),
+                            ("box_width__gt", 0),
+                            ("box_x__gte", 0),
+                            ("box_y__gte", 0),
+                            ("box_x__lt", models.Value(float("inf"), models.FloatField())),
+                            ("box_y__lt", models.Value(float("inf"), models.FloatField())),
+                            ("box_height__lt", models.Value(float("inf"), models.FloatField())),
+                            ("box_width__lt", models.Value(float("inf"), models.FloatField())),
+                        ),
+                        name="annotations_box_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("colour__regex", "^#[0-9a-f]{6}$")), name="annotations_colour_check"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("page__gte", 1)), name="annotations_page_check"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("confidence__isnull", True),
+                            models.Q(("confidence__gte", 0), ("confidence__lte", 1)),
+                            _connector="OR",
+                        ),
+                        name="annotations_confidence_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("validation_status__in", ("pending", "valid", "invalid", "corrected"))),
+                        name="annotations_validation_status_check",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -314,188 +406,35 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "template_labels",
-            },
-        ),
-        migrations.AddIndex(
-            model_name="document",
-            index=models.Index(fields=["channel", "id"], name="documents_channel_id_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="document",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("media_type__in", ("image/png", "image/jpeg", "image/webp", "application/pdf"))),
-                name="documents_media_type_check",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="document",
-            constraint=models.CheckConstraint(condition=models.Q(("size__gt", 0)), name="documents_size_check"),
-        ),
-        migrations.AddConstraint(
-            model_name="document",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("sha256__regex", "^[0-9a-f]{64}$")), name="documents_sha256_check"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="document",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("filename", ""), _negated=True), name="documents_filename_check"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="document",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("page_widths__len__gte", 1), ("page_heights__len", models.F("page_widths__len"))),
-                name="documents_pages_check",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="batchitem",
-            constraint=models.UniqueConstraint(fields=("batch_job", "position"), name="batch_items_position_key"),
-        ),
-        migrations.AddConstraint(
-            model_name="batchitem",
-            constraint=models.UniqueConstraint(fields=("document", "batch_job"), name="batch_items_document_key"),
-        ),
-        migrations.AddConstraint(
-            model_name="batchitem",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ("pending", "running", "done", "failed"))),
-                name="batch_items_status_check",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="annotation",
-            index=models.Index(fields=["document", "id"], name="annotations_document_id_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="annotation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("box_height__gt", 0),
-                    ("box_width__gt", 0),
-                    ("box_x__gte", 0),
-                    ("box_y__gte", 0),
-                    ("box_x__lt", models.Value(float("inf"), models.FloatField())),
-                    ("box_y__lt", models.Value(float("inf"), models.FloatField())),
-                    ("box_height__lt", models.Value(float("inf"), models.FloatField())),
-                    ("box_width__lt", models.Value(float("inf"), models.FloatField())),
-                ),
-                name="annotations_box_check",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="annotation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("colour__regex", "^#[0-9a-f]{6}$")), name="annotations_colour_check"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="annotation",
-            constraint=models.CheckConstraint(condition=models.Q(("page__gte", 1)), name="annotations_page_check"),
-        ),
-        migrations.AddConstraint(
-            model_name="annotation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("confidence__isnull", True),
-                    models.Q(("confidence__gte", 0), ("confidence__lte", 1)),
-                    _connector="OR",
-                ),
-                name="annotations_confidence_check",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="annotation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("validation_status__in", ("pending", "valid", "invalid", "corrected"))),
-                name="annotations_validation_status_check",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="template",
-            index=models.Index(fields=["channel", "id"], name="templates_channel_id_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="template",
-            constraint=models.UniqueConstraint(
-                models.F("channel"), models.Func(models.F("name"), function="lower"), name="templates_name_key"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="template",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name", ""), _negated=True), name="templates_name_check"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="batchjob",
-            index=models.Index(fields=["channel", "id"], name="batch_jobs_channel_id_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="batchjob",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ("pending", "running", "done", "failed"))),
-                name="batch_jobs_status_check",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="batchjob",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("done__gte", 0),
-                    ("failed__gte", 0),
-                    ("total__gte", 1),
-                    (
-                        "total__gte",
-                        django.db.models.expressions.CombinedExpression(models.F("done"), "+", models.F("failed")),
+                "constraints": [
+                    models.UniqueConstraint(fields=("template", "position"), name="template_labels_position_key"),
+                    models.UniqueConstraint(
+                        models.F("template"),
+                        models.Func(models.F("name"), function="lower"),
+                        name="template_labels_name_key",
                     ),
-                ),
-                name="batch_jobs_progress_check",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="templatelabel",
-            constraint=models.UniqueConstraint(fields=("template", "position"), name="template_labels_position_key"),
-        ),
-        migrations.AddConstraint(
-            model_name="templatelabel",
-            constraint=models.UniqueConstraint(
-                models.F("template"), models.Func(models.F("name"), function="lower"), name="template_labels_name_key"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="templatelabel",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("position__gte", 1)), name="template_labels_position_check"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="templatelabel",
-            constraint=models.CheckConstraint(condition=models.Q(("page__gte", 1)), name="template_labels_page_check"),
-        ),
-        migrations.AddConstraint(
-            model_name="templatelabel",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("box_height__gt", 0),
-                    ("box_width__gt", 0),
-                    ("box_x__gte", 0),
-                    ("box_y__gte", 0),
-                    ("box_x__lt", models.Value(1.0, models.FloatField())),
-                    ("box_y__lt", models.Value(1.0, models.FloatField())),
-                    ("box_height__lte", models.Value(1.0, models.FloatField())),
-                    ("box_width__lte", models.Value(1.0, models.FloatField())),
-                ),
-                name="template_labels_box_check",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="templatelabel",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("colour__regex", "^#[0-9a-f]{6}$")), name="template_labels_colour_check"
-            ),
+                    models.CheckConstraint(
+                        condition=models.Q(("position__gte", 1)), name="template_labels_position_check"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("page__gte", 1)), name="template_labels_page_check"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("box_height__gt", 0),
+                            ("box_width__gt", 0),
+                            ("box_x__gte", 0),
+                            ("box_y__gte", 0),
+                            ("box_x__lt", models.Value(1.0, models.FloatField())),
+                            ("box_y__lt", models.Value(1.0, models.FloatField())),
+                            ("box_height__lte", models.Value(1.0, models.FloatField())),
+                            ("box_width__lte", models.Value(1.0, models.FloatField())),
+                        ),
+                        name="template_labels_box_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("colour__regex", "^#[0-9a-f]{6}$")), name="template_labels_colour_check"
+                    ),
+                ],
+            },
         ),
         # Neither bytes nor pictures compress, and only what is stored as it is can be read in parts.
         migrations.RunSQL(

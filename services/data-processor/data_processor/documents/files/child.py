@@ -1,6 +1,7 @@
 """The process that decodes: `python -m data_processor.documents.files.child <descriptor>`, started by `decoder`.
 
-Reads a request (JSON) and a file from the socket, answers with JSON and bytes, and so on until the socket closes.
+Says that it has started, then reads a request (JSON) and a file from the socket, answers with JSON and bytes, and so
+on until the socket closes.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def main(descriptor: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, ConnectionError):
+        connection.send_bytes(b"started")
         while True:
             request = orjson.loads(connection.recv_bytes())
             data = connection.recv_bytes()

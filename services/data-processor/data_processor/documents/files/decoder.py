@@ -23,6 +23,7 @@ from data_processor.web.errors import ProblemError
 
 _CHILD = "data_processor.documents.files.child"
 _CHILDREN = 2
+_START_S = 30.0
 
 
 class _Decoder:
@@ -70,9 +71,13 @@ class _Decoder:
             env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
         )
         theirs.close()
+        # On a busy machine that takes a while, for which the file is not to blame.
+        if not self._connection.poll(_START_S):
+            self._end()
+            raise _busy(_START_S)
+        self._connection.recv_bytes()
         return self._connection
 
     def _end(self) -> int | None:
@@ -113,10 +118,14 @@ def decode(task: str, media_type: str, data: bytes) -> tuple[dict[str, Any], byt
     try:
         decoder = idle.get(timeout=settings.decode_timeout_s)
     except queue.Empty:
-        refusal = ProblemError(503, "busy", "too many files are being decoded: try again shortly")
-        refusal.headers["Retry-After"] = str(round(settings.decode_timeout_s))
-        raise refusal from None
+        raise _busy(settings.decode_timeout_s) from None
     try:
         return decoder.ask(request, data, settings.decode_timeout_s)
     finally:
         idle.put(decoder)
+
+
+def _busy(waited_s: float) -> ProblemError:
+    refusal = ProblemError(503, "busy", f"no decoder was free for {waited_s:g} s: try again shortly")
+    refusal.headers["Retry-After"] = str(round(waited_s))
+    return refusal

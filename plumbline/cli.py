@@ -26,7 +26,7 @@ WIDTH = 80
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 the stack is not running."""
-    options = _parser().parse_args(_with_default(sys.argv[1:] if arguments is None else list(arguments)))
+    options = parser().parse_args(_with_default(sys.argv[1:] if arguments is None else list(arguments)))
     home = Home(getattr(options, "home", DEFAULT_HOME))
     try:
         return int(_COMMANDS[options.command](options, home))
@@ -49,7 +49,7 @@ def _with_default(arguments: list[str]) -> list[str]:
     return arguments if named or asks_for_help else ["up", *arguments]
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--home", type=Path, default=DEFAULT_HOME, metavar="DIR",
                         help="state, data, secrets and logs of one stack (default: .plumbline)")  # fmt: skip

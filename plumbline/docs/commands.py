@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbline import ROOT
-from plumbline.cli import _parser as parser_of_the_command_line
+from plumbline.cli import parser as parser_of_the_command_line
 
 
 @dataclass(frozen=True, slots=True)

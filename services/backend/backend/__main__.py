@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 from pydantic import ValidationError
 from servicekit import logs
-from servicekit.facts import EXIT_CONFIG, EXIT_TEMPORARY
+from servicekit.facts import EXIT_CONFIG, EXIT_FAILED, EXIT_TEMPORARY
 from servicekit.migrations import MigrationLockError
 from servicekit.secrets import SecretError
 from servicekit.settings import explain
@@ -54,10 +54,13 @@ def _refuse(code: int, sentence: str) -> int:
 
 def _migrate(settings: BackendSettings) -> int:
     # Here, because serving needs neither Alembic's commands nor an engine.
-    from backend.migrate import migrate
+    from backend.migrate import MigrationError, migrate
 
     logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
-    print(f"schema at {migrate(settings)}")
+    try:
+        print(f"schema at {migrate(settings)}")
+    except MigrationError as error:
+        return _refuse(EXIT_FAILED, str(error))
     return 0
 
 

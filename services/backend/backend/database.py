@@ -14,9 +14,9 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from servicekit.outage import Outage
 
 from backend.errors import DatabaseAway, Overloaded
-from backend.outage import Outage
 
 log = logging.getLogger(__name__)
 # The pool reports every failed attempt; Outage says it once.

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from servicekit.facts import OPERATOR_USERNAME
 from servicekit.migrations import migration_lock, record_event
 from servicekit.secrets import read_secret
@@ -24,17 +25,27 @@ from backend.settings import SERVICE, BackendSettings
 log = logging.getLogger(__name__)
 
 
+class MigrationError(Exception):
+    """The migrations do not fit the database; the message says how and what to do."""
+
+
 def migrate(settings: BackendSettings) -> str:
     """Migrate under the lock that both services' migrations share; return the revision.
 
     Schema, operator and the record of it are one transaction: whoever sees the schema at head sees the record too.
-    Raises SecretError, psycopg.OperationalError (the database is away) or MigrationLockError.
+    Raises SecretError, psycopg.OperationalError (the database is away), MigrationLockError or MigrationError.
     """
     password = read_secret(settings.operator_password_file) if settings.operator_password_file else None
     conninfo = settings.conninfo(f"{SERVICE} migrate")
     revision = migrations.head()
     with migration_lock(conninfo, settings.migration_wait_s), migrating(conninfo) as (config, conn):
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise MigrationError(
+                f"the schema cannot be brought to {revision}: {error}. Was the database migrated by a newer release? "
+                "Then deploy that release, or restore a dump that this one made"
+            ) from error
         if password is not None:
             _ensure_operator(conn, password)
         record_event(conn, settings.stack_id, SERVICE, "migrated", revision)

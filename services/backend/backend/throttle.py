@@ -12,9 +12,9 @@ import time
 import redis.asyncio as aioredis
 from fastapi import Request
 from redis.exceptions import RedisError
+from servicekit.outage import Outage
 
 from backend.errors import TooManyAttempts
-from backend.outage import Outage
 from backend.settings import Network
 
 log = logging.getLogger(__name__)

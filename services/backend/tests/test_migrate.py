@@ -136,6 +136,20 @@ def test_a_database_that_is_away_is_a_temporary_failure(fresh: Backend) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_a_database_of_a_newer_release_is_refused_in_one_sentence(
+    fresh: Backend, empty_postgres: PostgresServer
+) -> None:
+    fresh.migrate()
+    with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999_from_the_future'")
+    done = run(fresh, "migrate")
+    assert done.returncode == 1
+    assert "9999_from_the_future" in done.stderr
+    assert "newer release" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert rows(empty_postgres, "SELECT version_num FROM alembic_version") == [("9999_from_the_future",)]
+
+
 def test_no_migration_is_missing_from_the_package() -> None:
     versions = {path.stem for path in (SERVICES / "backend/backend/migrations/versions").glob("[0-9]*.py")}
     assert migrations.head() in versions

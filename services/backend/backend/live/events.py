@@ -14,11 +14,11 @@ import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 from servicekit.events import Event, decode, encode
 from servicekit.facts import EVENTS_CHANNEL
+from servicekit.outage import Outage
 
 from backend.database import Database
 from backend.errors import ApiError
 from backend.live.hub import Hub
-from backend.outage import Outage
 from backend.queries import channels as sql
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,15 @@ nox.options.error_on_missing_interpreters = True
 
 LOCKED = "requirements/dev.txt"
 TYPED = ["plumbline", "services/servicekit/servicekit", "noxfile.py"]
-SCRIPTS = ["deploy-local.sh", "requirements/lock.sh", ".ci/run"]
+SCRIPTS = [
+    "deploy-local.sh",
+    "requirements/lock.sh",
+    ".ci/run",
+    ".ci/engine",
+    ".ci/compose",
+    "docker/offline/build.sh",
+    "docker/postgres/start.sh",
+]
 
 
 def _install(session: nox.Session) -> None:

@@ -128,6 +128,8 @@ class Cluster:
                 "-c",
                 "log_statement=none",
                 "-c",
+                "log_min_error_statement=panic",
+                "-c",
                 "exit_on_error=on",
                 database,
             ],

@@ -5,6 +5,9 @@ What follows `--` goes to pytest: `nox -s smoke -- --target embedded --keep-stac
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
@@ -13,6 +16,7 @@ nox.options.error_on_missing_interpreters = True
 
 LOCKED = "requirements/dev.txt"
 TYPED = ["plumbline", "services/servicekit/servicekit", "noxfile.py"]
+KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
 SCRIPTS = [
     "deploy-local.sh",
     "requirements/lock.sh",
@@ -47,6 +51,24 @@ def unit(session: nox.Session) -> None:
     """The tests that stand beside the code, on a throwaway Postgres and Redis."""
     _install(session)
     _pytest(session, "plumbline", "services")
+
+
+@nox.session
+def manifests(session: nox.Session) -> None:
+    """Render every Kubernetes overlay and check it; no cluster needed, but kubectl, kustomize or Go."""
+    _install(session)
+    _renderer(session)
+    session.run("python", "-m", "plumbline.manifests")
+    _pytest(session, "plumbline/tests/manifests")
+
+
+def _renderer(session: nox.Session) -> None:
+    """See that there is something that renders; neither is on PyPI."""
+    if shutil.which(os.environ.get("PLUMBLINE_KUBECTL", "kubectl")) or shutil.which("kustomize"):
+        return
+    if not shutil.which("go"):
+        session.skip("nothing here renders manifests: install kubectl 1.27 or newer, or kustomize 5, or Go to build it")
+    session.run("go", "install", KUSTOMIZE, env={"GOBIN": session.bin}, external=True)
 
 
 @nox.session

@@ -1,0 +1,83 @@
+"""What a container is told is something that its program reads, and where it points to is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from plumbline import ROOT
+from plumbline.docs import facts
+from plumbline.manifests.model import Container, Manifests, Workload
+
+PREFIX = "PLUMBLINE_"
+_LIBPQ = frozenset({"PGSSLMODE", "PGSSLROOTCERT"})
+"""Read by the Postgres driver itself, where a setting does not contradict."""
+_ADDRESS = re.compile(r"(?:\w+://)?(?P<host>[a-z][a-z0-9-]*):(?P<port>\d+)(?:/.*)?")
+
+
+def problems(manifests: Manifests) -> Iterator[str]:
+    """Yield every setting that nobody reads, that is missing, or that points to nothing."""
+    for workload in manifests.workloads():
+        for container in workload.containers:
+            where = f"{workload.name} {container.name}"
+            environment = manifests.environment(container)
+            known = read_by(container.image)
+            if known is None:
+                continue  # somebody else's program
+            unknown = {name for name in environment if name not in known}
+            yield from (f"{where}: {container.image} reads no setting {name}" for name in sorted(unknown))
+            yield from _required(where, container, environment)
+            yield from _files(where, container, workload, environment)
+            yield from _addresses(where, manifests, environment)
+
+
+def read_by(image: str) -> frozenset[str] | None:
+    """Return the names of all settings that the program in an image of ours reads; None for an image of others."""
+    service = image.removeprefix("plumbline/")
+    if service in facts.PROBES:
+        return frozenset(one.variable for one in facts.services()[service].settings) | _LIBPQ
+    place = {"caddy": "docker/caddy/Caddyfile", "postgres": "docker/postgres/start.sh"}.get(service)
+    return _mentioned(place) if place and image != service else None
+
+
+@cache
+def _mentioned(place: str) -> frozenset[str]:
+    """Variables that a Caddyfile ({$NAME}) or a shell script (${NAME}, $NAME) reads."""
+    return frozenset(re.findall(rf"\$\{{?({PREFIX}[A-Z_]+)", (ROOT / place).read_text()))
+
+
+def _required(where: str, container: Container, environment: dict[str, str]) -> Iterator[str]:
+    service = container.image.removeprefix("plumbline/")
+    if service in facts.PROBES:
+        needed = [one.variable for one in facts.services()[service].settings if one.default is None]
+        yield from (f"{where}: setting {name} is missing" for name in needed if name not in environment)
+
+
+def _files(where: str, container: Container, workload: Workload, environment: dict[str, str]) -> Iterator[str]:
+    """Secrets are files: each `*_FILE` is one that is mounted."""
+    volumes = {one["name"]: one for one in workload.pod.get("volumes", [])}
+    there = {
+        f"{mount['mountPath']}/{item['path']}"
+        for mount in container.spec.get("volumeMounts", [])
+        for item in volumes.get(mount["name"], {}).get("secret", {}).get("items", [])
+    }
+    for name, value in environment.items():
+        if name.endswith("_FILE") and value not in there:
+            yield f"{where}: {name} is {value}, where no secret is mounted"
+
+
+def _addresses(where: str, manifests: Manifests, environment: dict[str, str]) -> Iterator[str]:
+    services = manifests.services()
+    for name, value in environment.items():
+        match = _ADDRESS.fullmatch(value)
+        if match is None:
+            continue
+        service = services.get(match["host"])
+        if service is None:
+            yield f"{where}: {name} is {value}, and there is no Service {match['host']}"
+        elif int(match["port"]) not in {port["port"] for port in service["spec"]["ports"]}:
+            yield f"{where}: {name} is {value}, and Service {match['host']} has no such port"
+    host = environment.get("PLUMBLINE_POSTGRES_HOST", "")
+    if host and "." not in host and host not in services:
+        yield f"{where}: PLUMBLINE_POSTGRES_HOST is {host}, and there is no such Service"

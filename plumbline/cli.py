@@ -50,6 +50,7 @@ def _with_default(arguments: list[str]) -> list[str]:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; the reference pages are written from it, too."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--home", type=Path, default=DEFAULT_HOME, metavar="DIR",
                         help="state, data, secrets and logs of one stack (default: .plumbline)")  # fmt: skip

@@ -16,7 +16,7 @@ _TOOLS = ("bash", "dirname", "head", "cut", "cksum", "cat", "rm", "mkdir", "env"
 _FAKE = """#!/bin/sh
 case "$1" in
   --version) echo "{version}" ;;
-  -c) exit {fit} ;;
+  -c) exec "{real}" -c "import sys; sys.version_info = {numbers}; $2" ;;
   *) echo "$@" >>"{calls}"; exit {otherwise} ;;
 esac
 """
@@ -43,9 +43,13 @@ def path(tmp_path):
     return folder
 
 
-def _fake(path, name, *, version="Python 3.12.1", fit=0, otherwise=0):
+def _fake(path, name, *, version="Python 3.12.1", otherwise=0):
+    """A program that says it is this Python, to people and to code, and notes whatever else it is asked to do."""
     program = path / name
-    program.write_text(_FAKE.format(version=version, fit=fit, otherwise=otherwise, calls=path / "calls"))
+    numbers = tuple(map(int, version.split()[1].split(".")))
+    program.write_text(
+        _FAKE.format(version=version, numbers=numbers, real=sys.executable, otherwise=otherwise, calls=path / "calls")
+    )
     program.chmod(0o755)
     return program
 
@@ -77,22 +81,27 @@ def test_no_python_at_all(checkout, path, listing):
 
 def test_only_old_ones(checkout, path, listing):
     before = listing(checkout)
-    _fake(path, "python3", version="Python 3.8.10", fit=1)
-    _fake(path, "python", version="Python 2.7.18", fit=1)
+    _fake(path, "python3", version="Python 3.10.14")
+    _fake(path, "python", version="Python 2.7.18")
     done = _run(checkout, path)
     assert done.returncode == 1
-    assert f"Python 3.8.10 ({path / 'python3'})" in done.stderr
+    assert f"Python 3.10.14 ({path / 'python3'})" in done.stderr
     assert f"Python 2.7.18 ({path / 'python'})" in done.stderr
     assert "apt-get install python3 python3-venv" in done.stderr
     assert listing(checkout) == before
 
 
 def test_a_newer_one_beside_an_old_one_is_used(checkout, path):
-    _fake(path, "python3", version="Python 3.8.10", fit=1)
+    _fake(path, "python3", version="Python 3.8.10")
     _fake(path, "python3.12", otherwise=1)
     done = _run(checkout, path)
     assert "Installing into .venv with Python 3.12.1" in done.stdout
     assert (path / "calls").read_text() == f"-m venv {checkout}/.venv\n"
+
+
+def test_the_oldest_that_will_do_is_used(checkout, path):
+    _fake(path, "python3", version="Python 3.11.0", otherwise=1)
+    assert "with Python 3.11.0" in _run(checkout, path).stdout
 
 
 def test_the_one_that_was_named_comes_first(checkout, path, tmp_path):

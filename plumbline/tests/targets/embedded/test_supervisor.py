@@ -102,6 +102,8 @@ def test_a_program_runs_when_it_is_started_and_not_before(supervisor, program, h
 
 def test_a_program_that_was_killed_is_started_again(supervisor, program):
     _run(supervisor, program())
+    # Past its first second: before that, supervisord tries again by another rule.
+    wait_until(lambda: supervisor.component("one").state == "running", "it counts as running")
     before = supervisor.component("one").pid
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: supervisor.component("one").pid not in (None, before), "it has a new process")

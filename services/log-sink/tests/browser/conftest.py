@@ -42,9 +42,10 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def open_page(chromium: Any, sink: Any) -> Iterator[Callable[..., Any]]:
     """Open pages of the sink. A page that reports an error, or asks anybody but the sink, fails the test."""
-    contexts, faults = [], []
+    contexts, faults, seen = [], [], []
 
     def watch(page: Any) -> None:
+        page.on("response", lambda response: seen.append((response.status, response.url.removeprefix(sink.url))))
         page.on("pageerror", lambda error: faults.append(f"script error: {error}"))
         page.on(
             "console",
@@ -63,7 +64,12 @@ def open_page(chromium: Any, sink: Any) -> Iterator[Callable[..., Any]]:
         watch(page)
         page.goto(sink.url + path)
         if live:
-            page.wait_for_selector("#line[data-state=live]")
+            try:
+                page.wait_for_selector("#line[data-state=live]")
+            except Exception as error:
+                said = page.evaluate("() => document.body.innerText")
+                at = page.evaluate("() => [document.visibilityState, performance.now(), window.scrollY]")
+                raise AssertionError(f"the page did not go live: {said[:500]!r}, {at}, {seen}") from error
         return page
 
     yield open_it

@@ -22,8 +22,13 @@ def shown(page: Any) -> list[str]:
     return page.locator("li.entry .row .message").all_text_contents()
 
 
+def holds(page: Any, condition: str) -> None:
+    # Polled by the clock: frames are scarce on a busy machine.
+    page.wait_for_function(condition, polling=50)
+
+
 def wait_for_rows(page: Any, count: int) -> None:
-    page.wait_for_function("count => document.querySelectorAll('li.entry').length === count", arg=count)
+    holds(page, f"() => document.querySelectorAll('li.entry').length === {count}")
 
 
 def a_bad_day(entry: Make) -> list[dict[str, Any]]:
@@ -128,8 +133,8 @@ def test_filters_live_in_the_address(sink: Any, open_page: Any, entry: Make) -> 
     page.select_option("#filter-service", "caddy")
     wait_for_rows(page, 12)
     page.fill("#filter-text", "CONNECTION refused")
-    page.wait_for_function("() => location.search === '?service=caddy&level=error&q=CONNECTION+refused'")
-    page.wait_for_function("() => document.getElementById('shown').textContent !== ''")
+    holds(page, "() => location.search === '?service=caddy&level=error&q=CONNECTION+refused'")
+    holds(page, "() => document.getElementById('shown').textContent !== ''")
     assert page.text_content("#shown") == f"12 of {len(day)} kept entries"
     page.reload()
     wait_for_rows(page, 12)
@@ -188,7 +193,7 @@ def test_reading_is_not_disturbed(sink: Any, open_page: Any, keep: Any, entry: M
     page.wait_for_selector("#line[data-state=paused]")
     top = page.evaluate("document.querySelectorAll('li.entry')[20].getBoundingClientRect().top")
     sink.post(*(entry(f"new {n}") for n in range(5)))
-    page.wait_for_function("() => document.getElementById('new').textContent === '↑ 5 new'")
+    holds(page, "() => document.getElementById('new').textContent === '↑ 5 new'")
     assert page.locator("li.entry").count() == 60
     # The button above takes room; scroll anchoring keeps the rows in place, to a fraction of a pixel.
     moved = page.evaluate("document.querySelectorAll('li.entry')[20].getBoundingClientRect().top") - top
@@ -205,7 +210,7 @@ def test_a_flood_leaves_two_hundred_rows_and_says_what_is_missing(sink: Any, ope
     sink.post(entry("before"))
     wait_for_rows(page, 1)
     sink.lines(b"".join(json.dumps(entry(f"m{n}")).encode() + b"\n" for n in range(20_000)))
-    page.wait_for_function("() => document.querySelector('li.entry .message')?.textContent === 'm19999'")
+    holds(page, "() => document.querySelector('li.entry .message')?.textContent === 'm19999'")
     assert shown(page) == [f"m{n}" for n in range(19_999, 19_799, -1)]
     wait_until(lambda: page.text_content("#count-received") == "20,001", "the counts follow")
 
@@ -268,3 +273,15 @@ def test_dropped_entries_can_be_put_aside_until_there_are_more(sink: Any, open_p
     sink.post(entry("m"), headers={"Plumbline-Dropped": "backend;level=warning;count=1"})
     page.wait_for_selector("#alarm", state="visible")
     assert "2 entries were dropped" in page.text_content("#alarm-text")
+
+
+def test_a_page_in_the_background_still_tells(chromium: Any, sink: Any) -> None:
+    context = chromium.new_context()
+    # Browsers give no frames to a page that nobody sees.
+    context.add_init_script("window.requestAnimationFrame = () => 0")
+    page = context.new_page()
+    page.goto(f"{sink.url}/logs/")
+    page.wait_for_selector("#line[data-state=live]")
+    sink.stop()
+    holds(page, "() => document.title.startsWith('(Not live)')")
+    context.close()

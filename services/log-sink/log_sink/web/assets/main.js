@@ -11,6 +11,7 @@ import { drawPicture, droppedBySource, showCounts, showLastError } from "./summa
 import { number } from "./time.js";
 
 const SCROLLED_PX = 120;
+const NO_FRAME_MS = 250;
 const SEEN = "recorder-dropped-seen";
 
 const store = new Store();
@@ -33,11 +34,13 @@ function newest() {
   draw();
 }
 
-// Once a frame, however much arrives.
+// Once a frame, however much arrives. A page in the background gets no frames, and its title must still tell.
 function draw() {
   if (drawing) return;
   drawing = true;
-  requestAnimationFrame(() => { drawing = false; render(); });
+  const once = () => { if (drawing) { drawing = false; render(); } };
+  requestAnimationFrame(once);
+  setTimeout(once, NO_FRAME_MS);
 }
 
 function render() {

@@ -12,8 +12,15 @@ import sys
 import pytest
 
 from plumbline import ROOT, cli
+from plumbline.home import Home
 from plumbline.plan import PLAN
 from plumbline.targets.embedded.programs import PORTS
+
+
+@pytest.fixture
+def home(public_folder):
+    """Where Postgres's account can come: elsewhere it would be given a place of its own outside of this home."""
+    return Home(public_folder / "home")
 
 
 @pytest.fixture
@@ -37,15 +44,15 @@ def stopped(home):
     return home
 
 
-def test_plan_prints_the_steps_in_order_and_changes_nothing(run, tmp_path, listing):
+def test_plan_prints_the_steps_in_order_and_changes_nothing(run, public_folder, listing):
     code, said, _ = run("plan")
     assert code == 0
     heads = [line.split()[1] for line in said.splitlines() if line[:3].strip(" .").isdigit()]
     assert heads == [step.name for step in PLAN]
-    assert listing(tmp_path) == {}
+    assert listing(public_folder) == {}
 
 
-def test_a_refused_deployment_leaves_the_disk_as_it_was(run, tmp_path, listing):
+def test_a_refused_deployment_leaves_the_disk_as_it_was(run, public_folder, listing):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, _, said = run("up", "--target", "embedded", "--port", str(port))
@@ -53,7 +60,7 @@ def test_a_refused_deployment_leaves_the_disk_as_it_was(run, tmp_path, listing):
     assert f"port {port} is taken by " in said
     assert f"(pid {os.getpid()}, " in said
     assert "Nothing was changed" in said
-    assert listing(tmp_path) == {}
+    assert listing(public_folder) == {}
 
 
 def test_up_is_what_is_meant_when_no_command_is_named(home, capsys):
@@ -93,11 +100,11 @@ def test_status_of_a_stopped_stack(run, stopped):
     assert run("status")[0] == 3
 
 
-def test_down_and_reset_of_nothing_are_harmless(run, tmp_path, listing):
+def test_down_and_reset_of_nothing_are_harmless(run, public_folder, listing):
     for command in (["down"], ["reset"], ["reset", "--yes"]):
         code, _, said = run(*command)
         assert (code, said) == (0, "")
-    assert listing(tmp_path) == {}
+    assert listing(public_folder) == {}
 
 
 def test_down_of_a_stopped_stack_says_so(run, stopped):
@@ -113,7 +120,7 @@ def test_logs_of_nothing_say_what_to_do(run):
 
 
 @pytest.mark.parametrize("typed", ["", "yes\n", "hom\n", "HOME\n"])
-def test_reset_wants_the_folders_name_typed(run, stopped, tmp_path, listing, monkeypatch, typed):
+def test_reset_wants_the_folders_name_typed(run, stopped, listing, monkeypatch, typed):
     before = listing(stopped.data.parent)
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
     code, said, _ = run("reset")
@@ -125,12 +132,12 @@ def test_reset_wants_the_folders_name_typed(run, stopped, tmp_path, listing, mon
     assert after == before
 
 
-def test_reset_deletes_all_of_it(run, stopped, tmp_path, listing, monkeypatch):
+def test_reset_deletes_all_of_it(run, stopped, public_folder, listing, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("home\n"))
     code, said, _ = run("reset")
     assert code == 0
     assert f"Deleted {stopped.root}" in said
-    assert listing(tmp_path) == {}
+    assert listing(public_folder) == {}
 
 
 @pytest.mark.parametrize("command", ["up", "down", "status", "logs", "reset", "doctor"])

@@ -42,7 +42,8 @@ def supervised() -> Iterator[Callable[[Home], Supervisor]]:
     for supervisor, home in made:
         with contextlib.suppress(psutil.Error):
             supervisor.shutdown()
-        folders = [path for path in home.run.iterdir() if path.is_dir()] if home.run.exists() else []
+        assert home.root.exists(), "a home that goes before its supervisor leaves that running"
+        folders = [path for path in home.run.iterdir() if path.is_dir()]
         leftovers.end(leftovers.find(folders, None))
 
 

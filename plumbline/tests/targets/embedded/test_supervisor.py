@@ -282,10 +282,12 @@ def test_what_it_reads_and_listens_on_is_closed_to_others(supervisor, program, h
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program under another account")
-def test_a_program_may_run_under_an_account_of_its_own(supervised, public_folder):
+def test_a_program_may_run_under_an_account_of_its_own(public_folder, supervised):
     home = Home(public_folder / "home")
     supervisor = supervised(home)
     nobody = pwd.getpwnam("nobody")
     _run(supervisor, Program("one", ["/bin/sleep", "3600"], home.data, user="nobody"))
-    assert set(psutil.Process(supervisor.component("one").pid).uids()) == {nobody.pw_uid}
+    process = psutil.Process(supervisor.component("one").pid)
+    wait_until(lambda: process.name() == "sleep", "it is past its fork")
+    assert set(process.uids()) == {nobody.pw_uid}
     supervisor.stop("one")

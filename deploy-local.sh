@@ -13,8 +13,9 @@ fail() {
 }
 
 find_python() {
-  local candidate found=()
-  for candidate in ${PLUMBLINE_PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11 python; do
+  local candidate found=() candidates=(python3 python3.14 python3.13 python3.12 python3.11 python)
+  [ -z "${PLUMBLINE_PYTHON:-}" ] || candidates=("$PLUMBLINE_PYTHON")
+  for candidate in "${candidates[@]}"; do
     command -v "$candidate" >/dev/null 2>&1 || continue
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       command -v "$candidate"

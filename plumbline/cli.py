@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.hint:
             print(f"next: {error.hint}", file=sys.stderr)
         return EXIT_FAILED
+    except BrokenPipeError:  # what reads us has seen enough: `logs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
     except KeyboardInterrupt:
         print("\ninterrupted; run ./deploy-local.sh again to go on from here", file=sys.stderr)
         return 130

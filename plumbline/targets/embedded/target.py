@@ -173,6 +173,7 @@ class EmbeddedTarget:
             leftovers.end(behind)
         created = ""
         password = self._password()
+        self._cluster.install()
         if postgres.data_major(self._cluster.data) is None:
             self._cluster.create(password)
             created = "cluster created"

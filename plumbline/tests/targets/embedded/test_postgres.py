@@ -247,11 +247,11 @@ def test_a_home_that_the_account_cannot_enter_gets_a_place_that_it_can(tmp_path,
     before = os.umask(0o077)
     try:
         binaries, data = postgres.place(closed, account, closed / "postgres")
-        assert account.can_enter(binaries)
-        assert account.can_enter(data.parent)
-        assert postgres.place(closed, account, closed / "postgres") == (binaries, data)
+        assert not private.exists(), "to ask where is to change nothing"
         cluster = postgres.Cluster(binaries, data, account, free_port())
         cluster.create("a-password")
+        assert account.can_enter(binaries)
+        assert account.can_enter(data.parent)
         _serve_once(cluster, "a-password")
     finally:
         os.umask(before)

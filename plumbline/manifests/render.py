@@ -78,6 +78,13 @@ def build(folder: Path) -> str:
     return done.stdout
 
 
+def parse(text: str) -> list[Document]:
+    """Return the documents in YAML."""
+    # Written in C where there is one: several times faster on files of this size.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [one for one in yaml.load_all(text, Loader=loader) if one]
+
+
 @cache
 def _text(variant: Variant) -> str:
     with tempfile.TemporaryDirectory(prefix="plumbline-manifests-") as place:
@@ -97,7 +104,7 @@ def _text(variant: Variant) -> str:
 
 @cache
 def _parsed(variant: Variant) -> list[Document]:
-    return [one for one in yaml.safe_load_all(_text(variant)) if one]
+    return parse(_text(variant))
 
 
 def documents(variant: Variant) -> list[Document]:

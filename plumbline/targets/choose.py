@@ -8,8 +8,9 @@ from plumbline.targets.base import Target
 from plumbline.targets.compose import engine
 from plumbline.targets.compose.target import ComposeTarget
 from plumbline.targets.embedded.target import EmbeddedTarget
+from plumbline.targets.kubernetes.target import KubernetesTarget
 
-_KINDS = {kind.name: kind for kind in (EmbeddedTarget, ComposeTarget)}
+_KINDS = {kind.name: kind for kind in (EmbeddedTarget, ComposeTarget, KubernetesTarget)}
 TARGETS = (*_KINDS, "auto")
 
 

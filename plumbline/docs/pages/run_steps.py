@@ -59,11 +59,11 @@ def _options(command: Command) -> str:
 def _exit_codes() -> Iterator[str]:
     described = words.load("exits")
     yield "## Exit codes\n\nOf `./deploy-local.sh`:\n\n" + _codes(vars(cli), described["cli"])
-    verbs = {"serve", "migrate"}
+    verbs = {"serve", "migrate", "wait"}
     lines = [
         code("python " + " ".join(service_command(service, verb)[1:]))
         for service in SERVICES
-        for verb in sorted(verbs - ({"migrate"} if service == "log-sink" else set()))
+        for verb in sorted(verbs - ({"migrate", "wait"} if service == "log-sink" else set()))
     ]
     yield f"Of the services' own commands ({', '.join(lines)}):\n\n" + _codes(vars(shared), described["services"])
 

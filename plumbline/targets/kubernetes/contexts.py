@@ -1,0 +1,99 @@
+"""Which cluster is meant: asked, told or remembered; and how images get to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from plumbline.home import Home
+from plumbline.targets.kubernetes import kubectl
+
+CONTEXT_VARIABLE = "PLUMBLINE_KUBERNETES_CONTEXT"
+OVERLAY_VARIABLE = "PLUMBLINE_KUBERNETES_OVERLAY"
+REGISTRY_VARIABLE = "PLUMBLINE_REGISTRY"
+LOCAL = "local"
+NO_CONTEXT = (
+    f"kubectl has no current context: choose one (kubectl config use-context NAME), or name one in {CONTEXT_VARIABLE}"
+)
+_SHARING = ("docker-desktop", "orbstack", "rancher-desktop", "colima")
+"""Contexts of clusters that run the images of the Docker engine beside them."""
+
+
+def loader(context: str, images: list[str]) -> list[str] | None:
+    """Return the command that brings images to a development cluster; [] if none is needed, None if it is no such."""
+    name = context.partition("-")[2]
+    if context.startswith("kind-"):
+        return ["kind", "load", "docker-image", f"--name={name}", *images]
+    if context.startswith("k3d-"):
+        return ["k3d", "image", "import", f"--cluster={name}", *images]
+    if context == "minikube":
+        return ["minikube", "image", "load", *images]
+    return [] if context.startswith(_SHARING) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The context, overlay and registry of one stack. `agreed` says that somebody said yes to just this context."""
+
+    context: str
+    overlay: str = LOCAL
+    registry: str = ""
+    agreed: bool = False
+
+    def save(self, home: Home) -> None:
+        """Remember it: later commands must not follow a context that was switched meanwhile."""
+        (home.root / "kubernetes.json").write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+def remembered(home: Home) -> Choice | None:
+    """Return what a stack was deployed with, None if it never was."""
+    path = home.root / "kubernetes.json"
+    return Choice(**json.loads(path.read_text())) if path.exists() else None
+
+
+def wanted(home: Home) -> Choice | None:
+    """Return what a deployment now would use, None if there is no context at all."""
+    before = remembered(home)
+    told = os.environ.get(CONTEXT_VARIABLE)
+    context = told or (before.context if before else None) or kubectl.current_context()
+    if context is None:
+        return None
+    return Choice(
+        context=context,
+        overlay=os.environ.get(OVERLAY_VARIABLE) or (before.overlay if before else LOCAL),
+        registry=os.environ.get(REGISTRY_VARIABLE) or (before.registry if before else ""),
+        agreed=bool(told) or bool(before and before.agreed and before.context == context),
+    )
+
+
+def problems(choice: Choice, namespace: str, ask: Callable[[str], str] | None = None) -> list[str]:
+    """Return what speaks against this cluster, asking for agreement where that can still be given."""
+    say_so = f"{CONTEXT_VARIABLE}={choice.context} ./deploy-local.sh up --target kubernetes"
+    known = loader(choice.context, []) is not None
+    if not known and not choice.agreed:
+        kinds = "kind, k3d, minikube, Docker Desktop, OrbStack, Rancher Desktop, Colima"
+        unknown = f"context {choice.context} is not of a cluster for development ({kinds})"
+        return [f"{unknown}: if it is meant all the same, say so: {say_so}"]
+    found = []
+    command = loader(choice.context, []) or []
+    if choice.overlay == LOCAL and not choice.registry:
+        if not known:
+            found.append(f"no way is known to bring images to {choice.context}: name a registry in {REGISTRY_VARIABLE}")
+        elif command and shutil.which(command[0]) is None:
+            found.append(f"{command[0]}, which loads images into {choice.context}, is not on the PATH: install it")
+    if found or choice.agreed:
+        return found
+    if ask is None and not sys.stdin.isatty():
+        return [f"nobody is here to agree to context {choice.context}: name it, {say_so}"]
+    question = (
+        f"\nThis deploys overlay {choice.overlay} to context {choice.context}, namespace {namespace}. Go on? [y/N] "
+    )
+    try:
+        answer = (ask or input)(question)
+    except EOFError:
+        answer = ""
+    return [] if answer.strip().lower() in ("y", "yes") else [f"you did not agree to context {choice.context}"]

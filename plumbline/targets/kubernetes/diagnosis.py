@@ -1,0 +1,41 @@
+"""What can be read of a stack in a cluster: logs, events, resources. Nothing of it is a secret."""
+
+from __future__ import annotations
+
+from plumbline.home import Home
+from plumbline.manifests.model import COMPONENT
+from plumbline.plan import COMPONENTS
+from plumbline.targets.compose.images import LOG
+from plumbline.targets.kubernetes.kubectl import Cluster
+from plumbline.targets.kubernetes.migration import CONTAINERS, JOB
+
+_LINES = 2000
+_COMMANDS = {
+    "kubectl-version.txt": ("version",),
+    "resources.txt": ("get", "all,configmaps,networkpolicies,persistentvolumeclaims", "--output=wide"),
+    "events.txt": ("get", "events", "--sort-by=.lastTimestamp"),
+    "pods.txt": ("describe", "pods"),
+}
+
+
+def log_tail(home: Home, cluster: Cluster, component: str, lines: int) -> list[str]:
+    """Return the last lines of a component's pods, of one container of the migration, or of the build."""
+    if component == LOG:
+        log = home.logs / f"{LOG}.log"
+        return log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
+    if component in CONTAINERS:
+        which = [f"job/{JOB}", f"--container={component}"]
+    else:
+        which = [f"--selector={COMPONENT}={component}", "--all-containers", "--prefix"]
+    done = cluster.run("logs", *which, f"--tail={lines}")
+    return (done.stdout or done.stderr).splitlines()[-lines:]
+
+
+def describe(home: Home, cluster: Cluster) -> dict[str, str]:
+    """Return file name to text for a diagnostics bundle."""
+    parts = (*COMPONENTS, *CONTAINERS, LOG)
+    files = {f"logs/{name}.log": "\n".join(log_tail(home, cluster, name, _LINES)) for name in parts}
+    for name, arguments in _COMMANDS.items():
+        done = cluster.run(*arguments)
+        files[name] = done.stdout + done.stderr
+    return files

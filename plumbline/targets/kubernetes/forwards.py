@@ -1,0 +1,111 @@
+"""Port-forwards to the stack: they outlive the command that made them, and are started again when a pod goes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import redis
+from servicekit.secrets import SecretError, read_secret
+
+from plumbline.errors import StepError
+from plumbline.home import Home
+from plumbline.identity import health_of
+from plumbline.plan import HEALTH_PATHS
+from plumbline.stack import PostgresAddress
+from plumbline.targets.embedded.supervisor import Program, Supervisor
+from plumbline.targets.kubernetes import kubectl
+from plumbline.targets.kubernetes.kubectl import Cluster
+
+_PATIENCE_S = 60
+_KEPT = ("HOME", "PATH", "KUBECONFIG", "AWS_PROFILE", "CLOUDSDK_CONFIG", "NO_PROXY", "HTTPS_PROXY")
+"""What kubectl, and the plugin that gives it its credentials, may read from the environment."""
+
+
+class Forwards:
+    """The forwards of one home, by name: front, postgres, redis."""
+
+    def __init__(self, home: Home, cluster: Cluster) -> None:
+        self._home = home
+        self._cluster = cluster
+        self._supervisor = Supervisor(home)
+
+    def apply(self, wanted: dict[str, tuple[str, int, int]]) -> None:
+        """Have exactly these: name to Service, port of this machine, port of the Service."""
+        program = kubectl.program() or "kubectl"
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self._supervisor.apply(
+            [
+                Program(
+                    name=f"forward-{name}",
+                    command=[
+                        program,
+                        *self._cluster.arguments(
+                            "port-forward", "--address=127.0.0.1", f"service/{service}", f"{here}:{there}"
+                        ),
+                    ],
+                    directory=self._home.run,
+                    environment=environment,
+                )
+                for name, (service, here, there) in wanted.items()
+            ]
+        )
+
+    def renew(self, name: str, probe: Callable[[], str | None]) -> None:
+        """Start a forward anew, to a pod that is there now, and wait until `probe` finds nothing wrong through it."""
+        if not self.alive():
+            raise StepError(
+                "nothing forwards to the cluster any more", hint="./deploy-local.sh up starts what is missing"
+            )
+        program = f"forward-{name}"
+        self._supervisor.stop(program)
+        self._supervisor.start(program)
+        deadline = time.monotonic() + _PATIENCE_S
+        while (reason := probe()) is not None:
+            if time.monotonic() > deadline:
+                raise StepError(f"the port-forward to {name} does not work after {_PATIENCE_S} s: {reason}")
+            if self._supervisor.component(program).state in ("failed", "stopped"):
+                self._supervisor.start(program)
+            time.sleep(0.1)
+
+    def alive(self) -> bool:
+        """Say whether there are any."""
+        return self._supervisor.alive()
+
+    def owner_of(self, port: int, ports: dict[str, int]) -> bool:
+        """Say whether it is one of these forwards that listens on `port`."""
+        return self.alive() and port in ports.values()
+
+    def end(self) -> None:
+        """End all of them."""
+        self._supervisor.shutdown()
+
+
+def probe_front(port: int) -> str | None:
+    """Say why the front door does not answer on `port`; None if it does, whatever state the services are in."""
+    return health_of(f"http://127.0.0.1:{port}{HEALTH_PATHS['log-sink']}/live").reason
+
+
+def probe_postgres(address: PostgresAddress) -> str | None:
+    """Say why Postgres does not take a login at `address`; None if it does."""
+    try:
+        psycopg.connect(
+            host=address.host, port=address.port, dbname=address.database, user=address.user,
+            password=read_secret(Path(address.password_file)), connect_timeout=3,
+        ).close()  # fmt: skip
+    except (psycopg.OperationalError, SecretError) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def probe_redis(port: int) -> str | None:
+    """Say why Redis does not answer on `port`; None if it does."""
+    try:
+        with redis.Redis.from_url(f"redis://127.0.0.1:{port}/0", socket_timeout=2) as client:
+            client.ping()
+    except redis.RedisError as error:
+        return str(error)
+    return None

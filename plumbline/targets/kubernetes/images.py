@@ -1,0 +1,62 @@
+"""The images of a stack: built by the engine of this machine, brought to the cluster under a name used only once."""
+
+from __future__ import annotations
+
+import subprocess
+
+from plumbline.errors import StepError
+from plumbline.targets.compose import engine
+from plumbline.targets.compose import images as built
+from plumbline.targets.compose.project import Project
+from plumbline.targets.kubernetes.contexts import loader
+from plumbline.targets.kubernetes.kubectl import last_words
+from plumbline.targets.kubernetes.rendering import IMAGES, Recipe
+
+_PATIENCE_S = 900
+
+
+def provide(recipe: Recipe) -> str:
+    """Build what has changed and bring it to the cluster. Raises StepError."""
+    project = Project(recipe.home)
+    said = built.build(project)
+    names = []
+    for image in IMAGES:
+        name = f"{recipe.image(image)}:{recipe.tag}"
+        # A name of its own for every deployment: a node keeps what it once had under a name.
+        engine.output("tag", f"plumbline/{image}:{project.tag}", name, component=built.LOG)
+        names.append(name)
+    if recipe.choice.registry:
+        for name in names:
+            _carry(["docker", "push", "--quiet", name], name)
+        return f"{said}, pushed"
+    redis = project.resolved()["services"]["redis"]["image"]
+    command = loader(recipe.choice.context, [*names, redis])
+    if command is None:
+        raise StepError(f"no way is known to bring images to {recipe.choice.context}", component=built.LOG)
+    if command:
+        _carry(command, recipe.choice.context)
+    return f"{said}, loaded" if command else said
+
+
+def remove(recipe: Recipe) -> None:
+    """Remove the images that were built for this stack from the engine."""
+    if engine.absence():
+        return
+    names = engine.output("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
+    own = [name for name in names if name.rpartition(":")[2].startswith(f"{recipe.mark}-")]
+    if own:
+        engine.docker("image", "rm", *own)
+    built.remove(Project(recipe.home))
+
+
+def _carry(command: list[str], where: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        raise StepError(f"{command[0]} did not end within {_PATIENCE_S} s", component=built.LOG) from None
+    if done.returncode != 0:
+        raise StepError(
+            f"{' '.join(command[:3])} failed for {where}: {last_words(done.stderr or done.stdout)}",
+            component=built.LOG,
+            exit_code=done.returncode,
+        )

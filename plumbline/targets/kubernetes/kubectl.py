@@ -1,0 +1,86 @@
+"""The cluster, through the `kubectl` command: always one named context, never whichever is current by then."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from plumbline.errors import StepError
+
+_PATIENCE_S = 120
+
+
+def program() -> str | None:
+    """Return where kubectl is, None if it is not installed."""
+    return shutil.which(os.environ.get("PLUMBLINE_KUBECTL", "kubectl"))
+
+
+def current_context() -> str | None:
+    """Return the name of kubectl's current context, None if there is none."""
+    done = _run(["config", "current-context"])
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def _run(arguments: list[str], stdin: str = "", timeout: float = _PATIENCE_S) -> subprocess.CompletedProcess[str]:
+    kubectl = program()
+    if kubectl is None:
+        raise StepError("there is no kubectl any more", hint="./deploy-local.sh doctor")
+    try:
+        return subprocess.run(
+            [kubectl, *arguments],
+            input=stdin, capture_output=True, text=True, errors="replace", check=False, timeout=timeout,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise StepError(
+            f"kubectl {' '.join(arguments[:3])} did not end within {timeout:g} s", hint="does the cluster answer?"
+        ) from None
+
+
+def last_words(text: str, lines: int = 5) -> str:
+    """Return the end of what a command said."""
+    return "\n".join(text.strip().splitlines()[-lines:]) or "it said nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One context, and one namespace in it."""
+
+    context: str
+    namespace: str
+
+    def arguments(self, *arguments: str) -> list[str]:
+        """Return kubectl's arguments with context and namespace."""
+        return [f"--context={self.context}", f"--namespace={self.namespace}", *arguments]
+
+    def run(self, *arguments: str, stdin: str = "", timeout: float = _PATIENCE_S) -> subprocess.CompletedProcess[str]:
+        """Run kubectl and return what came of it, whatever its exit code. Raises StepError if it hangs."""
+        return _run(self.arguments(*arguments), stdin, timeout)
+
+    def output(self, *arguments: str, stdin: str = "", component: str | None = None) -> str:
+        """Run kubectl and return its output. Raises StepError with what it said if it fails."""
+        done = self.run(*arguments, stdin=stdin)
+        if done.returncode != 0:
+            raise StepError(
+                f"kubectl {arguments[0]} failed: {last_words(done.stderr or done.stdout)}",
+                component=component,
+                exit_code=done.returncode,
+            )
+        return done.stdout
+
+    def items(self, kinds: str, *arguments: str) -> list[dict[str, Any]]:
+        """Return resources of these kinds; nothing where the namespace is not there. Raises StepError."""
+        found: list[dict[str, Any]] = json.loads(
+            self.output("get", kinds, "--output=json", "--ignore-not-found", *arguments) or '{"items": []}'
+        )["items"]
+        return found
+
+    def problem(self) -> str | None:
+        """Say why the cluster cannot be used, None if it can."""
+        done = self.run("version", "--output=json", "--request-timeout=10s", timeout=30)
+        if done.returncode == 0:
+            return None
+        return f"the cluster of context {self.context} does not answer: {last_words(done.stderr, 1)}"

@@ -1,0 +1,125 @@
+"""The stack's workloads and pods as the cluster sees them, and as components of a stack."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from plumbline.errors import StepError
+from plumbline.manifests.model import COMPONENT
+from plumbline.stack import Component
+from plumbline.targets.kubernetes.kubectl import Cluster
+
+PATIENCE_S = 300
+"""Long enough for a node to pull images."""
+_POLL_S = 0.5
+_HOPELESS = frozenset(
+    {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+     "ImagePullBackOff", "CrashLoopBackOff"}
+)  # fmt: skip
+_FINAL = 78
+"""Exit code of our programs that trying again will not change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One look at everything that runs."""
+
+    workloads: dict[str, dict[str, Any]]
+    pods: list[dict[str, Any]]
+
+    def component(self, name: str) -> Component:
+        """Return the component of this name as it was seen."""
+        workload = self.workloads.get(name)
+        pods = self.of(name)
+        trouble = next((words for pod in pods if (words := trouble_of(pod)[0])), "")
+        since = min((pod["status"].get("startTime", "") for pod in pods), default="") or None
+        wanted = workload["spec"].get("replicas", 1) if workload else len(pods)
+        ready = sum(_is_ready(pod) for pod in pods)
+        if not pods:
+            return Component(name, "stopped" if not wanted else "starting")
+        if trouble:
+            return Component(name, "failed", since, detail=trouble)
+        if wanted and ready >= wanted:
+            return Component(name, "running", since, detail=f"{ready} pods" if ready > 1 else "")
+        return Component(name, "starting", since, detail=f"{ready} of {wanted} pods ready")
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        """Return the pods of a component."""
+        return [
+            pod
+            for pod in self.pods
+            if pod["metadata"]["labels"].get(COMPONENT) == name and pod["status"].get("phase") != "Succeeded"
+        ]
+
+
+def look(cluster: Cluster) -> Sight:
+    """Ask the cluster. Raises StepError."""
+    found = cluster.items("deployments,statefulsets,pods", f"--selector={COMPONENT}")
+    workloads = {one["metadata"]["labels"][COMPONENT]: one for one in found if one["kind"] != "Pod"}
+    return Sight(workloads, [one for one in found if one["kind"] == "Pod"])
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = pod["status"].get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def trouble_of(pod: dict[str, Any]) -> tuple[str, int | None]:
+    """Return what a pod will not get over by itself, with the exit code if there is one; ("", None) if nothing."""
+    status = pod["status"]
+    for one in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+        ended = one.get("state", {}).get("terminated") or one.get("lastState", {}).get("terminated") or {}
+        code = ended.get("exitCode")
+        waiting = one.get("state", {}).get("waiting", {})
+        if waiting.get("reason") in _HOPELESS or (code == _FINAL and not one.get("ready")):
+            words = " ".join(str(waiting.get("message") or "").split())[:300]
+            reason = waiting.get("reason") or "it ended"
+            return f"container {one['name']}: {reason} {words}".strip(), code
+    return "", None
+
+
+def wait_ready(cluster: Cluster, *components: str) -> None:
+    """Wait until every pod of the components is new and ready, and no old one is left. Raises StepError."""
+    deadline = time.monotonic() + PATIENCE_S
+    for name in components:
+        while (reason := _lacks(look(cluster), name)) is not None:
+            if time.monotonic() > deadline:
+                raise StepError(f"{name} was not ready after {PATIENCE_S} s: {reason}", component=name)
+            time.sleep(_POLL_S)
+
+
+def _lacks(sight: Sight, name: str) -> str | None:
+    pods = sight.of(name)
+    for pod in pods:
+        words, code = trouble_of(pod)
+        if words and not pod["metadata"].get("deletionTimestamp"):
+            raise StepError(f"{pod['metadata']['name']}: {words}", component=name, exit_code=code)
+    workload = sight.workloads.get(name)
+    if workload is None:
+        return "none of its pods is there" if not pods else _unready(pods)
+    status, wanted = workload.get("status", {}), workload["spec"].get("replicas", 1)
+    if status.get("observedGeneration", 0) < workload["metadata"]["generation"]:
+        return "the cluster has not looked at it yet"
+    if status.get("updatedReplicas", 0) < wanted:
+        return f"{status.get('updatedReplicas', 0)} of {wanted} pods are new"
+    # Old pods may still be asked by whoever forwards to them.
+    return "the pods before are still there" if len(pods) > wanted else _unready(pods)
+
+
+def _unready(pods: list[dict[str, Any]]) -> str | None:
+    unready = [pod["metadata"]["name"] for pod in pods if not _is_ready(pod)]
+    return f"not ready: {', '.join(unready)}" if unready else None
+
+
+def wait_gone(cluster: Cluster, *components: str) -> None:
+    """Wait until no pod of the components is left. Raises StepError."""
+    deadline = time.monotonic() + PATIENCE_S
+    for name in components:
+        while left := look(cluster).of(name):
+            if time.monotonic() > deadline:
+                raise StepError(f"{left[0]['metadata']['name']} did not end within {PATIENCE_S} s", component=name)
+            time.sleep(_POLL_S)

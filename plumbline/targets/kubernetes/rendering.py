@@ -1,0 +1,108 @@
+"""One stack's manifests: an overlay with this stack's identity, namespace, images and secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from plumbline import secret_files
+from plumbline.home import Home
+from plumbline.manifests import render
+from plumbline.manifests.model import COMPONENT, Manifests
+from plumbline.manifests.render import Document
+from plumbline.targets.kubernetes.contexts import LOCAL, Choice
+
+OURS = "plumbline/home"
+"""Label on everything that a home deployed: nothing without it is ever deleted."""
+IMAGES = ("postgres", "backend", "data-processor", "log-sink", "caddy")
+WORKLOADS = ("Deployment", "StatefulSet", "Job", "Cluster")
+_NO_SECRETS = b"not the real one"
+
+
+def mark_of(home: Home) -> str:
+    """Return what tells this home from others, those of other machines on the same cluster included."""
+    return hashlib.sha256(f"{platform.node()}:{home.root}".encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What goes into a rendering. `mark` identifies the home, `tag` the images."""
+
+    home: Home
+    choice: Choice
+    mark: str
+    stack_id: str
+    tag: str
+
+    @property
+    def namespace(self) -> str:
+        """The namespace: a home's own on the local overlay, else whatever the overlay says."""
+        if self.choice.overlay == LOCAL:
+            return f"plumbline-{self.mark}"
+        overlay = yaml.safe_load((render.OVERLAYS / self.choice.overlay / "kustomization.yaml").read_text())
+        return str(overlay["namespace"])
+
+    def image(self, name: str) -> str:
+        """Name of an image without its tag."""
+        return f"{self.choice.registry}/{name}" if self.choice.registry else f"plumbline/{name}"
+
+    def text(self, *, real_secrets: bool = True) -> str:
+        """Render to YAML. Raises PlumblineError. Other words stand in for secrets that are not wanted."""
+        place = self.home.root / "kubernetes"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(mode=0o700, parents=True)
+        try:
+            overlay = render.stage(place) / self.choice.overlay
+            for name in secret_files.SECRETS:
+                secret = self.home.secrets / name
+                copy = overlay / "secrets" / name
+                copy.touch(mode=0o600)
+                copy.write_bytes(secret.read_bytes() if real_secrets else _NO_SECRETS)
+            self._adapt(overlay / "kustomization.yaml")
+            return render.build(overlay)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _adapt(self, index: Path) -> None:
+        """Give the overlay's copy what is this stack's own."""
+        content = yaml.safe_load(index.read_text())
+        content["namespace"] = self.namespace
+        content.setdefault("labels", []).append({"pairs": {OURS: self.mark}})
+        identity = f"PLUMBLINE_STACK_ID={self.stack_id}"
+        generators = content.setdefault("configMapGenerator", [])
+        stack = next((one for one in generators if one["name"] == "stack"), None)
+        if stack is None:
+            generators.append({"name": "stack", "behavior": "merge", "literals": [identity]})
+        else:
+            others = [one for one in stack.get("literals", []) if not one.startswith("PLUMBLINE_STACK_ID=")]
+            stack["literals"] = [*others, identity]
+        if self.choice.overlay == LOCAL:
+            ours = [{"name": f"plumbline/{name}", "newName": self.image(name), "newTag": self.tag} for name in IMAGES]
+            content["images"] = ours + [one for one in content["images"] if not one["name"].startswith("plumbline/")]
+        index.write_text(yaml.safe_dump(content))
+
+    def documents(self, *, real_secrets: bool = True) -> list[Document]:
+        """Render to documents. Raises PlumblineError."""
+        return render.parse(self.text(real_secrets=real_secrets))
+
+
+def workloads(manifests: Manifests, *components: str) -> list[Document]:
+    """Return what makes the pods of these components."""
+    return [one for one in manifests.of(*WORKLOADS) if one["metadata"].get("labels", {}).get(COMPONENT) in components]
+
+
+def surroundings(manifests: Manifests) -> list[Document]:
+    """Return everything that makes no pods: what pods need to be there before them, policies included."""
+    return [one for one in manifests.documents if one["kind"] not in WORKLOADS]
+
+
+def as_yaml(documents: Iterable[Document]) -> str:
+    """Return documents as kubectl reads them."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump_all(documents, Dumper=dumper, sort_keys=False))

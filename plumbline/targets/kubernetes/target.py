@@ -1,0 +1,403 @@
+"""The kubernetes target: carries out the plan in a namespace of a cluster."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+from servicekit import facts
+
+from plumbline import fingerprint, net, preflight, secret_files
+from plumbline.errors import PlumblineError, StepError
+from plumbline.home import Home, State
+from plumbline.identity import compare
+from plumbline.manifests import render
+from plumbline.manifests.model import Manifests
+from plumbline.manifests.render import Document
+from plumbline.plan import COMPONENTS
+from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+from plumbline.targets.compose import engine
+from plumbline.targets.kubernetes import contexts, diagnosis, forwards, images, kubectl, migration, pods, rendering
+from plumbline.targets.kubernetes.contexts import LOCAL, Choice
+from plumbline.targets.kubernetes.forwards import Forwards
+from plumbline.targets.kubernetes.kubectl import Cluster
+from plumbline.targets.kubernetes.rendering import OURS, Recipe
+
+_REPLICAS = "plumbline/replicas"
+"""Annotation with the number of pods that a stopped workload had."""
+_ELSEWHERE, _FORWARDED_LATER = 0, -1
+"""In place of a port to Postgres: it is somebody else's; it is not there yet."""
+_KILL_ALL = "kill -9 -1"
+# The first process of a container takes no SIGKILL from inside; to Postgres SIGQUIT means: end as in a crash.
+_KILL_POSTGRES = "kill -QUIT 1"
+_SOURCES = ("k8s", "docker/backend", "docker/data-processor", "docker/log-sink", "docker/postgres", "docker/probe.py")
+
+
+class KubernetesTarget:
+    """One stack in a cluster. See `plumbline.targets.base.Target` for the methods' contracts."""
+
+    name = "kubernetes"
+
+    def __init__(self, home: Home, front_port: int | None = None) -> None:
+        self.home = home
+        self._state: State = home.load()
+        self._wanted_front = front_port
+        self._choice = contexts.remembered(home)
+        self._rendered: Manifests | None = None
+
+    # What there is
+
+    def _recipe(self, choice: Choice | None = None, stack_id: str | None = None) -> Recipe:
+        choice = choice or self._choice
+        if choice is None:
+            raise PlumblineError("this stack was never deployed to a cluster", hint="./deploy-local.sh up")
+        mark = rendering.mark_of(self.home)
+        identity = self._state.stack_id if stack_id is None else stack_id
+        return Recipe(self.home, choice, mark, identity or "none", f"{mark}-{identity or 'none'}")
+
+    @property
+    def _cluster(self) -> Cluster:
+        recipe = self._recipe()
+        return Cluster(recipe.choice.context, recipe.namespace)
+
+    @property
+    def _forwards(self) -> Forwards:
+        return Forwards(self.home, self._cluster)
+
+    def _manifests(self) -> Manifests:
+        if self._rendered is None:
+            self._rendered = Manifests(self._recipe().documents())
+        return self._rendered
+
+    def component(self, name: str) -> Component:
+        """Return the state of one component."""
+        return next(one for one in self._components() if one.name == name)
+
+    def _components(self) -> tuple[Component, ...]:
+        if self._choice is None:
+            return tuple(Component(name, "stopped") for name in COMPONENTS)
+        try:
+            sight = pods.look(self._cluster)
+        except StepError as error:
+            return tuple(Component(name, "failed", detail=str(error).splitlines()[0]) for name in COMPONENTS)
+        return tuple(
+            Component(name, "running", detail="from elsewhere")
+            if name == "postgres" and self._state.ports.get("postgres") == _ELSEWHERE and self._state.phase == "ready"
+            else sight.component(name)
+            for name in COMPONENTS
+        )
+
+    def stack(self) -> Stack:
+        """Return the stack as it is now, with addresses on this machine that lead to it."""
+        ports = self._state.ports
+        return Stack(
+            stack_id=self._state.stack_id,
+            target=self.name,
+            phase=self._state.phase,
+            version=facts.VERSION,
+            home=str(self.home.root),
+            base_url=f"http://127.0.0.1:{ports.get('front', 0)}",
+            postgres=self._postgres_address(),
+            redis=RedisAddress(f"redis://127.0.0.1:{ports.get('redis', 0)}/0"),
+            operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
+            components=self._components(),
+        )
+
+    def _postgres_address(self) -> PostgresAddress:
+        """Through a forward, or where a Postgres from elsewhere is."""
+        password = str(self.home.secrets / "postgres_password")
+        port = self._state.ports.get("postgres", _FORWARDED_LATER)
+        if port != _ELSEWHERE:
+            return PostgresAddress("127.0.0.1", max(port, 0), facts.DATABASE_NAME, facts.DATABASE_USER, password)
+        told = self._database_settings()
+        return PostgresAddress(
+            told["PLUMBLINE_POSTGRES_HOST"], int(told.get("PLUMBLINE_POSTGRES_PORT", "5432")),
+            told["PLUMBLINE_POSTGRES_DB"], told["PLUMBLINE_POSTGRES_USER"], password,
+        )  # fmt: skip
+
+    def _database_settings(self) -> dict[str, str]:
+        manifests = self._manifests()
+        return manifests.environment(manifests.workload("backend").main)
+
+    # Before anything is changed
+
+    def problems(self) -> list[str]:
+        """Return everything that stands in the way of a deployment; asks whether the cluster is the one meant."""
+        found = [
+            *preflight.python_problems(),
+            *preflight.folder_problems(self.home),
+            *preflight.port_problems(self._front_port(), self._owns_port),
+            *secret_files.problems(self.home.secrets),
+        ]
+        if kubectl.program() is None:
+            return [*found, render.NO_TOOL]
+        choice = contexts.wanted(self.home)
+        if choice is None:
+            return [*found, contexts.NO_CONTEXT]
+        if not (render.OVERLAYS / choice.overlay).is_dir():
+            return [*found, f"there is no overlay {choice.overlay} in k8s/overlays"]
+        if choice.overlay == LOCAL:
+            found += engine.problems()
+        recipe = self._recipe(choice)
+        cluster = Cluster(choice.context, recipe.namespace)
+        if found or (trouble := cluster.problem()):
+            return found or [str(trouble)]
+        if foreign := self._foreign(cluster, recipe):
+            return [foreign]
+        return contexts.problems(choice, recipe.namespace)
+
+    def _foreign(self, cluster: Cluster, recipe: Recipe) -> str | None:
+        found = cluster.items("namespaces", f"--field-selector=metadata.name={recipe.namespace}")
+        if found and found[0]["metadata"].get("labels", {}).get(OURS) != recipe.mark:
+            return (
+                f"namespace {recipe.namespace} of context {cluster.context} was not made by this home: deploy to it "
+                "with kubectl apply, or choose another namespace in the overlay"
+            )
+        return None
+
+    def _front_port(self) -> int:
+        if self._wanted_front is not None:
+            return self._wanted_front
+        return self._state.ports.get("front", facts.FRONT_PORT)
+
+    def _owns_port(self, port: int) -> bool:
+        return self._choice is not None and self._forwards.owner_of(port, self._state.ports)
+
+    def unchanged(self) -> bool:
+        """Say whether exactly this stack, from exactly these files, is up and ready."""
+        state, choice = self._state, contexts.wanted(self.home)
+        if state.phase != "ready" or choice is None or self._choice is None or choice.context != self._choice.context:
+            return False
+        if self._front_port() not in (0, state.ports["front"]) or not self._forwards.alive():
+            return False
+        if self._marks(choice) != {"sources": state.sources, "programs": state.programs} or not self.stack().running:
+            return False
+        return not compare(self.stack().base_url, state.stack_id)
+
+    def from_this_checkout(self) -> bool:
+        """Say whether the stack was deployed from the files of this checkout as they are now."""
+        return fingerprint.of_sources(also=_SOURCES) == self._state.sources
+
+    def _marks(self, choice: Choice) -> dict[str, str]:
+        neutral = self._recipe(choice, stack_id="")
+        return {
+            "sources": fingerprint.of_sources(also=_SOURCES),
+            "programs": fingerprint.of_programs([choice.context, neutral.text(real_secrets=False)]),
+        }
+
+    def begin(self) -> None:
+        """Remember that a deployment has begun, to which cluster, and which identity it has."""
+        choice = contexts.wanted(self.home)
+        if choice is None:
+            raise StepError("kubectl has no current context any more")
+        self.home.prepare()
+        self._choice = Choice(choice.context, choice.overlay, choice.registry, agreed=True)
+        self._choice.save(self.home)
+        known = self._state.ports
+        ports = {"front": self._front_port() or known.get("front") or net.free_port()}
+        for name in ("postgres", "redis"):
+            ports[name] = known.get(name) or net.free_port()
+        self._state = self.home.save(self._state, target=self.name, ports=ports)
+        marks = self._marks(self._choice)
+        if marks != {"sources": self._state.sources, "programs": self._state.programs} or not self._running():
+            # A new identity, so that no pod of an earlier deployment can be taken for one of this.
+            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
+        self._state = self.home.save(self._state, phase="deploying")
+        self._rendered = None
+
+    def _running(self) -> bool:
+        return any(pod for pod in pods.look(self._cluster).pods)
+
+    # The steps of the plan
+
+    def run(self, step: str) -> str:
+        """Carry out one step of the plan and return a few words on what was done."""
+        steps: dict[str, Callable[[], str]] = {
+            "secrets": self._make_secrets,
+            "images": self._make_images,
+            "postgres": self._start_postgres,
+            "redis": partial(self._bring_up, "redis"),
+            "log-sink": partial(self._bring_up, "log-sink"),
+            "migrate-backend": self._begin_migration,
+            "migrate-data-processor": self._finish_migration,
+            "services": partial(self._bring_up, "backend", "data-processor"),
+            "caddy": self._open_front,
+            "identity": self._verify_identity,
+        }
+        return steps[step]()
+
+    def _make_secrets(self) -> str:
+        created = secret_files.generate(self.home.secrets)
+        self._rendered = None
+        if "postgres" not in self._manifests().pods():
+            self._state = self.home.save(self._state, ports={**self._state.ports, "postgres": _ELSEWHERE})
+        return f"{len(created)} generated" if created else "all there"
+
+    def _make_images(self) -> str:
+        recipe = self._recipe()
+        return images.provide(recipe) if recipe.choice.overlay == LOCAL else "those that the overlay names"
+
+    def _apply(self, documents: list[Document], component: str | None = None) -> None:
+        if documents:
+            self._cluster.output("apply", "--filename=-", stdin=rendering.as_yaml(documents), component=component)
+
+    def _start_postgres(self) -> str:
+        self._apply(rendering.surroundings(self._manifests()))
+        if self._state.ports["postgres"] == _ELSEWHERE:
+            return "from elsewhere"
+        return self._bring_up("postgres")
+
+    def _bring_up(self, *names: str) -> str:
+        self._apply(rendering.workloads(self._manifests(), *names), names[0])
+        # Where an autoscaler says how many, the manifests do not, and a stopped one would stay so.
+        self._wake(*names)
+        pods.wait_ready(self._cluster, *names)
+        return "ready"
+
+    def _begin_migration(self) -> str:
+        # A Job cannot be changed, only replaced.
+        self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
+        self._apply(rendering.workloads(self._manifests(), "migrate"), "migrate-backend")
+        migration.wait_for_container(self._cluster, "migrate-backend")
+        return "at head"
+
+    def _finish_migration(self) -> str:
+        migration.wait_for_container(self._cluster, "migrate-data-processor")
+        migration.wait_for_end(self._cluster)
+        return "at head"
+
+    def _open_front(self) -> str:
+        said = self._bring_up("caddy")
+        others = [one for one in self._manifests().of(*rendering.WORKLOADS) if one["kind"] != "Job"]
+        self._apply(others)
+        ports = self._state.ports
+        wanted = {"front": ("front", ports["front"], 8080), "redis": ("redis", ports["redis"], 6379)}
+        if ports["postgres"]:
+            host = self._database_settings()["PLUMBLINE_POSTGRES_HOST"]
+            wanted["postgres"] = (host, ports["postgres"], 5432)
+        self._forwards.apply(wanted)
+        for name in wanted:
+            self._forwards.renew(name, self._probe(name))
+        return f"{said}, forwarded to port {ports['front']}"
+
+    def _verify_identity(self) -> str:
+        differences = compare(self.stack().base_url, self._state.stack_id)
+        if differences:
+            raise StepError("; ".join(differences), component="caddy", hint="./deploy-local.sh down, then up again")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._state = self.home.save(self._state, phase="ready", deployed_at=now)
+        return self._state.stack_id
+
+    def _probe(self, name: str) -> Callable[[], str | None]:
+        ports, stack = self._state.ports, self._postgres_address()
+        return {
+            "front": partial(forwards.probe_front, ports["front"]),
+            "postgres": partial(forwards.probe_postgres, stack),
+            "redis": partial(forwards.probe_redis, ports["redis"]),
+        }[name]
+
+    # Afterwards
+
+    def start(self, *components: str) -> None:
+        """Give components the pods that they had, and wait until each is ready and can be reached from here."""
+        sight = pods.look(self._cluster)
+        for name in components:
+            self._workload(sight, name)
+        self._wake(*components)
+        pods.wait_ready(self._cluster, *components)
+        for forward, component in (("front", "caddy"), ("postgres", "postgres"), ("redis", "redis")):
+            if component in components:
+                self._forwards.renew(forward, self._probe(forward))
+
+    def _wake(self, *components: str) -> None:
+        sight = pods.look(self._cluster)
+        for workload in [sight.workloads[name] for name in components if name in sight.workloads]:
+            if workload["spec"].get("replicas", 1) == 0:
+                self._scale(workload, int(workload["metadata"].get("annotations", {}).get(_REPLICAS, "1")))
+
+    def stop(self, *components: str) -> None:
+        """Take all pods of components away, and wait until they have ended."""
+        sight = pods.look(self._cluster)
+        for name in components:
+            workload = self._workload(sight, name)
+            replicas = workload["spec"].get("replicas", 1)
+            if replicas:
+                self._cluster.output(
+                    "annotate", "--overwrite", _name(workload), f"{_REPLICAS}={replicas}", component=name
+                )
+                self._scale(workload, 0)
+        pods.wait_gone(self._cluster, *components)
+
+    def _workload(self, sight: pods.Sight, name: str) -> dict[str, Document]:
+        workload = sight.workloads.get(name)
+        if workload is None:
+            raise StepError(f"{name} is not this stack's own to stop and start: an operator, or somebody else, runs it")
+        return workload
+
+    def _scale(self, workload: dict[str, Document], replicas: int) -> None:
+        self._cluster.output("scale", _name(workload), f"--replicas={replicas}")
+
+    def kill(self, component: str) -> None:
+        """Kill every process of a component's pods; the kubelet starts their containers again."""
+        command = _KILL_POSTGRES if component == "postgres" else _KILL_ALL
+        for pod in pods.look(self._cluster).of(component):
+            self._cluster.run("exec", pod["metadata"]["name"], f"--container={component}", "--", "sh", "-c", command)
+
+    def down(self) -> list[str]:
+        """Take all pods away, those of the part that started last first. Claims, and what is on them, stay."""
+        running: list[str] = []
+        if self._choice is not None:
+            self._forwards.end()
+            with _in_words():
+                sight = pods.look(self._cluster)
+                running = [name for name in COMPONENTS if sight.of(name)]
+                self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
+                for name in reversed([name for name in COMPONENTS if name in sight.workloads]):
+                    self.stop(name)
+        if self.home.exists:
+            self._state = self.home.save(self._state, phase="down")
+        return running
+
+    def remove(self) -> None:
+        """Delete the namespace with all that is in it, the images and the home."""
+        if self._choice is not None:
+            recipe, cluster = self._recipe(), self._cluster
+            self._forwards.end()
+            with _in_words():
+                if self._foreign(cluster, recipe) is None:
+                    cluster.output("delete", "namespace", recipe.namespace, "--ignore-not-found", "--wait=true")
+                images.remove(recipe)
+        self.home.remove()
+
+    def log_tail(self, component: str, lines: int) -> list[str]:
+        """Return the last lines of a component's pods, of a migration, or of the build."""
+        return diagnosis.log_tail(self.home, self._cluster, component, lines) if self._choice else []
+
+    def describe(self) -> dict[str, str]:
+        """Return file name to text for a diagnostics bundle."""
+        if self._choice is None:
+            return {}
+        files = diagnosis.describe(self.home, self._cluster)
+        try:
+            files["manifests.yaml"] = rendering.as_yaml(
+                one for one in self._recipe().documents(real_secrets=False) if one["kind"] != "Secret"
+            )
+        except PlumblineError as error:
+            files["manifests.yaml"] = f"# {error}"
+        return files
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Outside a deployment nobody accounts for a failed step: its words are all there is to show."""
+    try:
+        yield
+    except StepError as error:
+        raise PlumblineError(str(error), error.hint or "does the cluster answer? ./deploy-local.sh doctor") from None
+
+
+def _name(workload: dict[str, Document]) -> str:
+    return f"{str(workload['kind']).lower()}/{workload['metadata']['name']}"

@@ -1,0 +1,123 @@
+"""A cluster that is a file, with a real Postgres and Redis behind its port-forwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from plumbline.home import Home
+from plumbline.manifests import render
+from plumbline.targets.kubernetes import images
+from plumbline.targets.kubernetes.target import KubernetesTarget
+from plumbline.testing import PostgresServer, RedisServer
+
+FAKE = Path(__file__).parent / "fake_cluster.py"
+
+
+class FakeCluster:
+    """What the fake kubectl knows, and what it was told."""
+
+    def __init__(self, folder: Path, kubectl: str) -> None:
+        self._state = folder / "state.json"
+        self._calls = folder / "calls.json"
+        shutil.copy(FAKE, folder / "fake.py")
+        self.program = folder / "kubectl"
+        self.program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/fake.py" "$@"\n')
+        self.program.chmod(0o755)
+        self._state.write_text(
+            json.dumps(
+                {
+                    "kubectl": kubectl, "context": "kind-test", "away": False, "stuck": [], "migration_exit_code": 0,
+                    "resources": {}, "pods": [], "applied": [], "behind": {},
+                }
+            )
+        )  # fmt: skip
+
+    @property
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._state.read_text())
+        return found
+
+    def change(self, **changes: object) -> None:
+        self._state.write_text(json.dumps({**self.state, **changes}))
+
+    def calls(self) -> list[list[str]]:
+        return [json.loads(line) for line in self._calls.read_text().splitlines()] if self._calls.exists() else []
+
+    def workload(self, kind: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.state["resources"][f"{kind}/{name}"]
+        return found
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    real = shutil.which("kubectl")
+    if real is None:
+        pytest.skip(render.NO_TOOL)
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    fake = FakeCluster(folder, real)
+    monkeypatch.setenv("PLUMBLINE_KUBECTL", str(fake.program))
+    for name in ("CONTEXT", "OVERLAY"):
+        monkeypatch.delenv(f"PLUMBLINE_KUBERNETES_{name}", raising=False)
+    return fake
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def front(cluster: FakeCluster) -> Iterator[int]:
+    """Answers for all three services, as the deployment that the cluster's ConfigMap names."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            maps = [one for key, one in cluster.state["resources"].items() if key.startswith("ConfigMap/stack-")]
+            services = {"/health": "backend", "/data-processor/health": "data-processor"}
+            body = {"service": services.get(self.path, "log-sink"), "stack_id": maps[-1]["data"]["PLUMBLINE_STACK_ID"]}
+            content = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.fixture
+def target(
+    cluster: FakeCluster, home: Home, front: int, postgres_server: PostgresServer, redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[], KubernetesTarget]]:  # fmt: skip
+    """Makes targets of one home, as one command after another would. The images are somebody else's test."""
+    monkeypatch.setattr(images, "provide", lambda recipe: recipe.tag)
+    monkeypatch.setattr("plumbline.targets.compose.engine.problems", lambda: iter(()))
+    monkeypatch.setattr(images, "remove", lambda recipe: None)
+    redis_port = urlsplit(redis_server.url).port
+    cluster.change(behind={"front": front, "postgres": postgres_server.port, "redis": redis_port})
+    home.prepare()
+    (home.secrets / "postgres_password").write_text(postgres_server.password)
+    (home.secrets / "postgres_password").chmod(0o600)
+    try:
+        yield lambda: KubernetesTarget(home, 0)
+    finally:
+        cluster.change(away=False)
+        if home.exists:
+            KubernetesTarget(home).remove()

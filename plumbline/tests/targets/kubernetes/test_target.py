@@ -1,0 +1,195 @@
+"""The target's way through the plan, seen from the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from plumbline import deploy
+from plumbline.errors import PlumblineError, StepError
+from plumbline.home import Home
+from plumbline.plan import COMPONENTS
+from plumbline.secret_files import SECRETS
+from plumbline.targets.kubernetes import contexts
+from plumbline.targets.kubernetes.target import KubernetesTarget
+
+from .conftest import FakeCluster
+
+Target = Callable[[], KubernetesTarget]
+
+
+@pytest.fixture(autouse=True)
+def told(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    del cluster  # it comes first, and clears the environment
+    monkeypatch.setenv("PLUMBLINE_KUBERNETES_CONTEXT", "docker-desktop")
+
+
+def states(target: KubernetesTarget) -> dict[str, str]:
+    return {one.name: one.state for one in target.stack().components}
+
+
+def test_a_deployment_goes_in_the_plans_order_and_leaves_a_stack_that_answers(
+    cluster: FakeCluster, home: Home, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy.up(home, target(), "asked for")
+
+    applied = cluster.state["applied"]
+    wanted = ["Namespace", "NetworkPolicy/default-deny", "StatefulSet/postgres", "Deployment/redis",
+              "Deployment/log-sink", "Job/migrate", "Deployment/backend", "Deployment/data-processor",
+              "Deployment/caddy"]  # fmt: skip
+    places = [next(i for i, one in enumerate(applied) if one.startswith(name)) for name in wanted]
+    assert places == sorted(places)
+    stack = target().stack()
+    assert stack.running
+    assert stack.phase == "ready"
+    assert {one.name for one in stack.components} == set(COMPONENTS)
+    namespaces = {one for call in cluster.calls() for one in call if one.startswith("--namespace=")}
+    named = {one for call in cluster.calls() for one in call if one.startswith("--context=")}
+    assert named == {"--context=docker-desktop"}
+    (namespace,) = {one.partition("=")[2] for one in namespaces}
+    assert applied[0] == f"Namespace/{namespace}"
+    assert "Ready in" in capsys.readouterr().out
+
+    (container,) = cluster.workload("Deployment", "backend")["spec"]["template"]["spec"]["containers"]
+    assert container["image"].startswith("plumbline/backend:")
+    assert container["image"].endswith(f"-{stack.stack_id}")
+
+
+def test_nothing_secret_is_in_a_command_line_or_a_bundle(cluster: FakeCluster, home: Home, target: Target) -> None:
+    deploy.up(home, target(), "asked for")
+    values = [(home.secrets / name).read_text() for name in SECRETS]
+    said = repr(cluster.calls()) + repr(target().describe())
+    assert not [value for value in values if value in said]
+    assert not (home.root / "kubernetes").exists()
+
+
+def test_a_second_deployment_finds_nothing_to_do_and_a_changed_context_makes_it_begin_anew(
+    home: Home,
+    target: Target,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deploy.up(home, target(), "asked for")
+    before = target().stack().stack_id
+    deploy.up(home, target(), "asked for")
+    assert "nothing changed" in capsys.readouterr().out
+    assert target().stack().stack_id == before
+    monkeypatch.setenv("PLUMBLINE_KUBERNETES_CONTEXT", "orbstack")
+    assert not target().unchanged()
+
+
+def test_parts_stop_and_start_with_as_many_pods_as_before(cluster: FakeCluster, home: Home, target: Target) -> None:
+    deploy.up(home, target(), "asked for")
+    mine = target()
+    mine.stop("backend", "postgres")
+    assert {name: state for name, state in states(mine).items() if state != "running"} == {
+        "backend": "stopped",
+        "postgres": "stopped",
+    }
+    mine.start("backend", "postgres")
+    assert set(states(mine).values()) == {"running"}
+    assert cluster.workload("Deployment", "backend")["spec"]["replicas"] == 2
+    mine.kill("caddy")
+    killed = [call for call in cluster.calls() if "exec" in call]
+    assert [call[3] for call in killed] == ["caddy-0", "caddy-1"]
+    assert all(call[-1] == "kill -9 -1" for call in killed)
+
+
+def test_down_takes_the_pods_and_leaves_the_claims_and_up_brings_them_back(
+    cluster: FakeCluster, home: Home, target: Target
+) -> None:
+    deploy.up(home, target(), "asked for")
+    stopped = target().down()
+    assert stopped == list(COMPONENTS)
+    assert cluster.state["pods"] == []
+    scaled = [call[3] for call in cluster.calls() if call[2] == "scale"]
+    assert (scaled[0], scaled[-1]) == ("deployment/caddy", "statefulset/postgres")
+    assert "StatefulSet/postgres" in cluster.state["resources"]
+    assert set(states(target()).values()) == {"stopped"}
+    deploy.up(home, target(), "asked for")
+    assert target().stack().running
+
+
+def test_removing_deletes_the_namespace_that_it_made_and_no_other(
+    cluster: FakeCluster, home: Home, target: Target
+) -> None:
+    deploy.up(home, target(), "asked for")
+    namespace = cluster.state["applied"][0]
+    resources = cluster.state["resources"]
+    resources[namespace]["metadata"]["labels"]["plumbline/home"] = "somebody-elses"
+    cluster.change(resources=resources)
+    assert "was not made by this home" in target().problems()[0]
+    target().remove()
+    assert namespace in cluster.state["resources"]
+    assert not home.exists
+
+
+def test_a_pod_that_cannot_start_ends_the_step_at_once(cluster: FakeCluster, home: Home, target: Target) -> None:
+    cluster.change(stuck=["log-sink"])
+    with pytest.raises(StepError, match="container log-sink: ImagePullBackOff no such image") as failed:
+        deploy.up(home, target(), "asked for")
+    assert failed.value.component == "log-sink"
+    assert states(target())["log-sink"] == "failed"
+    assert "Deployment/backend" not in cluster.state["resources"]
+
+
+def test_a_failed_migration_ends_the_deployment_before_any_service_starts(
+    cluster: FakeCluster, home: Home, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.change(migration_exit_code=75)
+    with pytest.raises(StepError, match="the migrations ended with an error in migrate-") as failed:
+        deploy.up(home, target(), "asked for")
+    assert failed.value.exit_code == 75
+    assert "Deployment/backend" not in cluster.state["resources"]
+    assert "another line" in capsys.readouterr().err
+    # Put right, it goes on; the Job is a new one, as none can be changed.
+    cluster.change(migration_exit_code=0)
+    deploy.up(home, target(), "asked for")
+    assert target().stack().running
+    assert [call[3:5] for call in cluster.calls() if call[2] == "delete"] == [["job", "migrate"]] * 2
+
+
+def test_a_cluster_that_is_away_is_said_in_words(cluster: FakeCluster, home: Home, target: Target) -> None:
+    deploy.up(home, target(), "asked for")
+    cluster.change(away=True)
+    assert "the cluster of context docker-desktop does not answer: Unable to connect" in target().problems()[0]
+    stack = target().stack()
+    assert not stack.running
+    assert "connection refused" in stack.components[0].detail
+    with pytest.raises(PlumblineError, match="connection refused") as refused:
+        target().down()
+    assert not isinstance(refused.value, StepError)
+
+
+def test_without_a_current_context_nothing_is_assumed(
+    cluster: FakeCluster, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PLUMBLINE_KUBERNETES_CONTEXT")
+    cluster.change(context="")
+    assert target().problems() == [contexts.NO_CONTEXT]
+
+
+def test_a_postgres_from_elsewhere_is_neither_started_nor_stopped(
+    cluster: FakeCluster, home: Home, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del cluster
+    monkeypatch.setattr("plumbline.targets.kubernetes.rendering.Recipe.documents", _without_postgres(), raising=True)
+    deploy.up(home, target(), "asked for")
+    stack = target().stack()
+    assert stack.component("postgres").detail == "from elsewhere"
+    assert stack.postgres.host == "postgres"
+    with pytest.raises(StepError, match="not this stack's own"):
+        target().stop("postgres")
+
+
+def _without_postgres() -> Callable[..., object]:
+    from plumbline.targets.kubernetes.rendering import Recipe
+
+    original = Recipe.documents
+
+    def documents(self: Recipe, *, real_secrets: bool = True) -> object:
+        found = original(self, real_secrets=real_secrets)
+        return [one for one in found if one["kind"] != "StatefulSet"]
+
+    return documents

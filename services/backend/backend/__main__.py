@@ -15,6 +15,7 @@ from servicekit.facts import EXIT_CONFIG, EXIT_FAILED, EXIT_TEMPORARY
 from servicekit.migrations import MigrationLockError
 from servicekit.secrets import SecretError
 from servicekit.settings import explain
+from servicekit.stopping import announce_stops
 from servicekit.waiting import WaitError, wait_for
 
 from backend.settings import SERVICE, BackendSettings, load
@@ -89,7 +90,7 @@ def _serve(settings: BackendSettings) -> int:
     logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
     with tempfile.TemporaryDirectory(prefix="plumbline-backend-") as folder:
         os.environ[CLAIM_VARIABLE] = str(Path(folder) / "ready")
-        Granian(
+        server = Granian(
             "backend.app:create_app",
             factory=True,
             address=settings.host,
@@ -102,7 +103,9 @@ def _serve(settings: BackendSettings) -> int:
             workers_kill_timeout=_STOP_S,
             # The server's own words (a worker died, say) take the way of all others.
             log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
-        ).serve()
+        )
+        server.on_startup(announce_stops)
+        server.serve()
     return 0
 
 

@@ -17,13 +17,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit import logs
 from servicekit.facts import VERSION
 from servicekit.forwarder import Forwarder
+from servicekit.stopping import STOP_COMES
 from starlette.types import ASGIApp
 
 from backend import errors, migrations, openapi
 from backend.database import Database
 from backend.deps import Services
 from backend.live.events import EventBus
-from backend.live.hub import Hub
+from backend.live.hub import COME_AGAIN, Hub
 from backend.middleware import BodyLimit, RequestContext
 from backend.passwords import Passwords
 from backend.readiness import Readiness
@@ -90,6 +91,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             throttle=LoginThrottle(redis, settings.login_attempts, settings.login_window_s),
             readiness=readiness,
         )
+        asyncio.get_running_loop().add_signal_handler(STOP_COMES, hub.end_all, COME_AGAIN)
         announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
         try:
             yield

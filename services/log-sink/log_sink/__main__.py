@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
-import signal
 import socket
 import sys
-from contextlib import closing, suppress
-from types import FrameType
-from typing import Any
+from contextlib import closing
 
 from granian import Granian
 from granian.constants import Interfaces, Loops
@@ -18,9 +13,9 @@ from granian.log import LogLevels
 from pydantic import ValidationError
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
 from servicekit.settings import explain
+from servicekit.stopping import announce_stops
 
 from log_sink.settings import LogSinkSettings
-from log_sink.sink import CLOSE_TAILS
 
 _KILL_AFTER_S = 4
 
@@ -50,24 +45,9 @@ def main() -> int:
         log_level=LogLevels.warning,
         workers_kill_timeout=_KILL_AFTER_S,
     )
-    server.on_startup(_announce_stop)
+    server.on_startup(announce_stops)
     server.serve()
     return 0
-
-
-def _announce_stop() -> None:
-    """Tell the worker about a stop before the server waits for its open connections: live tails end only when told."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        stop = signal.getsignal(number)
-
-        def announce(caught: int, frame: FrameType | None, stop: Any = stop) -> None:
-            for worker in multiprocessing.active_children():
-                if worker.pid is not None:
-                    with suppress(ProcessLookupError):
-                        os.kill(worker.pid, CLOSE_TAILS)
-            stop(caught, frame)
-
-        signal.signal(number, announce)
 
 
 def _taken(settings: LogSinkSettings) -> str | None:

@@ -9,6 +9,7 @@ import signal
 from contextlib import suppress
 
 from redis.exceptions import RedisError
+from servicekit.stopping import STOP_COMES
 
 from log_sink.buffer import Buffer
 from log_sink.hub import BLOCK_MS, Hub
@@ -21,8 +22,6 @@ from log_sink.writer import Writer
 
 logger = logging.getLogger(__name__)
 
-CLOSE_TAILS = signal.SIGUSR1
-"""Sent by the parent process right before it stops the server."""
 _COUNT_LOST_EVERY_S = 1.0
 _LAST_WRITE_S = 2.0
 
@@ -49,7 +48,7 @@ class Sink:
         logging.getLogger().addHandler(self._trouble)
         self._udp = UdpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
         self._tcp = TcpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
-        asyncio.get_running_loop().add_signal_handler(CLOSE_TAILS, self.hub.close)
+        asyncio.get_running_loop().add_signal_handler(STOP_COMES, self.hub.close)
         self._udp.start()
         await self._tcp.start()
         looked = self.hub.pulse()

@@ -13,6 +13,8 @@ from starlette.websockets import WebSocketDisconnect
 
 log = logging.getLogger(__name__)
 
+COME_AGAIN = 1012
+"""Service restart: the client comes again, and finds a process that stays."""
 SLOW = 1013
 EXPIRED = 4401
 _CLOSE_S = 2.0
@@ -108,3 +110,9 @@ class Hub:
         for user_id in user_ids:
             for socket in tuple(self._sockets.get(user_id, ())):
                 socket.send(text)
+
+    def end_all(self, code: int) -> None:
+        """Close every socket with `code`."""
+        for sockets in tuple(self._sockets.values()):
+            for socket in tuple(sockets):
+                socket.end(code)

@@ -1,0 +1,49 @@
+"""What docs/kubernetes.md says in figures is what the manifests say."""
+
+from __future__ import annotations
+
+import re
+
+from plumbline import ROOT
+from plumbline.manifests import capacity, render
+from plumbline.manifests.model import Manifests
+from plumbline.manifests.quantities import parse
+from plumbline.manifests.render import Variant
+
+PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
+
+
+def test_the_sizing_table_is_true() -> None:
+    manifests = Manifests(render.documents(Variant("local")))
+    staying = [one for one in manifests.workloads() if one.document["kind"] != "Job"]
+    processor = memory = 0.0
+    for workload in staying:
+        resources = workload.main.spec["resources"]
+        environment = manifests.environment(workload.main)
+        pods = capacity.pods(manifests, workload)
+        processor += pods * float(parse(resources["requests"]["cpu"]))
+        memory += pods * float(parse(resources["requests"]["memory"])) / 1024**2
+        pool = environment.get("PLUMBLINE_POOL_SIZE")
+        held = str(int(environment["PLUMBLINE_WORKERS"]) * int(pool)) if pool else ""
+        requests, limits = resources["requests"], resources["limits"]
+        cells = (workload.component, pods, requests["cpu"], requests["memory"], limits["memory"], held)
+        row = "| " + " | ".join(map(str, cells)) + " |"
+        assert row.replace("|  |", "| |") in PAGE, row
+    assert f"Together {processor:.1f} processors and {memory:.0f}Mi requested" in PAGE
+
+
+def test_the_connections_are_counted_right() -> None:
+    small, large = (
+        capacity.connections(Manifests(render.documents(Variant(name)))) for name in ("local", "production")
+    )
+    assert f"{small} in all with two pods each, {large} with\nautoscaling at its largest" in PAGE
+    assert f"Postgres takes {capacity.MAX_CONNECTIONS} connections" in PAGE
+
+
+def test_every_component_and_every_init_container_it_names_is_there() -> None:
+    documents = Manifests(render.documents(Variant("production")))
+    containers = {one.name for workload in documents.workloads() for one in workload.containers}
+    assert set(re.findall(r"-c (\S+?)`", PAGE)) <= containers
+    assert set(re.findall(r"components/([a-z-]+)", PAGE)) <= {
+        path.name for path in (ROOT / "k8s" / "components").iterdir()
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import backend.queries
@@ -14,6 +15,7 @@ from backend.queries import channels, messages
 
 from .conftest import Backend
 
+PAGE = 51
 STATEMENTS = {
     f"{module.name}.{name}": value
     for module in pkgutil.iter_modules(backend.queries.__path__)
@@ -84,21 +86,51 @@ def crowded(backend: Backend, postgres_server: Any) -> Any:
 )
 @pytest.mark.parametrize("generic", [False, True])
 def test_no_list_reads_a_whole_table(crowded: psycopg.Connection, statement: str, *, generic: bool) -> None:
+    text = "\n".join(line for (line,) in explained(crowded, statement, "COSTS OFF", generic=generic))
+    assert "Seq Scan" not in text, text
+
+
+@pytest.mark.parametrize("statement", [channels.LIST, channels.MEMBERS, messages.LIST])
+@pytest.mark.parametrize("generic", [False, True])
+def test_a_page_costs_a_user_of_many_channels_no_more(
+    crowded: psycopg.Connection, statement: str, *, generic: bool
+) -> None:
+    crowded.execute("""
+        INSERT INTO memberships (channel_id, user_id)
+        SELECT c.id, u.id FROM channels c JOIN users u ON u.username = 'crowd-1500' WHERE c.type = 'public'
+        ON CONFLICT DO NOTHING
+        """)
+    ((found,),) = explained(crowded, statement, "ANALYZE, FORMAT JSON", generic=generic)
+    read = sum(
+        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+        for node in nodes(found[0]["Plan"])
+        if node.get("Relation Name") == "memberships"
+    )
+    assert read <= 2 * PAGE, found
+
+
+def explained(crowded: psycopg.Connection, statement: str, options: str, *, generic: bool) -> list[tuple[Any, ...]]:
+    """How Postgres carries out a prepared statement for a user of the crowd."""
     user, channel = crowded.execute("""
         SELECT m.user_id, m.channel_id FROM memberships m JOIN users u ON u.id = m.user_id
         WHERE u.username = 'crowd-1500' LIMIT 1
         """).fetchone() or (0, 0)
     values = {
-        "before": 2**63 - 1, "limit": 51, "user_id": user, "channel_id": channel, "after": None, "prefix": "crowd-1",
+        "before": 2**63 - 1, "limit": PAGE, "user_id": user, "channel_id": channel, "after": None, "prefix": "crowd-1",
         "channel_ids": [channel], "user_ids": [user], "content": "x", "image_url": None, "username": "crowd-7",
     }  # fmt: skip
     crowded.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan".encode())
-    plan_name = f"measured_{generic}_{abs(hash(statement))}".lower()
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
-    crowded.execute(f"PREPARE {plan_name} AS {numbered(statement)}".encode())
-    arguments = psycopg.sql.SQL(", ").join(psycopg.sql.Literal(values[name]) for name in names)
-    plan = crowded.execute(
-        psycopg.sql.SQL("EXPLAIN (COSTS OFF) EXECUTE {}({})").format(psycopg.sql.Identifier(plan_name), arguments)
-    ).fetchall()
-    text = "\n".join(line for (line,) in plan)
-    assert "Seq Scan" not in text, text
+    crowded.execute(f"PREPARE explained AS {numbered(statement)}".encode())
+    try:
+        arguments = psycopg.sql.SQL(", ").join(psycopg.sql.Literal(values[name]) for name in names)
+        execute = psycopg.sql.SQL("EXPLAIN ({}) EXECUTE explained ({})")
+        return crowded.execute(execute.format(psycopg.sql.SQL(options), arguments)).fetchall()
+    finally:
+        crowded.execute("DEALLOCATE explained")
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)

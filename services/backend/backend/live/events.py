@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
-from servicekit.events import Event, decode, encode
+from servicekit.events import SEPARATOR, Event, decode, encode
 from servicekit.facts import EVENTS_CHANNEL
 from servicekit.outage import Outage
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _QUEUE = 10_000
 _BATCH = 256
 _GATHER_S = 0.01
-"""Pause between batches: a lone event goes at once, those of a busy moment share a round trip."""
+"""Pause between batches: a lone event goes at once, those of a busy moment travel as one."""
 _PUBLISH_S = 1.0
 _RESUBSCRIBE_S = 0.5
 _IDLE_CHECK_S = 5.0
@@ -91,10 +91,8 @@ class EventBus:
             self._deliver_here(events)
             return
         try:
-            async with asyncio.timeout(_PUBLISH_S), self._redis.pipeline(transaction=False) as pipe:
-                for data in encoded:
-                    pipe.publish(EVENTS_CHANNEL, data)
-                await pipe.execute()
+            async with asyncio.timeout(_PUBLISH_S):
+                await self._redis.publish(EVENTS_CHANNEL, SEPARATOR.join(encoded))
         except (RedisError, OSError, TimeoutError) as error:
             self._outage.failed(error)
         else:
@@ -149,7 +147,8 @@ class EventBus:
                     self._subscribed = True
                     self._outage.worked()
                 elif message["type"] == "message":
-                    self._accept(message["data"])
+                    for data in message["data"].split(SEPARATOR):
+                        self._accept(data)
 
     def _accept(self, data: bytes) -> None:
         if self._delivered_early and self._delivered_early[data] > 0:

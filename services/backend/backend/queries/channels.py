@@ -22,22 +22,23 @@ CREATE = """
     FROM channel c CROSS JOIN welcome w
 """
 
+# One row for each of the two members.
 CREATE_DIRECT = """
     WITH pair AS (
-        SELECT me.id AS me_id, other.id AS other_id, me.username || ', ' || other.username AS name
-        FROM users me CROSS JOIN users other
-        WHERE me.id = %(user_id)s AND other.id = %(other_id)s
+        SELECT id, username, display_name FROM users WHERE id IN (%(user_id)s, %(other_id)s)
     ), channel AS (
         INSERT INTO channels (name, type, direct_key, created_by)
-        SELECT name, 'private', %(direct_key)s, me_id FROM pair
+        SELECT string_agg(username, ', ' ORDER BY id = %(other_id)s), 'private', %(direct_key)s, %(user_id)s
+        FROM pair HAVING count(*) = 2
         ON CONFLICT (direct_key) DO NOTHING
         RETURNING id, name, type, created_by, created_at
     ), members AS (
         INSERT INTO memberships (channel_id, user_id)
-        SELECT c.id, u.id
-        FROM channel c CROSS JOIN pair p CROSS JOIN LATERAL (VALUES (p.me_id), (p.other_id)) AS u (id)
+        SELECT c.id, p.id FROM channel c CROSS JOIN pair p
     )
-    SELECT id, name, type, true AS is_direct, created_by, created_at FROM channel
+    SELECT c.id, c.name, c.type, true AS is_direct, c.created_by, c.created_at,
+           p.id AS user_id, p.username, p.display_name
+    FROM channel c CROSS JOIN pair p
 """
 
 BY_DIRECT_KEY = """
@@ -46,18 +47,25 @@ BY_DIRECT_KEY = """
     WHERE direct_key = %(direct_key)s
 """
 
-# Two bounded scans: the newest public channels, and this user's own private ones.
+# Two bounded scans: the newest public channels, and this user's own private ones. What is older than a whole page of
+# public channels is not on the page, so no more of the user's public channels are passed over than a page holds.
 LIST = """
-    (
+    WITH public AS MATERIALIZED (
         SELECT id, name, type, false AS is_direct, created_by, created_at
         FROM channels
         WHERE type = 'public' AND id < %(before)s
         ORDER BY id DESC
         LIMIT %(limit)s
+    ), oldest AS MATERIALIZED (
+        SELECT min(id) AS id FROM public HAVING count(*) = %(limit)s
+    )
+    (
+        SELECT id, name, type, is_direct, created_by, created_at FROM public
     ) UNION ALL (
         SELECT c.id, c.name, c.type, c.direct_key IS NOT NULL, c.created_by, c.created_at
         FROM memberships m JOIN channels c ON c.id = m.channel_id
         WHERE m.user_id = %(user_id)s AND m.channel_id < %(before)s AND c.type = 'private'
+          AND m.channel_id > coalesce((SELECT id FROM oldest), 0)
         ORDER BY m.channel_id DESC
         LIMIT %(limit)s
     )
@@ -170,10 +178,8 @@ MEMBERS = """
         LIMIT %(limit)s
     ) m
     JOIN users u ON u.id = m.user_id
-    WHERE c.id = %(channel_id)s AND (
-        c.type = 'public'
-        OR EXISTS (SELECT FROM memberships own WHERE own.channel_id = c.id AND own.user_id = %(user_id)s)
-    )
+    LEFT JOIN memberships own ON own.channel_id = c.id AND own.user_id = %(user_id)s
+    WHERE c.id = %(channel_id)s AND (c.type = 'public' OR own.user_id IS NOT NULL)
     ORDER BY m.user_id DESC
 """
 

@@ -90,12 +90,14 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
     # Looked up first, because it nearly always exists; looked up again, because another request may have been faster.
     row = await caller.db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
     if row is None:
-        row = await caller.db.one(
+        made = await caller.db.all(
             sql.CREATE_DIRECT, {"user_id": caller.user.user_id, "other_id": user_id, "direct_key": key}
         )
-        if row is not None:
-            await _announce_direct(row, caller.db, caller.events)
-            return json_response(row, 201)
+        for member in made:
+            frame = frames.membership("join", channel_id=member["id"], channel_name=member["name"], user=member)
+            caller.events.emit(member["id"], frame)
+        if made:
+            return json_response(_pick(made[0], _CHANNEL), 201)
         row = await caller.db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
     if row is None:
         if await caller.db.one(users_sql.BY_ID, {"id": caller.user.user_id}) is None:
@@ -176,16 +178,6 @@ async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *,
         events.emit(channel_id, frames.membership("join", channel_id=channel_id, channel_name=row["name"], user=row))
         events.emit(channel_id, frames.welcome(row, user_id), [user_id])
     return row
-
-
-async def _announce_direct(channel: Row, db: Database, events: EventBus) -> None:
-    for member in await db.all(
-        sql.MEMBERS, {"channel_id": channel["id"], "user_id": channel["created_by"], "before": MAX_ID, "limit": 2}
-    ):
-        events.emit(
-            channel["id"],
-            frames.membership("join", channel_id=channel["id"], channel_name=channel["name"], user=member),
-        )
 
 
 def _pick(row: Row, names: tuple[str, ...]) -> Row:

@@ -1,0 +1,57 @@
+"""`python -m benchmarks [routes|lists|sink|deploy ...]`: everything without arguments, in under eight minutes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from benchmarks import deploy, sink
+from benchmarks.lists import part as lists
+from benchmarks.load.round import LoadError
+from benchmarks.report import Report
+from benchmarks.routes import part as routes
+from benchmarks.routes.compare import Timing
+from plumbline import ROOT
+from plumbline.errors import PlumblineError
+
+PARTS = ("routes", "lists", "sink", "deploy")
+RESULTS = ROOT / "test-artifacts" / "benchmarks.json"
+
+
+def main() -> int:
+    """Measure what the command line names; return 0 whatever the figures, 1 if they could not be had."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"any of {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds a side (default: 7)")
+    parser.add_argument("--seconds", type=float, default=0.4, help="length of a round (default: 0.4)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="routes and lists that contain this")
+    options = parser.parse_args()
+    timing = Timing(options.rounds, options.seconds)
+    report, begun = Report(), time.monotonic()
+    try:
+        for part in options.parts or PARTS:
+            _run(part, report, timing, options.only)
+    except (LoadError, PlumblineError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    finally:
+        report.write(RESULTS)
+    report.say(f"Took {time.monotonic() - begun:.0f} s. As data: {RESULTS.relative_to(ROOT)}")
+    return 0
+
+
+def _run(part: str, report: Report, timing: Timing, only: str) -> None:
+    match part:
+        case "routes":
+            routes.run(report, timing, only)
+        case "lists":
+            lists.run(report, timing, only)
+        case "sink":
+            sink.run(report)
+        case "deploy":
+            deploy.run(report)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

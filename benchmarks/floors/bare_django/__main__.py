@@ -1,0 +1,21 @@
+"""`python -m benchmarks.floors.bare_django`."""
+
+from __future__ import annotations
+
+from data_processor import settings_typed
+from granian import Granian
+from granian.constants import Interfaces
+
+PROCESSES, THREADS = 2, 4
+
+if __name__ == "__main__":
+    Granian(
+        "benchmarks.floors.bare_django.wsgi:application",
+        factory=True,
+        port=settings_typed.current().port,
+        interface=Interfaces.WSGI,
+        workers=PROCESSES,
+        blocking_threads=THREADS,
+        backlog=1024,
+        log_enabled=False,
+    ).serve()

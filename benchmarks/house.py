@@ -1,0 +1,153 @@
+"""What is measured: a throwaway Postgres and Redis, and services and floors started on them as a deployment does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psycopg
+import requests
+
+from plumbline import ROOT, secret_files
+from plumbline.errors import PlumblineError
+from plumbline.home import Home
+from plumbline.net import free_port
+from plumbline.targets.embedded.postgres import private_place
+from plumbline.targets.embedded.programs import PORTS, Layout, service_command
+from plumbline.testing import PostgresServer, RedisServer, wait_until
+
+SERVICES = ("backend", "data-processor")
+_READY = {"backend": "/health", "data-processor": "/data-processor/health", "log-sink": "/logs/health"}
+_STOP_S = 15
+_LAST_LINES = 15
+
+
+class House:
+    """One database with its services. Environments and command lines are those of the embedded target."""
+
+    def __init__(self, folder: Path) -> None:
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._folder = folder
+        self._ending = contextlib.ExitStack()
+        self.postgres = PostgresServer(folder)
+        (folder / "redis").mkdir()
+        self.redis = RedisServer(folder / "redis")
+        home = Home(folder / "plumbline")
+        home.prepare()
+        secret_files.generate(home.secrets)
+        shutil.copy(self.postgres.password_file, home.secrets / "postgres_password")
+        self.operator_password = (home.secrets / "operator_password").read_text().strip()
+        ports = {name: free_port() for name in PORTS}
+        ports |= {"postgres": self.postgres.port, "redis": self.redis.port}
+        self.layout = Layout(home, ports, "benchmark")
+
+    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        """Return a connection of the benchmark's own, in autocommit."""
+        return psycopg.connect(self.postgres.conninfo, autocommit=True)
+
+    def migrate(self) -> None:
+        """Bring the schema to head."""
+        for service in SERVICES:
+            done = subprocess.run(
+                service_command(service, "migrate"),
+                env=self.layout.service_environment(service), capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if done.returncode != 0:
+                raise PlumblineError(f"{service} migrate failed: {done.stderr.strip()}")
+
+    def serve(self, service: str, core: int | None = None) -> int:
+        """Start a service as production does (on one core, if given), wait until it is ready, and return its port."""
+        port = self.layout.ports[service]
+        self.start(service, service_command(service, "serve"), self.layout.service_environment(service), core)
+        self.wait_for(service, f"http://127.0.0.1:{port}{_READY[service]}")
+        return port
+
+    def serve_floor(self, module: str, beside: str) -> int:
+        """Start a web server of benchmarks.floors in the surroundings of a service, and return its port."""
+        port = free_port()
+        self.start(module, [sys.executable, "-m", f"benchmarks.floors.{module}"], self.surroundings(beside, port=port))
+        self.wait_for(module, f"http://127.0.0.1:{port}/none")
+        return port
+
+    def surroundings(self, service: str, **settings: object) -> dict[str, str]:
+        """Return the environment of a service, where benchmarks can be imported too, with other `settings`."""
+        environment = self.layout.service_environment(service)
+        environment |= {f"PLUMBLINE_{name.upper()}": str(value) for name, value in settings.items()}
+        environment["PYTHONPATH"] = os.pathsep.join((environment["PYTHONPATH"], str(ROOT)))
+        return environment
+
+    def start(
+        self, name: str, command: list[str], environment: Mapping[str, str], core: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a program that ends with the house; its output goes to a log."""
+        pin = (
+            None if core is None or not hasattr(os, "sched_setaffinity") else (lambda: os.sched_setaffinity(0, {core}))
+        )
+        with self._log(name).open("ab") as log:
+            process = subprocess.Popen(command, env=environment, cwd="/", stdout=log, stderr=log, preexec_fn=pin)
+        self._ending.callback(_end, process)
+        self.running[name] = process
+        return process
+
+    def wait_for(self, name: str, url: str) -> None:
+        """Wait until `url` answers 200. Raises PlumblineError with the end of the log of `name`."""
+
+        def answers() -> bool:
+            if self.running[name].poll() is not None:
+                raise PlumblineError(f"{name} has ended:\n{self.last_lines(name)}")
+            try:
+                return requests.get(url, timeout=5).status_code == 200
+            except requests.RequestException:
+                return False
+
+        try:
+            wait_until(answers, f"{name} answers {url}")
+        except AssertionError as error:
+            raise PlumblineError(f"{error}:\n{self.last_lines(name)}") from None
+
+    def last_lines(self, name: str) -> str:
+        """Return the end of a program's log."""
+        return "\n".join(self._log(name).read_text(errors="replace").splitlines()[-_LAST_LINES:])
+
+    def close(self) -> None:
+        """Stop everything."""
+        self._ending.close()
+        self.redis.stop()
+        self.postgres.stop()
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+
+@contextlib.contextmanager
+def house(*, migrated: bool = True) -> Iterator[House]:
+    """Yield a house with Redis and, `migrated`, Postgres with its schema at head; nothing is left of it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-bench-"))
+    found: House | None = None
+    try:
+        found = House(folder)
+        found.redis.start()
+        if migrated:
+            found.postgres.start()
+            found.migrate()
+        yield found
+    finally:
+        if found is not None:
+            found.close()
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(private_place(folder / "home"), ignore_errors=True)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

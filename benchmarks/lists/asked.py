@@ -1,0 +1,95 @@
+"""Prints what a service asks Postgres for each of its lists: `python -m benchmarks.lists.asked SERVICE IDS`.
+
+Runs in the surroundings of that service, calls the code behind each list, and stops it at its first statement. IDS is
+JSON: user, channel, document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks.dataset import PAGE
+
+_NEWEST = 2**63 - 1
+
+
+class Asked(Exception):  # noqa: N818  # raised to stop, not to report an error
+    """A statement on its way to Postgres."""
+
+    def __init__(self, statement: str, parameters: dict[str, Any]) -> None:
+        super().__init__(statement)
+        self.said = (statement, parameters)
+
+
+def _stop(statement: str, parameters: dict[str, Any]) -> Any:
+    raise Asked(statement, parameters)
+
+
+def _first(call: Callable[[], object]) -> tuple[str, dict[str, Any]]:
+    try:
+        call()
+    except Asked as asked:
+        return asked.said
+    raise RuntimeError("nothing was asked")
+
+
+def backend(ids: dict[str, int]) -> dict[str, Any]:
+    """Return the statement and parameters behind each list of the backend."""
+    from backend.routes import channels, messages
+
+    async def all_(statement: str, parameters: dict[str, Any]) -> Any:
+        _stop(statement, parameters)
+
+    caller: Any = SimpleNamespace(user=SimpleNamespace(user_id=ids["user"]), db=SimpleNamespace(all=all_))
+
+    def run(route: Callable[..., Awaitable[object]], **given: Any) -> tuple[str, dict[str, Any]]:
+        async def call() -> None:
+            await route(caller=caller, limit=PAGE, **given)
+
+        return _first(lambda: asyncio.run(call()))
+
+    page: dict[str, Any] = {"before": _NEWEST}
+    return {
+        "GET /channels/": run(channels.list_channels, **page),
+        "GET /channels/search": run(channels.search_channels, name="listed"),
+        "GET /channels/{channel_id}/members": run(channels.list_members, channel_id=ids["channel"], **page),
+        "GET /channels/{channel_id}/messages": run(messages.list_messages, channel_id=ids["channel"], **page),
+    }
+
+
+def data_processor(ids: dict[str, int]) -> dict[str, Any]:
+    """Return the same for the data-processor."""
+    from data_processor import process
+
+    process.configure(forward=False)
+    from data_processor.annotations.selectors import annotation_list
+    from data_processor.batches.selectors import batch_list
+    from data_processor.database import statements
+    from data_processor.documents.selectors import document_list
+    from data_processor.templates.selectors import template_list
+    from data_processor.web.pages import Page
+
+    statements.rows = _stop
+    page, user_id, channel_id = Page(_NEWEST, PAGE), ids["user"], ids["channel"]
+
+    def run(select: Callable[..., object], **given: Any) -> tuple[str, dict[str, Any]]:
+        return _first(lambda: select(user_id=user_id, page=page, **given))
+
+    return {
+        "GET /data-processor/documents/": run(document_list, channel_id=channel_id),
+        "GET /data-processor/documents/{document_id}/annotations/": run(annotation_list, document_id=ids["document"]),
+        "GET /data-processor/templates/ channel": run(template_list, channel_id=channel_id),
+        "GET /data-processor/templates/ all": run(template_list, channel_id=None),
+        "GET /data-processor/batch/ channel": run(batch_list, channel_id=channel_id),
+        "GET /data-processor/batch/ all": run(batch_list, channel_id=None),
+    }
+
+
+if __name__ == "__main__":
+    services = {"backend": backend, "data-processor": data_processor}
+    json.dump(services[sys.argv[1]](json.loads(sys.argv[2])), sys.stdout)

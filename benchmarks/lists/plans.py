@@ -1,0 +1,80 @@
+"""How Postgres carries out a statement once a connection has prepared it and used it a while."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg import sql
+
+from benchmarks.dataset import Connection, World
+from benchmarks.house import House
+from plumbline import ROOT
+from plumbline.errors import PlumblineError
+
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+_CUSTOM_PLANS = 5
+"""Postgres plans a prepared statement anew that often before it considers a generic plan."""
+_READING = ("Scan", "Sort", "Aggregate")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The nodes that read or sort, each with how often it occurs, and the 8 KB blocks that were touched."""
+
+    nodes: dict[str, int]
+    blocks: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as plain data."""
+        return asdict(self)
+
+    def words(self) -> str:
+        """Return the nodes in a line."""
+        return ", ".join(f"{count} {name}" if count > 1 else name for name, count in self.nodes.items())
+
+
+def plans(house: House, world: World, service: str) -> dict[str, Plan]:
+    """Return the plan of each list of a service, by route and variant."""
+    ids = {"user": world.user_id, "channel": world.channel_id, "document": world.document_id}
+    environment = house.layout.service_environment(service)
+    environment["PYTHONPATH"] += f":{ROOT}"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.lists.asked", service, json.dumps(ids)],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise PlumblineError(f"the lists of {service} could not be asked for:\n{done.stderr[-1500:]}")
+    with house.connect() as db:
+        return {name: plan(db, statement, given) for name, (statement, given) in json.loads(done.stdout).items()}
+
+
+def plan(db: Connection, statement: str, parameters: dict[str, Any]) -> Plan:
+    """Prepare a statement, execute it until its plan has settled, and return that plan."""
+    names = list(dict.fromkeys(_PARAMETER.findall(statement)))
+    numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
+    values = sql.SQL(", ").join(sql.Literal(parameters[name]) for name in names)
+    execute = sql.SQL("EXECUTE page ({})").format(values)
+    db.execute(sql.SQL("PREPARE page AS {}").format(sql.SQL(numbered)))  # type: ignore[arg-type]  # our own statement
+    try:
+        for _ in range(_CUSTOM_PLANS + 1):
+            db.execute(execute)
+        ((found,),) = db.execute(sql.SQL("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {}").format(execute))
+    finally:
+        db.execute("DEALLOCATE page")
+    root = found[0]["Plan"]
+    nodes = Counter(node["Node Type"] for node in _nodes(root))
+    kept = {name: count for name, count in nodes.items() if name.endswith(_READING) and name != "Subquery Scan"}
+    return Plan(kept, root["Shared Hit Blocks"] + root["Shared Read Blocks"])
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)

@@ -1,0 +1,66 @@
+"""Every route of both services beside the floor of its kind, on one database in one run."""
+
+from __future__ import annotations
+
+from benchmarks import dataset, house
+from benchmarks.dataset import World
+from benchmarks.load.generator import Generator
+from benchmarks.report import Column, Report
+from benchmarks.routes import backend, data_processor
+from benchmarks.routes.case import Case
+from benchmarks.routes.compare import Side, Timing, compare
+
+WANTED = 0.6
+FLOORS = {"backend": "bare_asgi", "data-processor": "bare_django"}
+_COLUMNS = (Column("route", -41), Column("work", -18), Column("floor/s", 7), Column("/s", 6), Column("ratio", 6))
+_EXPLANATION = """\
+`work` is what route and floor both do, on the same tables of the same database; floor: Starlette, psycopg and orjson on
+uvicorn (backend), Django's .values() and orjson on granian (data-processor). The floor of a list answers the same
+columns (documents: ten of them), that of a write stores as many rows. Where work is inherent the floor does it too:
+argon2 (hash, verify), judging a file and drawing a thumbnail. Rows less than 60 % of their floor end with <.
+"""
+
+
+def cases(world: World) -> dict[str, list[Case]]:
+    """Return the cases of each service."""
+    return {"backend": backend.cases(world), "data-processor": data_processor.cases(world)}
+
+
+def run(report: Report, timing: Timing, only: str = "") -> None:
+    """Measure every case whose route contains `only`."""
+    with house.house() as here, Generator() as generator, here.connect() as db:
+        ports = {service: here.serve(service) for service in house.SERVICES}
+        floors = {service: here.serve_floor(FLOORS[service], service) for service in house.SERVICES}
+        world = dataset.fill(here, rows=2 * dataset.PAGE, elsewhere=dataset.PAGE)
+        for service, some in cases(world).items():
+            wanted = [case for case in some if only in f"{case.route} {case.variant}"]
+            table = report.table(f"{service}: routes beside their floors, 2 processes, 16 connections", _COLUMNS)
+            for case in wanted:
+                token = world.operator_token if case.as_operator else world.token
+                floor, route = (
+                    Side(call, port, token, db, case.values, case.items, case.frame)
+                    for call, port in ((case.floor, floors[service]), (case.call, ports[service]))
+                )
+                found = compare(generator, floor, route, timing)
+                table.row(
+                    {
+                        "route": name(case),
+                        "work": case.work,
+                        "floor/s": f"{found.first:,.0f}",
+                        "/s": f"{found.second:,.0f}",
+                        "ratio": f"{found.ratio:.0%}{'<' if found.ratio < WANTED else ' '}",
+                    },
+                    route=case.route,
+                    variant=case.variant,
+                    floor_per_s=found.first,
+                    per_s=found.second,
+                    ratio=found.ratio,
+                )
+        report.say(_EXPLANATION)
+
+
+def name(case: Case) -> str:
+    """Return the route without what every route of its service begins with, and without the names of ids."""
+    method, path = case.route.split(" ", 1)
+    short = "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
+    return f"{method} {short.removeprefix('/data-processor')} {case.variant}".strip()

@@ -1,0 +1,154 @@
+"""How many log entries a second one sink takes in over its TCP line protocol, beside a plain sink."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+
+import orjson
+import psutil
+import redis
+import requests
+
+from benchmarks import house
+from benchmarks.floors.plain_sink import COUNT_KEY
+from benchmarks.house import House
+from benchmarks.report import Column, Report
+from plumbline.net import free_port
+from plumbline.testing import wait_until
+
+ENTRIES = 400_000
+PLAIN_ENTRIES = 8_000
+ROUNDS = 3
+_CORE = 0
+_LINES_A_CALL = 500
+_PATIENCE_S = 120
+_COLUMNS = (
+    Column("sink", -26), Column("entries", 9), Column("seconds", 8), Column("entries/s", 10),
+    Column("CPU us/entry", 12), Column("ratio", 9),
+)  # fmt: skip
+_EXPLANATION = """\
+One connection sends entries of Caddy's access log (502, 400 bytes) as fast as they are taken. The sink is kept to one
+core; sender and Redis run where they like. Counted are entries that Redis has accounted for. The last 200 are kept.
+"""
+_LINE = (
+    orjson.dumps(
+        {
+            "level": "error",
+            "ts": 1763845137.123456,
+            "logger": "http.log.access",
+            "msg": "handled request",
+            "request": {
+                "remote_ip": "127.0.0.1",
+                "remote_port": "54321",
+                "client_ip": "127.0.0.1",
+                "proto": "HTTP/1.1",
+                "method": "GET",
+                "host": "127.0.0.1:8080",
+                "uri": "/channels/?before=1234&limit=50",
+            },
+            "duration": 0.000123,
+            "size": 312,
+            "status": 502,
+            "request_id": "3f1c3f6c9d8b4b619f132d4d9ba1a1f0",
+        }
+    )
+    + b"\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What one sink took in: entries, seconds until all were accounted for, and CPU seconds of its processes."""
+
+    entries: int
+    seconds: float
+    cpu_s: float
+
+    @property
+    def rate(self) -> float:
+        """Entries a second."""
+        return self.entries / self.seconds
+
+
+def run(report: Report) -> None:
+    """Measure both in turns and print the median round of each."""
+    with house.house(migrated=False) as here:
+        sinks = (_Sink(here), _PlainSink(here))
+        rounds = [(_take_in(sinks[0], ENTRIES), _take_in(sinks[1], PLAIN_ENTRIES)) for _ in range(ROUNDS)]
+    ratio = statistics.median(ours.rate / plain.rate for ours, plain in rounds)
+    table = report.table("log entries over the line protocol, one core", _COLUMNS)
+    ours, plain = zip(*rounds, strict=True)
+    for name, measured, factor in (("log-sink", ours, ratio), ("one XADD a line", plain, 1.0)):
+        middle = sorted(measured, key=lambda intake: intake.rate)[len(measured) // 2]
+        table.row(
+            {
+                "sink": name,
+                "entries": f"{middle.entries:,}",
+                "seconds": f"{middle.seconds:.2f}",
+                "entries/s": f"{middle.rate:,.0f}",
+                "CPU us/entry": f"{middle.cpu_s / middle.entries * 1e6:.1f}",
+                "ratio": f"x {factor:.1f}",
+            },
+            sink=name,
+            entries=middle.entries,
+            seconds=middle.seconds,
+            per_s=middle.rate,
+            cpu_s=middle.cpu_s,
+            ratio=factor,
+        )
+    report.say(_EXPLANATION)
+
+
+class _Sink:
+    """The log-sink."""
+
+    def __init__(self, here: House) -> None:
+        self._url = f"http://127.0.0.1:{here.serve('log-sink', core=_CORE)}/logs/stats"
+        self.port = here.layout.ports["log-ingest"]
+        self.process = psutil.Process(here.running["log-sink"].pid)
+
+    def accounted_for(self) -> int:
+        """Return how many entries have arrived in Redis so far, kept or superseded."""
+        return int(requests.get(self._url, timeout=_PATIENCE_S).json()["received"])
+
+
+class _PlainSink:
+    """The plain sink."""
+
+    def __init__(self, here: House) -> None:
+        self.port = free_port()
+        self._redis = redis.Redis.from_url(here.redis.url)
+        surroundings = here.surroundings("log-sink", ingest_port=self.port)
+        process = here.start("plain_sink", [sys.executable, "-m", "benchmarks.floors.plain_sink"], surroundings, _CORE)
+        self.process = psutil.Process(process.pid)
+        wait_until(self._listens, "the plain sink listens")
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def accounted_for(self) -> int:
+        """Return how many lines it has written so far."""
+        return int(self._redis.get(COUNT_KEY) or 0)
+
+
+def _take_in(sink: _Sink | _PlainSink, count: int) -> Intake:
+    """Send `count` lines and wait until all are accounted for."""
+    before, cpu_before = sink.accounted_for(), _cpu_s(sink.process)
+    begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", sink.port)) as sender:
+        calls, rest = divmod(count, _LINES_A_CALL)
+        for _ in range(calls):
+            sender.sendall(_LINE * _LINES_A_CALL)
+        sender.sendall(_LINE * rest)
+    wait_until(lambda: sink.accounted_for() - before >= count, "every entry is accounted for", _PATIENCE_S)
+    return Intake(count, time.monotonic() - begun, _cpu_s(sink.process) - cpu_before)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return sum(time.user + time.system for time in times)

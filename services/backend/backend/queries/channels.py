@@ -166,15 +166,16 @@ LEAVE = """
     FROM gone g JOIN users u ON u.id = g.user_id
 """
 
-# Newest first by user id. A private channel shows its members to members; no row also where it has none to show.
+# Newest first by user id; by a range, as in messages.LIST. A private channel shows its members to members; no row also
+# where it has none to show.
 MEMBERS = """
     SELECT m.user_id, u.username, u.display_name, m.joined_at
     FROM channels c
     CROSS JOIN LATERAL (
         SELECT user_id, joined_at
         FROM memberships
-        WHERE channel_id = c.id AND user_id < %(before)s
-        ORDER BY user_id DESC
+        WHERE (channel_id, user_id) < (c.id, %(before)s) AND channel_id >= c.id
+        ORDER BY channel_id DESC, user_id DESC
         LIMIT %(limit)s
     ) m
     JOIN users u ON u.id = m.user_id

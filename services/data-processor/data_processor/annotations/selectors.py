@@ -20,8 +20,8 @@ _OF_DOCUMENT = f"""
     LEFT JOIN memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s
     LEFT JOIN LATERAL (
         SELECT {COLUMNS} FROM annotations a
-        WHERE a.document_id = d.id AND m.user_id IS NOT NULL AND a.id < %(before)s ORDER BY a.id DESC LIMIT %(limit)s
-    ) a ON true
+        {statements.newest("a", "document_id", "d.id")}
+    ) a ON m.user_id IS NOT NULL
     WHERE d.id = %(document_id)s ORDER BY a.id DESC
 """
 

@@ -23,7 +23,7 @@ _IN_CHANNEL = f"""
     LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
     LEFT JOIN LATERAL (
         SELECT {COLUMNS} FROM batch_jobs b
-        WHERE b.channel_id = m.channel_id AND b.id < %(before)s ORDER BY b.id DESC LIMIT %(limit)s
+        {statements.newest("b", "channel_id", "m.channel_id")}
     ) b ON true
     WHERE c.id = %(channel_id)s ORDER BY b.id DESC
 """
@@ -32,7 +32,7 @@ _IN_CHANNEL = f"""
 _IN_CHANNELS = f"""
     SELECT b.* FROM memberships m CROSS JOIN LATERAL (
         SELECT {COLUMNS} FROM batch_jobs b
-        WHERE b.channel_id = m.channel_id AND b.id < %(before)s ORDER BY b.id DESC LIMIT %(limit)s
+        {statements.newest("b", "channel_id", "m.channel_id")}
     ) b
     WHERE m.user_id = %(user_id)s ORDER BY b.id DESC LIMIT %(limit)s
 """

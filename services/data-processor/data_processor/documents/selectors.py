@@ -19,7 +19,7 @@ _IN_CHANNEL = f"""
     LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
     LEFT JOIN LATERAL (
         SELECT {COLUMNS} FROM documents d
-        WHERE d.channel_id = m.channel_id AND d.id < %(before)s ORDER BY d.id DESC LIMIT %(limit)s
+        {statements.newest("d", "channel_id", "m.channel_id")}
     ) d ON true
     WHERE c.id = %(channel_id)s ORDER BY d.id DESC
 """

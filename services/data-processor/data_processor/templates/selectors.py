@@ -26,7 +26,7 @@ _IN_CHANNEL = f"""
     LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
     LEFT JOIN LATERAL (
         SELECT {COLUMNS} FROM templates t
-        WHERE t.channel_id = m.channel_id AND t.id < %(before)s ORDER BY t.id DESC LIMIT %(limit)s
+        {statements.newest("t", "channel_id", "m.channel_id")}
     ) t ON true
     WHERE c.id = %(channel_id)s ORDER BY t.id DESC
 """
@@ -36,7 +36,7 @@ _IN_CHANNELS = f"""
     SELECT {COLUMNS} FROM (
         SELECT t.* FROM memberships m CROSS JOIN LATERAL (
             SELECT t.* FROM templates t
-            WHERE t.channel_id = m.channel_id AND t.id < %(before)s ORDER BY t.id DESC LIMIT %(limit)s
+            {statements.newest("t", "channel_id", "m.channel_id")}
         ) t
         WHERE m.user_id = %(user_id)s ORDER BY t.id DESC LIMIT %(limit)s
     ) t ORDER BY t.id DESC

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -104,6 +105,8 @@ def _serve(settings: BackendSettings) -> int:
             # The server's own words (a worker died, say) take the way of all others.
             log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
         )
+        # A worker that replaces a dead one must not be a copy of a process whose threads hold locks at that moment.
+        multiprocessing.set_start_method("spawn")
         server.on_startup(announce_stops)
         server.serve()
     return 0

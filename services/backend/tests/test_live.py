@@ -101,8 +101,10 @@ def test_relays_go_as_they_came_to_every_member_and_are_not_stored(
         mine.send(orjson.dumps(relayed).decode())
         mine.send(orjson.dumps({"type": "typing", "channel_id": channel, "user_id": 1}).decode())
         for socket in (mine, theirs):
+            expected = [relayed, {"type": "typing", "channel_id": channel, "user_id": one.id}]
             frames = frames_until(socket, lambda frame: frame["type"] == "typing")
-            assert frames[-2:] == [relayed, {"type": "typing", "channel_id": channel, "user_id": one.id}]
+            # The events of joining come by another way and may fall anywhere between.
+            assert [frame for frame in frames if frame in expected] == expected
     stored = sql.execute("SELECT 1 FROM messages WHERE channel_id = %s AND content = 'passing by'", (channel,))
     assert stored.fetchone() is None
 
@@ -210,7 +212,8 @@ def test_one_who_does_not_read_is_closed_and_hurts_nobody(other_backend: Backend
             def closed() -> bool:
                 mine.send(frame)
                 for socket in (mine, theirs):
-                    assert orjson.loads(socket.recv(timeout=TIMEOUT_S))["content"] == "x" * 60_000
+                    # The events of joining may still be on their way.
+                    frames_until(socket, lambda frame: frame.get("content") == "x" * 60_000)
                 return bool(other_backend.logged("does not read", "warning"))
 
             wait_until(closed, "the one who does not read is closed")
@@ -240,5 +243,7 @@ def test_what_is_no_event_on_the_bus_is_logged_and_the_next_one_arrives(
             client.publish(EVENTS_CHANNEL, junk)
         frame = {"type": "document_uploaded", "channel_id": channel, "document_id": 1}
         client.publish(EVENTS_CHANNEL, encode(Event(channel, frame)))
-        assert frames_until(socket, lambda got: got["type"] == "document_uploaded") == [frame]
+        frames = frames_until(socket, lambda got: got["type"] == "document_uploaded")
+        # The welcome to the new channel may come late; of the junk nothing may come.
+        assert [got for got in frames if got["type"] != "message"] == [frame]
     assert backend.logged("no event", "warning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from typing import Any
 
@@ -85,6 +86,8 @@ def serve(settings: DataProcessorSettings) -> int:
         log_level=LogLevels.error,
         log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
     )
+    # A worker that replaces a dead one must not be a copy of a process whose threads hold locks at that moment.
+    multiprocessing.set_start_method("spawn")
     server.on_startup(lambda: ready.announce(settings))
     server.serve()
     return 0

@@ -11,7 +11,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def application() -> Application:
-    """Return the WSGI application (granian calls this as a factory, after the fork)."""
+    """Return the WSGI application (granian calls this as a factory, in each worker)."""
     process.configure(forward=True)
     from django.core.handlers.wsgi import WSGIHandler
 

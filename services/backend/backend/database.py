@@ -28,6 +28,8 @@ _WAIT_AWAY_S = 0.5
 ANSWER_S = 5.0
 """Longest wait for the answer to a statement."""
 _WAITING = 1000
+_PLANS = "-c plan_cache_mode=force_generic_plan"
+"""One plan a statement and connection: planning anew for each set of parameters costs as much as running most do."""
 
 Row = dict[str, Any]
 Params = Mapping[str, Any]
@@ -46,7 +48,7 @@ class Database:
                 "autocommit": True,
                 "row_factory": dict_row,
                 "client_encoding": "utf8",
-                "options": f"-c timezone=UTC -c statement_timeout={int(ANSWER_S * 1000)}",
+                "options": f"-c timezone=UTC -c statement_timeout={int(ANSWER_S * 1000)} {_PLANS}",
             },
             open=False,
             check=_check,

@@ -178,7 +178,7 @@ MEMBERS = """
         ORDER BY channel_id DESC, user_id DESC
         LIMIT %(limit)s
     ) m
-    JOIN users u ON u.id = m.user_id
+    CROSS JOIN LATERAL (SELECT username, display_name FROM users WHERE id = m.user_id LIMIT 1) u
     LEFT JOIN memberships own ON own.channel_id = c.id AND own.user_id = %(user_id)s
     WHERE c.id = %(channel_id)s AND (c.type = 'public' OR own.user_id IS NOT NULL)
     ORDER BY m.user_id DESC

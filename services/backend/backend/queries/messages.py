@@ -45,7 +45,7 @@ LIST = """
         ORDER BY id DESC
         LIMIT %(limit)s
     ) page ON true
-    LEFT JOIN users u ON u.id = page.sender_id
+    LEFT JOIN LATERAL (SELECT username, display_name FROM users WHERE id = page.sender_id LIMIT 1) u ON true
     WHERE me.channel_id = %(channel_id)s AND me.user_id = %(user_id)s
     ORDER BY page.id DESC
 """

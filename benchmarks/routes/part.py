@@ -13,12 +13,14 @@ from benchmarks.routes.compare import Side, Timing, compare
 WANTED = 0.6
 ELSEWHERE = 5000
 FLOORS = {"backend": "bare_asgi", "data-processor": "bare_django"}
+_SOCKET_FLOOR = "bare_socket"
 _COLUMNS = (Column("route", -41), Column("work", -18), Column("floor/s", 7), Column("/s", 6), Column("ratio", 6))
 _EXPLANATION = """\
-`work` is what route and floor both do, on the same tables of the same database; floor: Starlette, psycopg and orjson on
-uvicorn (backend), Django's .values() and orjson on granian (data-processor). The floor of a list answers the same
-columns (documents: ten of them), that of a write stores as many rows. Where work is inherent the floor does it too:
-argon2 (hash, verify), judging a file and drawing a thumbnail. Rows less than 60 % of their floor end with <.
+`work` is what route and floor both do, on the same tables of the same database; floor: Starlette, psycopg and orjson
+on uvicorn (backend; its WebSocket's: an echo on granian), Django's .values() and orjson on granian (data-processor).
+The floor of a list answers the same columns (documents: ten of them), that of a write stores as many rows. Where work
+is inherent the floor does it too: argon2 (hash, verify), judging a file and drawing a thumbnail. Rows less than 60 %
+of their floor end with <.
 """
 
 
@@ -32,9 +34,12 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
     with house.house() as here, Generator() as generator, here.connect() as db:
         ports = {service: here.serve(service) for service in house.SERVICES}
         floors = {service: here.serve_floor(FLOORS[service], service) for service in house.SERVICES}
+        socket_floor = here.serve_floor(_SOCKET_FLOOR, "backend")
         world = dataset.fill(here, rows=2 * dataset.PAGE, elsewhere=ELSEWHERE)
         for service, some in cases(world).items():
             wanted = [case for case in some if only in f"{case.route} {case.variant}"]
+            if not wanted:
+                continue
             table = report.table(f"{service}: routes beside their floors, 2 processes, 16 connections", _COLUMNS)
             for case in wanted:
                 # As Postgres does by itself within a minute: plans for tables that have since grown are no measure.
@@ -42,7 +47,10 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
                 token = world.operator_token if case.as_operator else world.token
                 floor, route = (
                     Side(call, port, token, db, case.values, case.items, case.frame)
-                    for call, port in ((case.floor, floors[service]), (case.call, ports[service]))
+                    for call, port in (
+                        (case.floor, socket_floor if case.frame else floors[service]),
+                        (case.call, ports[service]),
+                    )
                 )
                 found = compare(generator, floor, route, timing)
                 table.row(

@@ -40,6 +40,14 @@ class Socket:
                 )
             self.end(SLOW)
 
+    async def reply(self, text: str) -> None:
+        """Send one frame from within `handle`: who asks and does not read the answers is not read any further."""
+        try:
+            await self._websocket.send_text(text)
+        except Exception:
+            # Whatever a server raises for a peer that has just gone: the reader sees the end too.
+            log.debug("a socket went away while it was written to", exc_info=True)
+
     def end(self, code: int) -> None:
         """Close the socket with `code`, as soon as it can be."""
         if not self._ending.done():
@@ -74,13 +82,7 @@ class Socket:
 
     async def _write(self) -> None:
         while True:
-            text = await self._frames.get()
-            try:
-                await self._websocket.send_text(text)
-            except Exception:
-                # Whatever a server raises for a peer that has just gone: the reader sees the end too.
-                log.debug("a socket went away while it was written to", exc_info=True)
-                return
+            await self.reply(await self._frames.get())
 
 
 class Hub:

@@ -78,14 +78,14 @@ class _Conversation:
                 error,
                 extra={"fields": {"code": error.code, "user_id": self._socket.user_id}},
             )
-            self._answer(frames.error(error.code, str(error)))
+            await self._answer(frames.error(error.code, str(error)))
         except ApiError as error:
-            self._answer(frames.error(error.code, error.detail))
+            await self._answer(frames.error(error.code, error.detail))
 
     async def _act(self, frame: Frame) -> None:
         match frame["type"]:
             case "ping":
-                self._answer(frames.pong(frame))
+                await self._answer(frames.pong(frame))
             case "message":
                 await self._relay(frame)
             case "typing":
@@ -102,5 +102,5 @@ class _Conversation:
             raise BadFrameError("not_a_member", f"you are not a member of channel {channel_id}")
         self._house.events.emit(channel_id, frame)
 
-    def _answer(self, frame: Frame) -> None:
-        self._socket.send(orjson.dumps(frame).decode())
+    async def _answer(self, frame: Frame) -> None:
+        await self._socket.reply(orjson.dumps(frame).decode())

@@ -1,0 +1,35 @@
+"""No route goes unmeasured, and a comparison runs from end to end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks.dataset import World
+from benchmarks.house import SERVICES
+from benchmarks.routes.part import cases
+from plumbline.docs import facts
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_has_a_benchmark_and_every_benchmark_a_route(service: str) -> None:
+    routes = {f"{route.method} {route.path}" for route in facts.services()[service].routes}
+    assert {case.route for case in cases(World())[service]} == routes
+
+
+def test_routes_and_floors_answer_and_the_figures_are_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Here the answers are looked at; how fast they come is nobody's business in a test.
+    monkeypatch.setattr(command, "RESULTS", tmp_path / "benchmarks.json")
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "routes", "--rounds", "1", "--seconds", "0.01", "--only", "/{"])
+    assert command.main() == 0, capsys.readouterr().err
+    tables = json.loads((tmp_path / "benchmarks.json").read_text())["tables"]
+    measured = {row["route"] for table in tables for row in table["rows"]}
+    assert {"GET /channels/{channel_id}/messages", "GET /data-processor/templates/{template_id}/"} <= measured
+    assert all(row["ratio"] > 0 for table in tables for row in table["rows"])

@@ -136,9 +136,9 @@ class RedisServer(_Server):
             return False
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A Postgres 16 for this test session, empty but for its role and database."""
+@contextlib.contextmanager
+def throwaway_postgres() -> Iterator[PostgresServer]:
+    """Yield a running Postgres 16, empty but for its role and database, of which nothing is left afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
     server: PostgresServer | None = None
     try:
@@ -150,6 +150,13 @@ def postgres_server() -> Iterator[PostgresServer]:
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(postgres.private_place(folder / "home"), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A Postgres for this test session."""
+    with throwaway_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

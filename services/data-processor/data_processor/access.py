@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from data_processor.database import statements
 from data_processor.web.errors import NotAMemberError, NotFoundError
+from data_processor.web.pages import Page
 
 _CHANNEL = """
     SELECT m.user_id FROM channels c
@@ -26,6 +27,27 @@ def listed(rows: list[statements.Row], channel_id: int) -> None:
         raise NotFoundError("channel", channel_id)
     if rows[0][0] is None:
         raise NotAMemberError(channel_id)
+
+
+def newest_in_channel(table: str, alias: str, columns: str) -> str:
+    """Return the statement for a page of a channel's rows in `table`, for `page_of_channel`. Takes constants only."""
+    return f"""
+        SELECT m.user_id, {alias}.* FROM channels c
+        LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
+        LEFT JOIN LATERAL (
+            SELECT {columns} FROM {table} {alias}
+            {statements.newest(alias, "channel_id", "m.channel_id")}
+        ) {alias} ON true
+        WHERE c.id = %(channel_id)s ORDER BY {alias}.id DESC
+    """
+
+
+def page_of_channel(statement: str, *, channel_id: int, user_id: int, page: Page) -> list[statements.Row]:
+    """Return the page that a statement of `newest_in_channel` finds. Raises NotFoundError, NotAMemberError."""
+    parameters = {"channel_id": channel_id, "user_id": user_id, "before": page.before, "limit": page.probe}
+    rows = statements.rows(statement, parameters)
+    listed(rows, channel_id)
+    return [row[1:] for row in rows if row[1] is not None]
 
 
 def found(row: statements.Row | None, what: str, object_id: int) -> statements.Row:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +11,7 @@ from data_processor_testkit.service import Service
 from servicekit.facts import MIGRATION_LOCK_KEY
 
 from plumbline.net import free_port
-from plumbline.targets.embedded import postgres
-from plumbline.testing import PostgresServer, wait_until
+from plumbline.testing import PostgresServer, throwaway_postgres, wait_until
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 
@@ -22,17 +19,8 @@ NO_REDIS = "redis://127.0.0.1:1/0"
 @pytest.fixture(scope="module")
 def empty_postgres() -> Iterator[PostgresServer]:
     """A Postgres of this module's own, without any table."""
-    folder = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
-    server: PostgresServer | None = None
-    try:
-        server = PostgresServer(folder)
-        server.start()
+    with throwaway_postgres() as server:
         yield server
-    finally:
-        if server is not None:
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(postgres.private_place(folder / "home"), ignore_errors=True)
 
 
 def test_migrate_waits_for_the_backends_tables(empty_postgres: PostgresServer, own_folder: Path) -> None:

@@ -18,15 +18,7 @@ _ITEMS = """
     ) ORDER BY i.position), '[]')::text FROM batch_items i WHERE i.batch_job_id = b.id)
 """
 
-_IN_CHANNEL = f"""
-    SELECT m.user_id, b.* FROM channels c
-    LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
-    LEFT JOIN LATERAL (
-        SELECT {COLUMNS} FROM batch_jobs b
-        {statements.newest("b", "channel_id", "m.channel_id")}
-    ) b ON true
-    WHERE c.id = %(channel_id)s ORDER BY b.id DESC
-"""
+_IN_CHANNEL = access.newest_in_channel("batch_jobs", "b", COLUMNS)
 
 # The newest of each channel first, so that the cost grows with the channels of a user and not with the table.
 _IN_CHANNELS = f"""
@@ -46,12 +38,9 @@ _ONE = f"""
 
 def batch_list(*, channel_id: int | None, user_id: int, page: Page) -> list[Row]:
     """Return the page of a channel's jobs, or of all channels of the user, in the order of `COLUMNS`."""
-    parameters = {"user_id": user_id, "before": page.before, "limit": page.probe}
-    if channel_id is None:
-        return statements.rows(_IN_CHANNELS, parameters)
-    rows = statements.rows(_IN_CHANNEL, parameters | {"channel_id": channel_id})
-    access.listed(rows, channel_id)
-    return [row[1:] for row in rows if row[1] is not None]
+    if channel_id is not None:
+        return access.page_of_channel(_IN_CHANNEL, channel_id=channel_id, user_id=user_id, page=page)
+    return statements.rows(_IN_CHANNELS, {"user_id": user_id, "before": page.before, "limit": page.probe})
 
 
 def batch_get(*, batch_id: int, user_id: int) -> Row:

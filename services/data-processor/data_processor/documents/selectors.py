@@ -14,15 +14,7 @@ COLUMNS = (
     "d.created_at, d.updated_at"
 )
 
-_IN_CHANNEL = f"""
-    SELECT m.user_id, d.* FROM channels c
-    LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
-    LEFT JOIN LATERAL (
-        SELECT {COLUMNS} FROM documents d
-        {statements.newest("d", "channel_id", "m.channel_id")}
-    ) d ON true
-    WHERE c.id = %(channel_id)s ORDER BY d.id DESC
-"""
+_IN_CHANNEL = access.newest_in_channel("documents", "d", COLUMNS)
 
 _ONE = """
     SELECT m.user_id, d.channel_id, {columns} FROM documents d
@@ -41,11 +33,7 @@ _DATA = "SELECT data FROM document_contents WHERE document_id = %(document_id)s"
 
 def document_list(*, channel_id: int, user_id: int, page: Page) -> list[Row]:
     """Return the page of a channel's documents, newest first, in the order of `COLUMNS`."""
-    found = statements.rows(
-        _IN_CHANNEL, {"channel_id": channel_id, "user_id": user_id, "before": page.before, "limit": page.probe}
-    )
-    access.listed(found, channel_id)
-    return [row[1:] for row in found if row[1] is not None]
+    return access.page_of_channel(_IN_CHANNEL, channel_id=channel_id, user_id=user_id, page=page)
 
 
 def document_get(*, document_id: int, user_id: int) -> Row:

@@ -21,15 +21,7 @@ LABELS = """
 """
 COLUMNS = f"t.id, t.channel_id, t.name, t.created_by, t.created_at, t.updated_at, {LABELS} AS labels"
 
-_IN_CHANNEL = f"""
-    SELECT m.user_id, t.* FROM channels c
-    LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
-    LEFT JOIN LATERAL (
-        SELECT {COLUMNS} FROM templates t
-        {statements.newest("t", "channel_id", "m.channel_id")}
-    ) t ON true
-    WHERE c.id = %(channel_id)s ORDER BY t.id DESC
-"""
+_IN_CHANNEL = access.newest_in_channel("templates", "t", COLUMNS)
 
 # The newest of each channel first, so that the cost grows with the channels of a user and not with the table.
 _IN_CHANNELS = f"""
@@ -51,12 +43,9 @@ _ONE = f"""
 
 def template_list(*, channel_id: int | None, user_id: int, page: Page) -> list[Row]:
     """Return the page of a channel's templates, or of all channels of the user, in the order of `COLUMNS`."""
-    parameters = {"user_id": user_id, "before": page.before, "limit": page.probe}
-    if channel_id is None:
-        return statements.rows(_IN_CHANNELS, parameters)
-    rows = statements.rows(_IN_CHANNEL, parameters | {"channel_id": channel_id})
-    access.listed(rows, channel_id)
-    return [row[1:] for row in rows if row[1] is not None]
+    if channel_id is not None:
+        return access.page_of_channel(_IN_CHANNEL, channel_id=channel_id, user_id=user_id, page=page)
+    return statements.rows(_IN_CHANNELS, {"user_id": user_id, "before": page.before, "limit": page.probe})
 
 
 def template_get(*, template_id: int, user_id: int) -> Row:

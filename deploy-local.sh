@@ -37,8 +37,9 @@ install() {
     fail "$python cannot make a virtual environment. On Debian: apt-get install python3-venv"
   }
   # uv installs the same locked set several times faster; where it cannot (a mirror only pip knows of), pip does it.
+  # It is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store.
   if ! { "$venv/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements/bootstrap.txt" &&
-    VIRTUAL_ENV=$venv "$venv/bin/uv" pip install --quiet --require-hashes -r "$lock"; }; then
+    UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true} VIRTUAL_ENV=$venv "$venv/bin/uv" pip install --quiet --require-hashes -r "$lock"; }; then
     echo "uv could not install the packages; trying pip, which takes about a minute longer ..." >&2
     "$venv/bin/python" -m pip install --quiet --require-hashes -r "$lock" ||
       fail "the packages could not be installed: see the lines above. Is a package index reachable (pip config list)?"

@@ -14,6 +14,9 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
+# uv is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store.
+os.environ.setdefault("UV_SYSTEM_CERTS", "true")
+
 LOCKED = "requirements/dev.txt"
 TYPED = ["plumbline", "services/servicekit/servicekit", "noxfile.py"]
 KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"

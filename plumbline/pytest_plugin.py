@@ -71,15 +71,24 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     if request.config.getoption("target") == RemoteTarget.name:
         yield _remote(request.config)
         return
-    home = Home(request.config.getoption("home"))
-    if not request.config.getoption("own_stack") and home.exists:
-        running, _ = choose("auto", home)
-        if running.stack().running:
-            _refuse_stale(running)
-            notes(lambda: print(f"\nreusing the stack in {home.root}", flush=True))
-            yield running
-            return
-    yield from _own_stack(request.config, notes)
+    running = running_stack(request.config)
+    if running is None:
+        yield from _own_stack(request.config, notes)
+        return
+    _refuse_stale(running)
+    notes(lambda: print(f"\nreusing the stack in {running.stack().home}", flush=True))
+    yield running
+
+
+def running_stack(config: pytest.Config) -> Target | None:
+    """Return the stack in `--home` if it runs and may be the one that is asked for."""
+    home = Home(config.getoption("home"))
+    if config.getoption("own_stack") or not home.exists:
+        return None
+    running, _ = choose("auto", home)
+    # Whoever names a target wants that one proven, whatever else runs here.
+    wanted = config.getoption("target") in ("auto", running.name)
+    return running if wanted and running.stack().running else None
 
 
 def _remote(config: pytest.Config) -> RemoteTarget:

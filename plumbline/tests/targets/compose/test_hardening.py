@@ -75,5 +75,5 @@ def test_the_inside_has_no_way_out(running: ComposeTarget, raw: dict[str, Any]) 
 def test_images_say_what_they_are(running: ComposeTarget, name: str) -> None:
     image = containers.one_of(running.project, name).image
     labels = engine.output("image", "inspect", "--format", "{{json .Config.Labels}}", image)
-    for label in ("title", "description", "version", "revision"):
+    for label in ("title", "description", "licenses", "version", "revision"):
         assert f'"org.opencontainers.image.{label}"' in labels

@@ -13,7 +13,7 @@ from pathlib import Path
 from servicekit import facts
 
 from plumbline import ROOT, bundle, deploy, diagnose, identity, recorder
-from plumbline.errors import PlumblineError, StepError
+from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.plan import COMPONENTS, PLAN
 from plumbline.targets.base import Target
@@ -31,12 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home = Home(getattr(options, "home", DEFAULT_HOME))
     try:
         return int(_COMMANDS[options.command](options, home))
-    except (deploy.PreflightError, StepError):
-        return EXIT_FAILED  # shown where it happened
     except PlumblineError as error:
-        print(f"plumbline: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"next: {error.hint}", file=sys.stderr)
+        if not error.shown:
+            print(f"plumbline: {error}", file=sys.stderr)
+            if error.hint:
+                print(f"next: {error.hint}", file=sys.stderr)
         return EXIT_FAILED
     except BrokenPipeError:  # what reads us has seen enough: `logs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

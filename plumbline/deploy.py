@@ -25,7 +25,7 @@ class PreflightError(PlumblineError):
 
 
 def up(home: Home, target: Target, why: str) -> None:
-    """Bring the stack up, or say that there is nothing to do. Raises PreflightError or StepError, already shown."""
+    """Bring the stack up, or say that there is nothing to do. Raises PlumblineError; of a step, already shown."""
     begun = time.monotonic()
     if home.exists and target.unchanged():
         print(f"Already running, nothing changed ({time.monotonic() - begun:.1f} s).")
@@ -60,14 +60,20 @@ def _shown(number: int, step: Step, target: Target, home: Home) -> Iterator[list
     except PreflightError as error:
         print(f"{start}{label} FAILED {time.monotonic() - begun:6.2f} s", flush=True)
         _refuse(error)
+        error.shown = True
         raise
     except (Exception, KeyboardInterrupt) as error:
         took = time.monotonic() - begun
         print(f"{start}{label} FAILED {took:6.2f} s", flush=True)
         _account_for(number, step, error, target, home)
-        if isinstance(error, PlumblineError | KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt):
             raise
-        raise StepError(f"unforeseen: {error!r}") from error
+        if isinstance(error, PlumblineError):
+            error.shown = True
+            raise
+        unforeseen = StepError(f"unforeseen: {error!r}")
+        unforeseen.shown = True
+        raise unforeseen from error
     print(f"{start}{label} ok {time.monotonic() - begun:6.2f} s  {' '.join(detail)}".rstrip(), flush=True)
 
 

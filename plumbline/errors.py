@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class PlumblineError(Exception):
-    """Something went wrong that a person can do something about; `hint` says what."""
+    """Something went wrong that a person can do something about; `hint` says what, `shown` whether it was said."""
+
+    shown = False
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

@@ -12,9 +12,11 @@ import sys
 import pytest
 
 from plumbline import ROOT, cli
+from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.plan import PLAN
 from plumbline.targets.embedded.programs import PORTS
+from plumbline.targets.embedded.target import EmbeddedTarget
 
 
 @pytest.fixture
@@ -50,6 +52,27 @@ def test_plan_prints_the_steps_in_order_and_changes_nothing(run, public_folder, 
     heads = [line.split()[1] for line in said.splitlines() if line[:3].strip(" .").isdigit()]
     assert heads == [step.name for step in PLAN]
     assert listing(public_folder) == {}
+
+
+def test_a_command_that_fails_says_why_and_what_next(run, stopped, monkeypatch):
+    def fail(_: object) -> None:
+        raise StepError("docker compose failed: no space left on device", hint="docker system prune")
+
+    monkeypatch.setattr(EmbeddedTarget, "down", fail)
+    code, _, said = run("down")
+    assert code == 1
+    assert said == "plumbline: docker compose failed: no space left on device\nnext: docker system prune\n"
+
+
+def test_a_step_that_fails_is_accounted_for_once(run, stopped, monkeypatch):
+    def fail(*_: object) -> str:
+        raise PlumblineError("the disk is full")
+
+    monkeypatch.setattr(EmbeddedTarget, "problems", lambda _: [])
+    monkeypatch.setattr(EmbeddedTarget, "run", fail)
+    code, _, said = run("up")
+    assert code == 1
+    assert said.count("the disk is full") == 1
 
 
 def test_a_refused_deployment_leaves_the_disk_as_it_was(run, public_folder, listing):

@@ -87,8 +87,10 @@ def one_of(project: Project, service: str) -> Container:
         ) from None
 
 
-def wait_ready(project: Project, service: str) -> None:
-    """Wait until a service's own health check says yes; end at once if its container ends. Raises StepError.
+def wait_ready(project: Project, service: str) -> Container:
+    """Wait until a service's own health check says yes and return its container. Raises StepError.
+
+    The wait ends at once if the container ends.
 
     The check is run here and not only by the engine, which asks every few seconds and no sooner.
     """
@@ -103,7 +105,7 @@ def wait_ready(project: Project, service: str) -> None:
         if container.status == "running":
             asked = engine.docker("exec", container.id, *container.health_command, timeout=30)
             if asked.returncode == 0:
-                return
+                return container
             reason = engine.last_words(asked.stderr or asked.stdout, 2)
         if time.monotonic() > deadline:
             raise StepError(f"{service} was not ready after {READY_PATIENCE_S} s: {reason}", component=service)

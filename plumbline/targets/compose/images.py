@@ -44,6 +44,8 @@ def build(project: Project) -> str:
 def missing(project: Project) -> list[str]:
     """Return the names of the images that the project needs and the engine does not have."""
     needed = sorted({service["image"] for service in project.resolved()["services"].values()})
+    if engine.docker("image", "inspect", *needed).returncode == 0:
+        return []
     return [image for image in needed if engine.docker("image", "inspect", image).returncode != 0]
 
 

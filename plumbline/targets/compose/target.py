@@ -89,9 +89,10 @@ class ComposeTarget:
         state = self._state
         if state.phase != "ready" or self._front_port() not in (0, state.ports["front"]):
             return False
-        if not self.from_this_checkout() or self._marks(self.project) != self._remembered() or not self.stack().running:
+        if self._marks(self.project) != self._remembered():
             return False
-        return not compare(self.stack().base_url, state.stack_id)
+        stack = self.stack()
+        return stack.running and not compare(stack.base_url, state.stack_id)
 
     def from_this_checkout(self) -> bool:
         """Say whether the stack was deployed from the files of this checkout, or of its bundle, as they are now."""
@@ -157,9 +158,7 @@ class ComposeTarget:
     def _bring_up(self, *names: str) -> str:
         before = containers.all_of(self.project)
         self.project.compose("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *names, component=names[0])
-        for name in names:
-            containers.wait_ready(self.project, name)
-        after = containers.all_of(self.project)
+        after = {name: containers.wait_ready(self.project, name) for name in names}
         same = all(name in before and before[name].started_at == after[name].started_at for name in names)
         return "already running" if same else "started"
 

@@ -76,7 +76,9 @@ def parser() -> argparse.ArgumentParser:
     logs.add_argument("--service", help="only of this service")
     logs.add_argument("--level", choices=facts.LEVELS_KEPT, help="only of this level")
     logs.add_argument("--json", action="store_true", help="one JSON document a line")
-    logs.add_argument("--component", choices=COMPONENTS, help="show the end of a component's own log file instead")
+    way = logs.add_mutually_exclusive_group()
+    way.add_argument("--follow", action="store_true", help="go on with each entry as it comes, until Ctrl-C")
+    way.add_argument("--component", choices=COMPONENTS, help="show the end of a component's own log file instead")
 
     reset = commands.add_parser("reset", parents=[common], help="delete the stack with its data and secrets")
     reset.add_argument("--yes", action="store_true", help="do not ask")
@@ -158,8 +160,17 @@ def _logs(options: argparse.Namespace, home: Home) -> int:
     if options.component:
         print("\n".join(target.log_tail(options.component, 100)))
         return EXIT_OK
-    for entry in recorder.entries(target.stack(), service=options.service, level=options.level):
-        print(json.dumps(entry, ensure_ascii=False) if options.json else recorder.line(entry))
+    chosen = {"service": options.service, "level": options.level}
+    told = recorder.follow(target.stack(), **chosen) if options.follow else recorder.entries(target.stack(), **chosen)
+    try:
+        for one in told:
+            if isinstance(one, str):
+                print(f"-- {one}", file=sys.stderr)
+            else:
+                print(json.dumps(one, ensure_ascii=False) if options.json else recorder.line(one), flush=True)
+    except KeyboardInterrupt:
+        if not options.follow:
+            raise
     return EXIT_OK
 
 

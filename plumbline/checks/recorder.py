@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import orjson
 import redis
+import requests
 from servicekit.facts import LOG_STREAM
 
+from plumbline import recorder as operator
+from plumbline.errors import NotGivenError
+from plumbline.home import Home
+from plumbline.net import free_port
+from plumbline.stack import Stack
+from plumbline.targets.embedded.programs import Layout, service_command
+
 PATIENCE_S = 20.0
+_LINES_A_CALL = 1000
 
 
 def stream(client: redis.Redis) -> list[dict[str, Any]]:
@@ -69,3 +82,64 @@ def sampled_length(url: str) -> Iterator[Lengths]:
     finally:
         done.set()
         thread.join()
+
+
+@contextmanager
+def books(stack: Stack) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Yield what reads received, kept, superseded, dropped; in all, `by_service` and `by_level`. One login for all."""
+
+    def read() -> dict[str, Any]:
+        answer = session.get(f"{stack.base_url}/logs/stats", timeout=10)
+        answer.raise_for_status()
+        shown: dict[str, Any] = answer.json()
+        return shown
+
+    with operator.operator_session(stack) as session:
+        yield read
+
+
+def adds_up(shown: dict[str, Any]) -> bool:
+    """Say whether what was received is what was kept, superseded and dropped: in all, by service and by level."""
+    parts = [shown, *shown["by_service"].values(), *shown["by_level"].values()]
+    return all(one["received"] == one["kept"] + one["superseded"] + one["dropped"] for one in parts)
+
+
+@contextmanager
+def sink_beside(stack: Stack) -> Iterator[int]:
+    """Run one more log-sink on the stack's Redis, and yield the port of its line protocol. Raises NotGivenError."""
+    if not stack.home:
+        raise NotGivenError("needs to run a second log-sink on the stack's Redis (never done to a remote stack)")
+    ports = {"log-sink": free_port(), "log-ingest": free_port(), "redis": 0}
+    layout = Layout(Home(Path(stack.home)), ports, stack.stack_id)
+    environment = layout.service_environment("log-sink") | {"PLUMBLINE_REDIS_URL": stack.redis.url}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            service_command("log-sink", "serve"), env=environment, cwd="/", stdout=log, stderr=log
+        )
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while not _answers(layout.url("log-sink", "/logs/health")):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise AssertionError(f"the second log-sink did not start: {log.read().decode()[-2000:]}")
+                time.sleep(0.02)
+            yield ports["log-ingest"]
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def flood(port: int, service: str, count: int) -> None:
+    """Send `count` warnings of `service`, numbered from 0 in their messages, over the line protocol."""
+    head = b'{"level":"warning","service":"%s","logger":"flood","message":"' % service.encode()
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as sender:
+        for first in range(0, count, _LINES_A_CALL):
+            numbers = range(first, min(first + _LINES_A_CALL, count))
+            sender.sendall(b"".join(b'%s%d"}\n' % (head, number) for number in numbers))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import redis
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
-from plumbline import recorder as operator
 from plumbline.checks import recorder
 from plumbline.checks.client import User
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
+from plumbline.testing import wait_until
 
 BURST = 1000
+FLOOD = 1_000_000
 
 
 def burst(user: User, name: str) -> list[str]:
@@ -53,11 +56,51 @@ def test_a_burst_leaves_the_newest_in_order_and_never_one_too_many(
 def test_the_books_balance_after_a_burst(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
     marks = burst(alice, "count")
     recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
-    with operator.operator_session(stack) as session:
-        stats = session.get(f"{stack.base_url}/logs/stats", timeout=10).json()
-    assert stats["kept"] == LOG_CAP
-    assert stats["received"] >= BURST
-    assert stats["received"] == stats["kept"] + stats["superseded"] + stats["dropped"]
+    with recorder.books(stack) as read:
+        shown = read()
+    assert shown["kept"] == LOG_CAP
+    assert shown["received"] >= BURST
+    assert recorder.adds_up(shown)
+
+
+def test_a_million_entries_by_two_sinks_beside_the_stacks_own(
+    alice: User, stack: Stack, redis_client: redis.Redis
+) -> None:
+    names = ("flood-a", "flood-b")
+    with (
+        recorder.books(stack) as read,
+        recorder.sink_beside(stack) as first,
+        recorder.sink_beside(stack) as second,
+        recorder.sampled_length(stack.redis.url) as lengths,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        before = {name: received_of(read(), name) for name in names}
+        floods = [
+            pool.submit(recorder.flood, port, name, FLOOD // 2)
+            for port, name in zip((first, second), names, strict=True)
+        ]
+        # Meanwhile the stack's own sink takes in what its services say.
+        burst(alice, "beside")
+        for each in floods:
+            each.result()
+        wait_until(
+            lambda: all(received_of(read(), name) - before[name] == FLOOD // 2 for name in names),
+            "both floods are accounted for",
+        )
+        shown = read()
+    assert lengths.samples > 1000
+    assert lengths.longest == LOG_CAP
+    assert shown["kept"] == redis_client.xlen(LOG_STREAM) == LOG_CAP
+    assert recorder.adds_up(shown)
+    for name in names:
+        assert shown["by_service"][name]["dropped"] == 0
+        numbers = [int(one["message"]) for one in recorder.stream(redis_client) if one["service"] == name]
+        # The newest of each sink, in order of arrival, none missing in between.
+        assert numbers == list(range(FLOOD // 2 - len(numbers), FLOOD // 2))
+
+
+def received_of(shown: dict[str, Any], service: str) -> int:
+    return int(shown["by_service"].get(service, {"received": 0})["received"])
 
 
 def test_redis_keeps_nothing_on_disk(redis_client: redis.Redis) -> None:

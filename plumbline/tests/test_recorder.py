@@ -1,0 +1,166 @@
+"""Following the recorder in a terminal: across ended sessions, broken lines and an emptied buffer."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from plumbline import cli, recorder
+from plumbline.errors import PlumblineError
+from plumbline.stack import OperatorAccount, PostgresAddress, RedisAddress, Stack
+
+
+def event(name: str, data: object, identity: str = "") -> bytes:
+    head = f"id: {identity}\n" if name == "message" else f"event: {name}\n"
+    return f"{head}data: {json.dumps(data)}\n\n".encode()
+
+
+def entry(identity: str, message: str) -> bytes:
+    said = {"ts": "2025-11-22T21:38:57.412Z", "level": "error", "service": "backend", "message": message}
+    return event("message", {"id": identity, **said}, identity)
+
+
+class FrontDoor:
+    """Answers logins, and the live tail with one step of `script` a connection: a status, or what is sent."""
+
+    def __init__(self) -> None:
+        self.script: list[int | bytes] = []
+        self.asked: list[tuple[str, str | None]] = []
+        self.logins = 0
+        front = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                front.logins += 1
+                self._answer(200, json.dumps({"access_token": f"token-{front.logins}"}).encode())
+
+            def do_GET(self) -> None:
+                front.asked.append((self.path, self.headers["Last-Event-ID"]))
+                step = front.script.pop(0) if front.script else 503
+                if isinstance(step, int):
+                    self._answer(step, b'{"detail": "not now"}')
+                else:
+                    self._answer(200, step)
+
+            def _answer(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def front(monkeypatch):
+    monkeypatch.setattr(recorder, "_RETRY_S", 0.0)
+    door = FrontDoor()
+    yield door
+    door.server.shutdown()
+    door.server.server_close()
+
+
+@pytest.fixture
+def stack(front, tmp_path):
+    password = tmp_path / "operator_password"
+    password.touch(mode=0o600)
+    password.write_text("correct horse battery staple")
+    nowhere = PostgresAddress("", 0, "", "", "")
+    operator = OperatorAccount("operator", str(password))
+    return Stack("s", "remote", "ready", "0", "", front.url, nowhere, RedisAddress(""), operator, ())
+
+
+def told(stack, count, **filters):
+    """Return the first things that following tells: messages of entries, and notes."""
+    things = itertools.islice(recorder.follow(stack, **filters), count)
+    return [thing if isinstance(thing, str) else thing["message"] for thing in things]
+
+
+def test_it_goes_on_where_the_line_broke(front, stack):
+    front.script = [b"retry: 1000\n\n" + entry("5-1", "one") + entry("5-2", "two"), entry("5-3", "three")]
+    assert told(stack, 3, service="backend", level=None) == ["one", "two", "three"]
+    assert front.asked == [("/logs/stream?service=backend", "0"), ("/logs/stream?service=backend", "5-2")]
+
+
+def test_an_entry_that_was_cut_off_comes_again_whole(front, stack):
+    front.script = [entry("5-1", "one") + entry("5-2", "two")[:-20], entry("5-2", "two")]
+    assert told(stack, 2) == ["one", "two"]
+    assert [last for _, last in front.asked] == ["0", "5-1"]
+
+
+def test_a_session_that_ended_is_renewed(front, stack):
+    front.script = [entry("5-1", "one"), 401, entry("5-2", "two")]
+    assert told(stack, 2) == ["one", "two"]
+    assert front.logins == 2
+
+
+def test_an_outage_is_told_once_and_its_end(front, stack):
+    front.script = [entry("5-1", "one"), 502, 502, 503, entry("5-2", "two")]
+    assert told(stack, 4) == [
+        "one", "the live line is down (the recorder did not answer: not now); trying again", "the live line is back",
+        "two",
+    ]  # fmt: skip
+
+
+def test_what_is_missing_is_told(front, stack):
+    away = event("away", {"detail": "Redis does not answer"})
+    reset = event("reset", {"since": "12:00"})
+    front.script = [
+        entry("5-1", "one") + away + away + reset + event("gap", {"missed": 7}) + entry("6-9", "nine"),
+        reset,
+    ]
+    assert told(stack, 5) == [
+        "one", "Redis does not answer", "the recorder was emptied; it has been filling since 12:00",
+        "7 entries came and went too fast to be shown", "nine",
+    ]  # fmt: skip
+
+
+def test_a_recorder_that_does_not_answer_at_first_is_an_error(front, stack):
+    front.script = [503]
+    with pytest.raises(PlumblineError, match="not now"):
+        next(recorder.follow(stack))
+    with pytest.raises(PlumblineError, match="does not answer"):
+        next(recorder.follow(replace(stack, base_url="http://127.0.0.1:1")))
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_the_command_prints_entries_and_keeps_notes_apart(front, stack, home_of, capsys, as_json, monkeypatch):
+    front.script = [entry("5-1", "one"), 502, entry("5-2", "zwölf")]
+    follow = recorder.follow
+
+    def until_interrupted(*arguments, **filters):
+        yield from itertools.islice(follow(*arguments, **filters), 4)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recorder, "follow", until_interrupted)
+    arguments = ["logs", "--follow", "--service", "backend", "--level", "error", "--home", str(home_of(stack))]
+    assert cli.main([*arguments, *(["--json"] if as_json else [])]) == 0
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    shown = [json.loads(line)["message"] for line in lines] if as_json else [line.split()[-1] for line in lines]
+    assert shown == ["one", "zwölf"]
+    assert said.err.splitlines()[-1] == "-- the live line is back"
+    assert front.asked[-1] == ("/logs/stream?service=backend&level=error", "5-1")
+
+
+@pytest.fixture
+def home_of(tmp_path, monkeypatch):
+    """Makes a home whose stack is the one given."""
+
+    def make(stack):
+        home = tmp_path / "home"
+        target = type("Here", (), {"stack": lambda self: stack})()
+        monkeypatch.setattr(cli, "_existing", lambda _: target)
+        return home
+
+    return make

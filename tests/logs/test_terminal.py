@@ -1,0 +1,86 @@
+"""What the recorder holds, followed in a terminal: through the front door, across a restart of the log-sink."""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+
+from plumbline import ROOT
+from plumbline import recorder as operator
+from plumbline.checks.client import Answer
+from plumbline.checks.recorder import PATIENCE_S
+from plumbline.errors import NotGivenError
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+
+
+def forged(stack: Stack) -> str:
+    """Make the backend warn, and return the id of the request."""
+    headers = {"Authorization": "Bearer not.a.token"}
+    return Answer(requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=10)).request_id
+
+
+@contextmanager
+def followed(things: Iterator[Any]) -> Iterator[Callable[[str], list[str]]]:
+    """Read `things` on a thread; yields what returns the request ids seen up to and including a wanted one."""
+    seen: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for thing in things:
+            if not isinstance(thing, str):
+                seen.put(thing["request_id"])
+
+    threading.Thread(target=read, daemon=True).start()
+
+    def until(wanted: str) -> list[str]:
+        ids = [seen.get(timeout=PATIENCE_S)]
+        while ids[-1] != wanted:
+            ids.append(seen.get(timeout=PATIENCE_S))
+        return ids
+
+    yield until
+
+
+def test_follow_shows_what_is_kept_and_then_what_comes(stack: Stack) -> None:
+    before = forged(stack)
+    with followed(operator.follow(stack, service="backend", level="warning")) as until:
+        until(before)
+        marks = [forged(stack) for _ in range(3)]
+        assert until(marks[-1]) == marks
+
+
+def test_follow_goes_on_after_a_restart_without_gap_or_repeat(target: Target, stack: Stack) -> None:
+    before = forged(stack)
+    with followed(operator.follow(stack, service="backend")) as until:
+        until(before)
+        target.stop("log-sink")
+        meanwhile = [forged(stack) for _ in range(3)]
+        target.start("log-sink")
+        after = forged(stack)
+        assert until(after) == [*meanwhile, after]
+
+
+def test_the_command_follows(stack: Stack) -> None:
+    if not stack.home:
+        raise NotGivenError("needs the stack's home (nobody has it of a remote stack)")
+    command = [sys.executable, "-m", "plumbline", "logs", "--home", stack.home, "--json"]
+    before = forged(stack)
+    with subprocess.Popen([*command, "--follow"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        with followed(map(json.loads, process.stdout)) as until:
+            until(before)
+            after = forged(stack)
+            until(after)
+        process.terminate()
+    chosen = [*command, "--service", "backend", "--level", "warning"]
+    shown = subprocess.run(chosen, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert json.loads(shown[-1])["request_id"] == after
+    assert {(json.loads(line)["service"], json.loads(line)["level"]) for line in shown} == {("backend", "warning")}

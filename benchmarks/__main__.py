@@ -1,4 +1,4 @@
-"""`python -m benchmarks [routes|lists|sink|deploy ...]`: everything without arguments, in under eight minutes."""
+"""`python -m benchmarks [PART ...]`: everything without arguments, in under twelve minutes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 
 from benchmarks import deploy, sink
+from benchmarks.interference import part as interference
 from benchmarks.lists import part as lists
 from benchmarks.load.round import LoadError
 from benchmarks.report import Report
@@ -15,7 +16,7 @@ from benchmarks.routes.compare import Timing
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
 
-PARTS = ("routes", "lists", "sink", "deploy")
+PARTS = ("routes", "lists", "sink", "interference", "deploy")
 RESULTS = ROOT / "test-artifacts" / "benchmarks.json"
 
 
@@ -25,7 +26,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"any of {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=7, help="rounds a side (default: 7)")
     parser.add_argument("--seconds", type=float, default=0.4, help="length of a round (default: 0.4)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="routes and lists that contain this")
+    parser.add_argument("--only", default="", metavar="TEXT", help="routes, lists and faults that contain this")
     options = parser.parse_args()
     timing = Timing(options.rounds, options.seconds)
     report, begun = Report(), time.monotonic()
@@ -49,6 +50,8 @@ def _run(part: str, report: Report, timing: Timing, only: str) -> None:
             lists.run(report, timing, only)
         case "sink":
             sink.run(report)
+        case "interference":
+            interference.run(report, only)
         case "deploy":
             deploy.run(report)
 

@@ -59,19 +59,18 @@ def follow(stack: Stack, **filters: str | None) -> Iterator[dict[str, Any] | str
     """Yield what is kept, oldest first, then each entry as it comes; as text, what happens to the line itself.
 
     Goes on where it was after every break, for ever. Filters: service, level, request_id, q. Raises PlumblineError if
-    the recorder does not answer at the beginning.
+    the operator cannot log in at the beginning.
     """
     chosen = {name: value for name, value in filters.items() if value is not None}
     tail = _Tail(stack, chosen)
-    yield from tail.read()
     while True:
-        time.sleep(_RETRY_S)
         try:
             yield from tail.read()
         except PlumblineError as error:
             if not tail.down:
                 tail.down = True
                 yield f"the live line is down ({error}); trying again"
+        time.sleep(_RETRY_S)
 
 
 class _Tail:

@@ -82,6 +82,12 @@ class _Server:
             self._process.wait(_PATIENCE_S)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The running server's process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def restart(self) -> None:
         """Stop and start."""
         self.stop()

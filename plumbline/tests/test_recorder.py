@@ -125,10 +125,12 @@ def test_what_is_missing_is_told(front, stack):
     ]  # fmt: skip
 
 
-def test_a_recorder_that_does_not_answer_at_first_is_an_error(front, stack):
-    front.script = [503]
-    with pytest.raises(PlumblineError, match="not now"):
-        next(recorder.follow(stack))
+def test_a_recorder_that_does_not_answer_at_first_is_waited_for(front, stack):
+    front.script = [503, 503, entry("5-1", "one")]
+    assert told(stack, 3)[1:] == ["the live line is back", "one"]
+
+
+def test_a_stack_that_does_not_answer_at_first_is_an_error(front, stack):
     with pytest.raises(PlumblineError, match="does not answer"):
         next(recorder.follow(replace(stack, base_url="http://127.0.0.1:1")))
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -71,6 +74,25 @@ def test_a_stopped_upstream_is_an_error_of_caddy(
         target.start(service)
     entry = recorder.wait_for(redis_client, said_by("caddy", "error", {answer.request_id}), "502 of Caddy")
     assert "502" in str(entry)
+
+
+def test_an_address_without_end_costs_no_entry(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
+    front = urlsplit(stack.base_url)
+    target.stop("backend")
+    try:
+        # As Caddy writes it, six times as long: more than a datagram holds.
+        with socket.create_connection((front.hostname, front.port), 10) as connection:
+            connection.sendall(
+                b"GET /channels/?%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % (b"\xff" * 20_000)
+            )
+            head = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        assert head.startswith("HTTP/1.1 502 ")
+        long_one = re.search(r"(?i)x-request-id: (\S+)", head).group(1)
+        next_one = Answer(requests.get(f"{stack.base_url}/channels/", timeout=10)).request_id
+    finally:
+        target.start("backend")
+    for request_id in (long_one, next_one):
+        recorder.wait_for(redis_client, said_by("caddy", "error", {request_id}), f"502 of Caddy for {request_id}")
 
 
 def test_the_recorders_own_trouble_is_recorded_when_redis_is_back(target: Target, stack: Stack) -> None:

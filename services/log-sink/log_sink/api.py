@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 
 from redis.exceptions import RedisError
 from servicekit import health
-from servicekit.facts import DROPPED_HEADER
+from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, SUPERSEDED_HEADER
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -17,7 +18,7 @@ from log_sink.sink import Sink
 
 logger = logging.getLogger(__name__)
 
-_LOSS = re.compile(r"\s*(?P<service>[^;,\s]{1,64});\s*level=(?P<level>[a-z]{1,16});\s*count=(?P<count>\d{1,15})\s*")
+_COUNT = re.compile(r"\s*(?P<service>[^;,\s]{1,64});\s*level=(?P<level>[a-z]{1,16});\s*count=(?P<count>\d{1,15})\s*")
 
 
 def _sink(request: Request) -> Sink:
@@ -32,11 +33,11 @@ async def entries(request: Request) -> Response:
     except BadQueryError as error:
         return problem_response(422, "bad_query", str(error), errors=error.errors)
     try:
-        kept, since = await _sink(request).store.newest_first(), await _sink(request).store.since()
+        counted, kept = await _sink(request).store.read()
     except (RedisError, OSError) as error:
         return _unreadable(error)
     items = [entry for entry in (item.as_dict() for item in kept) if wanted.matches(entry)]
-    return json_response({"items": items[: wanted.limit], "since": since})
+    return json_response({"items": items[: wanted.limit], "since": counted.since})
 
 
 async def stats(request: Request) -> Response:
@@ -83,16 +84,19 @@ async def ingest(request: Request) -> Response:
     except ClientDisconnect:
         # What was not sent whole is sent again by a forwarder: taking a part of it would show entries twice.
         return problem_response(400, "incomplete", "The body ended early.")
-    _count_losses(sink, request.headers.get(DROPPED_HEADER, ""))
+    if sink.senders.is_repeated(request.headers.get(BATCH_HEADER, "")):
+        return Response(status_code=204)
+    for name, count in ((DROPPED_HEADER, sink.intake.lost), (SUPERSEDED_HEADER, sink.intake.superseded)):
+        _count(name, request.headers.get(name, ""), count)
     sink.intake.feed(bytes(body).split(b"\n"), "POST /ingest")
     return Response(status_code=204)
 
 
-def _count_losses(sink: Sink, header: str) -> None:
+def _count(name: str, header: str, count: Callable[[str, str, int], None]) -> None:
     for part in header.split(",") if header else ():
-        match = _LOSS.fullmatch(part)
+        match = _COUNT.fullmatch(part)
         if match is None:
             fields = {"part": part[:200]}
-            logger.warning("a log forwarder's %s header is unreadable", DROPPED_HEADER, extra={"fields": fields})
+            logger.warning("a log forwarder's %s header is unreadable", name, extra={"fields": fields})
         else:
-            sink.intake.lost(match["service"], match["level"], int(match["count"]))
+            count(match["service"], match["level"], int(match["count"]))

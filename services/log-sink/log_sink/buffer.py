@@ -51,6 +51,12 @@ class Buffer:
         self._batch.entries.extend(arrivals)
         self._filled.set()
 
+    def supersede(self, cell: Cell, count: int) -> None:
+        """Count entries that newer ones replaced before they came here."""
+        if count > 0:
+            self._batch.arrived[cell] += count
+            self._filled.set()
+
     def drop(self, cell: Cell, count: int) -> None:
         """Count entries that are known to have existed and are lost."""
         if count > 0:

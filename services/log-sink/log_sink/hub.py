@@ -102,7 +102,7 @@ class Hub:
         return News(fresh, missed=max(0, missed))
 
     async def _reload(self) -> None:
-        stats, kept = await self._store.stats(), await self._store.newest_first()
+        stats, kept = await self._store.read()
         # All at once, so that nobody who looks meanwhile takes old entries for those of a new filling.
         self._ring = deque(reversed(kept), maxlen=LOG_CAP)
         self._show(stats)

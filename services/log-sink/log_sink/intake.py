@@ -76,8 +76,11 @@ class Intake:
 
     def lost(self, service: Any, level: Any, count: int) -> None:
         """Count entries that somebody on the way here had to discard."""
-        kept = LEVELS.get(level, UNKNOWN) if isinstance(level, str) else UNKNOWN
-        self._buffer.drop(self._cell(service, kept), count)
+        self._buffer.drop(self._cell(service, _kept(level)), count)
+
+    def superseded(self, service: Any, level: Any, count: int) -> None:
+        """Count entries that their sender replaced by newer ones."""
+        self._buffer.supersede(self._cell(service, _kept(level)), count)
 
     def bad(self, bad: int, source: str) -> None:
         """Count lines that could not be read, and say so now and then."""
@@ -124,6 +127,10 @@ class Intake:
     def _with_repeats(self, raw: dict[str, Any], cell: Cell) -> bytes:
         repeats, self._repeats = self._repeats, 0
         return entries.build(raw, *cell, repeats)
+
+
+def _kept(level: Any) -> str:
+    return LEVELS.get(level, UNKNOWN) if isinstance(level, str) else UNKNOWN
 
 
 def _is_below(raw: Any) -> bool:

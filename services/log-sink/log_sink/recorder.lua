@@ -2,7 +2,7 @@
 -- `cap` entries or counters that disagree with the stream.
 --
 -- KEYS  1 the stream, 2 its counters, 3 the last batch of the calling sink (write only)
--- ARGV  1 "look"
+-- ARGV  1 "look" (counters and what is kept by cell) or "read" (the same, and the entries, newest first)
 --       1 "write", 2 cap, 3 number of this batch, 4 seconds to remember that number, 5 number of cells,
 --         then service, level, received, superseded, dropped of each cell, then service, level, entry of each entry
 --
@@ -63,13 +63,13 @@ end
 
 local since, arrivals = settle()
 
-if ARGV[1] == 'look' then
-  local kept = {}
-  for cell, count in pairs(by_cell(redis.call('XRANGE', stream, '-', '+'))) do
+if ARGV[1] ~= 'write' then
+  local kept, entries = {}, redis.call('XREVRANGE', stream, '+', '-')
+  for cell, count in pairs(by_cell(entries)) do
     table.insert(kept, cell)
     table.insert(kept, count)
   end
-  return { redis.call('HGETALL', counters), kept }
+  return { redis.call('HGETALL', counters), kept, ARGV[1] == 'read' and entries or {} }
 end
 
 local cap, batch, memory, cells = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])

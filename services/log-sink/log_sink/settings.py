@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import Field
+from servicekit.facts import INGEST_MAX_BYTES
 from servicekit.settings import ServiceSettings
 
 
@@ -15,6 +16,6 @@ class LogSinkSettings(ServiceSettings):
         ge=1, le=65535, description="Port for Caddy's own log entries: UDP (one entry a datagram) and TCP (one a line)."
     )
     ingest_body_max: int = Field(
-        4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest body of POST /ingest, in bytes."
+        INGEST_MAX_BYTES, ge=1024, le=64 * 1024 * 1024, description="Largest body of POST /ingest, in bytes."
     )
     stream_clients_max: int = Field(100, ge=1, le=10_000, description="Most readers of the live tail at one time.")

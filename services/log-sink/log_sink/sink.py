@@ -15,6 +15,7 @@ from log_sink.buffer import Buffer
 from log_sink.hub import BLOCK_MS, Hub
 from log_sink.intake import Intake
 from log_sink.listeners import TcpListener, UdpListener
+from log_sink.senders import Senders
 from log_sink.settings import LogSinkSettings
 from log_sink.store import ANSWER_WITHIN_S, Store, connect
 from log_sink.trouble import OwnTrouble
@@ -33,6 +34,7 @@ class Sink:
         self.settings = settings
         self.buffer = Buffer()
         self.intake = Intake(self.buffer)
+        self.senders = Senders()
         self._redis = connect(settings.redis_url)
         # A blocking read holds its connection; it gets one of its own, with room for the block.
         self._tail_redis = connect(settings.redis_url, BLOCK_MS / 1000 + ANSWER_WITHIN_S)

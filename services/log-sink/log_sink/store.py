@@ -128,7 +128,14 @@ class Store:
 
     async def stats(self) -> Stats:
         """Return the counts of one instant."""
-        flat, kept = await self._script(keys=[LOG_STREAM, COUNTERS], args=["look"])
+        return (await self._look("look"))[0]
+
+    async def read(self) -> tuple[Stats, list[Kept]]:
+        """Return the counts and everything that is kept, newest first, of one instant."""
+        return await self._look("read")
+
+    async def _look(self, what: str) -> tuple[Stats, list[Kept]]:
+        flat, kept, items = await self._script(keys=[LOG_STREAM, COUNTERS], args=[what])
         cells: dict[tuple[str, str], dict[str, int]] = {}
         filling = 0
         for name, value in _pairs(flat):
@@ -140,16 +147,7 @@ class Store:
         for name, value in _pairs(kept):
             service, level = name.split("|")
             cells.setdefault((service, level), {})["kept"] = int(value)
-        return Stats(filling, cells)
-
-    async def since(self) -> str:
-        """Return since when the buffer has been filling."""
-        return (await self.stats()).since
-
-    async def newest_first(self) -> list[Kept]:
-        """Return everything that is kept."""
-        answer: Any = await self._redis.xrevrange(LOG_STREAM)
-        return [_kept(item) for item in answer]
+        return Stats(filling, cells), [_kept(item) for item in items]
 
     async def after(self, last_id: str, wait_ms: int) -> list[Kept]:
         """Return what is kept and newer than `last_id`, oldest first; wait up to `wait_ms` for it to exist."""
@@ -173,9 +171,12 @@ def _streams(answer: Any) -> list[tuple[bytes, list[Any]]]:
     return answer or []
 
 
-def _kept(item: tuple[bytes, dict[bytes, bytes]]) -> Kept:
-    filling, ordinal = item[0].split(b"-")
-    return Kept(int(filling), int(ordinal), item[1].get(b"entry", b"{}"))
+def _kept(item: tuple[bytes, dict[bytes, bytes] | list[bytes]]) -> Kept:
+    identity, values = item
+    filling, ordinal = identity.split(b"-")
+    # Scripts answer names and values in one list, commands a mapping.
+    pairs = values if isinstance(values, dict) else dict(zip(values[::2], values[1::2], strict=True))
+    return Kept(int(filling), int(ordinal), pairs.get(b"entry", b"{}"))
 
 
 def _pairs(flat: Any) -> list[tuple[str, bytes]]:

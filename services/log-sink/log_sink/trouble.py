@@ -6,9 +6,8 @@ import logging
 import time
 from collections import OrderedDict
 
-from servicekit.logs import entry_from
+from servicekit.logs import level_of, line_from
 
-from log_sink import entries
 from log_sink.buffer import Buffer, Cell
 
 SERVICE = "log-sink"
@@ -32,8 +31,7 @@ class OwnTrouble(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Record one; a repeat within `QUIET_S` is only counted."""
         try:
-            entry = entry_from(record, SERVICE)
-            cell = Cell(SERVICE, entry["level"])
+            cell = Cell(SERVICE, level_of(record.levelno))
             key = (record.name, str(record.msg))
             now = time.monotonic()
             told_at, repeats = self._seen.get(key, (float("-inf"), 0))
@@ -45,6 +43,6 @@ class OwnTrouble(logging.Handler):
             self._seen.move_to_end(key)
             while len(self._seen) > _TEXTS_MAX:
                 self._seen.popitem(last=False)
-            self._buffer.add([(cell, entries.build(entry, *cell, repeats))])
+            self._buffer.add([(cell, line_from(record, SERVICE, repeats))])
         except Exception:
             self.handleError(record)

@@ -110,6 +110,28 @@ def test_losses_of_forwarders_are_accounted_for(sink: Any, entry: Make) -> None:
     assert adds_up(shown)
 
 
+def test_what_a_forwarder_superseded_is_accounted_for(sink: Any, entry: Make) -> None:
+    header = {"Plumbline-Superseded": "backend;level=warning;count=7, backend;level=error;count=2"}
+    sink.post(entry("m"), headers=header)
+    wait_until(lambda: sink.received() == 10, "all are counted")
+    shown = sink.stats()
+    assert shown["by_service"]["backend"] == {"received": 10, "kept": 1, "superseded": 9, "dropped": 0}
+    assert shown["by_level"]["error"] == {"received": 2, "kept": 0, "superseded": 2, "dropped": 0}
+    assert adds_up(shown)
+
+
+def test_a_batch_that_comes_again_is_counted_once(sink: Any, entry: Make) -> None:
+    sender = "0123456789abcdef" * 2
+    losses = {"Plumbline-Dropped": "backend;level=warning;count=5", "Plumbline-Superseded": "x;level=error;count=3"}
+    for number in ("1", "1", "2"):
+        headers = {"Plumbline-Batch": f"{sender}-{number}", **(losses if number == "1" else {})}
+        assert sink.post(entry(f"batch {number}"), headers=headers).status_code == 204
+    assert sink.post(entry("of another"), headers={"Plumbline-Batch": f"{sender[::-1]}-1"}).status_code == 204
+    wait_until(lambda: "of another" in sink.messages(), "the last one arrives")
+    assert sink.messages() == ["of another", "batch 2", "batch 1"]
+    assert (sink.stats()["received"], sink.stats()["dropped"]) == (11, 5)
+
+
 def test_at_no_instant_more_than_the_cap_with_two_sinks(start_sink: Any, empty_redis: redis.Redis, entry: Make) -> None:
     sinks = [start_sink(), start_sink()]
     each = 20_000

@@ -83,7 +83,7 @@ def test_everything_is_accounted_for(redis_server: RedisServer, empty_redis: red
             received += len(cells) + sum(dropped.values())
             arrived += [f"{number}-{n}" for n in range(len(cells))]
             shown = (await stores[1 - sink].stats()).as_dict()
-            kept = await stores[0].newest_first()
+            _, kept = await stores[0].read()
             assert shown["received"] == received
             assert shown["dropped"] == sum(sum(step[2].values()) for step in steps[: number + 1])
             assert shown["kept"] == len(kept) == min(LOG_CAP, len(arrived))
@@ -97,7 +97,7 @@ def test_ids_tell_how_many_arrivals_lie_between(redis_server: RedisServer, empty
     async def work(stores: list[Store]) -> list[int]:
         await stores[0].write(stores[0].prepare(batch_of(CELLS[:1] * 3)))
         await stores[0].write(stores[0].prepare(batch_of(CELLS[:1] * 1000)))
-        return [kept.ordinal for kept in await stores[0].newest_first()]
+        return [kept.ordinal for kept in (await stores[0].read())[1]]
 
     assert run(redis_server.url, work) == list(range(1003, 803, -1))
 
@@ -147,7 +147,7 @@ def test_an_entry_of_someone_else_does_not_break_the_account(
         await stores[0].write(stores[0].prepare(batch_of(CELLS)))
         assert empty_redis.xlen(LOG_STREAM) == LOG_CAP
         assert_sums((await stores[0].stats()).as_dict())
-        assert len([kept.as_dict() for kept in await stores[0].newest_first()]) == LOG_CAP
+        assert len([kept.as_dict() for kept in (await stores[0].read())[1]]) == LOG_CAP
 
     run(redis_server.url, work)
 
@@ -175,8 +175,26 @@ def test_one_entry_that_cannot_be_told_does_not_stop_the_others(
     async def work(stores: list[Store]) -> list[str]:
         await stores[0].write(stores[0].prepare(batch_of(CELLS)))
         assert_sums((await stores[0].stats()).as_dict())
-        return [json.loads(kept.entry)["message"] for kept in await stores[0].newest_first()]
+        return [json.loads(kept.entry)["message"] for kept in (await stores[0].read())[1]]
 
     newest, broken, oldest = run(redis_server.url, work)
     assert (newest, oldest) == ("m2", "m0")
     assert "could not be told" in broken
+
+
+def test_counts_and_entries_are_of_one_instant(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
+    async def work(stores: list[Store]) -> None:
+        async def write() -> None:
+            for number in range(150):
+                await stores[0].write(stores[0].prepare(batch_of(CELLS[:1] * 3, name=f"{number}-")))
+
+        writing = asyncio.create_task(write())
+        while not writing.done():
+            stats, kept = await stores[1].read()
+            assert stats.as_dict()["kept"] == len(kept)
+            if kept:
+                assert kept[0].ordinal == stats.as_dict()["received"]
+                assert {one.filling for one in kept} == {stats.filling}
+        await writing
+
+    run(redis_server.url, work, sinks=2)

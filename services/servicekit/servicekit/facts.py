@@ -14,6 +14,8 @@ LOG_CAP = 200
 """The recorder keeps at most this many entries, at every instant."""
 LEVELS_KEPT = ("warning", "error", "critical")
 ENTRY_MAX_BYTES = 16 * 1024
+INGEST_MAX_BYTES = 4 * 1024 * 1024
+"""Largest body of log entries, for Caddy as for the log-sink: a forwarder's largest batch, `LOG_CAP` entries, fits."""
 
 EVENTS_CHANNEL = "plumbline:events"
 """Redis pub/sub channel on which committed changes are announced to every backend process."""
@@ -23,7 +25,11 @@ MIGRATION_LOCK_KEY = 0x706C756D62
 
 REQUEST_ID_HEADER = "X-Request-Id"
 DROPPED_HEADER = "Plumbline-Dropped"
-"""How a log forwarder reports entries that it had to discard."""
+"""How a log forwarder reports entries that it had to discard: `service;level=warning;count=7, …`."""
+SUPERSEDED_HEADER = "Plumbline-Superseded"
+"""How it reports, in the same form, entries that `LOG_CAP` newer ones of its own replaced before they were sent."""
+BATCH_HEADER = "Plumbline-Batch"
+"""`<forwarder>-<number>`: what is sent again for want of an answer is counted once."""
 SESSION_COOKIE = "access_token"
 OPERATOR_USERNAME = "operator"
 FRONT_PORT = 8080

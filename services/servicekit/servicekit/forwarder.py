@@ -5,30 +5,52 @@ from __future__ import annotations
 import http.client
 import sys
 import threading
+import time
+import uuid
 from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from servicekit.facts import DROPPED_HEADER, LOG_CAP
+from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, LOG_CAP, SUPERSEDED_HEADER
 
-QUEUE_SIZE = 5 * LOG_CAP
-_BATCH = LOG_CAP
-_BATCH_BYTES = 1 << 20
-"""Well below what Caddy's internal listener takes, so that a batch is never refused for its size."""
+QUEUE_SIZE = LOG_CAP
+"""More than the recorder keeps of all together would wait for nothing."""
 _TIMEOUT_S = 2.0
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+_PAUSE_S = 0.1
+"""Between two batches, so that one after the other does not become a request each."""
+_PAUSE_IN_FLOOD_S = 0.25
+"""After a full batch: the longer the pause, the more entries are superseded here, where that costs next to nothing."""
+_RENDERED_AT_ONCE = 4
+_BREATH_S = 0.0005
+
+Line = bytes | Callable[[], bytes]
+"""A line with its line end, or what returns it."""
 
 
 class _RefusedError(Exception):
     """The receiver will not take these lines, now or later: sending them again would only hold up the next ones."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one request carries. It stays as it is until it is answered, so that its number stands for it."""
+
+    number: int
+    lines: list[tuple[str, bytes]]
+    dropped: Counter[str]
+    superseded: Counter[str]
+
+
 class Forwarder:
     """A queue of the newest lines, and one thread that posts them as NDJSON to `url`.
 
-    While the receiver is away the newest `QUEUE_SIZE` lines wait; older ones are counted by level and the counts
-    travel in a header with the next batch that arrives. So do the counts of lines that the receiver refused.
+    While the receiver is away or slow the newest `QUEUE_SIZE` lines wait; older ones are superseded, as they would be
+    in the recorder. They are counted by level, and so are lines that the receiver refused; the counts travel in
+    headers with the next batch.
     """
 
     def __init__(self, service: str, url: str) -> None:
@@ -38,69 +60,99 @@ class Forwarder:
         self._service = service
         self._address = (parts.hostname, parts.port or 80)
         self._path = parts.path or "/"
-        self._queue: deque[tuple[str, bytes]] = deque()
+        self._id = uuid.uuid4().hex
+        self._number = 0
+        self._queue: deque[tuple[str, Line]] = deque()
+        self._superseded: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
-        self._changed = threading.Condition()
-        self._closed = False
+        self._waiting: _Batch | None = None
+        self._lock = threading.Lock()
+        self._filled = threading.Condition(self._lock)
+        self._closing = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name="log-forwarder", daemon=True)
         self._thread.start()
 
-    def offer(self, level: str, line: bytes) -> None:
-        """Queue one line (with its line end). Returns at once; when the queue is full the oldest line gives way."""
-        with self._changed:
+    def offer(self, level: str, line: Line) -> None:
+        """Queue one line. Returns at once; when the queue is full the oldest line gives way."""
+        with self._lock:
             if len(self._queue) >= QUEUE_SIZE:
-                self._dropped[self._queue.popleft()[0]] += 1
+                self._superseded[self._queue.popleft()[0]] += 1
             self._queue.append((level, line))
-            self._changed.notify()
+            if len(self._queue) == 1:
+                self._filled.notify()
 
     def close(self, timeout_s: float) -> None:
         """Send what is queued, for `timeout_s` seconds at most, and stop."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        with self._lock:
+            self._closing.set()
+            self._filled.notify()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while True:
-            with self._changed:
-                while not self._queue and not self._closed:
-                    self._changed.wait()
-                if not self._queue:
-                    return
-                batch = self._next_batch()
-                dropped, self._dropped = self._dropped, Counter()
+            batch = self._waiting or self._next_batch()
+            if batch is None:
+                return
+            self._waiting = batch
+            pause_s = _PAUSE_IN_FLOOD_S if len(batch.lines) == QUEUE_SIZE else _PAUSE_S
             try:
-                self._post(b"".join(line for _, line in batch), dropped)
+                self._post(batch)
             except _RefusedError as error:
-                self._write_off(batch, dropped)
+                self._write_off(batch)
                 self._report(error, "entries are lost until it takes them")
+                pause_s = self._backoff_s()
             except Exception as error:  # whatever it is, this thread must live: nobody would start it again
-                self._give_back(batch, dropped)
                 self._report(error, f"the newest {QUEUE_SIZE} entries wait until it is back")
+                pause_s = self._backoff_s()
             else:
+                self._waiting = None
                 self._failures = 0
-                continue
-            with self._changed:
-                if self._closed:
-                    return
-                self._changed.wait_for(lambda: self._closed, _BACKOFF_S[min(self._failures, len(_BACKOFF_S)) - 1])
+            if self._closing.is_set() and self._failures:
+                return
+            # Not by the queue's condition: every line that is offered meanwhile would wake this thread.
+            self._closing.wait(pause_s)
 
-    def _next_batch(self) -> list[tuple[str, bytes]]:
-        batch: list[tuple[str, bytes]] = []
-        size = 0
-        while self._queue and len(batch) < _BATCH and (not batch or size + len(self._queue[0][1]) <= _BATCH_BYTES):
-            batch.append(self._queue.popleft())
-            size += len(batch[-1][1])
-        return batch
+    def _backoff_s(self) -> float:
+        return _BACKOFF_S[min(self._failures, len(_BACKOFF_S)) - 1]
 
-    def _post(self, body: bytes, dropped: Counter[str]) -> None:
-        headers = {"Content-Type": "application/x-ndjson"}
-        if dropped:
-            headers[DROPPED_HEADER] = ", ".join(
-                f"{self._service};level={level};count={count}" for level, count in sorted(dropped.items())
-            )
+    def _next_batch(self) -> _Batch | None:
+        """Wait for lines and return them all; None when there will be no more."""
+        with self._lock:
+            while not self._queue and not self._closing.is_set():
+                self._filled.wait()
+            if not self._queue:
+                return None
+            lines = list(self._queue)
+            self._queue.clear()
+            dropped, self._dropped = self._dropped, Counter()
+            superseded, self._superseded = self._superseded, Counter()
+        self._number += 1
+        return _Batch(
+            self._number,
+            [(level, self._rendered(n, line)) for n, (level, line) in enumerate(lines)],
+            dropped,
+            superseded,
+        )
+
+    @staticmethod
+    def _rendered(number: int, line: Line) -> bytes:
+        if isinstance(line, bytes):
+            return line
+        if number % _RENDERED_AT_ONCE == 0:
+            # A thread that computes on and on would hold up requests by what the interpreter gives it at a time.
+            time.sleep(_BREATH_S)
+        return line()
+
+    def _post(self, batch: _Batch) -> None:
+        headers = {"Content-Type": "application/x-ndjson", BATCH_HEADER: f"{self._id}-{batch.number}"}
+        for header, counts in ((DROPPED_HEADER, batch.dropped), (SUPERSEDED_HEADER, batch.superseded)):
+            if counts:
+                headers[header] = ", ".join(
+                    f"{self._service};level={level};count={count}" for level, count in sorted(counts.items())
+                )
+        body = b"".join(line for _, line in batch.lines)
         try:
             status = self._request(body, headers)
         except (ConnectionError, http.client.RemoteDisconnected):
@@ -124,18 +176,12 @@ class Forwarder:
             raise
         return response.status
 
-    def _give_back(self, batch: list[tuple[str, bytes]], dropped: Counter[str]) -> None:
-        with self._changed:
-            self._dropped += dropped
-            room = QUEUE_SIZE - len(self._queue)
-            lost, kept = batch[: max(0, len(batch) - room)], batch[max(0, len(batch) - room) :]
-            self._dropped.update(level for level, _ in lost)
-            self._queue.extendleft(reversed(kept))
-
-    def _write_off(self, batch: list[tuple[str, bytes]], dropped: Counter[str]) -> None:
-        with self._changed:
-            self._dropped += dropped
-            self._dropped.update(level for level, _ in batch)
+    def _write_off(self, batch: _Batch) -> None:
+        self._waiting = None
+        with self._lock:
+            self._superseded += batch.superseded
+            self._dropped += batch.dropped
+            self._dropped.update(level for level, _ in batch.lines)
 
     def _report(self, error: Exception, consequence: str) -> None:
         self._failures += 1

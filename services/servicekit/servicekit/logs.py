@@ -5,120 +5,121 @@ from __future__ import annotations
 import atexit
 import logging
 import sys
-from datetime import UTC, datetime
-from itertools import islice
+import time
 from typing import Any
 
-import orjson
-
+from servicekit import entries
+from servicekit.bounds import STRING_MAX, WIDTH_MAX, text_of
 from servicekit.context import request_id
-from servicekit.facts import ENTRY_MAX_BYTES
+from servicekit.entries import MESSAGE_MAX
 from servicekit.forwarder import Forwarder
 
-_TEXT_MAX = ENTRY_MAX_BYTES // 4
-_FIELDS_DEPTH = 6
-_FIELDS_WIDTH = 50
-_FIELDS_TEXT_MAX = 1000
-_KEY_MAX = 100
-_CUT = "…"
+LINES_A_SECOND = 500
+"""What a process writes to its own log at most: the work on more of them would cost the requests beside it."""
+_BURST = 100
+_SCALARS = frozenset((int, float, bool, type(None)))
 
 
 class JsonHandler(logging.Handler):
-    """Writes each record as one JSON line to standard error and offers warnings and worse to the forwarder."""
+    """Writes each record as one JSON line to standard error and offers warnings and worse to the forwarder.
+
+    In a flood, beyond `LINES_A_SECOND`, lines are counted instead of written, and the forwarder renders those alone
+    that it sends. Lines are clean: no secrets, no control characters, at most 16 KiB.
+    """
 
     def __init__(self, service: str, forwarder: Forwarder | None) -> None:
         super().__init__()
         self._service = service
         self._forwarder = forwarder
+        self._allowance = float(_BURST)
+        self._asked_at = self._told_at = time.monotonic()
+        self._unwritten = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Handle one record; a record that cannot be rendered is reported by logging's own error hook, never raised."""
         try:
-            line = orjson.dumps(entry_from(record, self._service), option=orjson.OPT_APPEND_NEWLINE)
-            if self._forwarder is not None and record.levelno >= logging.WARNING:
-                self._forwarder.offer(_level(record.levelno), line)
-            sys.stderr.write(line.decode())
-            sys.stderr.flush()
+            forwarder = self._forwarder if record.levelno >= logging.WARNING else None
+            if self._may_write():
+                line = line_from(record, self._service)
+                if forwarder is not None:
+                    forwarder.offer(level_of(record.levelno), line)
+                self._write(line)
+            elif forwarder is not None:
+                forwarder.offer(level_of(record.levelno), _Unrendered.of(record, self._service))
         except Exception:
             self.handleError(record)
 
+    def _may_write(self) -> bool:
+        now = time.monotonic()
+        self._allowance = min(_BURST, self._allowance + (now - self._asked_at) * LINES_A_SECOND)
+        self._asked_at = now
+        if self._allowance < 1:
+            self._unwritten += 1
+            return False
+        self._allowance -= 1
+        if self._unwritten and now - self._told_at >= 1:
+            unwritten, self._unwritten, self._told_at = self._unwritten, 0, now
+            said = {"ts": time.time(), "logger": __name__, "message": f"{unwritten} lines were left out here"}
+            self._write(_ended(entries.build(said, self._service, "warning")))
+        return True
 
-def entry_from(record: logging.LogRecord, service: str) -> dict[str, Any]:
-    """Return the entry for a log record: ts, level, service, logger, message, request_id, exception, fields."""
-    exception = None
+    def _write(self, line: bytes) -> None:
+        sys.stderr.write(line.decode())
+        sys.stderr.flush()
+
+
+class _Unrendered:
+    """What a line is made of, copied from a record: small, and nobody else's to change. Call it for the line."""
+
+    __slots__ = ("_level", "_raw", "_service")
+
+    def __init__(self, raw: dict[str, Any], service: str, level: str) -> None:
+        self._raw, self._service, self._level = raw, service, level
+
+    @classmethod
+    def of(cls, record: logging.LogRecord, service: str) -> _Unrendered | bytes:
+        """Return what is left to render of a record; the line itself, if that is too much to keep or may change."""
+        fields = getattr(record, "fields", None)
+        if record.exc_info or not _is_small(fields):
+            return line_from(record, service)
+        return cls(_raw(record, None if fields is None else dict(fields)), service, level_of(record.levelno))
+
+    def __call__(self) -> bytes:
+        return _ended(entries.build(self._raw, self._service, self._level))
+
+
+def _is_small(fields: Any) -> bool:
+    if fields is None:
+        return True
+    if type(fields) is not dict or len(fields) > WIDTH_MAX:
+        return False
+    return all(
+        type(name) is str and (type(value) in _SCALARS or (type(value) is str and len(value) <= STRING_MAX))
+        for name, value in fields.items()
+    )
+
+
+def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> bytes:
+    """Return the entry for a log record as one line of JSON: see `servicekit.entries.build`."""
+    raw = _raw(record, getattr(record, "fields", None))
     if record.exc_info and record.exc_info[0] is not None:
-        exception = logging.Formatter().formatException(record.exc_info)
-    # The end of a traceback names the error and where it was raised, so that end is what survives the cut.
+        raw["exception"] = logging.Formatter().formatException(record.exc_info)
+    return _ended(entries.build(raw, service, level_of(record.levelno), collapsed))
+
+
+def _raw(record: logging.LogRecord, fields: Any) -> dict[str, Any]:
     return {
-        "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-        "level": _level(record.levelno),
-        "service": service,
-        "logger": _text(record.name, 200),
-        "message": _text(_message(record), _TEXT_MAX),
+        "ts": record.created,
+        "logger": record.name,
+        # More than is looked at where the text is made safe, so that the cut is seen there.
+        "message": _message(record)[: 2 * MESSAGE_MAX + 1],
         "request_id": request_id.get(),
-        "exception": None if exception is None else _clean(exception[-_TEXT_MAX:]),
-        "fields": plain(getattr(record, "fields", {})),
+        "fields": fields,
     }
 
 
-def plain(value: Any) -> Any:
-    """Return `value` as bounded plain JSON data, whatever it is: deep, wide, cyclic or of a foreign type."""
-    return _Plain().of(value, _FIELDS_DEPTH)
-
-
-class _Plain:
-    """One pass over one value. What is left of `_room` (characters) bounds the whole, however often parts recur."""
-
-    def __init__(self) -> None:
-        self._room = _TEXT_MAX
-
-    def of(self, value: Any, depth: int) -> Any:
-        if value is None or isinstance(value, bool | int | float):
-            self._room -= 8
-            return _number(value)
-        if isinstance(value, str):
-            return self._take(value, _FIELDS_TEXT_MAX)
-        if isinstance(value, dict | list | tuple | set | frozenset):
-            self._room -= 2
-            return self._container(value, depth) if depth else _CUT
-        return self._take(_str(value), _FIELDS_TEXT_MAX)
-
-    def _container(self, value: Any, depth: int) -> Any:
-        if isinstance(value, dict):
-            result: dict[str, Any] = {}
-            for key, item in islice(value.items(), _FIELDS_WIDTH):
-                if self._room <= 0:
-                    break
-                name = self._take(_str(key), _KEY_MAX)
-                result[name] = self.of(item, depth - 1)
-            return result
-        items = []
-        for item in islice(value, _FIELDS_WIDTH):
-            if self._room <= 0:
-                break
-            items.append(self.of(item, depth - 1))
-        return items
-
-    def _take(self, text: str, limit: int) -> str:
-        text = _text(text, min(limit, max(self._room, 1)))
-        self._room -= len(text) + 2
-        return text
-
-
-def _number(value: float | None) -> Any:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        # Browsers read numbers as doubles: a larger one would change on the way.
-        return int(value) if abs(value) < 2**53 else _str(value)
-    return float(value)
-
-
-def _str(value: Any) -> str:
-    try:
-        return str(value)
-    except Exception:
-        return f"<{type(value).__name__}>"
+def _ended(line: bytes) -> bytes:
+    return line + b"\n"
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -126,19 +127,11 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage()
     except Exception as error:
         # A mistake in a logging call must not cost the entry, which may be about something far worse.
-        return f"{_str(record.msg)} (arguments could not be put in: {error.__class__.__name__})"
+        return f"{text_of(record.msg)} (arguments could not be put in: {error.__class__.__name__})"
 
 
-def _text(text: str, limit: int) -> str:
-    return _clean(text if len(text) <= limit else text[: limit - 1] + _CUT)
-
-
-def _clean(text: str) -> str:
-    # Lone surrogates are legal in Python strings and in no encoding.
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _level(number: int) -> str:
+def level_of(number: int) -> str:
+    """Return the recorder's name of a level."""
     if number >= logging.CRITICAL:
         return "critical"
     if number >= logging.ERROR:
@@ -160,6 +153,9 @@ def configure(service: str, level: str, forward_url: str | None) -> Forwarder | 
     root.addHandler(JsonHandler(service, forwarder))
     root.setLevel(level.upper())
     logging.captureWarnings(True)
+    # What no entry says need not be found out for every record; where it was logged alone is half of logging's cost.
+    logging._srcfile = None  # noqa: SLF001  # as Python's logging HOWTO says
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if forwarder is not None:
         atexit.register(forwarder.close, 1.0)
     return forwarder

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 import pytest
-from servicekit.facts import DROPPED_HEADER
+from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, SUPERSEDED_HEADER
 
 from plumbline.net import free_port
 
@@ -25,6 +25,8 @@ class Post:
     path: str
     content_type: str | None
     dropped: str | None
+    superseded: str | None
+    batch: str | None
     lines: list[bytes]
 
 
@@ -36,6 +38,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{port}/ingest"
         self.posts: list[Post] = []
         self.seen = 0
+        self.batches: list[str | None] = []
         self.statuses: list[int] = []
         self.release = threading.Event()
         self.release.set()
@@ -66,15 +69,15 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.seen += 1
+                receiver.batches.append(self.headers[BATCH_HEADER])
                 if not receiver.release.is_set():
                     receiver.release.wait()
                     self.close_connection = True
                     return
                 status = receiver.statuses.pop(0) if receiver.statuses else 204
                 if status < 300:
-                    receiver.posts.append(
-                        Post(self.path, self.headers["Content-Type"], self.headers[DROPPED_HEADER], body.splitlines())
-                    )
+                    names = ("Content-Type", DROPPED_HEADER, SUPERSEDED_HEADER, BATCH_HEADER)
+                    receiver.posts.append(Post(self.path, *map(self.headers.get, names), body.splitlines()))
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 
+import orjson
 import pytest
+from servicekit import facts
 from servicekit import forwarder as module
 from servicekit.forwarder import QUEUE_SIZE, Forwarder
 
@@ -17,6 +20,8 @@ from plumbline.testing import wait_until
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_TIMEOUT_S", 0.3)
     monkeypatch.setattr(module, "_BACKOFF_S", (0.02,))
+    monkeypatch.setattr(module, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(module, "_PAUSE_IN_FLOOD_S", 0.0)
 
 
 @pytest.fixture
@@ -44,32 +49,31 @@ def _numbers(receiver) -> list[int]:
 
 def test_lines_arrive_in_order_as_ndjson_without_a_word_of_losses(receiver, new_forwarder):
     forwarder = new_forwarder(receiver.url)
-    for number in range(500):
+    for number in range(QUEUE_SIZE):
         forwarder.offer("warning", _line(number))
-    wait_until(lambda: len(receiver.lines) == 500, "all lines arrive")
-    assert _numbers(receiver) == list(range(500))
-    assert {(post.path, post.content_type, post.dropped) for post in receiver.posts} == {
-        ("/ingest", "application/x-ndjson", None)
+    wait_until(lambda: len(receiver.lines) == QUEUE_SIZE, "all lines arrive")
+    assert _numbers(receiver) == list(range(QUEUE_SIZE))
+    assert {(post.path, post.content_type, post.dropped, post.superseded) for post in receiver.posts} == {
+        ("/ingest", "application/x-ndjson", None, None)
     }
 
 
-def test_a_receiver_that_is_away_costs_the_oldest_lines_and_they_are_counted_by_level(
+def test_while_a_receiver_is_away_newer_lines_supersede_the_oldest_counted_by_level(
     new_receiver, new_forwarder, capsys
 ):
     receiver = new_receiver()
     forwarder = new_forwarder(receiver.url)
+    forwarder.offer("warning", _line(-1))
+    wait_until(lambda: forwarder._failures > 0, "an attempt has failed")
     for number in range(QUEUE_SIZE + 60):
         forwarder.offer("error" if number % 3 == 0 else "warning", _line(number))
-    wait_until(
-        lambda: forwarder._failures > 0 and len(forwarder._queue) == QUEUE_SIZE and forwarder._dropped.total() == 60,
-        "an attempt has failed and its lines are back in the queue",
-    )
     receiver.start()
-    wait_until(lambda: len(receiver.lines) == QUEUE_SIZE, "what was kept arrives")
-    assert _numbers(receiver) == list(range(60, QUEUE_SIZE + 60))
-    losses = [post.dropped for post in receiver.posts]
-    assert losses[0] == "backend;level=error;count=20, backend;level=warning;count=40"
-    assert set(losses[1:]) == {None}, "losses are reported once"
+    wait_until(lambda: len(receiver.lines) == QUEUE_SIZE + 1, "what was kept arrives")
+    assert _numbers(receiver) == [-1, *range(60, QUEUE_SIZE + 60)]
+    assert [post.superseded for post in receiver.posts] == [
+        None, "backend;level=error;count=20, backend;level=warning;count=40",
+    ]  # fmt: skip
+    assert {post.dropped for post in receiver.posts} == {None}
     complaints = capsys.readouterr().err.splitlines()
     assert len(complaints) == 1, "one line of complaint for one outage"
     assert f"127.0.0.1:{receiver.port}" in complaints[0]
@@ -114,9 +118,53 @@ def test_a_receiver_that_accepts_but_never_answers_holds_nobody_up(receiver, new
     receiver.release.set()
     wait_until(lambda: offered - 1 in _numbers(receiver), "the newest line arrives")
     arrived = _numbers(receiver)
-    dropped = sum(int(post.dropped.rpartition("=")[2]) for post in receiver.posts if post.dropped)
-    assert arrived == list(range(offered - len(arrived), offered)), "the newest, in order, without a gap"
-    assert len(arrived) + dropped == offered, "nothing is lost without being counted"
+    superseded = sum(int(post.superseded.rpartition("=")[2]) for post in receiver.posts if post.superseded)
+    assert arrived == [0, *range(offered - QUEUE_SIZE, offered)], "the newest, in order, without a gap"
+    assert len(arrived) + superseded == offered, "nothing is lost without being counted"
+
+
+def test_what_is_sent_again_is_the_same_batch_and_says_so(receiver, new_forwarder):
+    receiver.statuses = [503, 503]
+    forwarder = new_forwarder(receiver.url)
+    forwarder.offer("warning", _line(1))
+    wait_until(lambda: receiver.seen > 0, "a request was made")
+    forwarder.offer("warning", _line(2))
+    wait_until(lambda: len(receiver.lines) == 2, "both lines arrive")
+    assert [[entry["n"] for entry in map(orjson.loads, post.lines)] for post in receiver.posts] == [[1], [2]]
+    first, second = (post.batch for post in receiver.posts)
+    assert receiver.batches == [first, first, first, second]
+    assert re.fullmatch(r"[0-9a-f]{32}-1", first)
+    assert second == first[:-1] + "2"
+
+
+def test_in_a_flood_only_what_is_sent_is_rendered(receiver, new_forwarder):
+    receiver.hold()
+    forwarder = new_forwarder(receiver.url)
+    forwarder.offer("warning", _line(0))
+    wait_until(lambda: receiver.seen == 1, "a request is under way")
+    rendered: list[int] = []
+    for number in range(1, 5 * QUEUE_SIZE):
+        forwarder.offer("warning", lambda number=number: rendered.append(number) or _line(number))
+    receiver.release.set()
+    wait_until(lambda: len(receiver.lines) == QUEUE_SIZE + 1, "the newest lines arrive")
+    assert rendered == list(range(4 * QUEUE_SIZE, 5 * QUEUE_SIZE))
+
+
+def test_a_full_batch_is_followed_by_a_pause(receiver, new_forwarder, monkeypatch):
+    monkeypatch.setattr(module, "_PAUSE_IN_FLOOD_S", 3600.0)
+    receiver.hold()
+    forwarder = new_forwarder(receiver.url)
+    forwarder.offer("warning", _line(0))
+    wait_until(lambda: receiver.seen == 1, "a request is under way")
+    for number in range(1, 2 * QUEUE_SIZE):
+        forwarder.offer("warning", _line(number))
+    receiver.release.set()
+    wait_until(lambda: len(receiver.lines) == QUEUE_SIZE + 1, "a full batch arrives")
+    for number in range(2 * QUEUE_SIZE, 9 * QUEUE_SIZE):
+        forwarder.offer("warning", _line(number))
+    forwarder.close(20)
+    assert _numbers(receiver)[-QUEUE_SIZE:] == list(range(8 * QUEUE_SIZE, 9 * QUEUE_SIZE))
+    assert len(receiver.posts) == 3, "what came in the pause waited for its end, and the newest of it were sent"
 
 
 def test_an_offer_does_not_wait_for_a_receiver_that_does_not_even_accept(new_forwarder):
@@ -150,24 +198,17 @@ def test_lines_that_the_receiver_refuses_are_not_sent_again_but_counted(receiver
     assert f"answered {status}" in capsys.readouterr().err
 
 
-def test_a_batch_stays_well_below_what_the_listener_takes(receiver, new_forwarder):
-    receiver.hold()
-    forwarder = new_forwarder(receiver.url)
-    large = b'{"n":0,"x":"' + b"x" * 300_000 + b'"}\n'
-    for _ in range(20):
-        forwarder.offer("error", large)
-    receiver.release.set()
-    wait_until(lambda: len(receiver.lines) >= 20, "all arrive")
-    assert max(sum(map(len, post.lines)) for post in receiver.posts) <= module._BATCH_BYTES
+def test_the_largest_batch_is_one_that_the_sink_takes():
+    assert QUEUE_SIZE * facts.ENTRY_MAX_BYTES < facts.INGEST_MAX_BYTES
 
 
 def test_close_sends_what_is_queued(receiver, new_forwarder):
     forwarder = new_forwarder(receiver.url)
-    for number in range(450):
+    for number in range(QUEUE_SIZE):
         forwarder.offer("warning", _line(number))
     forwarder.close(10)
     assert not forwarder._thread.is_alive()
-    assert _numbers(receiver) == list(range(450))
+    assert _numbers(receiver) == list(range(QUEUE_SIZE))
 
 
 def test_close_gives_up_on_a_receiver_that_is_away(new_receiver, new_forwarder):
@@ -204,16 +245,16 @@ def test_close_returns_though_the_receiver_never_answers(receiver, monkeypatch):
 def test_many_threads_may_offer_at_once(receiver, new_forwarder):
     forwarder = new_forwarder(receiver.url)
     threads = [
-        threading.Thread(target=lambda k=k: [forwarder.offer("warning", _line(k * 1000 + n)) for n in range(100)])
+        threading.Thread(target=lambda k=k: [forwarder.offer("warning", _line(k * 1000 + n)) for n in range(20)])
         for k in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    wait_until(lambda: len(receiver.lines) == 800, "every line arrives")
+    wait_until(lambda: len(receiver.lines) == 160, "every line arrives")
     arrived = _numbers(receiver)
-    assert len(set(arrived)) == 800
+    assert len(set(arrived)) == 160
     for k in range(8):
         mine = [number for number in arrived if number // 1000 == k]
         assert mine == sorted(mine), "each thread's own order is kept"

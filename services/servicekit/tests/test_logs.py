@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from servicekit import context, facts, logs
 
 from plumbline import ROOT
@@ -149,22 +151,122 @@ def test_ordinary_fields_pass_unchanged(log):
     assert log.entry["fields"] == fields
 
 
-def test_numbers_that_a_browser_would_change_become_text():
-    assert logs.plain({"id": 2**63 - 1, "small": 5}) == {"id": str(2**63 - 1), "small": 5}
+def test_numbers_that_a_browser_would_change_become_text(log):
+    log.logger.warning("x", extra={"fields": {"id": 2**63 - 1, "small": 5}})
+    assert log.entry["fields"] == {"id": str(2**63 - 1), "small": 5}
 
 
-def test_cuts_are_visible():
-    cut = logs.plain({"text": "x" * 5000, "deep": [[[[[[["bottom"]]]]]]]})
+def test_cuts_are_visible(log):
+    log.logger.warning("x", extra={"fields": {"text": "x" * 5000, "deep": [[[[[[["bottom"]]]]]]]}})
+    cut = log.entry["fields"]
     assert cut["text"].endswith("…")
     assert "…" in str(cut["deep"])
     assert "bottom" not in str(cut["deep"])
+    assert log.entry["truncated"] is True
+
+
+def test_secrets_and_control_characters_reach_nobody(log):
+    try:
+        raise ValueError("cannot connect to postgresql://app_user:hunter2@db/app_db")
+    except ValueError:
+        fields = {"password": "hunter2", "headers": [("Authorization", "Bearer hunter2hunter2")]}
+        log.logger.exception("token=%s \x1b[31mred\x00", "hunter2", extra={"fields": fields})
+    assert "hunter2" not in log.written
+    assert log.entry["message"] == "token=[redacted] red␀"
+
+
+@given(
+    message=st.text(alphabet=st.characters(codec=None)),
+    secret=st.from_regex(r"hunter2[A-Za-z0-9]{8,20}", fullmatch=True),
+    fields=st.recursive(
+        st.none() | st.floats() | st.integers() | st.text() | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner),
+        max_leaves=20,
+    ),
+    later=st.booleans(),
+)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_is_logged_becomes_one_clean_line(message, secret, fields, later):
+    record = logging.LogRecord("x", logging.ERROR, "", 0, message, (), None)
+    record.fields = {"given": fields, "password": secret, "note": f"Authorization: Bearer {secret}"}
+    line = logs._Unrendered.of(record, "backend") if later else logs.line_from(record, "backend")
+    line = line if isinstance(line, bytes) else line()
+    assert line.count(b"\n") == 1
+    assert len(line) <= facts.ENTRY_MAX_BYTES
+    assert secret.encode() not in line
+    orjson.loads(line)
+
+
+class _Offered:
+    """Takes what a handler offers."""
+
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+
+    def offer(self, level: str, line: Any) -> None:
+        self.lines.append(line)
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line if isinstance(line, bytes) else line()) for line in self.lines]
+
+
+@pytest.fixture
+def flood(monkeypatch, capsys):
+    """A logger that may write two lines while the clock stands still; and what it offers."""
+    monkeypatch.setattr(logs, "_BURST", 2)
+    monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.0)
+    offered = _Offered()
+    logger = logging.Logger("test.flood", logging.DEBUG)
+    logger.addHandler(logs.JsonHandler("backend", offered))
+    return logger, offered
+
+
+def test_a_flood_is_offered_whole_and_written_in_part(flood, capsys, monkeypatch):
+    logger, offered = flood
+    for number in range(10):
+        logger.warning("m%d", number, extra={"fields": {"number": number}})
+        logger.info("quiet")
+    assert [entry["message"] for entry in offered.entries] == [f"m{number}" for number in range(10)]
+    assert [entry["fields"] for entry in offered.entries] == [{"number": number} for number in range(10)]
+    monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.5)
+    logger.info("not told yet")
+    monkeypatch.setattr(logs.time, "monotonic", lambda: 1001.0)
+    logger.info("calm again")
+    written = [orjson.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
+    assert written == ["m0", "quiet", "not told yet", "18 lines were left out here", "calm again"]
+
+
+def test_what_a_flood_says_is_what_was_said_then(flood):
+    logger, offered = flood
+    fields, deep = {"state": "then"}, {"states": ["then"]}
+    token = context.request_id.set("r-12345678")
+    try:
+        for number in range(4):
+            logger.warning("m%d", number, extra={"fields": fields if number < 3 else deep})
+    finally:
+        context.request_id.reset(token)
+    fields["state"] = deep["states"][0] = "now"
+    assert {entry["request_id"] for entry in offered.entries} == {"r-12345678"}
+    assert "now" not in str(offered.entries)
+    assert "then" in str(offered.entries[3])
+
+
+def test_what_waits_in_a_flood_is_small(flood):
+    logger, offered = flood
+    logger.warning("x")
+    logger.warning("x")
+    logger.warning("m" * 10_000_000)
+    logger.warning("x", extra={"fields": {"large": "v" * 10_000_000}})
+    assert len(offered.lines[2]._raw["message"]) < 20_000
+    assert len(offered.lines[3]) <= facts.ENTRY_MAX_BYTES
 
 
 @pytest.mark.parametrize("message", ["\ud800 lone", "nul \0 byte", "two\nlines", "🙂" * 5000, 17, None, _Hostile()])
 def test_messages_of_any_kind_become_one_line(log, message):
     log.logger.error(message)
     assert log.entry["level"] == "error"
-    assert len(log.entry["message"]) <= facts.ENTRY_MAX_BYTES // 4
+    assert len(log.written) <= facts.ENTRY_MAX_BYTES
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from log_sink.redact import REDACTED, is_secret_key, redact
+from servicekit.redact import REDACTED, is_secret_key, redact
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SECRET = "hunter2-Zx81"
@@ -15,6 +15,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXBhcnQ"
     [
         f"password={SECRET}",
         f"password: {SECRET}",
+        f"PA\u017fsword: {SECRET}",
         f"PASSWORD = '{SECRET} with spaces'",
         f'{{"password": "{SECRET}"}}',
         f"{{'db_password': '{SECRET}'}}",

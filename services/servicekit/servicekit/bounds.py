@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import Any
 
-from log_sink.clean import clean
-from log_sink.redact import REDACTED, is_secret_key, redact
+from servicekit.clean import clean
+from servicekit.redact import REDACTED, is_secret_key, redact
 
 DEPTH_MAX = 6
 WIDTH_MAX = 50
 NODES_MAX = 400
 STRING_MAX = 4096
 KEY_MAX = 100
+ROOM = 32 * 1024
+"""Characters of one structure in all: twice what an entry holds, because there it is cut in the best places."""
 CUT = "…"
 
 
@@ -21,46 +25,73 @@ class Bounded:
     def __init__(self) -> None:
         self.truncated = False
         self._nodes = NODES_MAX
+        self._room = ROOM
 
     def value(self, value: Any, depth: int = DEPTH_MAX) -> Any:
-        """Return plain JSON data (from plain JSON data): cleaned, redacted, at most `depth` levels deep."""
+        """Return plain JSON data from anything (cyclic, foreign): cleaned, redacted, at most `depth` levels deep."""
         self._nodes -= 1
-        if self._nodes < 0:
+        if self._is_full:
             self.truncated = True
             return CUT
-        if value is None or isinstance(value, bool | float):
+        if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
             # Browsers read numbers as doubles: a larger one would change on the way.
-            return value if abs(value) < 2**53 else str(value)
-        if isinstance(value, str):
-            return self.text(value, STRING_MAX)
-        if depth == 0:
-            self.truncated = True
-            return CUT
-        if isinstance(value, dict):
-            return self._mapping(value, depth)
-        return [self.value(item, depth - 1) for item in self._first(value)]
+            return int(value) if abs(value) < 2**53 else text_of(value)
+        if isinstance(value, float):
+            return float(value)
+        if isinstance(value, dict | list | tuple | set | frozenset):
+            if depth == 0:
+                self.truncated = True
+                return CUT
+            if isinstance(value, dict):
+                return self._mapping(value, depth)
+            return self._items(value, depth)
+        return self.text(text_of(value), STRING_MAX)
 
     def text(self, text: str, limit: int) -> str:
         """Return `text` cleaned, redacted and cut to `limit` characters; the cut is marked."""
-        text, cut = safe_text(text, limit)
+        text, cut = safe_text(text, max(1, min(limit, self._room)))
         self.truncated |= cut
+        self._room -= len(text)
         return text
 
-    def _mapping(self, value: dict[str, Any], depth: int) -> dict[str, Any]:
+    @property
+    def _is_full(self) -> bool:
+        return self._nodes < 0 or self._room <= 0
+
+    def _mapping(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for key, item in self._first(list(value.items())):
-            secret = is_secret_key(key) and item is not None and not isinstance(item, bool)
-            result[self.text(key, KEY_MAX)] = REDACTED if secret else self.value(item, depth - 1)
-            if self._nodes < 0:
+        for key, item in self._first(value.items(), len(value)):
+            if self._is_full:
+                self.truncated = True
                 break
+            name = text_of(key)
+            secret = is_secret_key(name) and item is not None and not isinstance(item, bool)
+            result[self.text(name, KEY_MAX)] = REDACTED if secret else self.value(item, depth - 1)
         return result
 
-    def _first(self, items: list[Any]) -> list[Any]:
-        if len(items) > WIDTH_MAX:
+    def _items(self, value: Collection[Any], depth: int) -> list[Any]:
+        result: list[Any] = []
+        for item in self._first(value, len(value)):
+            if self._is_full:
+                self.truncated = True
+                break
+            result.append(self.value(item, depth - 1))
+        return result
+
+    def _first(self, items: Iterable[Any], count: int) -> Iterable[Any]:
+        if count > WIDTH_MAX:
             self.truncated = True
-        return items[:WIDTH_MAX]
+        return islice(items, WIDTH_MAX)
+
+
+def text_of(value: Any) -> str:
+    """Return `str(value)`, or the name of its type if that fails."""
+    try:
+        return str(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 def safe_text(text: str, limit: int, *, keep_end: bool = False) -> tuple[str, bool]:

@@ -1,0 +1,1 @@
+"""What trouble with the recorder costs requests."""

@@ -1,0 +1,100 @@
+"""From whatever was said to one safe entry: `ts, level, service, logger, message, request_id, exception, fields`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from servicekit.bounds import CUT, Bounded, safe_text
+from servicekit.facts import ENTRY_MAX_BYTES
+
+# The entry's id is added on the way out: `"id":"1763845137000-1234567890",`.
+_ROOM_FOR_ID = 64
+SIZE_MAX = ENTRY_MAX_BYTES - _ROOM_FOR_ID
+MESSAGE_MAX = 8192
+EXCEPTION_MAX = 12288
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> bytes:
+    """Return the entry as one line of JSON of at most `SIZE_MAX` bytes, without secrets and control characters.
+
+    `raw` is plain JSON data in the entry's form, as far as it goes; `service` and `level` are taken as they are.
+    `collapsed` says how many entries like it were counted and not kept. What was cut is marked `"truncated": true`.
+    """
+    bounded = Bounded()
+    fields = raw.get("fields")
+    plain = bounded.value(fields if isinstance(fields, dict) else {} if fields is None else {"value": fields})
+    if collapsed:
+        plain["collapsed"] = collapsed
+    message, message_cut = safe_text(_string(raw.get("message")), MESSAGE_MAX)
+    exception, exception_cut = None, False
+    if raw.get("exception") is not None:
+        exception, exception_cut = safe_text(_string(raw["exception"]), EXCEPTION_MAX, keep_end=True)
+    request_id = raw.get("request_id")
+    entry: dict[str, Any] = {
+        "ts": _timestamp(raw.get("ts")),
+        "level": level,
+        "service": service,
+        "logger": bounded.text(_string(raw.get("logger")), 200),
+        "message": message or "(no message)",
+        "request_id": request_id if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id) else None,
+        "exception": exception,
+        "fields": plain,
+    }
+    if bounded.truncated or message_cut or exception_cut:
+        entry["truncated"] = True
+    return _fit(entry)
+
+
+def _fit(entry: dict[str, Any]) -> bytes:
+    line = orjson.dumps(entry)
+    limit = MESSAGE_MAX
+    while len(line) > SIZE_MAX:
+        # Halve whatever is largest, so that a huge field does not cost the message, nor the other way round.
+        entry["truncated"] = True
+        sizes = {name: len(orjson.dumps(entry[name])) for name in ("message", "exception", "fields")}
+        largest = max(sizes, key=lambda name: sizes[name])
+        if largest == "fields":
+            limit //= 2
+            entry["fields"] = shorten(entry["fields"], limit)
+        elif largest == "exception":
+            entry["exception"] = safe_text(entry["exception"], len(entry["exception"]) // 2, keep_end=True)[0]
+        else:
+            entry["message"] = entry["message"][: len(entry["message"]) // 2] + CUT
+        line = orjson.dumps(entry)
+    return line
+
+
+def shorten(value: Any, limit: int) -> Any:
+    """Return `value` with texts of at most `limit` characters and lists and mappings of at most `limit // 32` items."""
+    if isinstance(value, str):
+        return value if len(value) <= limit else value[: max(limit - 1, 0)] + CUT
+    if isinstance(value, dict):
+        return {key: shorten(item, limit) for key, item in list(value.items())[: limit // 32]}
+    if isinstance(value, list):
+        return [shorten(item, limit) for item in value[: limit // 32]]
+    return value
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else orjson.dumps(value).decode()
+
+
+def _timestamp(value: Any) -> str:
+    """Return UTC with milliseconds, from seconds since 1970 (Caddy) or ISO 8601 (services); now, if it is neither."""
+    moment = datetime.now(UTC)
+    try:
+        if isinstance(value, str):
+            parsed = datetime.fromisoformat(value)
+            moment = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            moment = datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

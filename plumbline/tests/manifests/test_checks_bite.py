@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from plumbline import ROOT
+from plumbline.manifests import compose
 from plumbline.manifests.checks import CHECKS
 from plumbline.manifests.model import Manifests
 from plumbline.manifests.render import Document
@@ -320,6 +324,25 @@ def test_a_break_is_seen(production: Manifests, check: str, says: str, spoil: Br
 
 def test_every_check_is_broken_here() -> None:
     assert {one[0] for one in BREAKS} == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("docker/compose.yaml", "PLUMBLINE_STACK_ID: $", "PLUMBLINE_HOST: 0.0.0.0 # $"),
+        ("k8s/base/services.env", "PLUMBLINE_POOL_SIZE=4", "PLUMBLINE_POSTGRES_HOST=postgres"),
+        ("k8s/base/kustomization.yaml", "PLUMBLINE_STACK_ID=by-hand", "PLUMBLINE_HOST=0.0.0.0"),
+    ],
+)
+def test_a_default_that_is_written_twice_is_seen(tmp_path: Path, file: str, before: str, after: str) -> None:
+    for folder in ("docker", "k8s"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("secrets"))
+    assert list(compose.repetitions(tmp_path)) == []
+    place = tmp_path / file
+    text = place.read_text()
+    assert before in text
+    place.write_text(text.replace(before, after))
+    assert [one.partition(":")[0] for one in compose.repetitions(tmp_path)][:1] == [file]
 
 
 def test_ports_by_name_are_refused(production: Manifests) -> None:

@@ -21,6 +21,8 @@ DIFFERENT = {
     "PLUMBLINE_POSTGRES_PORT": "Postgres may come from elsewhere",
     "PLUMBLINE_POOL_SIZE": "many pods share the connections of one Postgres",
     "PLUMBLINE_COOKIE_SECURE": "TLS ends in front of Caddy",
+    "PLUMBLINE_FRONT_TRUSTED_PROXIES": "an ingress stands before Caddy",
+    "PLUMBLINE_UPSTREAM_PATIENCE": "a rollout replaces pods while requests come",
 }
 """Settings that may differ, and why. Everything else is the same in both."""
 _VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")

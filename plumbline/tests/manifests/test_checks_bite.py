@@ -202,6 +202,9 @@ BREAKS: list[tuple[str, str, Break]] = [
     ),
     ("settings", "Service backend has no such port", lambda m: data(m, "caddy").update(PLUMBLINE_BACKEND="backend:80")),
     ("settings", "there is no such Service", lambda m: data(m, "services").update(PLUMBLINE_POSTGRES_HOST="database")),
+    ("settings", "refused connection", lambda m: data(m, "caddy").pop("PLUMBLINE_UPSTREAM_PATIENCE")),
+    ("settings", "address of the ingress", lambda m: data(m, "caddy").pop("PLUMBLINE_FRONT_TRUSTED_PROXIES")),
+    ("settings", "without it, too", lambda m: data(m, "backend").update(PLUMBLINE_COOKIE_SECURE="false")),
     # Compose
     ("compose", "is built by nobody", lambda m: main(m, "caddy").update(image="x.example/plumbline/front:1")),
     ("compose", "names no release", lambda m: main(m, "caddy").update(image="plumbline/caddy")),

@@ -1,7 +1,8 @@
 """One archive that holds a whole release: its images and its compose file, for machines without any network.
 
-A bundle is a tar of `manifest.json`, `compose.yaml` and `images.tar.gz` (of `docker save`). The manifest lists the
-SHA-256 of both files and the id of every image, which is the SHA-256 of its configuration and so of all its layers.
+A bundle is a tar of `manifest.json`, `compose.yaml`, the `defaults/` that this names, and `images.tar.gz` (of `docker
+save`). The manifest lists the SHA-256 of every other file and the id of every image, which is the SHA-256 of its
+configuration and so of all its layers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,12 @@ from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.plan import COMPONENTS
 from plumbline.targets.compose import engine, images
-from plumbline.targets.compose.project import Project
+from plumbline.targets.compose.project import CHECKOUT, Project
 
 _FORMAT = 1
-_MANIFEST, _COMPOSE, _IMAGES = "manifest.json", "compose.yaml", "images.tar.gz"
+_MANIFEST, _IMAGES = "manifest.json", "images.tar.gz"
+DESCRIPTION = ("compose.yaml", *sorted(f"defaults/{path.name}" for path in (CHECKOUT / "defaults").glob("*.env")))
+"""Files that Compose reads, relative to the folder of the project."""
 _CHUNK = 1 << 20
 
 
@@ -53,17 +56,17 @@ def write(home: Home, output: Path) -> dict[str, Any]:
             ids = {name: _image_id(name) for name in names}
         finally:
             engine.docker("image", "rm", "--no-prune", *names)
-        shutil.copyfile(project.folder / _COMPOSE, folder / _COMPOSE)
+        _copy(DESCRIPTION, project.folder, folder)
         manifest = {
             "format": _FORMAT,
             "version": facts.VERSION,
             "images": ids,
-            "files": {name: _sha256(folder / name) for name in (_COMPOSE, _IMAGES)},
+            "files": {name: _sha256(folder / name) for name in (*DESCRIPTION, _IMAGES)},
         }
         (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
         partial = folder / "bundle"
         with tarfile.open(partial, "w") as archive:
-            for name in (_MANIFEST, _COMPOSE, _IMAGES):
+            for name in (_MANIFEST, *DESCRIPTION, _IMAGES):
                 archive.add(folder / name, name)
         partial.replace(output)
     return manifest
@@ -88,35 +91,46 @@ def load(archive: Path, home: Home) -> dict[str, Any]:
                 engine.output("image", "tag", name, f"plumbline/{component}:{project.tag}")
         finally:
             engine.docker("image", "rm", "--no-prune", *manifest["images"])
-        project.unpacked.mkdir(exist_ok=True)
-        for name in (_MANIFEST, _COMPOSE):
-            shutil.copyfile(folder / name, project.unpacked / name)
+        _copy((_MANIFEST, *DESCRIPTION), folder, project.unpacked)
     return manifest
+
+
+def _copy(names: Iterable[str], source: Path, target: Path) -> None:
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
 
 
 def _unpack(archive: Path, folder: Path) -> dict[str, Any]:
     whole = "copy the bundle again"
     try:
         with tarfile.open(archive) as tar:
-            for name in (_MANIFEST, _COMPOSE, _IMAGES):
-                member = tar.extractfile(name)
-                if member is None:
-                    raise KeyError(name)
-                with member, (folder / name).open("wb") as out:
-                    shutil.copyfileobj(member, out, _CHUNK)
-        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
+            _extract(tar, _MANIFEST, folder)
+            manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
+            # First, because another format may well have other files.
+            if manifest.get("format") != _FORMAT:
+                raise PlumblineError(
+                    f"{archive} has bundle format {manifest.get('format')!r}, this version of Plumbline reads {_FORMAT}"
+                )
+            for name in (*DESCRIPTION, _IMAGES):
+                _extract(tar, name, folder)
     except FileNotFoundError:
         raise PlumblineError(f"there is no bundle at {archive}") from None
     except (tarfile.TarError, KeyError, ValueError, EOFError, OSError) as error:
         raise PlumblineError(f"{archive} is not a whole bundle: {error}", hint=whole) from None
-    if manifest.get("format") != _FORMAT:
-        raise PlumblineError(
-            f"{archive} has bundle format {manifest.get('format')!r}, this version of Plumbline reads {_FORMAT}"
-        )
     for name, expected in manifest["files"].items():
         if _sha256(folder / name) != expected:
             raise PlumblineError(f"{name} in {archive} is not what its manifest says", hint=whole)
     return manifest
+
+
+def _extract(tar: tarfile.TarFile, name: str, folder: Path) -> None:
+    member = tar.extractfile(name)
+    if member is None:
+        raise KeyError(name)
+    (folder / name).parent.mkdir(exist_ok=True)
+    with member, (folder / name).open("wb") as out:
+        shutil.copyfileobj(member, out, _CHUNK)
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
-from servicekit import facts
 
 from plumbline import ROOT
 from plumbline.manifests.model import Container, Manifests
@@ -21,11 +21,12 @@ DIFFERENT = {
     "PLUMBLINE_POSTGRES_PORT": "Postgres may come from elsewhere",
     "PLUMBLINE_POOL_SIZE": "many pods share the connections of one Postgres",
     "PLUMBLINE_COOKIE_SECURE": "TLS ends in front of Caddy",
+    "PLUMBLINE_FRONT_TRUSTED_PROXIES": "an ingress stands before Caddy",
+    "PLUMBLINE_UPSTREAM_PATIENCE": "a rollout replaces pods while requests come",
 }
 """Settings that may differ, and why. Everything else is the same in both."""
 _VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 _DRIVER = "PG"
-_DATABASE = {"PLUMBLINE_POSTGRES_DB": facts.DATABASE_NAME, "PLUMBLINE_POSTGRES_USER": facts.DATABASE_USER}
 
 
 @cache
@@ -39,6 +40,7 @@ def compose() -> dict[str, Any]:
 def problems(manifests: Manifests) -> Iterator[str]:
     """Yield everything in which the two differ without a reason."""
     services = compose()["services"]
+    yield from repetitions(ROOT)
     yield from _images(manifests, services)
     for name, service in services.items():
         container = _container(manifests, name)
@@ -46,8 +48,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
             if name in COMPONENTS and name != "postgres":
                 yield f"Compose runs {name}, the manifests do not"
             continue
-        told = {key: str(value) for key, value in _environment(service).items()}
-        yield from _settings(name, told, manifests.environment(container))
+        yield from _settings(name, environment(service), manifests.environment(container))
         limit = container.spec["resources"]["limits"]["memory"]
         if name in COMPONENTS and parse(limit) != _bytes(service["mem_limit"]):
             yield f"{name} may use {limit} of memory here and {service['mem_limit']} on Compose"
@@ -56,14 +57,39 @@ def problems(manifests: Manifests) -> Iterator[str]:
         yield "redis is started with other arguments than on Compose"
 
 
-def _environment(service: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    files = service.get("env_file", [])
-    for name in [files] if isinstance(files, str) else files:
-        lines = (ROOT / "docker" / name).read_text().splitlines()
-        found |= dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    found.update(service.get("environment", {}))
-    return found
+def environment(service: dict[str, Any]) -> dict[str, str]:
+    """Return what a service of the compose file is told: its env_files in their order, its environment over them."""
+    found: dict[str, str] = {}
+    for name in service.get("env_file", []):
+        found |= _assignments((ROOT / "docker" / name).read_text().splitlines())
+    return found | {key: str(value) for key, value in service.get("environment", {}).items()}
+
+
+def _assignments(lines: Iterable[str]) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def repetitions(root: Path) -> Iterator[str]:
+    """Yield every default of docker/defaults below `root` that the compose file or k8s/ writes once more."""
+    defaults: dict[str, set[str]] = {}
+    for file in (root / "docker" / "defaults").glob("*.env"):
+        for key, value in _assignments(file.read_text().splitlines()).items():
+            defaults.setdefault(key, set()).add(value)
+    for file, there in _written(root):
+        for key in sorted(key for key, value in there.items() if value in defaults.get(key, ())):
+            yield f"{file.relative_to(root)}: {key} stands in docker/defaults already"
+
+
+def _written(root: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """File and settings of everything beside docker/defaults that gives a container settings."""
+    file = root / "docker" / "compose.yaml"
+    for service in yaml.safe_load(file.read_text())["services"].values():
+        yield file, {key: str(value) for key, value in service.get("environment", {}).items()}
+    for file in (root / "k8s").rglob("*.env"):
+        yield file, _assignments(file.read_text().splitlines())
+    for file in (root / "k8s").rglob("kustomization.yaml"):
+        for generator in yaml.safe_load(file.read_text()).get("configMapGenerator", []):
+            yield file, _assignments(generator.get("literals", []))
 
 
 def _container(manifests: Manifests, name: str) -> Container | None:
@@ -98,9 +124,6 @@ def _settings(name: str, there: dict[str, str], here: dict[str, str]) -> Iterato
         if key.endswith("_FILE"):
             # Where a secret is mounted is each one's own affair; what is in it is not.
             same = there.get(key, "").rpartition("/")[2] == here.get(key, "").rpartition("/")[2]
-        elif key in _DATABASE and key not in there:
-            # Compose's services keep to the defaults.
-            same = here[key] == _DATABASE[key]
         else:
             same = there.get(key) == here.get(key)
         if not same:

@@ -20,7 +20,7 @@ from plumbline.secret_files import SECRETS
 
 Document = dict[str, Any]
 OVERLAYS = ROOT / "k8s" / "overlays"
-_SHARED = ("k8s", "docker/caddy")
+_SHARED = ("k8s", "docker/caddy", "docker/defaults")
 """Folders that a rendering reads."""
 
 NO_TOOL = (

@@ -30,6 +30,24 @@ def problems(manifests: Manifests) -> Iterator[str]:
             yield from _required(where, container, environment)
             yield from _files(where, container, workload, environment)
             yield from _addresses(where, manifests, environment)
+    yield from _front(manifests)
+
+
+def _front(manifests: Manifests) -> Iterator[str]:
+    """What the front door and the sessions have to know about what stands before and behind them."""
+    told = {
+        one.component: manifests.environment(one.main)
+        for one in manifests.workloads()
+        if one.component in ("caddy", "backend")
+    }
+    caddy, backend = told.get("caddy", {}), told.get("backend", {})
+    if caddy.get("PLUMBLINE_UPSTREAM_PATIENCE", "0s") == "0s":
+        yield "caddy gives up at the first refused connection, of which a rollout has some: PLUMBLINE_UPSTREAM_PATIENCE"
+    if any(manifests.of("Ingress")):
+        if not caddy.get("PLUMBLINE_FRONT_TRUSTED_PROXIES"):
+            yield "every client has the address of the ingress: PLUMBLINE_FRONT_TRUSTED_PROXIES is missing"
+        if backend.get("PLUMBLINE_COOKIE_SECURE") != "true":
+            yield "sessions behind TLS are sent without it, too: PLUMBLINE_COOKIE_SECURE is not true"
 
 
 def read_by(image: str) -> frozenset[str] | None:

@@ -1,15 +1,134 @@
-"""What the Caddyfile says once more, because Caddy cannot import it."""
+"""The one Caddyfile: its own facts, and what it does differently where the environment says so, with the real Caddy."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import pytest
+import requests
 from servicekit import facts
 
-from plumbline.targets.embedded.programs import CADDYFILE
+from plumbline.net import direct_session, free_port
+from plumbline.targets.embedded.programs import CADDYFILE, caddy_command, find_caddy
+
+PATIENCE_S = 10
+SPOOFED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+
+Start = Callable[..., str]
 
 
-def test_the_internal_listener_takes_what_the_log_sink_takes():
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the X-Forwarded-For that it got and the length of the body."""
+
+    def answer(self) -> None:
+        length = len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        body = f"{self.headers.get_all('X-Forwarded-For')} {length}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer  # noqa: N815  http.server's names
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name there
+        """Say nothing."""
+
+
+def serve(port: int, stop: list[ThreadingHTTPServer]) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", port), Echo)
+    stop.append(server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def servers() -> Iterator[list[ThreadingHTTPServer]]:
+    found: list[ThreadingHTTPServer] = []
+    yield found
+    for server in found:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Start]:
+    """Start Caddy in front of a backend on a port, and return the front door's address."""
+    caddy, started = find_caddy(), list[subprocess.Popen[bytes]]()
+    if caddy is None:
+        pytest.skip("there is no Caddy here")
+
+    def start(backend: int, **settings: str) -> str:
+        ports = {name: str(free_port()) for name in ("FRONT", "INTERNAL")}
+        environment = {
+            "HOME": str(tmp_path),
+            "PATH": os.defpath,
+            **{f"PLUMBLINE_{name}_PORT": port for name, port in ports.items()},
+            **dict.fromkeys(("PLUMBLINE_DATA_PROCESSOR", "PLUMBLINE_LOG_SINK"), f"127.0.0.1:{free_port()}"),
+            "PLUMBLINE_LOG_INGEST": f"127.0.0.1:{free_port()}",
+            "PLUMBLINE_BACKEND": f"127.0.0.1:{backend}",
+            **settings,
+        }
+        with (tmp_path / "caddy.log").open("wb") as log:
+            started.append(subprocess.Popen(caddy_command(caddy), env=environment, stdout=log, stderr=log))
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                direct_session().get(f"http://127.0.0.1:{ports['INTERNAL']}/health/live", timeout=1)
+                return f"http://127.0.0.1:{ports['FRONT']}"
+            except requests.ConnectionError:
+                assert time.monotonic() < deadline, (tmp_path / "caddy.log").read_text()
+                time.sleep(0.02)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_nobodys_word_on_an_address_counts(front: Start, servers: list[ThreadingHTTPServer]) -> None:
+    port = free_port()
+    serve(port, servers)
+    answer = direct_session().get(f"{front(port)}/health", headers=SPOOFED, timeout=PATIENCE_S)
+    assert answer.text == "['127.0.0.1'] 0"
+
+
+def test_behind_an_ingress_the_address_is_the_one_that_it_saw(front: Start, servers: list[ThreadingHTTPServer]) -> None:
+    port = free_port()
+    serve(port, servers)
+    door = front(port, PLUMBLINE_FRONT_TRUSTED_PROXIES="10.0.0.0/8 127.0.0.0/8")
+    answer = direct_session().get(f"{door}/health", headers=SPOOFED, timeout=PATIENCE_S)
+    assert answer.text == "['198.51.100.7'] 0", "not the entry before it, which anybody can write"
+
+
+def test_a_service_that_is_away_is_said_at_once(front: Start) -> None:
+    door = front(free_port())
+    began = time.monotonic()
+    assert direct_session().get(f"{door}/health", timeout=PATIENCE_S).status_code == 502
+    assert time.monotonic() - began < 1
+
+
+def test_with_patience_a_refused_connection_is_tried_again(front: Start, servers: list[ThreadingHTTPServer]) -> None:
+    port = free_port()
+    door = front(port, PLUMBLINE_UPSTREAM_PATIENCE=f"{PATIENCE_S}s")
+    threading.Timer(1.0, serve, (port, servers)).start()
+    answer = direct_session().post(f"{door}/channels", data=b"x" * 50_000, timeout=2 * PATIENCE_S)
+    assert (answer.status_code, answer.text) == (200, "['127.0.0.1'] 50000")
+
+
+def test_patience_has_an_end(front: Start) -> None:
+    door = front(free_port(), PLUMBLINE_UPSTREAM_PATIENCE="1s")
+    began = time.monotonic()
+    assert direct_session().get(f"{door}/health", timeout=PATIENCE_S).status_code == 502
+    assert 0.5 < time.monotonic() - began < 5
+
+
+def test_the_internal_listener_takes_what_the_log_sink_takes() -> None:
     internal = CADDYFILE.read_text().partition("@ingest {")[2]
     (size,) = re.findall(r"max_size (\d+)MiB", internal)
     assert int(size) * 2**20 == facts.INGEST_MAX_BYTES

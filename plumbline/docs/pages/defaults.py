@@ -15,7 +15,7 @@ from plumbline.docs.markdown import code, codes, table
 from plumbline.targets.choose import TARGETS
 from plumbline.targets.embedded.programs import CADDYFILE, PORTS
 
-_CADDY_VARIABLE = re.compile(r"\{\$(\w+)(?::([^}]*))?\}")
+_CADDY_VARIABLE = re.compile(r"\{\$(\w+)(:[^}]*)?\}")
 
 _INTRODUCTION = """\
 # Defaults
@@ -113,12 +113,16 @@ def _setting(setting: facts.Setting) -> tuple[str, ...]:
 
 
 def _caddy() -> str:
-    found: dict[str, str | None] = {}
+    found: dict[str, str] = {}
     for name, default in _CADDY_VARIABLE.findall(CADDYFILE.read_text(encoding="utf-8")):
         found[name] = found.get(name) or default
     described = words.load("caddy")
     words.require(described, found, "caddy", "variables of the Caddyfile")
-    rows = [(code(name), code(found[name] or "") or "**must be given**", described[name]) for name in sorted(found)]
+    # A colon without anything after it is a default, too: nothing.
+    rows = [
+        (code(name), (code(found[name][1:]) or "none") if found[name] else "**must be given**", described[name])
+        for name in sorted(found)
+    ]
     return "## Settings of Caddy\n\nVariables of `docker/caddy/Caddyfile`.\n\n" + table(
         ("variable", "default", "what it is"), rows
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from plumbline import ROOT
+from plumbline.manifests import compose
 from plumbline.manifests.checks import CHECKS
 from plumbline.manifests.model import Manifests
 from plumbline.manifests.render import Document
@@ -198,6 +202,9 @@ BREAKS: list[tuple[str, str, Break]] = [
     ),
     ("settings", "Service backend has no such port", lambda m: data(m, "caddy").update(PLUMBLINE_BACKEND="backend:80")),
     ("settings", "there is no such Service", lambda m: data(m, "services").update(PLUMBLINE_POSTGRES_HOST="database")),
+    ("settings", "refused connection", lambda m: data(m, "caddy").pop("PLUMBLINE_UPSTREAM_PATIENCE")),
+    ("settings", "address of the ingress", lambda m: data(m, "caddy").pop("PLUMBLINE_FRONT_TRUSTED_PROXIES")),
+    ("settings", "without it, too", lambda m: data(m, "backend").update(PLUMBLINE_COOKIE_SECURE="false")),
     # Compose
     ("compose", "is built by nobody", lambda m: main(m, "caddy").update(image="x.example/plumbline/front:1")),
     ("compose", "names no release", lambda m: main(m, "caddy").update(image="plumbline/caddy")),
@@ -320,6 +327,25 @@ def test_a_break_is_seen(production: Manifests, check: str, says: str, spoil: Br
 
 def test_every_check_is_broken_here() -> None:
     assert {one[0] for one in BREAKS} == set(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("docker/compose.yaml", "PLUMBLINE_STACK_ID: $", "PLUMBLINE_HOST: 0.0.0.0 # $"),
+        ("k8s/base/services.env", "PLUMBLINE_POOL_SIZE=4", "PLUMBLINE_POSTGRES_HOST=postgres"),
+        ("k8s/base/kustomization.yaml", "PLUMBLINE_STACK_ID=by-hand", "PLUMBLINE_HOST=0.0.0.0"),
+    ],
+)
+def test_a_default_that_is_written_twice_is_seen(tmp_path: Path, file: str, before: str, after: str) -> None:
+    for folder in ("docker", "k8s"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("secrets"))
+    assert list(compose.repetitions(tmp_path)) == []
+    place = tmp_path / file
+    text = place.read_text()
+    assert before in text
+    place.write_text(text.replace(before, after))
+    assert [one.partition(":")[0] for one in compose.repetitions(tmp_path)][:1] == [file]
 
 
 def test_ports_by_name_are_refused(production: Manifests) -> None:

@@ -28,7 +28,8 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
         description="Browser origins besides the stack's own that may open a WebSocket, separated by commas.",
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
-        ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
+        # Every network that is not public; pods of some clusters are in the one shared by carriers, 100.64.0.0/10.
+        ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
         validate_default=True,
         description="Networks whose X-Forwarded-For is believed, separated by commas.",
     )

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from plumbline import ROOT, bundle
 from plumbline.errors import PlumblineError
@@ -21,7 +22,7 @@ from plumbline.home import Home
 from plumbline.plan import COMPONENTS
 from plumbline.targets.compose.target import ComposeTarget
 
-NAMES = ("manifest.json", "compose.yaml", "images.tar.gz")
+NAMES = ("manifest.json", *bundle.DESCRIPTION, "images.tar.gz")
 
 
 def archive_of(folder: Path, **contents: bytes) -> Path:
@@ -29,6 +30,7 @@ def archive_of(folder: Path, **contents: bytes) -> Path:
     with tarfile.open(path, "w") as archive:
         for name in NAMES:
             if name in contents:
+                (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_bytes(contents[name])
                 archive.add(folder / name, name)
     return path
@@ -46,16 +48,23 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
     rubbish = tmp_path / "rubbish.tar"
     rubbish.write_bytes(b"rubbish" * 1000)
     assert "not a whole bundle" in refusal(rubbish, tmp_path / "home")
-    assert "not a whole bundle" in refusal(archive_of(tmp_path, **{NAMES[0]: b"{}"}), tmp_path / "home")
+    assert "not a whole bundle" in refusal(archive_of(tmp_path, **{NAMES[0]: b'{"format": 1}'}), tmp_path / "home")
 
 
 def test_another_format_and_a_changed_file_are_refused(tmp_path: Path) -> None:
-    rest = {"compose.yaml": b"services: {}", "images.tar.gz": b""}
-    of_the_future = archive_of(tmp_path, **{"manifest.json": b'{"format": 99}'}, **rest)
+    rest = dict.fromkeys(NAMES[1:], b"services: {}")
+    of_the_future = archive_of(tmp_path, **{"manifest.json": b'{"format": 99}'})
     assert "bundle format 99" in refusal(of_the_future, tmp_path / "home")
     manifest = {"format": 1, "images": {}, "files": {"compose.yaml": "0" * 64}}
     changed = archive_of(tmp_path, **{"manifest.json": json.dumps(manifest).encode()}, **rest)
     assert "compose.yaml in" in refusal(changed, tmp_path / "home")
+
+
+def test_a_bundle_carries_every_file_that_compose_reads() -> None:
+    services = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"].values()
+    read = {file for service in services for file in service.get("env_file", [])}
+    assert read, "without defaults this test sees nothing"
+    assert read < set(bundle.DESCRIPTION)
 
 
 class ClosedMachine:

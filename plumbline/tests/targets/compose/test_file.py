@@ -10,6 +10,7 @@ import yaml
 from servicekit import facts
 
 from plumbline import secret_files
+from plumbline.manifests import compose
 from plumbline.plan import COMPONENTS
 from plumbline.targets.compose.project import CHECKOUT
 
@@ -22,8 +23,9 @@ def file() -> dict[str, Any]:
 
 def test_the_database_is_the_one_that_the_services_expect(file: dict[str, Any]) -> None:
     postgres = file["services"]["postgres"]
-    assert postgres["environment"]["PLUMBLINE_POSTGRES_DB"] == facts.DATABASE_NAME
-    assert postgres["environment"]["PLUMBLINE_POSTGRES_USER"] == facts.DATABASE_USER
+    told = compose.environment(postgres)
+    assert told["PLUMBLINE_POSTGRES_DB"] == facts.DATABASE_NAME
+    assert told["PLUMBLINE_POSTGRES_USER"] == facts.DATABASE_USER
     asked = postgres["healthcheck"]["test"]
     assert f"--username={facts.DATABASE_USER}" in asked
     assert f"--dbname={facts.DATABASE_NAME}" in asked

@@ -124,23 +124,24 @@ class Forwarder:
                 self._filled.wait()
             if not self._queue:
                 return None
-            lines = list(self._queue)
+            waiting = list(self._queue)
             self._queue.clear()
             dropped, self._dropped = self._dropped, Counter()
             superseded, self._superseded = self._superseded, Counter()
         self._number += 1
-        return _Batch(
-            self._number,
-            [(level, self._rendered(n, line)) for n, (level, line) in enumerate(lines)],
-            dropped,
-            superseded,
-        )
+        batch = _Batch(self._number, [], dropped, superseded)
+        for position, (level, line) in enumerate(waiting):
+            try:
+                batch.lines.append((level, self._rendered(position, line)))
+            except Exception:  # a fault of ours; it costs this line, and neither this thread nor the others
+                batch.dropped[level] += 1
+        return batch
 
     @staticmethod
-    def _rendered(number: int, line: Line) -> bytes:
+    def _rendered(position: int, line: Line) -> bytes:
         if isinstance(line, bytes):
             return line
-        if number % _RENDERED_AT_ONCE == 0:
+        if position % _RENDERED_AT_ONCE == 0:
             # A thread that computes on and on would hold up requests by what the interpreter gives it at a time.
             time.sleep(_BREATH_S)
         return line()

@@ -150,6 +150,17 @@ def test_in_a_flood_only_what_is_sent_is_rendered(receiver, new_forwarder):
     assert rendered == list(range(4 * QUEUE_SIZE, 5 * QUEUE_SIZE))
 
 
+def test_a_line_that_cannot_be_rendered_costs_itself_alone_and_is_counted(receiver, new_forwarder):
+    def broken() -> bytes:
+        raise RuntimeError
+
+    forwarder = new_forwarder(receiver.url)
+    forwarder.offer("error", broken)
+    forwarder.offer("warning", _line(1))
+    wait_until(lambda: _numbers(receiver) == [1], "the other line arrives")
+    assert [post.dropped for post in receiver.posts if post.dropped] == ["backend;level=error;count=1"]
+
+
 def test_a_full_batch_is_followed_by_a_pause(receiver, new_forwarder, monkeypatch):
     monkeypatch.setattr(module, "_PAUSE_IN_FLOOD_S", 3600.0)
     receiver.hold()

@@ -13,9 +13,10 @@ from pathlib import Path
 from servicekit import facts
 
 from plumbline import ROOT, bundle, deploy, diagnose, identity, recorder
-from plumbline.errors import PlumblineError
+from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.plan import COMPONENTS, PLAN
+from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
 from plumbline.targets.compose import by_hand
@@ -187,12 +188,10 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
     print(f"Plumbline {facts.VERSION}, target {target.name} ({why}), home {home.root}")
     problems = target.problems()
     if home.exists:
-        stack = target.stack()
-        problems += [
-            f"{one.name} is {one.state} {one.detail}".rstrip() for one in stack.components if one.state != "running"
-        ]
-        if stack.running:
-            problems += identity.compare(stack.base_url, stack.stack_id)
+        try:
+            problems += _not_running(target.stack())
+        except StepError as error:
+            problems += [] if problems else [str(error)]  # most likely what one of them says already
     for problem in problems:
         print(f"  - {problem}")
     if not problems:
@@ -200,6 +199,11 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
     if options.bundle and home.exists:
         print(f"Bundle: {diagnose.write_bundle(home, target, 'doctor')}")
     return EXIT_FAILED if problems else EXIT_OK
+
+
+def _not_running(stack: Stack) -> list[str]:
+    found = [f"{one.name} is {one.state} {one.detail}".rstrip() for one in stack.components if one.state != "running"]
+    return found if not stack.running else identity.compare(stack.base_url, stack.stack_id)
 
 
 def _bundle(options: argparse.Namespace, home: Home) -> int:

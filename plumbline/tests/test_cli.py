@@ -189,6 +189,21 @@ def test_doctor_names_what_does_not_run_and_writes_a_bundle_if_asked(run, stoppe
 
 
 @pytest.mark.parametrize(
+    ("problems", "said"),
+    [([], "  - docker container ls failed\n"), (["no Docker engine answers"], "  - no Docker engine answers\n")],
+)
+def test_doctor_ends_with_its_list_where_the_stack_cannot_be_asked(run, stopped, monkeypatch, problems, said):
+    def fail(_: object) -> None:
+        raise StepError("docker container ls failed")
+
+    monkeypatch.setattr(EmbeddedTarget, "problems", lambda _: list(problems))
+    monkeypatch.setattr(EmbeddedTarget, "stack", fail)
+    code, listed, _ = run("doctor")
+    assert code == 1
+    assert listed.partition("\n")[2] == said
+
+
+@pytest.mark.parametrize(
     "arguments",
     [["up", "--port", "70000"], ["up", "--port", "-1"], ["up", "--port", "http"], ["up", "--target", "moon"],
      ["status", "--wrong"], ["logs", "--level", "info"], ["logs", "--component", "moon"]],

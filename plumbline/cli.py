@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     reset.add_argument("--yes", action="store_true", help="do not ask")
     doctor = commands.add_parser("doctor", parents=[common], help="check the machine and the stack; say what is wrong")
     doctor.add_argument("--bundle", action="store_true", help="write a diagnostics bundle as well")
+    doctor.add_argument("--repair", action="store_true", help="put back a state file that cannot be read, first")
     archive = commands.add_parser(
         "bundle", parents=[common], help="put a release into one archive, or bring up one (`bundle load ARCHIVE`)"
     )
@@ -184,6 +185,9 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
 
 
 def _doctor(options: argparse.Namespace, home: Home) -> int:
+    if options.repair and home.exists:
+        with home.lock("doctor"):
+            print("The state file is back as it was." if home.repair() else "The state file needs no repair.")
     target, why = choose("auto", home)
     print(f"Plumbline {facts.VERSION}, target {target.name} ({why}), home {home.root}")
     problems = target.problems()

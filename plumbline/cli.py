@@ -13,9 +13,10 @@ from pathlib import Path
 from servicekit import facts
 
 from plumbline import ROOT, bundle, deploy, diagnose, identity, recorder
-from plumbline.errors import PlumblineError
+from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.plan import COMPONENTS, PLAN
+from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
 from plumbline.targets.compose import by_hand
@@ -84,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
     reset.add_argument("--yes", action="store_true", help="do not ask")
     doctor = commands.add_parser("doctor", parents=[common], help="check the machine and the stack; say what is wrong")
     doctor.add_argument("--bundle", action="store_true", help="write a diagnostics bundle as well")
+    doctor.add_argument("--repair", action="store_true", help="put back a state file that cannot be read, first")
     archive = commands.add_parser(
         "bundle", parents=[common], help="put a release into one archive, or bring up one (`bundle load ARCHIVE`)"
     )
@@ -194,16 +196,17 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
 
 
 def _doctor(options: argparse.Namespace, home: Home) -> int:
+    if options.repair and home.exists:
+        with home.lock("doctor"):
+            print("The state file is back as it was." if home.repair() else "The state file needs no repair.")
     target, why = choose("auto", home)
     print(f"Plumbline {facts.VERSION}, target {target.name} ({why}), home {home.root}")
     problems = target.problems()
     if home.exists:
-        stack = target.stack()
-        problems += [
-            f"{one.name} is {one.state} {one.detail}".rstrip() for one in stack.components if one.state != "running"
-        ]
-        if stack.running:
-            problems += identity.compare(stack.base_url, stack.stack_id)
+        try:
+            problems += _not_running(target.stack())
+        except StepError as error:
+            problems += [] if problems else [str(error)]  # most likely what one of them says already
     for problem in problems:
         print(f"  - {problem}")
     if not problems:
@@ -211,6 +214,11 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
     if options.bundle and home.exists:
         print(f"Bundle: {diagnose.write_bundle(home, target, 'doctor')}")
     return EXIT_FAILED if problems else EXIT_OK
+
+
+def _not_running(stack: Stack) -> list[str]:
+    found = [f"{one.name} is {one.state} {one.detail}".rstrip() for one in stack.components if one.state != "running"]
+    return found if not stack.running else identity.compare(stack.base_url, stack.stack_id)
 
 
 def _bundle(options: argparse.Namespace, home: Home) -> int:

@@ -32,6 +32,35 @@ class State:
     ports: dict[str, int] = field(default_factory=dict)
 
 
+class _UnreadableError(Exception):
+    """A state file holds no state."""
+
+
+def _read(path: Path) -> State:
+    """Return the state in a file.
+
+    Raises FileNotFoundError, _UnreadableError if it holds no state, or PlumblineError if it is of another version.
+    """
+    try:
+        raw = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise _UnreadableError(f"the state file {path} cannot be read: {error}") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("ports"), dict):
+        raise _UnreadableError(f"the state file {path} holds something else than a state")
+    if raw.get("format") != _FORMAT:
+        raise PlumblineError(
+            f"{path} was written by another version of Plumbline (format {raw.get('format')!r})",
+            hint="use that version, or choose another folder with --home",
+        )
+    state = State(**{name: value for name, value in raw.items() if name in State.__dataclass_fields__})
+    texts = (state.target, state.stack_id, state.sources, state.programs, state.phase)
+    if {type(text) for text in texts} != {str} or {type(port) for port in state.ports.values()} - {int}:
+        raise _UnreadableError(f"the state file {path} holds something else than a state")
+    return state
+
+
 class Home:
     """The folder of one stack. Making a Home changes nothing on disk; `prepare` does."""
 
@@ -43,6 +72,7 @@ class Home:
         self.data = self.root / "data"
         self.diagnostics = self.root / "diagnostics"
         self._state = self.root / "state.json"
+        self._copy = self.root / "state.copy.json"
         self._lock = self.root / "lock"
 
     @property
@@ -67,29 +97,44 @@ class Home:
     def load(self) -> State:
         """Return the remembered state; that of a stack never deployed if there is none."""
         try:
-            raw = json.loads(self._state.read_text())
+            return _read(self._state)
         except FileNotFoundError:
             return State()
-        except (OSError, ValueError) as error:
-            raise PlumblineError(f"the state file {self._state} cannot be read: {error}", self._WAY_OUT) from None
-        if not isinstance(raw, dict) or not isinstance(raw.get("ports"), dict):
-            raise PlumblineError(f"the state file {self._state} holds something else than a state", self._WAY_OUT)
-        if raw.get("format") != _FORMAT:
-            raise PlumblineError(
-                f"{self._state} was written by another version of Plumbline (format {raw.get('format')!r})",
-                hint="use that version, or choose another folder with --home",
-            )
-        known = State.__dataclass_fields__
-        return State(**{name: value for name, value in raw.items() if name in known})
+        except _UnreadableError as error:
+            raise PlumblineError(str(error), hint=self._way_out()) from None
 
-    _WAY_OUT = "restore the file; or end the processes that run from that folder, delete it, and deploy anew"
+    def _way_out(self) -> str:
+        try:
+            _read(self._copy)
+        except (FileNotFoundError, _UnreadableError, PlumblineError):
+            return "restore the file; or end the processes that run from that folder, delete it, and deploy anew"
+        return "./deploy-local.sh doctor --repair puts back what was in it"
+
+    def repair(self) -> bool:
+        """Put the copy of an unreadable state file back; say whether that was needed. Raises PlumblineError."""
+        try:
+            _read(self._state)
+        except FileNotFoundError:
+            return False
+        except _UnreadableError as error:
+            try:
+                state = _read(self._copy)
+            except (FileNotFoundError, _UnreadableError) as trouble:
+                raise PlumblineError(f"{error}. Its copy does not help: {trouble}", hint=self._way_out()) from None
+            self.save(state)
+            return True
+        return False
 
     def save(self, state: State, **changes: object) -> State:
-        """Remember `state` with `changes`, atomically, and return it."""
+        """Remember `state` with `changes`, atomically, and return it. A copy of it is for `repair`."""
         state = replace(state, **changes)  # type: ignore[arg-type]
-        partial = self._state.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(state), indent=2) + "\n")
-        partial.replace(self._state)
+        for place in (self._state, self._copy):
+            partial = place.with_suffix(".partial")
+            with partial.open("w") as handle:
+                handle.write(json.dumps(asdict(state), indent=2) + "\n")
+                handle.flush()
+                os.fsync(handle.fileno())  # else a power cut could leave an empty file under the right name
+            partial.replace(place)
         return state
 
     @contextlib.contextmanager

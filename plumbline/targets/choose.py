@@ -17,6 +17,11 @@ TARGETS = (*_KINDS, "auto")
 def choose(wanted: str, home: Home, front_port: int | None = None) -> tuple[Target, str]:
     """Return the target to use and, in a few words, why. A stack that exists keeps its target."""
     existing = home.load().target
+    if existing and existing not in _KINDS:
+        raise PlumblineError(
+            f"the stack in {home.root} was deployed on target {existing!r}, which this version does not have",
+            hint="use the version that deployed it, or choose another folder with --home",
+        )
     if existing and wanted not in ("auto", existing):
         raise PlumblineError(
             f"the stack in {home.root} was deployed on target {existing}",

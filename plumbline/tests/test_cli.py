@@ -173,6 +173,23 @@ def test_a_corrupt_state_file_is_named_by_every_command(run, stopped, command):
     assert "next: " in said
 
 
+def test_a_corrupt_state_file_is_repaired_by_the_command_that_is_named(run, stopped):
+    before = run("status", "--json")
+    (stopped.root / "state.json").write_text("{")
+    _, _, said = run("status")
+    assert "next: ./deploy-local.sh doctor --repair" in said
+    assert "The state file is back as it was." in run("doctor", "--repair")[1]
+    assert run("status", "--json") == before
+    assert "needs no repair" in run("doctor", "--repair")[1]
+
+
+def test_a_target_of_another_version_is_named(run, stopped):
+    stopped.save(stopped.load(), target="moon")
+    code, _, said = run("status")
+    assert code == 1
+    assert "was deployed on target 'moon'" in said
+
+
 def test_a_stack_keeps_its_target(run, stopped):
     code, _, said = run("up", "--target", "compose")
     assert code == 1
@@ -186,6 +203,21 @@ def test_doctor_names_what_does_not_run_and_writes_a_bundle_if_asked(run, stoppe
     assert "postgres is stopped" in said
     (bundle,) = stopped.diagnostics.iterdir()
     assert f"Bundle: {bundle}" in said
+
+
+@pytest.mark.parametrize(
+    ("problems", "said"),
+    [([], "  - docker container ls failed\n"), (["no Docker engine answers"], "  - no Docker engine answers\n")],
+)
+def test_doctor_ends_with_its_list_where_the_stack_cannot_be_asked(run, stopped, monkeypatch, problems, said):
+    def fail(_: object) -> None:
+        raise StepError("docker container ls failed")
+
+    monkeypatch.setattr(EmbeddedTarget, "problems", lambda _: list(problems))
+    monkeypatch.setattr(EmbeddedTarget, "stack", fail)
+    code, listed, _ = run("doctor")
+    assert code == 1
+    assert listed.partition("\n")[2] == said
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ def test_state_survives_and_leaves_no_half_written_file(home):
     home.prepare()
     saved = home.save(State(), target="embedded", phase="ready", ports={"front": 8080})
     assert Home(home.root).load() == saved
-    assert [path.name for path in home.root.iterdir() if path.is_file()] == ["state.json"]
+    files = sorted(path.name for path in home.root.iterdir() if path.is_file())
+    assert files == ["state.copy.json", "state.json"]
 
 
 def test_an_interrupted_save_keeps_the_state_before(home, monkeypatch):
@@ -77,14 +78,41 @@ def test_an_interrupted_save_keeps_the_state_before(home, monkeypatch):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b"7", b'"x"', b"{}", b'{"format": 1, "ports": []}', b"\xff\xfe"],
-)
+    [b"", b"{", b"[]", b"null", b"7", b'"x"', b"{}", b'{"format": 1, "ports": []}', b"\xff\xfe",
+     b'{"format": 1, "ports": {}, "target": 7}', b'{"format": 1, "ports": {"front": "http"}}'],
+)  # fmt: skip
 def test_a_corrupt_state_file_is_named_with_a_way_out(home, content):
     home.prepare()
     (home.root / "state.json").write_bytes(content)
     with pytest.raises(PlumblineError, match=str(home.root / "state.json")) as caught:
         home.load()
     assert caught.value.hint
+
+
+def test_a_state_file_that_is_lost_is_put_back(home):
+    home.prepare()
+    saved = home.save(home.save(State(), stack_id="first"), stack_id="second")
+    assert not home.repair()
+    (home.root / "state.json").write_text("")
+    with pytest.raises(PlumblineError) as caught:
+        home.load()
+    assert "./deploy-local.sh doctor --repair" in caught.value.hint
+    assert home.repair()
+    assert home.load() == saved
+
+
+@pytest.mark.parametrize("copy", [None, "", '{"format": 2, "ports": {}}'])
+def test_a_state_file_without_a_whole_copy_is_left_to_people(home, copy):
+    home.prepare()
+    (home.root / "state.json").write_text("{")
+    if copy is not None:
+        (home.root / "state.copy.json").write_text(copy)
+    for command in (home.load, home.repair):
+        with pytest.raises(PlumblineError) as caught:
+            command()
+        assert caught.value.hint
+        assert "--repair" not in caught.value.hint
+    assert (home.root / "state.json").read_text() == "{"
 
 
 def test_a_state_of_another_format_is_not_guessed_at(home):

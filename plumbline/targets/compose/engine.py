@@ -15,6 +15,9 @@ ENGINE_MINIMUM = (20, 10)
 COMPOSE_MINIMUM = (2, 20)
 _PATIENCE_S = 120
 _ANSWER_PATIENCE_S = 5
+_TAKE_A_VALUE = ("--file", "--project-name")
+_UNREACHABLE = re.compile(r"cannot connect to the docker daemon|error during connect", re.IGNORECASE)
+_START_IT = "start the Docker engine (systemctl start docker, or Docker Desktop), then the same command again"
 
 
 def docker(
@@ -41,12 +44,25 @@ def output(*arguments: str, env: Mapping[str, str] | None = None, component: str
     """Run `docker ARGUMENTS` and return its output. Raises StepError with what it said if it fails."""
     done = docker(*arguments, env=env)
     if done.returncode != 0:
+        said = last_words(done.stderr or done.stdout)
         raise StepError(
-            f"docker {' '.join(arguments[:2])} failed: {last_words(done.stderr or done.stdout)}",
+            f"{_named(arguments)} failed: {said}",
             component=component,
             exit_code=done.returncode,
+            hint=_START_IT if _UNREACHABLE.search(said) else None,
         )
     return done.stdout
+
+
+def _named(arguments: Sequence[str]) -> str:
+    """Return what a person calls a command: `docker compose up`, whatever stands between."""
+    words = []
+    skip = False
+    for argument in arguments:
+        if not skip and not argument.startswith("-"):
+            words.append(argument)
+        skip = argument in _TAKE_A_VALUE
+    return " ".join(["docker", *words[:2]])
 
 
 def last_words(text: str, lines: int = 5) -> str:

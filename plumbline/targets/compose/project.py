@@ -86,7 +86,8 @@ class Project:
         try:
             config: dict[str, Any] = json.loads(self.compose("config", "--format", "json"))
         except StepError as error:
-            raise StepError(f"{self.folder / 'compose.yaml'} cannot be used: {error}") from None
+            way_out = "load the bundle again" if self.from_bundle else "restore it (git checkout docker/compose.yaml)"
+            raise StepError(f"{self.folder / 'compose.yaml'} cannot be used, {way_out}: {error}") from None
         return config
 
     def labelled(self, kind: str) -> list[str]:

@@ -81,8 +81,13 @@ class ComposeTarget:
         return self._state.ports.get("front", facts.FRONT_PORT)
 
     def _owns_port(self, port: int) -> bool:
-        front = containers.all_of(self.project).get(checks.FRONT)
-        return bool(front and front.status == "running" and port == self._state.ports.get("front"))
+        if port != self._state.ports.get("front"):
+            return False
+        try:
+            front = containers.all_of(self.project).get(checks.FRONT)
+        except StepError:
+            return True  # the engine does not answer, which is a problem of its own
+        return bool(front and front.status == "running")
 
     def unchanged(self) -> bool:
         """Say whether exactly this stack, from exactly these files, is up and ready."""
@@ -157,6 +162,9 @@ class ComposeTarget:
 
     def _bring_up(self, *names: str) -> str:
         before = containers.all_of(self.project)
+        paused = [before[name].id for name in names if name in before and before[name].status == "paused"]
+        if paused:  # Compose would try to start them, which the engine refuses
+            engine.output("unpause", *paused, component=names[0])
         self.project.compose("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *names, component=names[0])
         after = {name: containers.wait_ready(self.project, name) for name in names}
         same = all(name in before and before[name].started_at == after[name].started_at for name in names)

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from plumbline import preflight
+from plumbline.errors import StepError
+from plumbline.home import Home
 from plumbline.plan import COMPONENTS
 from plumbline.targets.compose import checks, engine
+from plumbline.targets.compose.target import ComposeTarget
 
 
 def config(**changes: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +68,50 @@ def test_missing_plugins_are_named_together(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(problems) == 2
     assert "docker-compose" in problems[0]
     assert "docker-buildx" in problems[1]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr(
+        engine, "docker", lambda *arguments, **_: engine.subprocess.CompletedProcess(arguments, 1, "", said)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("compose", "--file", "docker/compose.yaml", "up", "--detach", "backend"), "docker compose up"),
+        (("compose", "--project-name", "plumbline", "--progress", "build"), "docker compose build"),
+        (("container", "ls", "--all"), "docker container ls"),
+    ],
+)
+def test_a_command_that_failed_is_named_as_one_types_it(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], name: str
+) -> None:
+    failing(monkeypatch, "no space left on device")
+    with pytest.raises(StepError) as failure:
+        engine.output(*arguments)
+    assert str(failure.value) == f"{name} failed: no space left on device"
+    assert failure.value.hint is None
+
+
+def test_an_engine_that_has_gone_is_to_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?")
+    with pytest.raises(StepError) as failure:
+        engine.output("container", "ls")
+    assert "start the Docker engine" in str(failure.value.hint)
+
+
+@pytest.mark.parametrize(("port", "others"), [(8080, 0), (8081, 1)])
+def test_a_taken_port_is_reported_without_an_engine_unless_it_may_be_our_own(
+    home: Home, monkeypatch: pytest.MonkeyPatch, port: int, others: int
+) -> None:
+    home.prepare()
+    home.save(home.load(), target="compose", ports={"front": 8080})
+    failing(monkeypatch, "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?")
+    monkeypatch.setattr(preflight.net, "is_free", lambda _: False)
+    problems = ComposeTarget(home, port).problems()
+    assert sum("is taken by" in problem for problem in problems) == others
+    assert any("no Docker engine answers" in problem or "no docker command" in problem for problem in problems)
 
 
 def test_no_engine_is_one_problem_with_its_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

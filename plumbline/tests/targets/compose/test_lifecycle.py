@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from plumbline import deploy, identity
+from plumbline import ROOT, deploy, identity
 from plumbline.errors import StepError
 from plumbline.home import Home
-from plumbline.targets.compose import containers, engine
+from plumbline.targets.compose import containers, engine, project
 from plumbline.targets.compose.target import ComposeTarget
 
 pytestmark = pytest.mark.engine
 
 
+def starts(target: ComposeTarget) -> dict[str, tuple[str, str]]:
+    """Return which container each service has, and since when it runs: the engine's own health check may lag behind."""
+    return {name: (one.id, one.started_at) for name, one in containers.all_of(target.project).items()}
+
+
 def test_a_second_up_changes_nothing(running: ComposeTarget, capsys: pytest.CaptureFixture[str]) -> None:
-    before = containers.all_of(running.project)
+    before = starts(running)
     again = ComposeTarget(running.home)
     deploy.up(running.home, again, "again")
     assert "nothing changed" in capsys.readouterr().out
-    assert containers.all_of(running.project) == before
+    assert starts(running) == before
 
 
 def test_an_interrupted_deployment_is_finished_without_starting_over(running: ComposeTarget) -> None:
-    before = containers.all_of(running.project)
+    before = starts(running)
     running.begin()
     again = ComposeTarget(running.home)
     assert not again.unchanged()
     deploy.up(running.home, again, "again")
-    after = containers.all_of(running.project)
+    after = starts(running)
     for name in ("postgres", "redis", "log-sink", "backend", "caddy"):
         assert after[name] == before[name]
 
@@ -46,6 +54,65 @@ def test_a_killed_component_is_started_again(running: ComposeTarget) -> None:
     assert identity.compare(running.stack().base_url, running.stack().stack_id) == []
 
 
+def test_what_was_paused_stopped_or_removed_runs_after_another_up(running: ComposeTarget) -> None:
+    found = containers.all_of(running.project)
+    engine.output("pause", found["backend"].id, found["postgres"].id)
+    engine.output("kill", found["data-processor"].id)
+    engine.output("rm", "--force", found["redis"].id)
+    states = {name: running.component(name).state for name in ("postgres", "redis", "log-sink", "backend")}
+    assert states == {"postgres": "stopped", "redis": "stopped", "log-sink": "running", "backend": "stopped"}
+    again = ComposeTarget(running.home)
+    deploy.up(running.home, again, "again")
+    assert again.stack().running
+    assert containers.one_of(running.project, "postgres").started_at == found["postgres"].started_at
+
+
+def test_an_image_that_is_something_else_is_built_anew(running: ComposeTarget) -> None:
+    name = f"plumbline/backend:{running.project.tag}"
+    ours = containers.one_of(running.project, "backend").image
+    engine.output("image", "tag", containers.one_of(running.project, "caddy").image, name)
+    running.run("images")
+    assert engine.output("image", "inspect", "--format", "{{.Id}}", name).strip() == ours
+
+
+@pytest.mark.parametrize("step", ["images", "migrate-backend"])
+def test_a_first_deployment_that_is_killed_is_finished_by_the_next(home: Home, step: str) -> None:
+    arguments = [sys.executable, "-m", "plumbline", "up", "--target", "compose", "--home", str(home.root)]
+    with subprocess.Popen([*arguments, "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        # Once a step has been said to be done, the next one is under way.
+        assert any(f" {step} " in line for line in iter(killed.stdout.readline, ""))
+        killed.kill()
+    assert home.load().phase == "deploying"
+    target = ComposeTarget(home)
+    deploy.up(home, target, "again")
+    assert target.stack().running
+
+
+def test_an_edited_file_that_publishes_postgres_is_refused_as_compose_reads_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (project.CHECKOUT / "compose.yaml").read_text()
+    edited = text.replace("    shm_size: 128m", '    shm_size: 128m\n    ports: ["5432:5432"]')
+    assert edited != text
+    (tmp_path / "compose.yaml").write_text(edited)
+    monkeypatch.setattr(project, "CHECKOUT", tmp_path)
+    (problem,) = ComposeTarget(home, 0).problems()
+    assert problem.startswith("the compose file publishes port 5432 of postgres: ")
+
+
+def test_a_file_that_compose_cannot_read_is_named_with_the_way_out(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(project, "CHECKOUT", tmp_path)
+    file = tmp_path / "compose.yaml"
+    (absent,) = ComposeTarget(home, 0).problems()
+    file.write_text("services: [")
+    (broken,) = ComposeTarget(home, 0).problems()
+    for problem in (absent, broken):
+        assert problem.startswith(f"{file} cannot be used, restore it (git checkout docker/compose.yaml): ")
+
+
 def test_a_renewed_password_needs_nothing_but_another_up(running: ComposeTarget) -> None:
     secret = running.home.secrets / "postgres_password"
     secret.unlink()
@@ -57,10 +124,10 @@ def test_a_renewed_password_needs_nothing_but_another_up(running: ComposeTarget)
 
 
 def test_down_leaves_the_volume_and_nothing_else(running: ComposeTarget) -> None:
-    project = running.project
+    mine = running.project
     assert running.down() == ["postgres", "redis", "log-sink", "backend", "data-processor", "caddy"]
-    assert (project.labelled("container"), project.labelled("network")) == ([], [])
-    assert len(project.labelled("volume")) == 1
+    assert (mine.labelled("container"), mine.labelled("network")) == ([], [])
+    assert len(mine.labelled("volume")) == 1
     assert {one.state for one in running.stack().components} == {"stopped"}
     deploy.up(running.home, running, "again")
 

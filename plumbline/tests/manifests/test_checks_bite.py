@@ -204,7 +204,16 @@ BREAKS: list[tuple[str, str, Break]] = [
     ),
     ("settings", "Service backend has no such port", lambda m: data(m, "caddy").update(PLUMBLINE_BACKEND="backend:80")),
     ("settings", "there is no such Service", lambda m: data(m, "services").update(PLUMBLINE_POSTGRES_HOST="database")),
-    ("settings", "refused connection", lambda m: data(m, "caddy").pop("PLUMBLINE_UPSTREAM_PATIENCE")),
+    (
+        "settings",
+        "requests: PLUMBLINE_UPSTREAM_PATIENCE",
+        lambda m: data(m, "caddy").pop("PLUMBLINE_UPSTREAM_PATIENCE"),
+    ),
+    (
+        "settings",
+        "requests: PLUMBLINE_SHUTDOWN_DELAY",
+        lambda m: data(m, "caddy").update(PLUMBLINE_SHUTDOWN_DELAY="0s"),
+    ),
     ("settings", "address of the ingress", lambda m: data(m, "caddy").pop("PLUMBLINE_FRONT_TRUSTED_PROXIES")),
     ("settings", "without it, too", lambda m: data(m, "backend").update(PLUMBLINE_COOKIE_SECURE="false")),
     # Compose

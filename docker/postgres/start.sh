@@ -65,4 +65,4 @@ else
 fi
 unset password
 exec postgres -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/var/run/postgresql \
-  -c log_line_prefix='%m [%p] %q%a ' -c log_min_duration_statement=1s -c idle_in_transaction_session_timeout=60s
+  -c log_line_prefix='%m [%p] %q%a ' -c log_min_duration_statement=1s -c idle_in_transaction_session_timeout=60s "$@"

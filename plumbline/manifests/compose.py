@@ -23,6 +23,8 @@ DIFFERENT = {
     "PLUMBLINE_COOKIE_SECURE": "TLS ends in front of Caddy",
     "PLUMBLINE_FRONT_TRUSTED_PROXIES": "an ingress stands before Caddy",
     "PLUMBLINE_UPSTREAM_PATIENCE": "a rollout replaces pods while requests come",
+    "PLUMBLINE_UPSTREAM_KEEPALIVE": "a rollout replaces pods while requests come",
+    "PLUMBLINE_SHUTDOWN_DELAY": "a rollout replaces pods while requests come",
 }
 """Settings that may differ, and why. Everything else is the same in both."""
 _VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")

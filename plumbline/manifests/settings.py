@@ -13,6 +13,12 @@ from plumbline.manifests.model import Container, Manifests, Workload
 PREFIX = "PLUMBLINE_"
 _LIBPQ = frozenset({"PGSSLMODE", "PGSSLROOTCERT"})
 """Read by the Postgres driver itself, where a setting does not contradict."""
+_COSTS_REQUESTS = {
+    "PLUMBLINE_UPSTREAM_PATIENCE": "0s",
+    "PLUMBLINE_UPSTREAM_KEEPALIVE": "30s",
+    "PLUMBLINE_SHUTDOWN_DELAY": "0s",
+}
+"""The Caddyfile's own values, right where nothing is ever replaced while requests come."""
 _ADDRESS = re.compile(r"(?:\w+://)?(?P<host>[a-z][a-z0-9-]*):(?P<port>\d+)(?:/.*)?")
 
 
@@ -41,8 +47,9 @@ def _front(manifests: Manifests) -> Iterator[str]:
         if one.component in ("caddy", "backend")
     }
     caddy, backend = told.get("caddy", {}), told.get("backend", {})
-    if caddy.get("PLUMBLINE_UPSTREAM_PATIENCE", "0s") == "0s":
-        yield "caddy gives up at the first refused connection, of which a rollout has some: PLUMBLINE_UPSTREAM_PATIENCE"
+    for name, harmful in _COSTS_REQUESTS.items():
+        if caddy.get(name, harmful) == harmful:
+            yield f"a rollout costs requests: {name} of caddy is missing, or {harmful}"
     if any(manifests.of("Ingress")):
         if not caddy.get("PLUMBLINE_FRONT_TRUSTED_PROXIES"):
             yield "every client has the address of the ingress: PLUMBLINE_FRONT_TRUSTED_PROXIES is missing"

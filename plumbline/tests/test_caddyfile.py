@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import requests
@@ -25,9 +26,13 @@ Start = Callable[..., str]
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with the X-Forwarded-For that it got and the length of the body."""
+    """Answers with the X-Forwarded-For that it got and the length of the body; remembers who was connected."""
+
+    protocol_version = "HTTP/1.1"
+    peers: ClassVar[set[tuple[str, int]]] = set()
 
     def answer(self) -> None:
+        self.peers.add(self.client_address)
         length = len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         body = f"{self.headers.get_all('X-Forwarded-For')} {length}".encode()
         self.send_response(200)
@@ -57,9 +62,18 @@ def servers() -> Iterator[list[ThreadingHTTPServer]]:
 
 
 @pytest.fixture
-def front(tmp_path: Path) -> Iterator[Start]:
+def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def front(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> Start:
     """Start Caddy in front of a backend on a port, and return the front door's address."""
-    caddy, started = find_caddy(), list[subprocess.Popen[bytes]]()
+    caddy = find_caddy()
     if caddy is None:
         pytest.skip("there is no Caddy here")
 
@@ -75,7 +89,7 @@ def front(tmp_path: Path) -> Iterator[Start]:
             **settings,
         }
         with (tmp_path / "caddy.log").open("wb") as log:
-            started.append(subprocess.Popen(caddy_command(caddy), env=environment, stdout=log, stderr=log))
+            processes.append(subprocess.Popen(caddy_command(caddy), env=environment, stdout=log, stderr=log))
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -85,10 +99,7 @@ def front(tmp_path: Path) -> Iterator[Start]:
                 assert time.monotonic() < deadline, (tmp_path / "caddy.log").read_text()
                 time.sleep(0.02)
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return start
 
 
 def test_nobodys_word_on_an_address_counts(front: Start, servers: list[ThreadingHTTPServer]) -> None:
@@ -132,3 +143,33 @@ def test_the_internal_listener_takes_what_the_log_sink_takes() -> None:
     internal = CADDYFILE.read_text().partition("@ingest {")[2]
     (size,) = re.findall(r"max_size (\d+)MiB", internal)
     assert int(size) * 2**20 == facts.INGEST_MAX_BYTES
+
+
+def test_a_caddy_that_goes_asks_for_its_connections_to_be_given_up(
+    front: Start, servers: list[ThreadingHTTPServer], processes: list[subprocess.Popen[bytes]]
+) -> None:
+    port = free_port()
+    serve(port, servers)
+    door = front(port, PLUMBLINE_SHUTDOWN_DELAY="2s")
+    session = direct_session()
+    assert "Connection" not in session.get(f"{door}/health", timeout=PATIENCE_S).headers
+    processes[0].terminate()
+    deadline = time.monotonic() + 1.5
+    while (said := session.get(f"{door}/health", timeout=PATIENCE_S).headers.get("Connection")) is None:
+        assert time.monotonic() < deadline, "it goes without a word"
+    assert said == "close"
+    assert direct_session().get(f"{door}/health", timeout=PATIENCE_S).status_code == 200, "it still takes new ones"
+    assert processes[0].wait(PATIENCE_S) == 0
+
+
+def test_without_keepalive_each_request_has_a_connection_of_its_own(
+    front: Start, servers: list[ThreadingHTTPServer]
+) -> None:
+    port = free_port()
+    serve(port, servers)
+    for keepalive, connections in (("30s", 1), ("off", 3)):
+        door = front(port, PLUMBLINE_UPSTREAM_KEEPALIVE=keepalive)
+        Echo.peers.clear()
+        for _ in range(3):
+            direct_session().get(f"{door}/health", timeout=PATIENCE_S)
+        assert len(Echo.peers) == connections, keepalive

@@ -14,6 +14,8 @@ from plumbline.manifests.checks import CHECKS
 from plumbline.manifests.model import Manifests
 from plumbline.manifests.render import Document
 
+TTL = "ttlSecondsAfterFinished"
+
 Break = Callable[[Manifests], object]
 
 
@@ -202,7 +204,16 @@ BREAKS: list[tuple[str, str, Break]] = [
     ),
     ("settings", "Service backend has no such port", lambda m: data(m, "caddy").update(PLUMBLINE_BACKEND="backend:80")),
     ("settings", "there is no such Service", lambda m: data(m, "services").update(PLUMBLINE_POSTGRES_HOST="database")),
-    ("settings", "refused connection", lambda m: data(m, "caddy").pop("PLUMBLINE_UPSTREAM_PATIENCE")),
+    (
+        "settings",
+        "requests: PLUMBLINE_UPSTREAM_PATIENCE",
+        lambda m: data(m, "caddy").pop("PLUMBLINE_UPSTREAM_PATIENCE"),
+    ),
+    (
+        "settings",
+        "requests: PLUMBLINE_SHUTDOWN_DELAY",
+        lambda m: data(m, "caddy").update(PLUMBLINE_SHUTDOWN_DELAY="0s"),
+    ),
     ("settings", "address of the ingress", lambda m: data(m, "caddy").pop("PLUMBLINE_FRONT_TRUSTED_PROXIES")),
     ("settings", "without it, too", lambda m: data(m, "backend").update(PLUMBLINE_COOKIE_SECURE="false")),
     # Compose
@@ -295,6 +306,44 @@ BREAKS: list[tuple[str, str, Break]] = [
     ),
     ("hardening", "preStop", lambda m: main(m, "caddy").pop("lifecycle")),
     ("hardening", "killed before it has ended", lambda m: pod(m, "caddy").update(terminationGracePeriodSeconds=10)),
+    ("hardening", "cannot read its own secret", lambda m: pod(m, "backend")["securityContext"].pop("fsGroup")),
+    (
+        "hardening",
+        "cannot read its own secret",
+        lambda m: pod(m, "postgres")["volumes"][0]["secret"].update(defaultMode=0o400),
+    ),
+    ("hardening", "no /tmp that it can write to", lambda m: main(m, "backend")["volumeMounts"].pop()),
+    (
+        "hardening",
+        "wait-for-backend-schema has no /tmp",
+        lambda m: pod(m, "data-processor")["initContainers"][0]["volumeMounts"].pop(),
+    ),
+    (
+        "hardening",
+        "a rollout is about to take away",
+        lambda m: pod(m, "caddy")["topologySpreadConstraints"][0].pop("matchLabelKeys"),
+    ),
+    ("hardening", "has no ttlSecondsAfterFinished", lambda m: doc(m, "Job", "migrate")["spec"].pop(TTL)),
+    (
+        "hardening",
+        "cannot be drained",
+        lambda m: doc(m, "PodDisruptionBudget", "caddy")["spec"].update(maxUnavailable=0),
+    ),
+    (
+        "hardening",
+        "lets no pod of deployment/backend go",
+        lambda m: doc(m, "PodDisruptionBudget", "backend")["spec"].update(minAvailable=2),
+    ),
+    (
+        "hardening",
+        "protects pods that do not work",
+        lambda m: doc(m, "PodDisruptionBudget", "caddy")["spec"].pop("unhealthyPodEvictionPolicy"),
+    ),
+    (
+        "hardening",
+        "has one pod",
+        lambda m: doc(m, "HorizontalPodAutoscaler", "backend")["spec"].update(minReplicas=1),
+    ),
     # Order
     ("order", "backend does not wait for migrate-data-processor", lambda m: pod(m, "backend")["initContainers"].pop()),
     (
@@ -305,6 +354,12 @@ BREAKS: list[tuple[str, str, Break]] = [
     ("order", "migrate-backend does not wait for postgres", lambda m: pod(m, "migrate")["initContainers"].pop(0)),
     ("order", "caddy does not wait for services", lambda m: pod(m, "caddy").pop("initContainers")),
     # Capacity
+    ("capacity", "nothing says how many connections", lambda m: main(m, "postgres").pop("args")),
+    (
+        "capacity",
+        "Postgres has 57",
+        lambda m: main(m, "postgres").update(args=["-c", "max_connections=60"]),
+    ),
     (
         "capacity",
         "database connections may be asked for",

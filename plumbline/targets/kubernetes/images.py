@@ -19,18 +19,18 @@ def provide(recipe: Recipe) -> str:
     """Build what has changed and bring it to the cluster. Raises StepError."""
     project = Project(recipe.home)
     said = built.build(project)
+    services = project.resolved()["services"]
     names = []
-    for image in IMAGES:
+    for image in IMAGES.values():
         name = f"{recipe.image(image)}:{recipe.tag}"
         # A name of its own for every deployment: a node keeps what it once had under a name.
-        engine.output("tag", f"plumbline/{image}:{project.tag}", name, component=built.LOG)
+        engine.output("tag", services[image]["image"], name, component=built.LOG)
         names.append(name)
     if recipe.choice.registry:
         for name in names:
             _carry(["docker", "push", "--quiet", name], name)
         return f"{said}, pushed"
-    redis = project.resolved()["services"]["redis"]["image"]
-    command = loader(recipe.choice.context, [*names, redis])
+    command = loader(recipe.choice.context, names)
     if command is None:
         raise StepError(f"no way is known to bring images to {recipe.choice.context}", component=built.LOG)
     if command:

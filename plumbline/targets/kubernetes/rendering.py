@@ -20,7 +20,11 @@ from plumbline.targets.kubernetes.contexts import LOCAL, Choice
 
 OURS = "plumbline/home"
 """Label on everything that a home deployed: nothing without it is ever deleted."""
-IMAGES = ("postgres", "backend", "data-processor", "log-sink", "caddy")
+IMAGES = {
+    "plumbline/postgres": "postgres", "plumbline/backend": "backend", "plumbline/data-processor": "data-processor",
+    "plumbline/log-sink": "log-sink", "plumbline/caddy": "caddy", "redis": "redis",
+}  # fmt: skip
+"""Images by their names in k8s/base, and what a stack of its own calls them."""
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "Cluster")
 _NO_SECRETS = b"not the real one"
 
@@ -83,8 +87,9 @@ class Recipe:
             others = [one for one in stack.get("literals", []) if not one.startswith("PLUMBLINE_STACK_ID=")]
             stack["literals"] = [*others, identity]
         if self.choice.overlay == LOCAL:
-            ours = [{"name": f"plumbline/{name}", "newName": self.image(name), "newTag": self.tag} for name in IMAGES]
-            content["images"] = ours + [one for one in content["images"] if not one["name"].startswith("plumbline/")]
+            content["images"] = [
+                {"name": image, "newName": self.image(name), "newTag": self.tag} for image, name in IMAGES.items()
+            ]
         index.write_text(yaml.safe_dump(content))
 
     def documents(self, *, real_secrets: bool = True) -> list[Document]:

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from plumbline import ROOT
 from plumbline.errors import StepError
 from plumbline.targets.compose import engine
 from plumbline.targets.compose.project import Project
@@ -20,6 +21,8 @@ _UNREACHABLE = re.compile(
     r"failed to resolve source metadata|failed to do request|no such host|pull access denied|i/o timeout"
     r"|connection refused|TLS handshake|certificate signed by unknown authority|failed to copy",
 )
+_COPY = re.compile(r"^COPY (?:--chmod=\S+ )?(?!--)(.+) \S+$", re.MULTILINE)
+"""What a Dockerfile copies of its context, and not of another stage."""
 _NO_REGISTRY = (
     "no container registry gives the base images: docker/offline/build.sh makes them from Debian packages and wheels; "
     "then run ./deploy-local.sh again"
@@ -41,6 +44,30 @@ def build(project: Project) -> str:
     return f"built in {time.monotonic() - begun:.1f} s" if _built_something(log) else "nothing to build"
 
 
+def revisions(root: Path = ROOT) -> dict[str, str]:
+    """Return by component the commit that last changed what its image is made of; "-dirty" if it was changed since.
+
+    Not the checkout's own commit: with that in its label an image would be another one, and its container a new one,
+    after every commit to something else. "unknown" where git cannot say.
+    """
+    found = {}
+    for file in sorted((root / "docker").glob("*/Dockerfile")):
+        name = file.parent.name
+        inputs = (f"docker/{name}", *(source for line in _COPY.findall(file.read_text()) for source in line.split()))
+        commit = _git(root, "log", "--max-count=1", "--format=%H", "--", *inputs)
+        dirty = commit and _git(root, "status", "--porcelain", "--", *inputs)
+        found[name] = f"{commit}-dirty" if dirty else commit or "unknown"
+    return found
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def missing(project: Project) -> list[str]:
     """Return the names of the images that the project needs and the engine does not have."""
     needed = sorted({service["image"] for service in project.resolved()["services"].values()})
@@ -58,8 +85,11 @@ def remove(project: Project) -> None:
 
 
 def _run(arguments: list[str], project: Project, log: Path) -> None:
+    environment = project.environment()
+    for name, revision in revisions().items():
+        environment[f"PLUMBLINE_{name.upper().replace('-', '_')}_REVISION"] = revision
     with log.open("w") as kept, subprocess.Popen(
-        ["docker", *arguments], env=project.environment(), cwd=project.folder, text=True, errors="replace",
+        ["docker", *arguments], env=environment, cwd=project.folder, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         assert process.stdout is not None  # noqa: S101  it was asked for

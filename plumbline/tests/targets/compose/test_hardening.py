@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from servicekit import facts
 
+from plumbline import ROOT
 from plumbline.plan import COMPONENTS
-from plumbline.targets.compose import containers, engine
+from plumbline.targets.compose import containers, engine, images
 from plumbline.targets.compose.target import ComposeTarget
 
 pytestmark = pytest.mark.engine
 
+LABELS = ("title", "description", "licenses", "version", "revision")
 EVERY = (*COMPONENTS, "migrate-backend", "migrate-data-processor")
 
 
@@ -74,6 +78,11 @@ def test_the_inside_has_no_way_out(running: ComposeTarget, raw: dict[str, Any]) 
 @pytest.mark.parametrize("name", [name for name in COMPONENTS if name != "redis"])
 def test_images_say_what_they_are(running: ComposeTarget, name: str) -> None:
     image = containers.one_of(running.project, name).image
-    labels = engine.output("image", "inspect", "--format", "{{json .Config.Labels}}", image)
-    for label in ("title", "description", "licenses", "version", "revision"):
-        assert f'"org.opencontainers.image.{label}"' in labels
+    labels = json.loads(engine.output("image", "inspect", "--format", "{{json .Config.Labels}}", image))
+    said = {label: labels.get(f"org.opencontainers.image.{label}") for label in LABELS}
+    description = said.pop("description")
+    assert description
+    assert said == {
+        "title": f"plumbline/{name}", "licenses": "MIT", "version": facts.VERSION, "revision": images.revisions()[name]
+    }  # fmt: skip
+    assert (ROOT / "LICENSE").read_text().startswith(f"{said['licenses']} License")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -92,11 +93,12 @@ def test_a_first_deployment_that_is_killed_is_finished_by_the_next(home: Home, s
 def test_an_edited_file_that_publishes_postgres_is_refused_as_compose_reads_it(
     home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    text = (project.CHECKOUT / "compose.yaml").read_text()
+    copy = shutil.copytree(project.CHECKOUT, tmp_path / "docker")
+    text = (copy / "compose.yaml").read_text()
     edited = text.replace("    shm_size: 128m", '    shm_size: 128m\n    ports: ["5432:5432"]')
     assert edited != text
-    (tmp_path / "compose.yaml").write_text(edited)
-    monkeypatch.setattr(project, "CHECKOUT", tmp_path)
+    (copy / "compose.yaml").write_text(edited)
+    monkeypatch.setattr(project, "CHECKOUT", copy)
     (problem,) = ComposeTarget(home, 0).problems()
     assert problem.startswith("the compose file publishes port 5432 of postgres: ")
 

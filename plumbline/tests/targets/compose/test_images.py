@@ -1,0 +1,73 @@
+"""Which revision an image says that it is of. No engine needed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from plumbline.targets.compose import images
+
+DOCKERFILE = """\
+FROM scratch AS packages
+COPY requirements/backend.txt /requirements.txt
+FROM packages
+COPY --from=packages /venv /venv
+COPY --chmod=0755 docker/probe.py services/backend /app/
+"""
+INPUTS = ("docker/backend/Dockerfile", "requirements/backend.txt", "docker/probe.py", "services/backend/main.py")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false")
+    return subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def commit(folder: Path) -> str:
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "a change")
+    return git(folder, "rev-parse", "HEAD").strip()
+
+
+def change(file: Path, text: str = "changed\n") -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        handle.write(text)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "--quiet")
+    change(tmp_path / "docker/backend/Dockerfile", DOCKERFILE)
+    for name in INPUTS[1:]:
+        change(tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_the_revision_is_the_commit_that_last_changed_an_input(checkout: Path, name: str) -> None:
+    first = commit(checkout)
+    change(checkout / "services/log-sink/main.py")
+    assert images.revisions(checkout) == {"backend": first}
+    commit(checkout)
+    assert images.revisions(checkout) == {"backend": first}
+    change(checkout / name)
+    assert images.revisions(checkout) == {"backend": f"{first}-dirty"}
+    changed = commit(checkout)
+    assert changed != first
+    assert images.revisions(checkout) == {"backend": changed}
+
+
+def test_without_git_the_revision_is_unknown(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert images.revisions(checkout) == {"backend": "unknown"}, "there is no commit yet"
+    monkeypatch.setenv("PATH", str(checkout))
+    assert images.revisions(checkout) == {"backend": "unknown"}
+
+
+def test_every_image_that_is_built_here_has_a_revision() -> None:
+    file = (images.ROOT / "docker/compose.yaml").read_text()
+    built = {name for name in images.revisions() if f"dockerfile: docker/{name}/Dockerfile" in file}
+    assert built == {"backend", "caddy", "data-processor", "log-sink", "postgres"}
+    for name in built:
+        assert f"REVISION: ${{PLUMBLINE_{name.upper().replace('-', '_')}_REVISION:-unknown}}" in file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -25,6 +26,31 @@ def test_every_session_of_plain_nox_is_run(jobs: dict[str, Any]) -> None:
     ).stdout
     wanted = {session["name"] for session in json.loads(listed)} - {"bench"}
     assert set(jobs["sessions"]["strategy"]["matrix"]["session"]) == wanted
+
+
+def test_every_step_either_runs_a_command_or_uses_a_named_version(jobs: dict[str, Any]) -> None:
+    for job in jobs.values():
+        assert job["runs-on"]
+        assert job["timeout-minutes"] <= 60
+        for step in job["steps"]:
+            assert ("run" in step) != ("uses" in step), step
+            assert "@" in step.get("uses", "@")
+            script = re.sub(r"\$\{\{.*?\}\}", "x", step.get("run", ""))
+            assert "${{" not in script
+            subprocess.run(["bash", "-n", "-c", script], check=True)
+
+
+def test_what_the_container_job_runs_is_what_our_own_ci_runs(jobs: dict[str, Any]) -> None:
+    own = re.findall(
+        r"^\.venv-nox/bin/nox --session (\w+).* -- (.*)$", (ROOT / ".ci/compose").read_text(), re.MULTILINE
+    )
+    assert len(own) == 2
+    theirs = "\n".join(step.get("run", "") for step in jobs["compose"]["steps"])
+    for session, arguments in own:
+        options = arguments.partition(" plumbline/")[
+            0
+        ]  # ours leaves the engine tests of other folders out: there are none
+        assert re.search(rf"nox --session {session}\b.* -- {re.escape(options)}$", theirs, re.MULTILINE), session
 
 
 def test_the_compose_target_must_have_an_engine(jobs: dict[str, Any]) -> None:

@@ -16,8 +16,17 @@ COMPOSE_MINIMUM = (2, 20)
 _PATIENCE_S = 120
 _ANSWER_PATIENCE_S = 5
 _TAKE_A_VALUE = ("--file", "--project-name")
-_UNREACHABLE = re.compile(r"cannot connect to the docker daemon|error during connect", re.IGNORECASE)
-_START_IT = "start the Docker engine (systemctl start docker, or Docker Desktop), then the same command again"
+_WAYS_OUT = {
+    r"cannot connect to the docker daemon|error during connect":
+        "start the Docker engine (systemctl start docker, or Docker Desktop), then the same command again",
+    r"permission denied while trying to connect":
+        "let this user talk to the Docker engine (add it to the group docker), then the same command again",
+    r"port is already allocated|address already in use":
+        "stop what holds the port (./deploy-local.sh doctor names it), or choose another with --port",
+    r"no space left on device":
+        "make room on the engine's disk (docker system df shows what fills it), then ./deploy-local.sh again",
+}  # fmt: skip
+"""What the engine or Compose says, as a pattern, and what to do about it."""
 
 
 def docker(
@@ -49,9 +58,14 @@ def output(*arguments: str, env: Mapping[str, str] | None = None, component: str
             f"{_named(arguments)} failed: {said}",
             component=component,
             exit_code=done.returncode,
-            hint=_START_IT if _UNREACHABLE.search(said) else None,
+            hint=way_out(said),
         )
     return done.stdout
+
+
+def way_out(said: str) -> str | None:
+    """Return what to do about what the engine or Compose said, where that is known."""
+    return next((hint for sign, hint in _WAYS_OUT.items() if re.search(sign, said, re.IGNORECASE)), None)
 
 
 def _named(arguments: Sequence[str]) -> str:

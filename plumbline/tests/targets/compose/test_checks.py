@@ -87,18 +87,30 @@ def failing(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
 def test_a_command_that_failed_is_named_as_one_types_it(
     monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], name: str
 ) -> None:
-    failing(monkeypatch, "no space left on device")
+    failing(monkeypatch, "something unheard of")
     with pytest.raises(StepError) as failure:
         engine.output(*arguments)
-    assert str(failure.value) == f"{name} failed: no space left on device"
+    assert str(failure.value) == f"{name} failed: something unheard of"
     assert failure.value.hint is None
 
 
-def test_an_engine_that_has_gone_is_to_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    failing(monkeypatch, "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?")
+@pytest.mark.parametrize(
+    ("said", "way_out"),
+    [
+        ("Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?", "start the Docker engine"),
+        ("permission denied while trying to connect to the Docker daemon socket at unix:///x", "group docker"),
+        ("Bind for 127.0.0.1:8080 failed: port is already allocated", "--port"),
+        ("listen tcp4 127.0.0.1:8080: bind: address already in use", "--port"),
+        ("write /x: no space left on device", "docker system df"),
+    ],
+)
+def test_what_an_engine_often_says_comes_with_a_way_out(
+    monkeypatch: pytest.MonkeyPatch, said: str, way_out: str
+) -> None:
+    failing(monkeypatch, said)
     with pytest.raises(StepError) as failure:
         engine.output("container", "ls")
-    assert "start the Docker engine" in str(failure.value.hint)
+    assert way_out in str(failure.value.hint)
 
 
 @pytest.mark.parametrize(("port", "others"), [(8080, 0), (8081, 1)])

@@ -159,13 +159,39 @@ def test_a_base_image_that_cannot_be_had_stops_before_anything_starts(
     assert target.project.labelled("container") == []
 
 
-def test_a_volume_of_another_major_is_refused_twice(home: Home, running: ComposeTarget) -> None:
-    home.prepare()
+def postgres_alone(home: Home, running: ComposeTarget) -> ComposeTarget:
+    """Return a target with secrets whose Postgres can be started: with the image that is there already."""
     target = ComposeTarget(home, 0)
     target.begin()
     image = containers.one_of(running.project, "postgres").image
     engine.output("image", "tag", image, f"plumbline/postgres:{target.project.tag}")
     target.run("secrets")
+    return target
+
+
+def test_postgres_refuses_a_secret_that_was_emptied_after_the_check(home: Home, running: ComposeTarget) -> None:
+    target = postgres_alone(home, running)
+    secret = home.secrets / "postgres_password"
+    secret.chmod(0o644)
+    secret.write_text("\n")
+    with pytest.raises(StepError) as failure:
+        target.run("postgres")
+    assert failure.value.exit_code == 78
+    assert "is empty: delete it" in "\n".join(target.log_tail("postgres", 5))
+
+
+def test_a_port_that_was_taken_after_the_check_comes_with_a_way_out(running: ComposeTarget) -> None:
+    running.stop("caddy")
+    port = int(running.stack().base_url.rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(StepError, match=str(port)) as failure:
+        running.run("caddy")
+    assert "--port" in str(failure.value.hint)
+    running.run("caddy")
+    assert identity.compare(running.stack().base_url, running.stack().stack_id) == []
+
+
+def test_a_volume_of_another_major_is_refused_twice(home: Home, running: ComposeTarget) -> None:
+    target = postgres_alone(home, running)
     target.run("postgres")
     container = containers.one_of(target.project, "postgres")
     engine.output("exec", container.id, "sh", "-c", 'echo 15 >"$PGDATA/PG_VERSION"')

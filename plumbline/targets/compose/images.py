@@ -112,7 +112,7 @@ def _run(arguments: list[str], project: Project, log: Path) -> None:
 
 
 def _hint(text: str) -> str | None:
-    return _NO_REGISTRY if _UNREACHABLE.search(text) else None
+    return _NO_REGISTRY if _UNREACHABLE.search(text) else engine.way_out(text)
 
 
 def _failure(text: str) -> str:

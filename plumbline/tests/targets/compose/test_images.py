@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from plumbline.errors import StepError
+from plumbline.home import Home
 from plumbline.targets.compose import images
+from plumbline.targets.compose.project import Project
 
 DOCKERFILE = """\
 FROM scratch AS packages
@@ -63,6 +67,21 @@ def test_without_git_the_revision_is_unknown(checkout: Path, monkeypatch: pytest
     assert images.revisions(checkout) == {"backend": "unknown"}, "there is no commit yet"
     monkeypatch.setenv("PATH", str(checkout))
     assert images.revisions(checkout) == {"backend": "unknown"}
+
+
+def test_a_build_that_fills_the_disk_ends_with_a_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\necho 'ERROR: failed to solve: write /venv/x: no space left on device'\nexit 1\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(
+        StepError, match="could not be built: ERROR: failed to solve: write /venv/x: no space"
+    ) as failure:
+        images.build(Project(home))
+    assert "docker system df" in str(failure.value.hint)
+    assert (home.logs / "images.log").read_text().startswith("ERROR")
 
 
 def test_every_image_that_is_built_here_has_a_revision() -> None:

@@ -91,6 +91,11 @@ BREAKS: list[tuple[str, str, Break]] = [
         "there is no Secret other",
         lambda m: doc(m, "Ingress", "front")["spec"]["tls"][0].update(secretName="other"),
     ),
+    (
+        "references",
+        "refers to $(PLUMBLINE_POSTGRES_HOST), which is not in env before it",
+        lambda m: main(m, "postgres-exporter")["env"].reverse(),
+    ),
     # Selectors and ports
     (
         "selectors",

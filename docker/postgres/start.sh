@@ -58,6 +58,13 @@ if [ -s "$volume/PG_VERSION" ]; then
   refuse "the volume holds a cluster that Plumbline did not make: dump it, remove the volume, deploy, restore the dump"
 fi
 
+# A run that was killed leaves its lock, which names a process by number; and numbers begin anew with each container. The
+# one that has this number now may well be this shell, and Postgres would never start again.
+lock=$PGDATA/postmaster.pid
+if [ -s "$lock" ] && [ "$(cat "/proc/$(head -n 1 "$lock")/comm" 2>/dev/null)" != postgres ]; then
+  rm "$lock"
+fi
+
 if [ -s "$PGDATA/PG_VERSION" ]; then
   set_password "$PGDATA"
 else

@@ -13,6 +13,10 @@ PASSING = 6
 """Migrations, waits, a probe or a person: connections that come and go."""
 
 
+ENDING = 1
+"""Pods of a workload that a rollout has told to end, and that still answer: Kubernetes does not count them as surge."""
+
+
 def problems(manifests: Manifests) -> Iterator[str]:
     """Yield the sum if it is too large. A Postgres from elsewhere is somebody else's to size."""
     if "postgres" not in manifests.pods():
@@ -45,7 +49,7 @@ def connections(manifests: Manifests) -> int:
         environment = manifests.environment(workload.main)
         per_pod = int(environment["PLUMBLINE_WORKERS"]) * int(environment["PLUMBLINE_POOL_SIZE"])
         surge = workload.document["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
-        total += (pods(manifests, workload) + surge) * per_pod
+        total += (pods(manifests, workload) + surge + ENDING) * per_pod
     return total
 
 

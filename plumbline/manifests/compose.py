@@ -52,7 +52,9 @@ def problems(manifests: Manifests) -> Iterator[str]:
             continue
         yield from _settings(name, environment(service), manifests.environment(container))
         limit = container.spec["resources"]["limits"]["memory"]
-        if name in COMPONENTS and parse(limit) != _bytes(service["mem_limit"]):
+        # A Postgres that takes more connections needs more.
+        more = name == "postgres" and parse(limit) > _bytes(service["mem_limit"])
+        if name in COMPONENTS and parse(limit) != _bytes(service["mem_limit"]) and not more:
             yield f"{name} may use {limit} of memory here and {service['mem_limit']} on Compose"
     redis = _container(manifests, "redis")
     if redis is not None and redis.spec.get("args") != services["redis"]["command"]:

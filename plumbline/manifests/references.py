@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from plumbline.manifests.model import Container, Manifests, Workload
@@ -9,6 +10,7 @@ from plumbline.manifests.render import Document
 
 FROM_OUTSIDE = {("Secret", "plumbline-tls")}
 """What somebody else puts into the namespace: the certificate of the host name."""
+_VARIABLE = re.compile(r"\$\((\w+)\)")
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
@@ -66,7 +68,12 @@ def _environment(
     for source in container.spec.get("envFrom", []):
         for key, reference in source.items():
             yield from _thing(manifests, where, kinds[key], reference["name"], used)
+    before: set[str] = set()
     for variable in container.spec.get("env", []):
+        # Variables from envFrom do not count, and what is unknown stays as it is written.
+        for name in sorted(set(_VARIABLE.findall(variable.get("value", ""))) - before):
+            yield f"{where}: {variable['name']} refers to $({name}), which is not in env before it"
+        before.add(variable["name"])
         for key, reference in variable.get("valueFrom", {}).items():
             if key in kinds:
                 yield from _thing(manifests, where, kinds[key], reference["name"], used, (reference["key"],))

@@ -41,12 +41,14 @@ class Variant:
 
 
 def variants() -> list[Variant]:
-    """Return every overlay, and `production` with each component that it leaves to its owner."""
+    """Return every overlay, and `production` with what it leaves to its owner: each component, and pairs."""
     overlays = sorted(path.name for path in OVERLAYS.iterdir() if path.is_dir())
     used = yaml.safe_load((OVERLAYS / "production" / "kustomization.yaml").read_text())["components"]
     components = sorted(path.name for path in (ROOT / "k8s" / "components").iterdir() if path.is_dir())
     left = [one for one in components if f"../../components/{one}" not in used]
-    return [Variant(name) for name in overlays] + [Variant("production", (one,)) for one in left]
+    # Monitoring watches whichever Postgres there is.
+    chosen = [(one,) for one in left] + [("monitoring", one) for one in left if one != "monitoring"]
+    return [Variant(name) for name in overlays] + [Variant("production", one) for one in chosen]
 
 
 def tool() -> list[str] | None:

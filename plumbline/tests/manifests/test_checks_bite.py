@@ -91,6 +91,11 @@ BREAKS: list[tuple[str, str, Break]] = [
         "there is no Secret other",
         lambda m: doc(m, "Ingress", "front")["spec"]["tls"][0].update(secretName="other"),
     ),
+    (
+        "references",
+        "refers to $(PLUMBLINE_POSTGRES_HOST), which is not in env before it",
+        lambda m: main(m, "postgres-exporter")["env"].reverse(),
+    ),
     # Selectors and ports
     (
         "selectors",
@@ -226,6 +231,7 @@ BREAKS: list[tuple[str, str, Break]] = [
         lambda m: data(m, "log-sink").update(PLUMBLINE_INGEST_PORT="9002"),
     ),
     ("compose", "may use 2Gi of memory", lambda m: main(m, "caddy")["resources"]["limits"].update(memory="2Gi")),
+    ("compose", "may use 512Mi of memory", lambda m: main(m, "postgres")["resources"]["limits"].update(memory="512Mi")),
     ("compose", "other arguments", lambda m: main(m, "redis")["args"].pop()),
     ("compose", "Compose runs caddy", lambda m: without(m, "Deployment", "caddy")),
     # Network

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import textwrap
+from pathlib import Path
+
+import yaml
 
 from plumbline import ROOT
 from plumbline.manifests import capacity, render
+from plumbline.manifests.checks import problems
 from plumbline.manifests.model import Manifests
 from plumbline.manifests.quantities import parse
 from plumbline.manifests.render import Variant
+from plumbline.secret_files import SECRETS
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
 
@@ -35,7 +41,7 @@ def test_the_sizing_table_is_true() -> None:
 def test_the_connections_are_counted_right() -> None:
     overlays = [Manifests(render.documents(Variant(name))) for name in ("local", "production")]
     small, large = map(capacity.connections, overlays)
-    assert f"{small} in all with two pods each, {large} with\nautoscaling at its largest" in PAGE
+    assert f"{small} in all\nwith two pods each, {large} with autoscaling at its largest" in PAGE
     assert {f"Postgres takes {capacity.limit(one)} connections" in PAGE for one in overlays} == {True}
 
 
@@ -46,3 +52,20 @@ def test_every_component_and_every_init_container_it_names_is_there() -> None:
     assert set(re.findall(r"components/([a-z-]+)", PAGE)) <= {
         path.name for path in (ROOT / "k8s" / "components").iterdir()
     }
+
+
+def test_the_patches_that_it_shows_do_what_it_says(tmp_path: Path) -> None:
+    shown = [yaml.safe_load(textwrap.dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]
+    overlay = render.stage(tmp_path) / "production"
+    for name in SECRETS:
+        (overlay / "secrets" / name).write_text("stands in for a secret")
+    index = overlay / "kustomization.yaml"
+    content = yaml.safe_load(index.read_text())
+    for one in shown:
+        content["patches"] += one["patches"]
+    index.write_text(yaml.safe_dump(content))
+    manifests = Manifests(render.parse(render.build(overlay)))
+    assert problems(manifests) == []
+    assert capacity.limit(manifests) == 200
+    accounts = list(manifests.of("ServiceAccount"))
+    assert [one.get("imagePullSecrets") for one in accounts] == [[{"name": "registry"}]] * len(accounts)

@@ -99,7 +99,9 @@ def wait_ready(project: Project, service: str) -> Container:
     while True:
         if container.status in ("exited", "dead", "restarting") or container.restarts > first.restarts:
             raise StepError(
-                f"{service} ended while it was being waited for", component=service, exit_code=container.exit_code
+                f"{service} ended while it was being waited for",
+                component=service,
+                exit_code=_last_exit_code(container),
             )
         reason = f"its container is {container.status}"
         if container.status == "running":
@@ -114,6 +116,16 @@ def wait_ready(project: Project, service: str) -> Container:
         if not seen:
             raise StepError(f"the container of {service} was removed while it was being waited for", component=service)
         container = _read(seen[0])
+
+
+def _last_exit_code(container: Container) -> int:
+    """Return with which code a container last ended. Its state has forgotten that once it was started again."""
+    done = engine.docker(
+        "events", "--since", "10m", "--until", "0s", "--filter", f"container={container.id}", "--filter", "event=die",
+        "--format", "{{.Actor.Attributes.exitCode}}",
+    )  # fmt: skip
+    codes = [int(code) for code in done.stdout.split() if code.isdecimal()]
+    return codes[-1] if codes else container.exit_code
 
 
 def log_tail(container: Container, lines: int) -> list[str]:

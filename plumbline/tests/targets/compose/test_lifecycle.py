@@ -48,7 +48,7 @@ def test_a_killed_component_is_started_again(running: ComposeTarget) -> None:
     before = containers.one_of(running.project, "backend")
     running.kill("backend")
     deadline = time.monotonic() + 60
-    while (now := containers.one_of(running.project, "backend")).restarts == before.restarts:
+    while (now := containers.one_of(running.project, "backend")).restarts == before.restarts or now.status != "running":
         assert time.monotonic() < deadline, f"backend is {now.status}"
         time.sleep(0.1)
     containers.wait_ready(running.project, "backend")

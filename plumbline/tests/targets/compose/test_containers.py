@@ -1,0 +1,44 @@
+"""What a wait says of a container that ended. The engine's part is played."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from plumbline.errors import StepError
+from plumbline.home import Home
+from plumbline.targets.compose import containers, engine
+from plumbline.targets.compose.containers import Container
+from plumbline.targets.compose.project import Project
+
+STARTED = Container(
+    id="1234", service="backend", status="running", health="starting", exit_code=0, restarts=0, pid=1, started_at="",
+    finished_at="", image="", address="", health_command=("probe",),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("now", "events", "expected"),
+    [
+        (replace(STARTED, restarts=1), "1\n78\n", 78),
+        (replace(STARTED, restarts=1, status="restarting", exit_code=78), "", 78),
+        (replace(STARTED, status="exited", exit_code=137), "137\n", 137),
+    ],
+)
+def test_the_exit_code_is_the_last_one_even_where_it_runs_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch, now: Container, events: str, expected: int
+) -> None:
+    def docker(*arguments: str, **_: Any) -> subprocess.CompletedProcess[str]:
+        said = events if arguments[0] == "events" else ""
+        return subprocess.CompletedProcess(arguments, 1, said, "")
+
+    monkeypatch.setattr(containers, "one_of", lambda *_: STARTED)
+    monkeypatch.setattr(containers, "_read", lambda _: now)
+    monkeypatch.setattr(engine, "inspect", lambda _: [{}])
+    monkeypatch.setattr(engine, "docker", docker)
+    with pytest.raises(StepError, match="backend ended while it was being waited for") as failure:
+        containers.wait_ready(Project(home), "backend")
+    assert failure.value.exit_code == expected

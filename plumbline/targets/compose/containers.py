@@ -120,8 +120,12 @@ def wait_ready(project: Project, service: str) -> Container:
 
 def _last_exit_code(container: Container) -> int:
     """Return with which code a container last ended. Its state has forgotten that once it was started again."""
+    if container.status != "running":
+        return container.exit_code
+    # To the nanosecond: of a bound in seconds, the engine leaves out the last one, which is the one that counts.
     done = engine.docker(
-        "events", "--since", "10m", "--until", "0s", "--filter", f"container={container.id}", "--filter", "event=die",
+        "events", "--since", "10m", "--until", f"{time.time():.9f}",
+        "--filter", f"container={container.id}", "--filter", "event=die",
         "--format", "{{.Actor.Attributes.exitCode}}",
     )  # fmt: skip
     codes = [int(code) for code in done.stdout.split() if code.isdecimal()]

@@ -25,7 +25,7 @@ STARTED = Container(
     [
         (replace(STARTED, restarts=1), "1\n78\n", 78),
         (replace(STARTED, restarts=1, status="restarting", exit_code=78), "", 78),
-        (replace(STARTED, status="exited", exit_code=137), "137\n", 137),
+        (replace(STARTED, status="exited", exit_code=137), "0\n", 137),
     ],
 )
 def test_the_exit_code_is_the_last_one_even_where_it_runs_again(

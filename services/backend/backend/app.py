@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -35,6 +36,8 @@ from backend.throttle import LoginThrottle
 
 log = logging.getLogger(__name__)
 
+_YOUNG_OBJECTS = 10_000
+"""How many new objects may be alive before cycles are looked for among them; Python's own 700 is a request or two."""
 CLAIM_VARIABLE = "PLUMBLINE_START_CLAIM"
 """Environment variable with the file that the first ready process of a start creates. `serve` sets it."""
 
@@ -92,6 +95,10 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             readiness=readiness,
         )
         asyncio.get_running_loop().add_signal_handler(STOP_COMES, hub.end_all, COME_AGAIN)
+        # What is here now stays: looking through all of it again and again would be a tax on every request.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_YOUNG_OBJECTS)
         announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
         try:
             yield

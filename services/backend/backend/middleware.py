@@ -6,12 +6,22 @@ import logging
 
 from servicekit.context import accept_request_id, request_id
 from servicekit.facts import REQUEST_ID_HEADER
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.errors import BodyTooLarge, refusal_response
 
 log = logging.getLogger(__name__)
+
+_REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    """Return a request's header. `name` is in lower case, as all names are by ASGI's rules."""
+    for found, value in scope["headers"]:
+        if found == name:
+            text: str = value.decode("latin-1")
+            return text
+    return None
 
 
 class RequestContext:
@@ -28,12 +38,13 @@ class RequestContext:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        own_id = accept_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        own_id = accept_request_id(_header(scope, _REQUEST_ID))
         token = request_id.set(own_id)
+        own_header = (_REQUEST_ID, own_id.encode())
 
         async def send_with_id(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = own_id
+                message["headers"] = [*message.get("headers", ()), own_header]
             await send(message)
 
         try:
@@ -72,8 +83,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal():
+        length = _header(scope, b"content-length")
+        if length is not None and length.isdecimal():
             if int(length) > self._max_bytes:
                 await _drain(receive, _DRAIN_MAX_BYTES)
                 await refusal_response(BodyTooLarge())(scope, receive, send)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _QUEUE = 10_000
 _BATCH = 256
-_GATHER_S = 0.01
+_GATHER_S = 0.02
 """Pause between batches: a lone event goes at once, those of a busy moment travel as one."""
 _PUBLISH_S = 1.0
 _RESUBSCRIBE_S = 0.5

@@ -22,29 +22,32 @@ CREATE = """
     FROM channel c CROSS JOIN welcome w
 """
 
-# One row for each of the two members.
-CREATE_DIRECT = """
-    WITH pair AS (
-        SELECT id, username, display_name FROM users WHERE id IN (%(user_id)s, %(other_id)s)
+# The channel as it is, or made now with its two members; `made` says which, and who the members are if it was. No row:
+# no such user, or another request has just made it, later than this statement looks.
+OPEN_DIRECT = """
+    WITH there AS MATERIALIZED (
+        SELECT id, name, type, created_by, created_at FROM channels WHERE direct_key = %(direct_key)s
+    ), pair AS (
+        SELECT me.id AS my_id, me.username AS my_username, me.display_name AS my_display_name,
+               other.id AS other_id, other.username AS other_username, other.display_name AS other_display_name
+        FROM users me CROSS JOIN users other
+        WHERE me.id = %(user_id)s AND other.id = %(other_id)s AND NOT EXISTS (SELECT FROM there)
     ), channel AS (
         INSERT INTO channels (name, type, direct_key, created_by)
-        SELECT string_agg(username, ', ' ORDER BY id = %(other_id)s), 'private', %(direct_key)s, %(user_id)s
-        FROM pair HAVING count(*) = 2
+        SELECT my_username || ', ' || other_username, 'private', %(direct_key)s, my_id FROM pair
         ON CONFLICT (direct_key) DO NOTHING
         RETURNING id, name, type, created_by, created_at
     ), members AS (
         INSERT INTO memberships (channel_id, user_id)
-        SELECT c.id, p.id FROM channel c CROSS JOIN pair p
+        SELECT id, unnest(ARRAY[%(user_id)s, %(other_id)s]::bigint[]) FROM channel
     )
-    SELECT c.id, c.name, c.type, true AS is_direct, c.created_by, c.created_at,
-           p.id AS user_id, p.username, p.display_name
-    FROM channel c CROSS JOIN pair p
-"""
-
-BY_DIRECT_KEY = """
-    SELECT id, name, type, true AS is_direct, created_by, created_at
-    FROM channels
-    WHERE direct_key = %(direct_key)s
+    SELECT id, name, type, true AS is_direct, created_by, created_at, false AS made,
+           null AS my_username, null AS my_display_name, null AS other_username, null AS other_display_name
+    FROM there
+    UNION ALL
+    SELECT id, name, type, true, created_by, created_at, true,
+           my_username, my_display_name, other_username, other_display_name
+    FROM channel CROSS JOIN pair
 """
 
 # Two bounded scans: the newest public channels, and this user's own private ones. What is older than a whole page of
@@ -147,12 +150,14 @@ ADD_MEMBER = """
     )
     SELECT w.channel_id AS id, w.name, w.type, w.direct_key IS NOT NULL AS is_direct, w.created_by, w.created_at,
            w.user_id, w.username, w.display_name, w.allowed,
-           member.joined_at IS NOT NULL AS joined, coalesce(member.joined_at, before.joined_at) AS joined_at,
+           member.joined_at IS NOT NULL AS joined,
+           coalesce(member.joined_at, (
+               SELECT joined_at FROM memberships WHERE channel_id = %(channel_id)s AND user_id = %(user_id)s
+           )) AS joined_at,
            welcome.id AS welcome_id, welcome.content AS welcome_content, welcome.created_at AS welcome_at
     FROM wanted w
     LEFT JOIN member ON true
     LEFT JOIN welcome ON true
-    LEFT JOIN memberships before ON before.channel_id = w.channel_id AND before.user_id = w.user_id
 """
 
 LEAVE = """

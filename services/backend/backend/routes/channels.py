@@ -86,24 +86,29 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
     """Open the one private channel of two users: 201 if it is new, 200 if it was there."""
     if user_id == caller.user.user_id:
         raise DirectWithOneself
-    key = "{}:{}".format(*sorted((caller.user.user_id, user_id)))
-    # Looked up first, because it nearly always exists; looked up again, because another request may have been faster.
-    row = await caller.db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
+    user = caller.user
+    wanted = {
+        "user_id": user.user_id,
+        "other_id": user_id,
+        "direct_key": "{}:{}".format(*sorted((user.user_id, user_id))),
+    }
+    # Asked again, because another request may have been faster by less than a statement sees.
+    row = await caller.db.one(sql.OPEN_DIRECT, wanted) or await caller.db.one(sql.OPEN_DIRECT, wanted)
     if row is None:
-        made = await caller.db.all(
-            sql.CREATE_DIRECT, {"user_id": caller.user.user_id, "other_id": user_id, "direct_key": key}
-        )
-        for member in made:
-            frame = frames.membership("join", channel_id=member["id"], channel_name=member["name"], user=member)
-            caller.events.emit(member["id"], frame)
-        if made:
-            return json_response(_pick(made[0], _CHANNEL), 201)
-        row = await caller.db.one(sql.BY_DIRECT_KEY, {"direct_key": key})
-    if row is None:
-        if await caller.db.one(users_sql.BY_ID, {"id": caller.user.user_id}) is None:
+        if await caller.db.one(users_sql.BY_ID, {"id": user.user_id}) is None:
             raise Unauthenticated("this session's user no longer exists: log in again")
         raise NoSuchUser
-    return json_response(row)
+    if not row["made"]:
+        return json_response(_pick(row, _CHANNEL))
+    for who, member_id in (("my", user.user_id), ("other", user_id)):
+        member = {
+            "user_id": member_id,
+            "username": row[f"{who}_username"],
+            "display_name": row[f"{who}_display_name"],
+        }
+        frame = frames.membership("join", channel_id=row["id"], channel_name=row["name"], user=member)
+        caller.events.emit(row["id"], frame)
+    return json_response(_pick(row, _CHANNEL), 201)
 
 
 @router.post("/{channel_id}/join", response_model=Channel, responses=refusals(401, 403, 404, 409))

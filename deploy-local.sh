@@ -36,6 +36,7 @@ install() {
     rm -rf "$venv"
     fail "$python cannot make a virtual environment. On Debian: apt-get install python3-venv"
   }
+  export PIP_DISABLE_PIP_VERSION_CHECK=1 # pip's advertisement for itself is no news of ours
   # uv installs the same locked set several times faster; where it cannot (a mirror only pip knows of), pip does it.
   # It is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store.
   if ! { "$venv/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements/bootstrap.txt" &&

@@ -6,15 +6,20 @@ import contextlib
 import fcntl
 import json
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TextIO
 
+from plumbline import ROOT
 from plumbline.errors import PlumblineError
 
+DEFAULT_HOME = ROOT / ".plumbline"
 _FORMAT = 1
+_COMMAND = re.compile(r"\./deploy-local\.sh(?: (?:up|down|status|logs|reset|doctor)\b)?")
 Phase = Literal["absent", "deploying", "ready", "down"]
 
 
@@ -84,6 +89,13 @@ class Home:
             raise PlumblineError(
                 f"{self.root} cannot be read: {error.strerror}", hint="choose another folder with --home"
             ) from None
+
+    def named_in(self, text: str) -> str:
+        """Return `text` with `--home` in each command of deploy-local.sh, so that it works as it stands on this home."""
+        if self.root == DEFAULT_HOME:
+            return text
+        option = f" --home {shlex.quote(str(self.root))}"
+        return _COMMAND.sub(lambda command: command[0] + option, text)
 
     def prepare(self) -> None:
         """Create the folders that are missing. The root is open to other accounts' passage, its secrets are not."""

@@ -16,9 +16,8 @@ import redis
 from plumbline import deploy, diagnose, identity
 from plumbline.checks import rows
 from plumbline.checks.client import User
-from plumbline.cli import DEFAULT_HOME
 from plumbline.errors import NotGivenError, PlumblineError
-from plumbline.home import Home
+from plumbline.home import DEFAULT_HOME, Home
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
@@ -144,7 +143,9 @@ def _refuse_stale(running: Target) -> None:
         differences = ["it was deployed from other files than this checkout's"]
     if differences:
         pytest.exit(
-            f"the stack in {stack.home} cannot be proven: {'; '.join(differences)}. Run ./deploy-local.sh first", 1
+            f"the stack in {stack.home} cannot be proven: {'; '.join(differences)}. "
+            f"Run first: {running.home.named_in('./deploy-local.sh')}",
+            1,
         )
 
 

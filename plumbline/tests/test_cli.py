@@ -86,6 +86,37 @@ def test_a_refused_deployment_leaves_the_disk_as_it_was(run, public_folder, list
     assert listing(public_folder) == {}
 
 
+def test_the_command_that_is_named_next_works_as_it_stands_on_this_home(run, stopped, monkeypatch):
+    def fail(_: object) -> None:
+        raise PlumblineError("x", hint="./deploy-local.sh status; or ./deploy-local.sh makes it")
+
+    monkeypatch.setattr(EmbeddedTarget, "down", fail)
+    here = f"--home {stopped.root}"
+    assert f"next: ./deploy-local.sh status {here}; or ./deploy-local.sh {here} makes it\n" in run("down")[2]
+
+
+def test_options_may_come_before_the_command(home, capsys):
+    assert cli.main(["--home", str(home.root), "status"]) == 3
+    assert f"there is no stack in {home.root}" in capsys.readouterr().out
+
+
+def test_a_home_may_be_named_like_a_command(home, capsys, monkeypatch):
+    home.root.parent.mkdir(exist_ok=True)
+    monkeypatch.chdir(home.root.parent)
+    assert cli.main(["status", "--home", "reset"]) == 3
+    assert cli.main(["--home", "reset", "status"]) == 3
+    assert f"there is no stack in {home.root.parent / 'reset'}" in capsys.readouterr().out
+
+
+def test_what_is_no_command_is_named_with_those_that_are(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["frobnicate"])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert "invalid choice: 'frobnicate'" in said
+    assert "doctor" in said
+
+
 def test_up_is_what_is_meant_when_no_command_is_named(home, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code = cli.main(["--target", "embedded", "--port", str(taken.getsockname()[1]), "--home", str(home.root)])
@@ -177,7 +208,7 @@ def test_a_corrupt_state_file_is_repaired_by_the_command_that_is_named(run, stop
     before = run("status", "--json")
     (stopped.root / "state.json").write_text("{")
     _, _, said = run("status")
-    assert "next: ./deploy-local.sh doctor --repair" in said
+    assert f"next: ./deploy-local.sh doctor --home {stopped.root} --repair" in said
     assert "The state file is back as it was." in run("doctor", "--repair")[1]
     assert run("status", "--json") == before
     assert "needs no repair" in run("doctor", "--repair")[1]

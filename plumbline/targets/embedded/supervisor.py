@@ -25,7 +25,8 @@ from plumbline.home import Home
 from plumbline.stack import Component, ComponentState
 
 _SOCKET_PATH_MAX = 90
-_LOG = "supervisord.log"
+_NAME = "supervisord"
+_LOG = f"{_NAME}.log"
 _STATES: dict[str, ComponentState] = {
     "RUNNING": "running", "STARTING": "starting", "BACKOFF": "failed", "FATAL": "failed", "EXITED": "failed",
     "UNKNOWN": "failed", "STOPPED": "stopped", "STOPPING": "stopped",
@@ -170,12 +171,14 @@ serverurl=unix://{_escape(str(self._socket))}
         )  # fmt: skip
         if done.returncode != 0:
             raise StepError(
-                f"supervisord did not start: {(done.stderr or done.stdout).strip()}", exit_code=done.returncode
+                f"supervisord did not start: {(done.stderr or done.stdout).strip()}",
+                component=_NAME,
+                exit_code=done.returncode,
             )
         deadline = time.monotonic() + 15
         while not self.alive():
             if time.monotonic() > deadline:
-                raise StepError(f"supervisord does not answer: see {self._home.logs / _LOG}")
+                raise StepError("supervisord does not answer", component=_NAME)
             time.sleep(0.02)
 
     def component(self, name: str) -> Component:
@@ -187,16 +190,19 @@ serverurl=unix://{_escape(str(self._socket))}
             return Component(name, "stopped", log_file=log_file)
         return _component(info, log_file)
 
-    def exit_status(self, name: str) -> int | None:
-        """Return the exit status with which a program last ended; None if it never did, or a signal ended it."""
+    def last_end(self, name: str) -> str:
+        """Return how a program last ended, as `exit status 1` or `terminated by SIGKILL`; empty if it never did."""
         # From the log: the interface says 0 of a program that ended within its first second.
         with contextlib.suppress(OSError):
-            ended = re.findall(
-                rf" exited: {re.escape(name)} \((.*)\)", (self._home.logs / _LOG).read_text(errors="replace")
-            )
-            status = re.match(r"exit status (\d+)", ended[-1]) if ended else None
-            return int(status[1]) if status else None
-        return None
+            log = (self._home.logs / _LOG).read_text(errors="replace")
+            ended = re.findall(rf" exited: {re.escape(name)} \(([^;)]*)", log)
+            return ended[-1] if ended else ""
+        return ""
+
+    def exit_status(self, name: str) -> int | None:
+        """Return the exit status with which a program last ended; None if it never did, or a signal ended it."""
+        status = re.match(r"exit status (\d+)", self.last_end(name))
+        return int(status[1]) if status else None
 
     def start(self, name: str) -> bool:
         """Start a program; return False if it was running already. Does not wait until it is ready."""

@@ -249,8 +249,12 @@ class EmbeddedTarget:
                 return reason
             component = self.component(name)
             if component.state in ("failed", "stopped"):
-                exit_code = self._supervisor.exit_status(name)
-                raise StepError(f"{name} ended while it was being waited for", component=name, exit_code=exit_code)
+                how = self._supervisor.last_end(name) or "nobody knows how"
+                raise StepError(
+                    f"{name} ended while it was being waited for ({how})",
+                    component=name,
+                    exit_code=self._supervisor.exit_status(name),
+                )
             if time.monotonic() > deadline:
                 raise StepError(f"{name} was not ready after {_START_PATIENCE_S} s: {reason}", component=name)
             time.sleep(0.05)

@@ -91,7 +91,7 @@ class Home:
             ) from None
 
     def named_in(self, text: str) -> str:
-        """Return `text` with `--home` in each command of deploy-local.sh, so that it works as it stands on this home."""
+        """Return `text` with `--home` in each command of deploy-local.sh, so that it works on this home."""
         if self.root == DEFAULT_HOME:
             return text
         option = f" --home {shlex.quote(str(self.root))}"

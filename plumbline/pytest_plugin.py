@@ -144,7 +144,7 @@ def _refuse_stale(running: Target) -> None:
     if differences:
         pytest.exit(
             f"the stack in {stack.home} cannot be proven: {'; '.join(differences)}. "
-            f"Run first: {running.home.named_in('./deploy-local.sh')}",
+            f"Run first: {Home(Path(stack.home)).named_in('./deploy-local.sh')}",
             1,
         )
 

@@ -30,6 +30,8 @@ find_python() {
 install() {
   local python
   python=$(find_python)
+  [ -w "$here" ] || fail "$here belongs to somebody else, and .venv in it does not work for this user" \
+    "Use a checkout of your own: git clone $here"
   echo "Installing into .venv with $("$python" --version) (only after a change of requirements/) ..."
   rm -rf "$venv"
   "$python" -m venv "$venv" || {
@@ -50,7 +52,8 @@ install() {
 
 digest() { cksum "$lock" "$here/requirements/bootstrap.txt" "${BASH_SOURCE[0]}" | cut -d' ' -f1,2; }
 
-if [ "$(cat "$stamp" 2>/dev/null)" != "$(digest)" ]; then
+# The Python that .venv was made with may be gone since, after an upgrade of the system for instance.
+if [ "$(cat "$stamp" 2>/dev/null)" != "$(digest)" ] || [ ! -x "$venv/bin/python" ]; then
   install
 fi
 export PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}

@@ -27,7 +27,7 @@ from plumbline.stack import Component, ComponentState
 _SOCKET_PATH_MAX = 90
 _NAME = "supervisord"
 _LOG = f"{_NAME}.log"
-# STARTING says: younger than a second. So may Caddy be when the stack is ready; that is for probes to say, not for ages.
+# STARTING says: younger than a second. So may Caddy be in a ready stack; readiness is for probes to say, not for ages.
 _STATES: dict[str, ComponentState] = {
     "RUNNING": "running", "STARTING": "running", "BACKOFF": "failed", "FATAL": "failed", "EXITED": "failed",
     "UNKNOWN": "failed", "STOPPED": "stopped", "STOPPING": "stopped",

@@ -205,13 +205,17 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
     target, why = choose("auto", home)
     print(f"Plumbline {facts.VERSION}, target {target.name} ({why}), home {home.root}")
     problems = target.problems()
+    down = []
     if home.exists:
         try:
-            problems += _not_running(target.stack())
+            down = _not_running(target.stack())
         except StepError as error:
             problems += [] if problems else [str(error)]  # most likely what one of them says already
-    for problem in problems:
+    for problem in [*problems, *down]:
         print(f"  - {home.named_in(problem)}")
+    if down:
+        print(home.named_in("Next: ./deploy-local.sh starts what is missing"))
+    problems += down
     if not problems:
         print("  nothing wrong" + ("" if home.exists else "; no stack has been deployed yet"))
     if options.bundle and home.exists:
@@ -220,7 +224,11 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
 
 
 def _not_running(stack: Stack) -> list[str]:
-    found = [f"{one.name} is {one.state} {one.detail}".rstrip() for one in stack.components if one.state != "running"]
+    found = [
+        f"{one.name} is {one.state}{f': {one.detail}' if one.detail else ''}"
+        for one in stack.components
+        if one.state != "running"
+    ]
     return found if not stack.running else identity.compare(stack.base_url, stack.stack_id)
 
 

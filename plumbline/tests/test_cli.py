@@ -231,7 +231,8 @@ def test_a_stack_keeps_its_target(run, stopped):
 def test_doctor_names_what_does_not_run_and_writes_a_bundle_if_asked(run, stopped):
     code, said, _ = run("doctor", "--bundle")
     assert code == 1
-    assert "postgres is stopped" in said
+    assert "  - postgres is stopped\n" in said
+    assert f"Next: ./deploy-local.sh --home {stopped.root} starts what is missing" in said
     (bundle,) = stopped.diagnostics.iterdir()
     assert f"Bundle: {bundle}" in said
 

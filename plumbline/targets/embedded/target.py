@@ -76,11 +76,22 @@ class EmbeddedTarget:
             ),
             redis=RedisAddress(f"redis://127.0.0.1:{ports.get('redis', 0)}/0"),
             operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
-            components=tuple(
-                self.component(name) if alive else Component(name, "stopped", log_file=self._log_file(name))
-                for name in COMPONENTS
-            ),
+            components=tuple(map(self.component, COMPONENTS)) if alive else self._without_supervisor(),
         )  # fmt: skip
+
+    def _without_supervisor(self) -> tuple[Component, ...]:
+        """Return what there is while no supervisor runs: nothing, unless it was killed and left processes behind."""
+        places = {self._layout().directory(name): name for name in COMPONENTS}
+        places |= dict.fromkeys(
+            (self.home.data / "postgres", postgres.private_place(self.home.root) / "postgres"), "postgres"
+        )
+        behind = {name: process.pid for place, name in places.items() for process in leftovers.find([place], None)}
+        return tuple(
+            Component(name, "failed", None, behind[name], self._log_file(name), "its supervisor is gone, it runs on")
+            if name in behind
+            else Component(name, "stopped", log_file=self._log_file(name))
+            for name in COMPONENTS
+        )
 
     def _log_file(self, name: str) -> str:
         return str(self.home.logs / f"{name}.log")

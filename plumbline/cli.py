@@ -41,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # what reads us has seen enough: `logs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+    except OSError as error:
+        print(f"plumbline: {error}", file=sys.stderr)
+        print(f"next: {home.named_in('./deploy-local.sh doctor')}", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -167,6 +171,8 @@ def _logs(options: argparse.Namespace, home: Home) -> int:
         return EXIT_OK
     chosen = {"service": options.service, "level": options.level}
     told = recorder.follow(target.stack(), **chosen) if options.follow else recorder.entries(target.stack(), **chosen)
+    if told == []:
+        print("-- no warning or error is kept that fits", file=sys.stderr)
     try:
         for one in told:
             if isinstance(one, str):

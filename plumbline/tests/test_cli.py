@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -35,6 +37,22 @@ def run(home, capsys):
         return code, streams.out, streams.err
 
     return command
+
+
+@pytest.fixture
+def full_disk():
+    """Lets no file grow, as a full disk would, while the block runs."""
+
+    @contextlib.contextmanager
+    def full():
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full
 
 
 @pytest.fixture
@@ -165,6 +183,36 @@ def test_down_of_a_stopped_stack_says_so(run, stopped):
     code, said, _ = run("down")
     assert (code, said) == (0, "Nothing was running.\n")
     assert stopped.exists
+
+
+def test_a_full_disk_keeps_nobody_from_stopping_and_deleting(run, stopped, public_folder, listing, full_disk):
+    with full_disk():
+        assert run("down") == (0, "Nothing was running.\n", "")
+        code, said, _ = run("reset", "--yes")
+    assert (code, said) == (0, f"Deleted {stopped.root}.\n")
+    assert listing(public_folder) == {}
+
+
+def test_a_full_disk_is_said_in_words(run, stopped, full_disk, monkeypatch):
+    monkeypatch.setattr(EmbeddedTarget, "problems", lambda _: [])
+    with full_disk():
+        code, _, said = run("up")
+    assert code == 1
+    assert f"the state file {stopped.root / 'state.json'} cannot be written: File too large" in said
+    assert "Next: make room on its disk" in said
+    assert "Traceback" not in said
+
+
+def test_what_the_system_refuses_is_said_in_words(run, stopped, monkeypatch):
+    def fail(_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/somewhere")
+
+    monkeypatch.setattr(EmbeddedTarget, "down", fail)
+    code, _, said = run("down")
+    assert code == 1
+    assert said == (
+        f"plumbline: [Errno 13] Permission denied: '/somewhere'\nnext: ./deploy-local.sh doctor --home {stopped.root}\n"
+    )
 
 
 def test_logs_of_nothing_say_what_to_do(run):

@@ -322,7 +322,7 @@ class EmbeddedTarget:
                 behind = leftovers.find(self._directories(), None)
                 leftovers.end(behind)
                 running += [f"{len(behind)} left-over processes"] if behind else []
-            self._state = self.home.save(self._state, phase="down")
+            self._state = self.home.save_down(self._state)
         return running
 
     def remove(self) -> None:

@@ -146,15 +146,20 @@ class EmbeddedTarget:
 
     def _choose_ports(self) -> dict[str, int]:
         known = self._state.ports
-        running = self._supervisor.alive()
         front = self._front_port() or known.get("front") or net.free_port()
         ports = {"front": front}
         for name in PORTS[1:]:
             port = known.get(name)
-            while port is None or port in ports.values() or not (running or net.is_free(port)):
+            # One that somebody else took in the meantime would keep its component from starting for ever.
+            while port is None or port in ports.values() or not (net.is_free(port) or self._holds(name, port)):
                 port = net.free_port()
             ports[name] = port
         return ports
+
+    def _holds(self, name: str, port: int) -> bool:
+        """Say whether the component that port `name` belongs to runs, so that it is what listens on `port`."""
+        component = self.component({"internal": "caddy", "log-ingest": "log-sink"}.get(name, name))
+        return port == self._state.ports.get(name) and component.state == "running"
 
     # The steps of the plan
 

@@ -13,7 +13,7 @@ from granian.log import LogLevels
 from pydantic import ValidationError
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
 from servicekit.settings import explain
-from servicekit.stopping import announce_stops
+from servicekit.stopping import announced_stops
 
 from log_sink.settings import LogSinkSettings
 
@@ -45,8 +45,9 @@ def main() -> int:
         log_level=LogLevels.warning,
         workers_kill_timeout=_KILL_AFTER_S,
     )
-    server.on_startup(announce_stops)
-    server.serve()
+    with announced_stops() as announce:
+        server.on_startup(announce)
+        server.serve()
     return 0
 
 

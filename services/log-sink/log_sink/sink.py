@@ -9,7 +9,7 @@ import signal
 from contextlib import suppress
 
 from redis.exceptions import RedisError
-from servicekit.stopping import STOP_COMES
+from servicekit.stopping import on_stop
 
 from log_sink.buffer import Buffer
 from log_sink.hub import BLOCK_MS, Hub
@@ -50,7 +50,7 @@ class Sink:
         logging.getLogger().addHandler(self._trouble)
         self._udp = UdpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
         self._tcp = TcpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
-        asyncio.get_running_loop().add_signal_handler(STOP_COMES, self.hub.close)
+        on_stop(self.hub.end_readers)
         self._udp.start()
         await self._tcp.start()
         looked = self.hub.pulse()

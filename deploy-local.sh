@@ -30,12 +30,15 @@ find_python() {
 install() {
   local python
   python=$(find_python)
+  [ -w "$here" ] || fail "$here belongs to somebody else, and .venv in it does not work for this user" \
+    "Use a checkout of your own: git clone $here"
   echo "Installing into .venv with $("$python" --version) (only after a change of requirements/) ..."
   rm -rf "$venv"
   "$python" -m venv "$venv" || {
     rm -rf "$venv"
     fail "$python cannot make a virtual environment. On Debian: apt-get install python3-venv"
   }
+  export PIP_DISABLE_PIP_VERSION_CHECK=1 # pip's advertisement for itself is no news of ours
   # uv installs the same locked set several times faster; where it cannot (a mirror only pip knows of), pip does it.
   # It is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store.
   if ! { "$venv/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements/bootstrap.txt" &&
@@ -49,7 +52,8 @@ install() {
 
 digest() { cksum "$lock" "$here/requirements/bootstrap.txt" "${BASH_SOURCE[0]}" | cut -d' ' -f1,2; }
 
-if [ "$(cat "$stamp" 2>/dev/null)" != "$(digest)" ]; then
+# The Python that .venv was made with may be gone since, after an upgrade of the system for instance.
+if [ "$(cat "$stamp" 2>/dev/null)" != "$(digest)" ] || [ ! -x "$venv/bin/python" ]; then
   install
 fi
 export PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}

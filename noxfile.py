@@ -93,8 +93,8 @@ def docs(session: nox.Session) -> None:
     """Build the docs strictly; fail if a generated page differs from what the code says."""
     _install(session)
     session.run("python", "-m", "plumbline.docs", "--check")
-    # The theme's advertisement for its successor is no finding of ours.
-    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+    # Not --quiet, which hides warnings from --strict, too. The theme's advertisement for its successor is none of ours.
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(default=False)

@@ -12,23 +12,23 @@ from pathlib import Path
 
 from servicekit import facts
 
-from plumbline import ROOT, bundle, deploy, diagnose, identity, recorder
+from plumbline import bundle, deploy, diagnose, identity, recorder
 from plumbline.errors import PlumblineError, StepError
-from plumbline.home import Home
+from plumbline.home import DEFAULT_HOME, Home
 from plumbline.plan import COMPONENTS, PLAN
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
 from plumbline.targets.compose import by_hand
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING = 0, 1, 2, 3
-DEFAULT_HOME = ROOT / ".plumbline"
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 WIDTH = 80
+_WITH_VALUE = ("--home", "--target", "--port")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 the stack is not running."""
-    options = parser().parse_args(_with_default(sys.argv[1:] if arguments is None else list(arguments)))
+    """Run one command and return its exit code, one of the `EXIT_` constants. Wrong usage raises SystemExit(2)."""
+    options = parser().parse_args(_command_first(sys.argv[1:] if arguments is None else list(arguments)))
     home = Home(getattr(options, "home", DEFAULT_HOME))
     try:
         return int(_COMMANDS[options.command](options, home))
@@ -36,21 +36,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not error.shown:
             print(f"plumbline: {error}", file=sys.stderr)
             if error.hint:
-                print(f"next: {error.hint}", file=sys.stderr)
+                print(f"next: {home.named_in(error.hint)}", file=sys.stderr)
         return EXIT_FAILED
     except BrokenPipeError:  # what reads us has seen enough: `logs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+    except OSError as error:
+        print(f"plumbline: {error}", file=sys.stderr)
+        print(f"next: {home.named_in('./deploy-local.sh doctor')}", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
-        print("\ninterrupted; run ./deploy-local.sh again to go on from here", file=sys.stderr)
-        return 130
+        print("\ninterrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
-def _with_default(arguments: list[str]) -> list[str]:
-    """`up` is what is meant when no command is named."""
-    named = any(argument in _COMMANDS for argument in arguments)
-    asks_for_help = arguments and arguments[0] in ("-h", "--help", "--version")
-    return arguments if named or asks_for_help else ["up", *arguments]
+def _command_first(arguments: list[str]) -> list[str]:
+    """Let options come before the command, and `up` be what is meant when none is named."""
+    for position, argument in enumerate(arguments):
+        if argument in ("-h", "--help", "--version"):
+            return arguments
+        if not argument.startswith("-") and (position == 0 or arguments[position - 1] not in _WITH_VALUE):
+            return [argument, *arguments[:position], *arguments[position + 1 :]]
+    return ["up", *arguments]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -164,6 +171,8 @@ def _logs(options: argparse.Namespace, home: Home) -> int:
         return EXIT_OK
     chosen = {"service": options.service, "level": options.level}
     told = recorder.follow(target.stack(), **chosen) if options.follow else recorder.entries(target.stack(), **chosen)
+    if told == []:
+        print("-- no warning or error is kept that fits", file=sys.stderr)
     try:
         for one in told:
             if isinstance(one, str):
@@ -202,13 +211,17 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
     target, why = choose("auto", home)
     print(f"Plumbline {facts.VERSION}, target {target.name} ({why}), home {home.root}")
     problems = target.problems()
+    down = []
     if home.exists:
         try:
-            problems += _not_running(target.stack())
+            down = _not_running(target.stack())
         except StepError as error:
             problems += [] if problems else [str(error)]  # most likely what one of them says already
-    for problem in problems:
-        print(f"  - {problem}")
+    for problem in [*problems, *down]:
+        print(f"  - {home.named_in(problem)}")
+    if down:
+        print(home.named_in("Next: ./deploy-local.sh starts what is missing"))
+    problems += down
     if not problems:
         print("  nothing wrong" + ("" if home.exists else "; no stack has been deployed yet"))
     if options.bundle and home.exists:
@@ -217,7 +230,11 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
 
 
 def _not_running(stack: Stack) -> list[str]:
-    found = [f"{one.name} is {one.state} {one.detail}".rstrip() for one in stack.components if one.state != "running"]
+    found = [
+        f"{one.name} is {one.state}{f': {one.detail}' if one.detail else ''}"
+        for one in stack.components
+        if one.state != "running"
+    ]
     return found if not stack.running else identity.compare(stack.base_url, stack.stack_id)
 
 

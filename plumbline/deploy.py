@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from plumbline import diagnose
+from plumbline import ROOT, diagnose
 from plumbline.errors import PlumblineError, StepError
-from plumbline.home import Home
+from plumbline.home import DEFAULT_HOME, Home
 from plumbline.plan import PLAN, Step
 from plumbline.targets.base import Target
 
@@ -29,7 +31,7 @@ def up(home: Home, target: Target, why: str) -> None:
     begun = time.monotonic()
     if home.exists and target.unchanged():
         print(f"Already running, nothing changed ({time.monotonic() - begun:.1f} s).")
-        _say_where(target)
+        _say_where(target, home)
         return
     print(f"Target {target.name} ({why}), home {home.root}")
     for number, step in enumerate(PLAN, start=1):
@@ -42,7 +44,7 @@ def up(home: Home, target: Target, why: str) -> None:
             else:
                 detail.append(target.run(step.name))
     print(f"Ready in {time.monotonic() - begun:.1f} s.")
-    _say_where(target)
+    _say_where(target, home)
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def _shown(number: int, step: Step, target: Target, home: Home) -> Iterator[list
         yield detail
     except PreflightError as error:
         print(f"{start}{label} FAILED {time.monotonic() - begun:6.2f} s", flush=True)
-        _refuse(error)
+        _refuse(error, home)
         error.shown = True
         raise
     except (Exception, KeyboardInterrupt) as error:
@@ -77,14 +79,14 @@ def _shown(number: int, step: Step, target: Target, home: Home) -> Iterator[list
     print(f"{start}{label} ok {time.monotonic() - begun:6.2f} s  {' '.join(detail)}".rstrip(), flush=True)
 
 
-def _refuse(error: PreflightError) -> None:
+def _refuse(error: PreflightError, home: Home) -> None:
     count = len(error.problems)
     print(
         f"\nNothing was changed. {'One thing stands' if count == 1 else f'{count} things stand'} in the way:",
         file=sys.stderr,
     )
     for problem in error.problems:
-        print(f"  - {problem}", file=sys.stderr)
+        print(f"  - {home.named_in(problem)}", file=sys.stderr)
 
 
 def _say(text: str) -> None:
@@ -95,8 +97,9 @@ def _account_for(number: int, step: Step, error: BaseException, target: Target, 
     """Say which step failed and how, what state everything is in, where all of it is written, and what to do next."""
     exit_code = error.exit_code if isinstance(error, StepError) else None
     culprit = error.component if isinstance(error, StepError) else None
-    _say(f"\nStep {number} ({step.name}) failed" + (f", exit code {exit_code}" if exit_code is not None else "") + ":")
-    reason = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{error}" or error.__class__.__name__
+    _say(f"\nStep {number} ({step.name}) failed, exit code {'none' if exit_code is None else exit_code}:")
+    interrupted = isinstance(error, KeyboardInterrupt)
+    reason = "interrupted" if interrupted else f"{error}" or error.__class__.__name__
     for line in reason.splitlines():
         _say(f"  {line}")
     _say("\nComponents:")
@@ -112,15 +115,18 @@ def _account_for(number: int, step: Step, error: BaseException, target: Target, 
         _say(f"\nEverything known: {diagnose.write_bundle(home, target, step.name, error)}")
     except OSError as trouble:  # such as the full disk that made the step fail
         _say(f"\nA diagnostics bundle could not be written: {trouble}")
+    otherwise = "" if interrupted else "put right what the lines above name, then "
     hint = error.hint if isinstance(error, PlumblineError) else None
-    _say(
-        f"Next: {hint or 'put right what the lines above name, then run ./deploy-local.sh again; it goes on from here'}"
-    )
+    _say(f"Next: {home.named_in(hint or f'{otherwise}./deploy-local.sh; it goes on from here')}")
 
 
-def _say_where(target: Target) -> None:
+def _say_where(target: Target, home: Home) -> None:
     stack = target.stack()
     print(f"  front door  {stack.base_url}")
     print(f"  recorder    {stack.base_url}/logs/  as {stack.operator.username}, password in")
     print(f"              {stack.operator.password_file}")
-    print("  prove it    nox -s smoke    stop it    ./deploy-local.sh down")
+    at_home = "" if home.root == DEFAULT_HOME else f" -- --home {shlex.quote(str(home.root))}"
+    nox = Path(".venv-nox/bin/nox")
+    prove = f"{nox} -s smoke{at_home}" if (ROOT / nox).exists() else "the line under 'Prove it' in README.md"
+    print(f"  prove it    {prove}")
+    print(f"  stop it     {home.named_in('./deploy-local.sh down')}")

@@ -6,15 +6,20 @@ import contextlib
 import fcntl
 import json
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TextIO
 
+from plumbline import ROOT
 from plumbline.errors import PlumblineError
 
+DEFAULT_HOME = ROOT / ".plumbline"
 _FORMAT = 1
+_COMMAND = re.compile(r"\./deploy-local\.sh(?: (?:up|down|status|logs|reset|doctor)\b)?")
 Phase = Literal["absent", "deploying", "ready", "down"]
 
 
@@ -61,6 +66,15 @@ def _read(path: Path) -> State:
     return state
 
 
+def _write(place: Path, text: str) -> None:
+    partial = place.with_suffix(".partial")
+    with partial.open("w") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())  # else a power cut could leave an empty file under the right name
+    partial.replace(place)
+
+
 class Home:
     """The folder of one stack. Making a Home changes nothing on disk; `prepare` does."""
 
@@ -84,6 +98,13 @@ class Home:
             raise PlumblineError(
                 f"{self.root} cannot be read: {error.strerror}", hint="choose another folder with --home"
             ) from None
+
+    def named_in(self, text: str) -> str:
+        """Return `text` with `--home` in each command of deploy-local.sh, so that it works on this home."""
+        if self.root == DEFAULT_HOME:
+            return text
+        option = f" --home {shlex.quote(str(self.root))}"
+        return _COMMAND.sub(lambda command: command[0] + option, text)
 
     def prepare(self) -> None:
         """Create the folders that are missing. The root is open to other accounts' passage, its secrets are not."""
@@ -126,16 +147,27 @@ class Home:
         return False
 
     def save(self, state: State, **changes: object) -> State:
-        """Remember `state` with `changes`, atomically, and return it. A copy of it is for `repair`."""
+        """Remember `state` with `changes`, atomically, and return it. A copy of it is for `repair`.
+
+        Raises PlumblineError where it cannot be written.
+        """
         state = replace(state, **changes)  # type: ignore[arg-type]
         for place in (self._state, self._copy):
-            partial = place.with_suffix(".partial")
-            with partial.open("w") as handle:
-                handle.write(json.dumps(asdict(state), indent=2) + "\n")
-                handle.flush()
-                os.fsync(handle.fileno())  # else a power cut could leave an empty file under the right name
-            partial.replace(place)
+            try:
+                _write(place, json.dumps(asdict(state), indent=2) + "\n")
+            except OSError as error:
+                raise PlumblineError(
+                    f"the state file {place} cannot be written: {error.strerror}",
+                    hint="make room on its disk, then the same again",
+                ) from None
         return state
+
+    def save_down(self, state: State) -> State:
+        """Remember that the stack is down, if its disk has room for that: it has to be stopped on a full one, too."""
+        try:
+            return self.save(state, phase="down")
+        except PlumblineError:
+            return replace(state, phase="down")
 
     @contextlib.contextmanager
     def lock(self, doing: str) -> Iterator[None]:
@@ -149,8 +181,8 @@ class Home:
             ) from None
         with handle:
             handle.truncate(0)
-            handle.write(f"'{doing}' (pid {os.getpid()})")
-            handle.flush()
+            with contextlib.suppress(OSError):  # on a full disk the holder is nameless
+                os.write(handle.fileno(), f"'{doing}' (pid {os.getpid()})".encode())
             try:
                 yield
             finally:

@@ -16,9 +16,8 @@ import redis
 from plumbline import deploy, diagnose, identity
 from plumbline.checks import rows
 from plumbline.checks.client import User
-from plumbline.cli import DEFAULT_HOME
 from plumbline.errors import NotGivenError, PlumblineError
-from plumbline.home import Home
+from plumbline.home import DEFAULT_HOME, Home
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
@@ -144,15 +143,16 @@ def _refuse_stale(running: Target) -> None:
         differences = ["it was deployed from other files than this checkout's"]
     if differences:
         pytest.exit(
-            f"the stack in {stack.home} cannot be proven: {'; '.join(differences)}. Run ./deploy-local.sh first", 1
+            f"the stack in {stack.home} cannot be proven: {'; '.join(differences)}. "
+            f"Run first: {Home(Path(stack.home)).named_in('./deploy-local.sh')}",
+            1,
         )
 
 
 def _own_stack(config: pytest.Config, notes: _Notes) -> Iterator[Target]:
-    folder = Path(tempfile.mkdtemp(prefix="plumbline-"))
+    home = Home(Path(tempfile.mkdtemp(prefix="plumbline-")))
     # Postgres may have to run under another account, which has to get through here.
-    folder.chmod(0o755)
-    home = Home(folder / "home")
+    home.root.chmod(0o755)
     keep = config.getoption("keep_stack")
     mine, why = choose(config.getoption("target"), home, 0)
     try:
@@ -167,16 +167,17 @@ def _own_stack(config: pytest.Config, notes: _Notes) -> Iterator[Target]:
             _save_bundles(home)
     finally:
         if keep:
-            command = f"./deploy-local.sh status --home {home.root}"
-            notes(
-                lambda: print(
-                    f"\nkept, as asked: {command}\n  away with it: ./deploy-local.sh reset --home {home.root}"
-                )
-            )
+            notes(lambda: print(_how_to_look_inside(home), flush=True))
         else:
             if home.exists:
                 mine.remove()
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(home.root, ignore_errors=True)
+
+
+def _how_to_look_inside(home: Home) -> str:
+    commands = {"kept, as asked": "status", "warnings and errors": "logs", "away with it": "reset"}
+    lines = [f"{what:<20} {home.named_in(f'./deploy-local.sh {command}')}" for what, command in commands.items()]
+    return "\n".join(["", *lines])
 
 
 def _save_bundles(home: Home) -> None:

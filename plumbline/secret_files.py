@@ -27,7 +27,7 @@ def problems(folder: Path, *, shared_with_containers: bool = False) -> list[str]
             try:
                 read_secret(path)
             except SecretError as error:
-                found.append(f"{error}; or delete the file and a new secret is generated")
+                found.append(f"{error}. Put that right, or delete the file: a new secret is generated")
             else:
                 if path.stat().st_mode & 0o077 and not shared_with_containers:
                     found.append(f"secret file {path} can be read by others: chmod 600 {path}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -35,6 +37,22 @@ def run(home, capsys):
         return code, streams.out, streams.err
 
     return command
+
+
+@pytest.fixture
+def full_disk():
+    """Lets no file grow, as a full disk would, while the block runs."""
+
+    @contextlib.contextmanager
+    def full():
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full
 
 
 @pytest.fixture
@@ -84,6 +102,37 @@ def test_a_refused_deployment_leaves_the_disk_as_it_was(run, public_folder, list
     assert f"(pid {os.getpid()}, " in said
     assert "Nothing was changed" in said
     assert listing(public_folder) == {}
+
+
+def test_the_command_that_is_named_next_works_as_it_stands_on_this_home(run, stopped, monkeypatch):
+    def fail(_: object) -> None:
+        raise PlumblineError("x", hint="./deploy-local.sh status; or ./deploy-local.sh makes it")
+
+    monkeypatch.setattr(EmbeddedTarget, "down", fail)
+    here = f"--home {stopped.root}"
+    assert f"next: ./deploy-local.sh status {here}; or ./deploy-local.sh {here} makes it\n" in run("down")[2]
+
+
+def test_options_may_come_before_the_command(home, capsys):
+    assert cli.main(["--home", str(home.root), "status"]) == 3
+    assert f"there is no stack in {home.root}" in capsys.readouterr().out
+
+
+def test_a_home_may_be_named_like_a_command(home, capsys, monkeypatch):
+    home.root.parent.mkdir(exist_ok=True)
+    monkeypatch.chdir(home.root.parent)
+    assert cli.main(["status", "--home", "reset"]) == 3
+    assert cli.main(["--home", "reset", "status"]) == 3
+    assert f"there is no stack in {home.root.parent / 'reset'}" in capsys.readouterr().out
+
+
+def test_what_is_no_command_is_named_with_those_that_are(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["frobnicate"])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert "invalid choice: 'frobnicate'" in said
+    assert "doctor" in said
 
 
 def test_up_is_what_is_meant_when_no_command_is_named(home, capsys):
@@ -136,6 +185,36 @@ def test_down_of_a_stopped_stack_says_so(run, stopped):
     assert stopped.exists
 
 
+def test_a_full_disk_keeps_nobody_from_stopping_and_deleting(run, stopped, public_folder, listing, full_disk):
+    with full_disk():
+        assert run("down") == (0, "Nothing was running.\n", "")
+        code, said, _ = run("reset", "--yes")
+    assert (code, said) == (0, f"Deleted {stopped.root}.\n")
+    assert listing(public_folder) == {}
+
+
+def test_a_full_disk_is_said_in_words(run, stopped, full_disk, monkeypatch):
+    monkeypatch.setattr(EmbeddedTarget, "problems", lambda _: [])
+    with full_disk():
+        code, _, said = run("up")
+    assert code == 1
+    assert f"the state file {stopped.root / 'state.json'} cannot be written: File too large" in said
+    assert "Next: make room on its disk" in said
+    assert "Traceback" not in said
+
+
+def test_what_the_system_refuses_is_said_in_words(run, stopped, monkeypatch):
+    def fail(_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/somewhere")
+
+    monkeypatch.setattr(EmbeddedTarget, "down", fail)
+    code, _, said = run("down")
+    assert code == 1
+    assert said == (
+        f"plumbline: [Errno 13] Permission denied: '/somewhere'\nnext: ./deploy-local.sh doctor --home {stopped.root}\n"
+    )
+
+
 def test_logs_of_nothing_say_what_to_do(run):
     code, _, said = run("logs")
     assert code == 1
@@ -177,7 +256,7 @@ def test_a_corrupt_state_file_is_repaired_by_the_command_that_is_named(run, stop
     before = run("status", "--json")
     (stopped.root / "state.json").write_text("{")
     _, _, said = run("status")
-    assert "next: ./deploy-local.sh doctor --repair" in said
+    assert f"next: ./deploy-local.sh doctor --home {stopped.root} --repair" in said
     assert "The state file is back as it was." in run("doctor", "--repair")[1]
     assert run("status", "--json") == before
     assert "needs no repair" in run("doctor", "--repair")[1]
@@ -200,7 +279,8 @@ def test_a_stack_keeps_its_target(run, stopped):
 def test_doctor_names_what_does_not_run_and_writes_a_bundle_if_asked(run, stopped):
     code, said, _ = run("doctor", "--bundle")
     assert code == 1
-    assert "postgres is stopped" in said
+    assert "  - postgres is stopped\n" in said
+    assert f"Next: ./deploy-local.sh --home {stopped.root} starts what is missing" in said
     (bundle,) = stopped.diagnostics.iterdir()
     assert f"Bundle: {bundle}" in said
 

@@ -78,7 +78,7 @@ def test_a_failing_step_is_accounted_for_in_full(home, scripted, capsys):
     assert tail == [f"line {number}" for number in range(41 - len(tail), 41)]
     assert len(tail) >= 10
     assert f"Everything known: {_bundle(home)}" in said
-    assert re.search(r"^Next: .*\./deploy-local\.sh again", said, re.MULTILINE)
+    assert f"\nNext: put right what the lines above name, then ./deploy-local.sh --home {home.root};" in said
 
 
 def test_nothing_is_done_after_a_failure_and_nothing_is_called_ready(home, scripted, capsys):
@@ -93,7 +93,7 @@ def test_nothing_is_done_after_a_failure_and_nothing_is_called_ready(home, scrip
 
 def test_the_errors_own_way_out_is_what_is_named_next(home, scripted, capsys):
     _, said = _failed(home, scripted, StepError("x", hint="./deploy-local.sh down, then up again"), capsys)
-    assert "Next: ./deploy-local.sh down, then up again" in said
+    assert f"Next: ./deploy-local.sh down --home {home.root}, then up again" in said
 
 
 def test_an_exit_code_of_zero_is_an_exit_code(home, scripted, capsys):
@@ -116,8 +116,9 @@ def test_an_error_without_words_is_named_by_its_kind(home, scripted, capsys):
 def test_an_interruption_is_accounted_for_and_stays_an_interruption(home, scripted, capsys):
     raised, said = _failed(home, scripted, KeyboardInterrupt(), capsys)
     assert isinstance(raised, KeyboardInterrupt)
-    assert f"Step {NUMBER} (migrate-backend) failed:\n  interrupted\n" in said
+    assert f"Step {NUMBER} (migrate-backend) failed, exit code none:\n  interrupted\n" in said
     assert "Components:" in said
+    assert f"\nNext: ./deploy-local.sh --home {home.root}; it goes on from here\n" in said
 
 
 def test_a_bundle_that_cannot_be_written_hides_nothing(home, scripted, capsys, monkeypatch):

@@ -120,6 +120,23 @@ def test_a_python_without_venv(checkout, path, listing):
     assert listing(checkout) == before
 
 
+def test_somebody_elses_checkout(checkout, path, public_folder, listing):
+    theirs = Path(shutil.copytree(checkout, public_folder / "checkout"))
+    tools = Path(shutil.copytree(path, public_folder / "bin", symlinks=True))
+    (tools / "python3").write_text("#!/bin/sh\nexit 0\n")
+    (tools / "python3").chmod(0o755)
+    theirs.chmod(0o555)
+    before = listing(theirs)
+    done = subprocess.run(
+        [str(theirs / "deploy-local.sh")],
+        env={"PATH": str(tools)}, capture_output=True, text=True, check=False,
+        user="nobody" if os.geteuid() == 0 else None,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"{theirs} belongs to somebody else" in done.stderr
+    assert listing(theirs) == before
+
+
 def test_what_is_installed_is_used_at_once_and_gets_every_argument(checkout, path):
     venv = checkout / ".venv" / "bin"
     venv.mkdir(parents=True)
@@ -135,6 +152,11 @@ def test_what_is_installed_is_used_at_once_and_gets_every_argument(checkout, pat
     done = _run(checkout, path, "up", "--home", "with space", PYTHONPATH="mine")
     assert done.returncode == 7, "the exit code is the command's own"
     assert done.stdout == f"{checkout}:mine|-m|plumbline|up|--home|with space|"
+    program.rename(checkout / "gone")
+    program.symlink_to(checkout / "nowhere")
+    assert "found: none" in _run(checkout, path, "up").stderr, "the Python that was installed with is gone"
+    (checkout / "gone").replace(program)
+    assert _run(checkout, path, "up").returncode == 7
     with (checkout / "requirements" / "local.txt").open("a") as lock:
         lock.write("# changed\n")
     assert "found: none" in _run(checkout, path, "up").stderr, "a changed lock is installed from"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -17,7 +18,8 @@ from plumbline.stack import Stack
 
 def test_an_account_is_a_row_with_a_hash(alice: User, database: psycopg.Connection[dict[str, Any]]) -> None:
     row = rows.one(database, "users", id=alice.id)
-    assert row["username"] == alice.username
+    assert (row["username"], row["display_name"]) == (alice.username, alice.username)
+    assert abs((datetime.now(UTC) - row["created_at"]).total_seconds()) < 3600
     assert row["is_operator"] is False
     assert row["password_hash"].startswith("$argon2id$")
     assert alice.password not in str(row)

@@ -42,7 +42,7 @@ def test_a_message_is_a_row_with_what_was_said(alice: User, channel: dict[str, A
     assert listed[-1]["content"] == said["content"]
 
 
-def test_messages_come_in_pages_that_miss_and_repeat_nothing(alice: User) -> None:
+def test_messages_come_in_pages_that_miss_and_repeat_nothing(alice: User, database: Database) -> None:
     channel = alice.create_channel("private")
     path = f"/channels/{channel['id']}/messages"
     sent = [alice.post(path, {"content": f"number {number}"}).expect(201)["id"] for number in range(7)]
@@ -50,6 +50,10 @@ def test_messages_come_in_pages_that_miss_and_repeat_nothing(alice: User) -> Non
     assert all([one["id"] for one in page] == sorted(one["id"] for one in page) for page in pages)
     seen = [one["id"] for page in reversed(pages) for one in page if one["sender_id"] is not None]
     assert seen == sent
+    stored = sorted(rows.many(database, "messages", channel_id=channel["id"]), key=lambda row: row["id"])
+    assert [row["content"] for row in stored if row["sender_id"] == alice.id] == [f"number {n}" for n in range(7)]
+    shown = {one["id"]: one["content"] for page in pages for one in page}
+    assert shown == {row["id"]: row["content"] for row in stored}
 
 
 def test_a_stranger_neither_reads_nor_writes_nor_finds_a_private_channel(alice: User, bob: User) -> None:
@@ -82,6 +86,7 @@ def test_two_people_have_one_direct_channel(alice: User, bob: User, database: Da
     assert there.json["id"] == back.json["id"]
     members = {row["user_id"] for row in rows.many(database, "memberships", channel_id=there.json["id"])}
     assert members == {alice.id, bob.id}
+    assert rows.one(database, "channels", id=there.json["id"])["type"] == "private"
 
 
 def test_the_welcome_is_stored_and_shown_to_its_owner_alone(alice: User, bob: User, database: Database) -> None:
@@ -91,7 +96,11 @@ def test_the_welcome_is_stored_and_shown_to_its_owner_alone(alice: User, bob: Us
     assert {row["target_user_id"] for row in welcomes} == {alice.id, bob.id}
     for user in (alice, bob):
         listed = user.get(f"/channels/{channel['id']}/messages").expect(200)["items"]
-        assert [one["target_user_id"] for one in listed if one["sender_id"] is None] == [user.id]
+        (stored,) = [row for row in welcomes if row["target_user_id"] == user.id]
+        assert [(one["target_user_id"], one["content"]) for one in listed if one["sender_id"] is None] == [
+            (user.id, stored["content"])
+        ]
+        assert channel["name"] in stored["content"]
 
 
 @pytest.mark.parametrize(

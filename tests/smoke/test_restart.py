@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -26,16 +27,42 @@ def digests(database: psycopg.Connection[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def test_everything_is_still_there_after_a_restart(target: Target, alice: User) -> None:
-    channel = alice.create_channel("private")
-    message = alice.post(f"/channels/{channel['id']}/messages", {"content": "remember me"}).expect(201)
-    content = samples.pdf("Remember me")
-    document = alice.upload(channel["id"], "kept.pdf", content).expect(201)
-    path = f"/data-processor/documents/{document['id']}/"
-    box = {"x": 1, "y": 2, "width": 3, "height": 4}
-    annotation = alice.post(
-        f"{path}annotations/", {"page": 1, "bounding_box": box, "label_type": "field", "label_name": "kept"}
+def furnish(user: User) -> dict[str, Any]:
+    """Let `user` make one of everything, and return what each address answers now."""
+    channel = user.create_channel("private")
+    user.post(f"/channels/{channel['id']}/messages", {"content": "remember me"}).expect(201)
+    addresses = [f"/channels/{channel['id']}/{part}" for part in ("messages", "members")]
+    documents = []
+    for name, content in (("kept.pdf", samples.pdf("Remember me")), ("kept.png", samples.png(seed=9))):
+        document = user.upload(channel["id"], name, content).expect(201)
+        documents.append(document["id"])
+        path = f"/data-processor/documents/{document['id']}/"
+        box = {"x": 1, "y": 2, "width": 3, "height": 4}
+        user.post(
+            f"{path}annotations/", {"page": 1, "bounding_box": box, "label_type": "field", "label_name": "kept"}
+        ).expect(201)
+        addresses += [path, f"{path}content", f"{path}annotations/"]
+        assert user.get(f"{path}content").body == content
+    label = {"name": "total", "label_type": "field", "colour": "#112233", "page": 1, "required": True,
+             "bounding_box": {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.05}, "expected_format": None}  # fmt: skip
+    template = user.post(
+        "/data-processor/templates/", {"channel_id": channel["id"], "name": "kept", "labels": [label]}
     ).expect(201)
+    job = user.post(
+        "/data-processor/batch/",
+        {"channel_id": channel["id"], "template_id": template["id"], "document_ids": documents},
+    ).expect(202)
+    addresses += [f"/data-processor/templates/{template['id']}/", f"/data-processor/batch/{job['id']}/"]
+    return answers(user, addresses)
+
+
+def answers(user: User, addresses: Iterable[str]) -> dict[str, Any]:
+    """Return status and body of each address."""
+    return {address: (answer.status, answer.body) for address in addresses for answer in [user.get(address)]}
+
+
+def test_everything_is_still_there_after_a_restart(target: Target, alice: User) -> None:
+    shown = furnish(alice)
     with rows.connect(target.stack()) as database:
         before = digests(database)
 
@@ -48,6 +75,6 @@ def test_everything_is_still_there_after_a_restart(target: Target, alice: User) 
     assert identity.compare(stack.base_url, stack.stack_id) == []
     with rows.connect(stack) as database:
         assert digests(database) == before
-    assert alice.get(f"/channels/{channel['id']}/messages").expect(200)["items"][-1]["id"] == message["id"]
-    assert alice.get(f"{path}content").body == content
-    assert alice.get(f"{path}annotations/{annotation['id']}/").expect(200)["bounding_box"] == box
+    assert {status for status, _ in shown.values()} == {200}
+    assert answers(alice, shown) == shown
+    alice.login().expect(200)

@@ -21,6 +21,10 @@ LABELS = [
 ]  # fmt: skip
 
 
+BOX = ("x", "y", "width", "height")
+PLAIN = ("name", "label_type", "colour", "page", "required", "expected_format")
+
+
 @pytest.fixture(scope="module")
 def channel(alice: User) -> dict[str, Any]:
     return alice.create_channel("private")
@@ -32,33 +36,35 @@ def new_template(alice: User, channel: dict[str, Any], **changes: Any) -> dict[s
     return created
 
 
+def stored_labels(database: Database, template_id: int) -> list[dict[str, Any]]:
+    """Return the labels of a template as the rows have them, in the shape in which they are sent."""
+    found = sorted(rows.many(database, "template_labels", template_id=template_id), key=lambda row: row["position"])
+    assert [row["position"] for row in found] == list(range(1, len(found) + 1))
+    return [
+        {"bounding_box": {side: row[f"box_{side}"] for side in BOX}, **{name: row[name] for name in PLAIN}}
+        for row in found
+    ]
+
+
 def test_a_template_is_a_row_and_so_is_each_label(alice: User, channel: dict[str, Any], database: Database) -> None:
     created = new_template(alice, channel)
     row = rows.one(database, "templates", id=created["id"])
     assert (row["channel_id"], row["name"], row["created_by"]) == (channel["id"], created["name"], alice.id)
-    stored = sorted(
-        rows.many(database, "template_labels", template_id=created["id"]), key=lambda label: label["position"]
-    )
-    assert len(stored) == len(LABELS)
-    for label, wanted in zip(stored, LABELS, strict=True):
-        box = {name: label[f"box_{name}"] for name in ("x", "y", "width", "height")}
-        plain = {name: label[name] for name in ("name", "label_type", "colour", "page", "required", "expected_format")}
-        assert plain | {"bounding_box": box} == {
-            **wanted,
-            "expected_format": wanted["expected_format"] or plain["expected_format"],
-        }
+    assert stored_labels(database, created["id"]) == LABELS
 
 
 def test_templates_are_listed_changed_and_deleted(alice: User, channel: dict[str, Any], database: Database) -> None:
     created = new_template(alice, channel)
     listed = alice.get(TEMPLATES, channel_id=channel["id"]).expect(200)["items"]
     mine = next(one for one in listed if one["id"] == created["id"])
-    assert [label["name"] for label in mine["labels"]] == ["number", "total"]
-    changed = {"name": created["name"] + " 2", "labels": LABELS[:1]}
+    assert [{name: label[name] for name in LABELS[0]} for label in mine["labels"]] == LABELS
+    changed = {"name": created["name"] + " 2", "labels": [LABELS[1] | {"required": True, "page": 2}, LABELS[0]]}
     alice.put(f"{TEMPLATES}{created['id']}/", changed).expect(200)
-    assert rows.one(database, "templates", id=created["id"])["name"] == changed["name"]
-    assert [row["name"] for row in rows.many(database, "template_labels", template_id=created["id"])] == ["number"]
+    row = rows.one(database, "templates", id=created["id"])
+    assert (row["name"], row["channel_id"], row["created_by"]) == (changed["name"], channel["id"], alice.id)
+    assert stored_labels(database, created["id"]) == changed["labels"]
     assert alice.delete(f"{TEMPLATES}{created['id']}/").status == 204
+    assert rows.many(database, "templates", id=created["id"]) == []
     assert rows.many(database, "template_labels", template_id=created["id"]) == []
 
 
@@ -92,10 +98,10 @@ def test_a_batch_job_is_a_row_with_an_item_a_document(alice: User, channel: dict
     assert (job["status"], job["total"], job["done"], job["failed"]) == ("pending", 3, 0, 0)
     row = rows.one(database, "batch_jobs", id=job["id"])
     assert (row["channel_id"], row["template_id"], row["created_by"]) == (channel["id"], template["id"], alice.id)
-    assert row["status"] == "pending"
-    items = rows.many(database, "batch_items", batch_job_id=job["id"])
-    assert sorted(item["document_id"] for item in items) == documents
-    assert {item["status"] for item in items} == {"pending"}
+    assert (row["status"], row["total"], row["done"], row["failed"]) == ("pending", 3, 0, 0)
+    items = sorted(rows.many(database, "batch_items", batch_job_id=job["id"]), key=lambda item: item["position"])
+    kept = [(item["position"], item["document_id"], item["filename"], item["status"], item["error"]) for item in items]
+    assert kept == [(n, document, f"{n - 1}.png", "pending", None) for n, document in enumerate(documents, start=1)]
     assert job["id"] in [
         one["id"] for one in alice.get("/data-processor/batch/", channel_id=channel["id"]).expect(200)["items"]
     ]

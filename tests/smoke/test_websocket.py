@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+import psycopg
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from plumbline.checks import rows
 from plumbline.checks.client import User
 
+Database = psycopg.Connection[dict[str, Any]]
 MESSAGE_FIELDS = {"id", "content", "image_url", "sender_id", "username", "display_name", "channel_id", "timestamp"}
 
 
@@ -19,46 +23,59 @@ def shared(alice: User, bob: User) -> dict[str, Any]:
     return channel
 
 
-def test_a_posted_message_reaches_both_with_all_its_fields(alice: User, bob: User, shared: dict[str, Any]) -> None:
+def test_a_posted_message_reaches_both_with_all_its_fields(
+    alice: User, bob: User, shared: dict[str, Any], database: Database
+) -> None:
     with alice.socket() as hers, bob.socket() as his:
         posted = alice.post(f"/channels/{shared['id']}/messages", {"content": "hello"}).expect(201)
         for socket in (hers, his):
             frame = socket.wait_for("message", id=posted["id"])
             assert frame.keys() >= MESSAGE_FIELDS
             assert {name: frame[name] for name in MESSAGE_FIELDS} == {name: posted[name] for name in MESSAGE_FIELDS}
+            row = rows.one(database, "messages", id=frame["id"])
+            assert {name: frame[name] for name in ("content", "image_url", "sender_id", "channel_id")} == {
+                "content": "hello", "image_url": None, "sender_id": alice.id, "channel_id": shared["id"],
+            }  # fmt: skip
+            assert {name: row[name] for name in ("content", "image_url", "sender_id", "channel_id")} == {
+                name: frame[name] for name in ("content", "image_url", "sender_id", "channel_id")
+            }
+            assert datetime.fromisoformat(frame["timestamp"]) == row["created_at"]
 
 
-def test_a_channel_joined_after_opening_counts(alice: User, bob: User) -> None:
+def test_a_channel_joined_after_opening_counts(alice: User, bob: User, database: Database) -> None:
     with bob.socket() as his:
         channel = alice.create_channel()
         bob.post(f"/channels/{channel['id']}/join")
         welcome = his.wait_for("message", channel_id=channel["id"], sender_id=None)
+        row = rows.one(database, "messages", id=welcome["id"])
+        assert (row["target_user_id"], row["sender_id"], row["content"]) == (bob.id, None, welcome["content"])
         assert welcome["target_user_id"] == bob.id
         posted = alice.post(f"/channels/{channel['id']}/messages", {"content": "welcome"}).expect(201)
         his.wait_for("message", id=posted["id"])
 
 
-def test_join_and_leave_are_announced(alice: User, bob: User) -> None:
+def test_join_and_leave_are_announced(alice: User, bob: User, database: Database) -> None:
     channel = alice.create_channel()
     with alice.socket() as hers:
         bob.post(f"/channels/{channel['id']}/join")
         frame = hers.wait_for("join", channel_id=channel["id"], user_id=bob.id)
         assert (frame["username"], frame["channel_name"]) == (bob.username, channel["name"])
-        assert "display_name" in frame
+        assert frame["display_name"] == rows.one(database, "users", id=bob.id)["display_name"]
+        assert len(rows.many(database, "memberships", channel_id=channel["id"], user_id=bob.id)) == 1
         bob.post(f"/channels/{channel['id']}/leave")
         hers.wait_for("leave", channel_id=channel["id"], user_id=bob.id)
+        assert rows.many(database, "memberships", channel_id=channel["id"], user_id=bob.id) == []
 
 
 def test_a_relay_comes_as_it_was_to_every_member_and_is_not_stored(
-    alice: User, bob: User, shared: dict[str, Any]
+    alice: User, bob: User, shared: dict[str, Any], database: Database
 ) -> None:
     relay = {"type": "message", "channel_id": shared["id"], "content": "fleeting", "extra": {"kept": [1, 2]}}
     with alice.socket() as hers, bob.socket() as his:
         hers.send(relay)
         for socket in (hers, his):
             assert socket.wait_for("message", content="fleeting") == relay
-    stored = alice.get(f"/channels/{shared['id']}/messages").expect(200)["items"]
-    assert "fleeting" not in [one["content"] for one in stored]
+    assert rows.many(database, "messages", channel_id=shared["id"], content="fleeting") == []
 
 
 def test_typing_carries_who_types(alice: User, bob: User, shared: dict[str, Any]) -> None:

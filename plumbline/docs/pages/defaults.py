@@ -8,10 +8,11 @@ from typing import Any
 
 from servicekit import facts as shared
 
-from plumbline import ROOT, cli, preflight, secret_files
+from plumbline import ROOT, preflight, secret_files
 from plumbline.docs import facts, words
 from plumbline.docs.commands import commands
 from plumbline.docs.markdown import code, codes, table
+from plumbline.home import DEFAULT_HOME
 from plumbline.targets.choose import TARGETS
 from plumbline.targets.embedded.programs import CADDYFILE, PORTS
 
@@ -35,7 +36,7 @@ def summary() -> str:
     """Return the few defaults that README.md shows."""
     rows = [
         ("front door", code(f"http://127.0.0.1:{shared.FRONT_PORT}")),
-        ("home: state, data, secrets, logs", code(f"{cli.DEFAULT_HOME.relative_to(ROOT)}/")),
+        ("home: state, data, secrets, logs", code(f"{DEFAULT_HOME.relative_to(ROOT)}/")),
         ("Postgres", f"{shared.POSTGRES_MAJOR}, on loopback"),
         ("database, role", codes([shared.DATABASE_NAME, shared.DATABASE_USER])),
         ("recorder", f"Redis stream {code(shared.LOG_STREAM)}, at most {shared.LOG_CAP} entries, nothing on disk"),

@@ -223,7 +223,7 @@ class ComposeTarget:
             # Without the file, which may have changed or gone: the engine knows what belongs to the project.
             engine.output("compose", "--project-name", self.project.name, "down", "--remove-orphans")
         if self.home.exists:
-            self._state = self.home.save(self._state, phase="down")
+            self._state = self.home.save_down(self._state)
         return running
 
     def remove(self) -> None:

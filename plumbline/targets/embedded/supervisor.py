@@ -25,9 +25,11 @@ from plumbline.home import Home
 from plumbline.stack import Component, ComponentState
 
 _SOCKET_PATH_MAX = 90
-_LOG = "supervisord.log"
+_NAME = "supervisord"
+_LOG = f"{_NAME}.log"
+# STARTING says: younger than a second. So may Caddy be in a ready stack; readiness is for probes to say, not for ages.
 _STATES: dict[str, ComponentState] = {
-    "RUNNING": "running", "STARTING": "starting", "BACKOFF": "failed", "FATAL": "failed", "EXITED": "failed",
+    "RUNNING": "running", "STARTING": "running", "BACKOFF": "failed", "FATAL": "failed", "EXITED": "failed",
     "UNKNOWN": "failed", "STOPPED": "stopped", "STOPPING": "stopped",
 }  # fmt: skip
 
@@ -170,12 +172,14 @@ serverurl=unix://{_escape(str(self._socket))}
         )  # fmt: skip
         if done.returncode != 0:
             raise StepError(
-                f"supervisord did not start: {(done.stderr or done.stdout).strip()}", exit_code=done.returncode
+                f"supervisord did not start: {(done.stderr or done.stdout).strip()}",
+                component=_NAME,
+                exit_code=done.returncode,
             )
         deadline = time.monotonic() + 15
         while not self.alive():
             if time.monotonic() > deadline:
-                raise StepError(f"supervisord does not answer: see {self._home.logs / _LOG}")
+                raise StepError("supervisord does not answer", component=_NAME)
             time.sleep(0.02)
 
     def component(self, name: str) -> Component:
@@ -187,20 +191,23 @@ serverurl=unix://{_escape(str(self._socket))}
             return Component(name, "stopped", log_file=log_file)
         return _component(info, log_file)
 
-    def exit_status(self, name: str) -> int | None:
-        """Return the exit status with which a program last ended; None if it never did, or a signal ended it."""
+    def last_end(self, name: str) -> str:
+        """Return how a program last ended, as `exit status 1` or `terminated by SIGKILL`; empty if it never did."""
         # From the log: the interface says 0 of a program that ended within its first second.
         with contextlib.suppress(OSError):
-            ended = re.findall(
-                rf" exited: {re.escape(name)} \((.*)\)", (self._home.logs / _LOG).read_text(errors="replace")
-            )
-            status = re.match(r"exit status (\d+)", ended[-1]) if ended else None
-            return int(status[1]) if status else None
-        return None
+            log = (self._home.logs / _LOG).read_text(errors="replace")
+            ended = re.findall(rf" exited: {re.escape(name)} \(([^;)]*)", log)
+            return ended[-1] if ended else ""
+        return ""
+
+    def exit_status(self, name: str) -> int | None:
+        """Return the exit status with which a program last ended; None if it never did, or a signal ended it."""
+        status = re.match(r"exit status (\d+)", self.last_end(name))
+        return int(status[1]) if status else None
 
     def start(self, name: str) -> bool:
         """Start a program; return False if it was running already. Does not wait until it is ready."""
-        if self.component(name).state in ("running", "starting"):
+        if self.component(name).state == "running":
             return False
         with contextlib.suppress(xmlrpc.client.Fault):
             self._call("stopProcess", name)
@@ -244,7 +251,7 @@ serverurl=unix://{_escape(str(self._socket))}
 
 def _component(info: dict[str, Any], log_file: str) -> Component:
     state = _STATES.get(info["statename"], "failed")
-    since = info["start"] if state in ("running", "starting") else info["stop"]
+    since = info["start"] if state == "running" else info["stop"]
     return Component(
         name=info["name"],
         state=state,

@@ -76,11 +76,22 @@ class EmbeddedTarget:
             ),
             redis=RedisAddress(f"redis://127.0.0.1:{ports.get('redis', 0)}/0"),
             operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
-            components=tuple(
-                self.component(name) if alive else Component(name, "stopped", log_file=self._log_file(name))
-                for name in COMPONENTS
-            ),
+            components=tuple(map(self.component, COMPONENTS)) if alive else self._without_supervisor(),
         )  # fmt: skip
+
+    def _without_supervisor(self) -> tuple[Component, ...]:
+        """Return what there is while no supervisor runs: nothing, unless it was killed and left processes behind."""
+        places = {self._layout().directory(name): name for name in COMPONENTS}
+        places |= dict.fromkeys(
+            (self.home.data / "postgres", postgres.private_place(self.home.root) / "postgres"), "postgres"
+        )
+        behind = {name: process.pid for place, name in places.items() for process in leftovers.find([place], None)}
+        return tuple(
+            Component(name, "failed", None, behind[name], self._log_file(name), "its supervisor is gone, it runs on")
+            if name in behind
+            else Component(name, "stopped", log_file=self._log_file(name))
+            for name in COMPONENTS
+        )
 
     def _log_file(self, name: str) -> str:
         return str(self.home.logs / f"{name}.log")
@@ -249,8 +260,12 @@ class EmbeddedTarget:
                 return reason
             component = self.component(name)
             if component.state in ("failed", "stopped"):
-                exit_code = self._supervisor.exit_status(name)
-                raise StepError(f"{name} ended while it was being waited for", component=name, exit_code=exit_code)
+                how = self._supervisor.last_end(name) or "nobody knows how"
+                raise StepError(
+                    f"{name} ended while it was being waited for ({how})",
+                    component=name,
+                    exit_code=self._supervisor.exit_status(name),
+                )
             if time.monotonic() > deadline:
                 raise StepError(f"{name} was not ready after {_START_PATIENCE_S} s: {reason}", component=name)
             time.sleep(0.05)
@@ -307,7 +322,7 @@ class EmbeddedTarget:
                 behind = leftovers.find(self._directories(), None)
                 leftovers.end(behind)
                 running += [f"{len(behind)} left-over processes"] if behind else []
-            self._state = self.home.save(self._state, phase="down")
+            self._state = self.home.save_down(self._state)
         return running
 
     def remove(self) -> None:

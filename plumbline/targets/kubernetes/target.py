@@ -358,7 +358,7 @@ class KubernetesTarget:
                 for name in reversed([name for name in COMPONENTS if name in sight.workloads]):
                     self.stop(name)
         if self.home.exists:
-            self._state = self.home.save(self._state, phase="down")
+            self._state = self.home.save_down(self._state)
         return running
 
     def remove(self) -> None:

@@ -19,7 +19,7 @@ from servicekit.settings import explain
 from servicekit.stopping import announced_stops
 from servicekit.waiting import WaitError, wait_for
 
-from backend.settings import SERVICE, BackendSettings, load
+from backend.settings import CLAIM_VARIABLE, SERVICE, BackendSettings, load
 
 _STOP_S = 5
 
@@ -82,8 +82,6 @@ def _wait(settings: BackendSettings, what: str) -> int:
 def _serve(settings: BackendSettings) -> int:
     from granian import Granian
     from granian.constants import Interfaces, Loops
-
-    from backend.app import CLAIM_VARIABLE
 
     # Read once before any process is started, so that a missing one is said in one sentence.
     settings.conninfo(SERVICE)

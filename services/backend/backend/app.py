@@ -32,15 +32,13 @@ from backend.passwords import Passwords
 from backend.readiness import Readiness
 from backend.routes import auth, channels, health, live, messages
 from backend.sessions import Sessions
-from backend.settings import SERVICE, BackendSettings, load
+from backend.settings import CLAIM_VARIABLE, SERVICE, BackendSettings, load
 from backend.throttle import LoginThrottle
 
 log = logging.getLogger(__name__)
 
 _YOUNG_OBJECTS = 10_000
 """How many new objects may be alive before cycles are looked for among them; Python's own 700 is a request or two."""
-CLAIM_VARIABLE = "PLUMBLINE_START_CLAIM"
-"""Environment variable with the file that the first ready process of a start creates. `serve` sets it."""
 
 
 def create_app() -> ASGIApp:

@@ -13,6 +13,8 @@ from servicekit.settings import DatabaseSettings, ServiceSettings, TokenSettings
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SERVICE = "backend"
+CLAIM_VARIABLE = "PLUMBLINE_START_CLAIM"
+"""Environment variable with the file that the first ready process of a start creates. `serve` sets it."""
 
 
 class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):

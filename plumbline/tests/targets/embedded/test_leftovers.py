@@ -11,6 +11,8 @@ import psutil
 import pytest
 
 from plumbline.targets.embedded import leftovers
+from plumbline.targets.embedded.programs import PORTS
+from plumbline.targets.embedded.target import EmbeddedTarget
 from plumbline.testing import wait_until
 
 _SLEEP = "import time; print('up', flush=True); time.sleep(3600)"
@@ -108,3 +110,13 @@ def test_one_that_ended_meanwhile_is_no_trouble(start, tmp_path):
     server.kill()
     server.wait()
     leftovers.end(found)
+
+
+def test_a_stack_does_not_call_stopped_what_runs_on_without_its_supervisor(start, home):
+    home.prepare()
+    home.save(home.load(), target="embedded", phase="ready", ports=dict.fromkeys(PORTS, 1))
+    server = start(home.run / "caddy")
+    stack = EmbeddedTarget(home).stack()
+    caddy = stack.component("caddy")
+    assert (caddy.state, caddy.pid, caddy.detail) == ("failed", server.pid, "its supervisor is gone, it runs on")
+    assert stack.component("backend").state == "stopped"

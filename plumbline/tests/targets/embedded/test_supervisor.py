@@ -88,8 +88,7 @@ def test_a_program_runs_when_it_is_started_and_not_before(supervisor, program, h
     assert supervisor.alive()
     assert supervisor.component("one").state == "stopped"
     assert supervisor.start("one") is True
-    assert supervisor.start("one") is False, "it starts already"
-    wait_until(lambda: supervisor.component("one").state == "running", "it runs")
+    assert supervisor.component("one").state == "running", "from its start on, and not once it is a second old"
     assert supervisor.start("one") is False, "it runs already"
     component = supervisor.component("one")
     assert component.log_file == str(home.logs / "one.log")
@@ -102,8 +101,6 @@ def test_a_program_runs_when_it_is_started_and_not_before(supervisor, program, h
 
 def test_a_program_that_was_killed_is_started_again(supervisor, program):
     _run(supervisor, program())
-    # Past its first second: before that, supervisord tries again by another rule.
-    wait_until(lambda: supervisor.component("one").state == "running", "it counts as running")
     before = supervisor.component("one").pid
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: supervisor.component("one").pid not in (None, before), "it has a new process")
@@ -165,6 +162,14 @@ def test_a_program_that_cannot_run_is_failed_with_its_exit_status(supervisor, pr
     wait_until(lambda: supervisor.component("one").state == "failed", "it has failed")
     assert supervisor.component("one").detail
     wait_until(lambda: supervisor.exit_status("one") == 78, "its exit status is known")
+
+
+def test_a_program_that_was_ended_by_a_signal_says_which(supervisor, program):
+    assert supervisor.last_end("one") == ""
+    supervisor.apply([program(code="import os, signal; os.kill(os.getpid(), signal.SIGKILL)")])
+    supervisor.start("one")
+    wait_until(lambda: supervisor.last_end("one") == "terminated by SIGKILL", "the signal is known")
+    assert supervisor.exit_status("one") is None
 
 
 def test_a_program_that_does_not_exist_is_refused_in_words(supervisor, home):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,8 +116,9 @@ def test_what_an_engine_often_says_comes_with_a_way_out(
 
 @pytest.mark.parametrize(("port", "others"), [(8080, 0), (8081, 1)])
 def test_a_taken_port_is_reported_without_an_engine_unless_it_may_be_our_own(
-    home: Home, monkeypatch: pytest.MonkeyPatch, port: int, others: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int, others: int
 ) -> None:
+    home = Home(tmp_path)
     home.prepare()
     home.save(home.load(), target="compose", ports={"front": 8080})
     failing(monkeypatch, "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?")

@@ -92,6 +92,11 @@ def inspect(ids: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
+def platform() -> str:
+    """Return what kind of images the engine runs, such as linux/amd64. Raises StepError."""
+    return output("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").strip()
+
+
 def absence() -> str | None:
     """Return why no Docker engine can be used here, or None if one answers."""
     if shutil.which("docker") is None:

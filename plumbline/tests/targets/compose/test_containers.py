@@ -43,3 +43,13 @@ def test_the_exit_code_is_the_last_one_even_where_it_runs_again(
     with pytest.raises(StepError, match="backend ended while it was being waited for") as failure:
         containers.wait_ready(Project(Home(tmp_path)), "backend")
     assert failure.value.exit_code == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "door"),
+    [("127.0.0.1", "127.0.0.1:80"), ("", "127.0.0.1:80"), ("0.0.0.0", "127.0.0.1:80"), ("::", "127.0.0.1:80"),
+     ("192.0.2.7", "192.0.2.7:80"), ("::1", "[::1]:80")],
+)  # fmt: skip
+def test_the_front_door_is_where_it_is_published(host: str, door: str) -> None:
+    assert containers._published({"8080/tcp": [{"HostIp": host, "HostPort": "80"}], "9000/tcp": []}) == door
+    assert containers._published({"9000/tcp": []}) == ""

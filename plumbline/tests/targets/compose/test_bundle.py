@@ -171,13 +171,15 @@ class ClosedMachine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._socket = f"unix://{folder}/docker.sock"
+        # Where this machine runs a containerd, dockerd would share it, with all the images and containers in it.
         command = (
-            f"ip link set lo up; exec dockerd --host {self._socket} --data-root {folder}/data --exec-root {folder}/run"
+            "ip link set lo up; mkdir -p /run/containerd; mount -t tmpfs none /run/containerd; exec dockerd "
+            f"--host {self._socket} --data-root {folder}/data --exec-root {folder}/run"
             f" --pidfile {folder}/docker.pid"
         )
         with (folder / "dockerd.log").open("w") as log:
             self.engine = subprocess.Popen(
-                ["unshare", "--net", "sh", "-c", command], stdout=log, stderr=subprocess.STDOUT
+                ["unshare", "--net", "--mount", "sh", "-c", command], stdout=log, stderr=subprocess.STDOUT
             )
         deadline = time.monotonic() + 60
         while self.run("docker", "version").returncode != 0:

@@ -33,6 +33,12 @@ def test_a_published_postgres_is_refused() -> None:
     assert "remove `ports` from postgres" in problem
 
 
+def test_a_second_port_of_the_front_door_is_refused() -> None:
+    ports = [*config()["services"]["caddy"]["ports"], {"target": 9000, "published": "9000"}]
+    (problem,) = checks.config_problems(config(caddy={"ports": ports}))
+    assert "publishes port 9000 of caddy, which is for the inside alone" in problem
+
+
 @pytest.mark.parametrize(("change", "word"), [({"network_mode": "host"}, "host"), ({"privileged": True}, "privileged")])
 def test_a_container_with_the_run_of_the_host_is_refused(change: dict[str, Any], word: str) -> None:
     (problem,) = checks.config_problems(config(backend=change))

@@ -243,8 +243,10 @@ def _bundle(options: argparse.Namespace, home: Home) -> int:
         archive = options.output or Path(bundle.default_name())
         with home.lock("bundle"):
             manifest = bundle.write(home, archive)
-        print(f"{archive} ({archive.stat().st_size >> 20} MiB) holds Plumbline {manifest['version']}:")
-        for name, digest in {**manifest["files"], **manifest["images"]}.items():
+        size = archive.stat().st_size >> 20
+        print(f"{archive} ({size} MiB) holds Plumbline {manifest['version']} for {manifest['platform']}:")
+        ids = {name: image["id"] for name, image in manifest["images"].items()}
+        for name, digest in {**manifest["files"], **ids}.items():
             print(f"  {digest.removeprefix('sha256:')}  {name}")
         print(f"Bring it up elsewhere, network or not: ./deploy-local.sh bundle load {archive.name}")
         return EXIT_OK

@@ -18,6 +18,9 @@ LINES_A_SECOND = 500
 """What a process writes to its own log at most: the work on more of them would cost the requests beside it."""
 _BURST = 100
 _SCALARS = frozenset((int, float, bool, type(None)))
+_ORDINARY_COUNT = len(vars(logging.makeLogRecord({})))
+_ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"fields", "message", "asctime"}
+"""What every record has, and what formatters leave on it."""
 
 
 class JsonHandler(logging.Handler):
@@ -79,13 +82,25 @@ class _Unrendered:
     @classmethod
     def of(cls, record: logging.LogRecord, service: str) -> _Unrendered | bytes:
         """Return what is left to render of a record; the line itself, if that is too much to keep or may change."""
-        fields = getattr(record, "fields", None)
+        fields = _fields(record)
         if record.exc_info or not _is_small(fields):
             return line_from(record, service)
         return cls(_raw(record, None if fields is None else dict(fields)), service, level_of(record.levelno))
 
     def __call__(self) -> bytes:
         return _ended(entries.build(self._raw, self._service, self._level))
+
+
+def _fields(record: logging.LogRecord) -> Any:
+    """Return what the caller gave as `extra`: `{"fields": {…}}`, or names of its own, which become fields as well."""
+    given = record.__dict__
+    fields = given.get("fields")
+    if len(given) <= _ORDINARY_COUNT + ("fields" in given):
+        return fields
+    others = {name: value for name, value in given.items() if name not in _ORDINARY}
+    if fields is None or not others:
+        return others or fields
+    return {**fields, **others} if type(fields) is dict else {"fields": fields, **others}
 
 
 def _is_small(fields: Any) -> bool:
@@ -101,7 +116,7 @@ def _is_small(fields: Any) -> bool:
 
 def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> bytes:
     """Return the entry for a log record as one line of JSON: see `servicekit.entries.build`."""
-    raw = _raw(record, getattr(record, "fields", None))
+    raw = _raw(record, _fields(record))
     if record.exc_info and record.exc_info[0] is not None:
         raw["exception"] = logging.Formatter().formatException(record.exc_info)
     return _ended(entries.build(raw, service, level_of(record.levelno), collapsed))

@@ -129,6 +129,31 @@ def test_a_small_entry_is_not_marked() -> None:
     assert entry["fields"] == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"message": "m " * 10_000},
+        {"message": "m", "exception": "line\n" * 20_000},
+        {"message": "m", "fields": {"text": "v" * 5000}},
+        {"message": "m", "fields": {str(number): number for number in range(60)}},
+        {"message": "🙂" * 9000, "exception": "ü" * 13000},
+    ],
+    ids=["message", "exception", "field", "many fields", "bytes"],
+)
+def test_the_mark_of_a_cut_outlasts_the_next_hands(raw: dict[str, Any]) -> None:
+    # A service builds the entry, the log-sink builds it again from that.
+    first = made({**raw, "ts": 1763845137})
+    assert first["truncated"] is True
+    assert made(first) == first
+
+
+def test_pairs_and_names_in_bytes_are_names_too() -> None:
+    headers = [(b"host", b"x"), (b"authorization", b"hunter2 or so"), ("x-api-key", "hunter2"), ["token", "hunter2"]]
+    entry = made({"message": "m", "fields": {"headers": headers, b"db_password": b"hunter2"}})
+    assert "hunter2" not in json.dumps(entry)
+    assert entry["fields"]["headers"][0] == ["host", "x"]
+
+
 def test_deep_structures_end() -> None:
     deep: Any = "bottom"
     for _ in range(400):

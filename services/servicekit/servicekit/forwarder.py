@@ -110,6 +110,7 @@ class Forwarder:
                 self._waiting = None
                 self._failures = 0
             if self._closing.is_set() and self._failures:
+                self._report_unsent()
                 return
             # Not by the queue's condition: every line that is offered meanwhile would wake this thread.
             self._closing.wait(pause_s)
@@ -183,6 +184,12 @@ class Forwarder:
             self._superseded += batch.superseded
             self._dropped += batch.dropped
             self._dropped.update(level for level, _ in batch.lines)
+
+    def _report_unsent(self) -> None:
+        with self._lock:
+            left = len(self._queue) + (len(self._waiting.lines) if self._waiting else 0)
+        if left:
+            print(f"log forwarding ends with {left} entries that nobody took", file=sys.stderr, flush=True)
 
     def _report(self, error: Exception, consequence: str) -> None:
         self._failures += 1

@@ -90,7 +90,7 @@ class Sink:
                 if first and silence_s is not None and silence_s > _DEAF_AFTER_S:
                     # Datagrams that nobody received are nowhere to be counted; that there may have been some, is.
                     logger.warning(
-                        "nobody listened to Caddy for %.0f s before this process did; what Caddy itself had to say then "
+                        "nobody listened to Caddy for %.0f s before this process did; what Caddy itself said then "
                         "is in its own log alone",
                         silence_s,
                     )

@@ -9,7 +9,7 @@ from data_processor.web.errors import ForbiddenError
 
 
 def operator_check(request: HttpRequest) -> HttpResponse:
-    """Answer 200 and the operator's name in `X-Operator`; 403 to everybody else with a session, 401 without one."""
+    """Say whether the session is an operator's, for the proxy to ask when the backend does not answer."""
     identity = identify(request)
     if not identity.is_operator:
         raise ForbiddenError("this is for operators only", "not_an_operator")

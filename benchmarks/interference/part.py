@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from benchmarks import dataset, house
-from benchmarks.interference.faults import Fault, Stack
+from benchmarks.interference.aftermath import Aftermath, aftermath
+from benchmarks.interference.faults import CHATTER, Fault, Stack
 from benchmarks.interference.pace import CONNECTIONS, PACE_S, Paced, latencies
-from benchmarks.report import Column, Report
+from benchmarks.report import Column, Report, Table
 from benchmarks.routes.case import Call
 
 WANTED = 1.05
@@ -24,6 +25,10 @@ _ROWS = 20
 _COLUMNS = (
     Column("while", -17), Column("p50 quiet", 9), Column("p50 ratio", 9), Column("p99 quiet", 9),
     Column("p99 ms", 7), Column("p99 ratio", 10), Column("90 % of draws", 13),
+)  # fmt: skip
+_AFTER_COLUMNS = (
+    Column("while", -17), Column("backend grew by MB", 18), Column("log-sink grew by MB", 19),
+    Column("newest kept after s", 19),
 )  # fmt: skip
 _EXPLANATION = f"""\
 GET /channels/?limit=20 through Caddy ("Caddy down": of the backend itself), {CONNECTIONS / PACE_S:.0f} a second, from
@@ -71,36 +76,58 @@ def run(report: Report, only: str = "") -> None:
         stack = Stack(here)
         world = dataset.fill(here, rows=_ROWS, elsewhere=_ROWS)
         request = Call("GET", "/channels/?limit=20").render(world.token)
-        faults = [*stack.faults(), Fault("nothing", lambda: None, lambda: None)]
+        faults = [fault for fault in stack.faults() if only in fault.name]
         table = report.table("requests while the recorder is in trouble", _COLUMNS)
+        nothing = Fault("nothing", lambda: None, lambda: None)
+        for fault in [*faults, *([nothing] if only in nothing.name else [])]:
+            _tell_latency(table, fault, _compare(stack, fault, request))
+        report.say(_EXPLANATION)
+        table = report.table("memory held meanwhile, and what arrives after", _AFTER_COLUMNS)
         for fault in faults:
-            if only in fault.name:
-                port = stack.backend if fault.direct else stack.front
-                sides = _compare(stack, fault, Paced(port, request, SLICE_S))
-                low, high = sides.range_of_ratio(99)
-                table.row(
-                    {
-                        "while": fault.name,
-                        "p50 quiet": f"{percentile(sides.quiet, 50):.2f}",
-                        "p50 ratio": f"x {sides.ratio(50):.2f}",
-                        "p99 quiet": f"{percentile(sides.quiet, 99):.2f}",
-                        "p99 ms": f"{percentile(sides.disturbed, 99):.2f}",
-                        "p99 ratio": f"x {sides.ratio(99):.2f}{'<' if low > WANTED else ' '}",
-                        "90 % of draws": f"{low:.2f} to {high:.2f}",
-                    },
-                    fault=fault.name,
-                    requests=sum(map(len, sides.quiet)),
-                    quiet_p50_ms=percentile(sides.quiet, 50),
-                    p50_ms=percentile(sides.disturbed, 50),
-                    quiet_p99_ms=percentile(sides.quiet, 99),
-                    p99_ms=percentile(sides.disturbed, 99),
-                    p99_ratio_range=[low, high],
-                )
-    report.say(_EXPLANATION)
+            _tell_aftermath(table, fault, aftermath(stack, fault))
+    report.say(f"The backend logs {CHATTER:,} warnings a second through four seconds of each fault, and on after it.")
 
 
-def _compare(stack: Stack, fault: Fault, task: Paced) -> _Sides:
+def _tell_latency(table: Table, fault: Fault, sides: _Sides) -> None:
+    low, high = sides.range_of_ratio(99)
+    table.row(
+        {
+            "while": fault.name,
+            "p50 quiet": f"{percentile(sides.quiet, 50):.2f}",
+            "p50 ratio": f"x {sides.ratio(50):.2f}",
+            "p99 quiet": f"{percentile(sides.quiet, 99):.2f}",
+            "p99 ms": f"{percentile(sides.disturbed, 99):.2f}",
+            "p99 ratio": f"x {sides.ratio(99):.2f}{'<' if low > WANTED else ' '}",
+            "90 % of draws": f"{low:.2f} to {high:.2f}",
+        },
+        fault=fault.name,
+        requests=sum(map(len, sides.quiet)),
+        quiet_p50_ms=percentile(sides.quiet, 50),
+        p50_ms=percentile(sides.disturbed, 50),
+        quiet_p99_ms=percentile(sides.quiet, 99),
+        p99_ms=percentile(sides.disturbed, 99),
+        p99_ratio_range=[low, high],
+    )
+
+
+def _tell_aftermath(table: Table, fault: Fault, left: Aftermath) -> None:
+    table.row(
+        {
+            "while": fault.name,
+            "backend grew by MB": f"{left.backend / 1e6:.1f}",
+            "log-sink grew by MB": f"{left.sink / 1e6:.1f}",
+            "newest kept after s": f"{left.newest_s:.2f}",
+        },
+        fault=fault.name,
+        backend_grown_bytes=left.backend,
+        sink_grown_bytes=left.sink,
+        newest_s=left.newest_s,
+    )
+
+
+def _compare(stack: Stack, fault: Fault, request: bytes) -> _Sides:
     sides = _Sides()
+    task = Paced(stack.backend if fault.direct else stack.front, request, SLICE_S)
     stack.say(fault.warnings)
     for number in range(SLICES):
         for slices in (sides.quiet, sides.disturbed) if number % 2 else (sides.disturbed, sides.quiet):

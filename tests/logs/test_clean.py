@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import redis
@@ -12,11 +11,11 @@ from servicekit.facts import ENTRY_MAX_BYTES, LOG_STREAM
 
 from plumbline.checks import recorder
 from plumbline.checks.client import Answer, User
+from plumbline.checks.texts import unsafe_texts
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 
 SECRET = "hunter2Zx81q"
-UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 SPELT = (
     f"password={SECRET}", f"'apiKey': '{SECRET}'", f"postgresql://app_user:{SECRET}@db/app_db", f"Bearer {SECRET}",
     f"Set-Cookie: access_token={SECRET}; Path=/", f"GET /x?token={SECRET}",
@@ -29,20 +28,12 @@ def raw(client: redis.Redis) -> list[str]:
     return [fields["entry"] for _, fields in held]
 
 
-def texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for key, item in value.items() for text in (key, *texts(item))]
-    return [text for item in value for text in texts(item)] if isinstance(value, list) else []
-
-
 def assert_clean(lines: list[str]) -> None:
     for line in lines:
         assert len(line.encode()) <= ENTRY_MAX_BYTES
         assert SECRET not in line
         assert "\n" not in line
-        assert not [text for text in texts(json.loads(line)) if UNSAFE.search(text)]
+        assert unsafe_texts(json.loads(line)) == []
 
 
 def test_of_a_service(alice: User, redis_client: redis.Redis) -> None:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from servicekit import logs
 from servicekit.facts import ENTRY_MAX_BYTES
 
+from plumbline.checks.texts import unsafe_texts
 from plumbline.testing import wait_until
 
 Make = Callable[..., dict[str, Any]]
-UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 SECRET = "hunter2Zx81q"
 
 _numbers = itertools.count()
@@ -60,14 +60,6 @@ def service_mark(text: str) -> dict[str, Any]:
     return {"level": "warning", "service": "backend", "message": text}
 
 
-def texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for key, item in value.items() for text in (key, *texts(item))]
-    return [text for item in value for text in texts(item)] if isinstance(value, list) else []
-
-
 @given(message=anything, fields=values, secret=spelt, name=names, error=anything)
 @calm
 def test_what_a_service_logs_is_read_small_clean_and_without_secrets(
@@ -83,7 +75,7 @@ def test_what_a_service_logs_is_read_small_clean_and_without_secrets(
     assert len(read) <= ENTRY_MAX_BYTES
     assert SECRET.encode() not in read
     entry = json.loads(read)
-    assert not [text for text in texts(entry) if UNSAFE.search(text)]
+    assert unsafe_texts(entry) == []
     assert entry == {**json.loads(line), "id": entry["id"]}, "the sink has changed what was clean"
 
 
@@ -96,7 +88,7 @@ def test_what_anybody_sends_is_read_small_and_clean_too(sink: Any, rubbish: byte
     (read,) = read_whole(sink, line)
     assert len(read) <= ENTRY_MAX_BYTES
     assert SECRET.encode() not in read
-    assert not [text for text in texts(json.loads(read)) if UNSAFE.search(text)]
+    assert unsafe_texts(json.loads(read)) == []
 
 
 def test_a_megabyte_is_read_as_16_kib_and_says_that_it_was_cut(sink: Any, entry: Make) -> None:

@@ -108,10 +108,11 @@ def _is_small(fields: Any) -> bool:
         return True
     if type(fields) is not dict or len(fields) > WIDTH_MAX:
         return False
-    return all(
-        type(name) is str and (type(value) in _SCALARS or (type(value) is str and len(value) <= STRING_MAX))
-        for name, value in fields.items()
-    )
+    for name, value in fields.items():  # faster than all()
+        kind = type(value)
+        if type(name) is not str or not (kind in _SCALARS or (kind is str and len(value) <= STRING_MAX)):
+            return False
+    return True
 
 
 def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> bytes:

@@ -17,8 +17,8 @@ from plumbline.targets.base import Target
 
 SECRET = "hunter2Zx81q"
 SPELT = (
-    f"password={SECRET}", f"'apiKey': '{SECRET}'", f"redis://:{SECRET}@redis/0", f"Bearer {SECRET}", f"Set-Cookie: a={SECRET}",
-    f"GET /x?token={SECRET}",
+    f"password={SECRET}", f"'apiKey': '{SECRET}'", f"redis://:{SECRET}@redis/0", f"Bearer {SECRET}",
+    f"Set-Cookie: a={SECRET}", f"GET /x?token={SECRET}",
 )  # fmt: skip
 
 

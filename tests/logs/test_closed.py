@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
@@ -40,7 +42,12 @@ def call(
     front = urlsplit(stack.base_url)
     head = f"{method} {path} HTTP/1.1\r\nHost: {host or front.netloc}\r\nContent-Length: {len(body)}\r\n".encode()
     end = b"" if b"Connection:" in headers else b"Connection: close\r\n"
-    with socket.create_connection((front.hostname, front.port), 10) as connection:
+    port = front.port or (443 if front.scheme == "https" else 80)
+    with ExitStack() as opened:
+        connection = opened.enter_context(socket.create_connection((front.hostname, port), 10))
+        if front.scheme == "https":
+            secure = ssl.create_default_context()
+            connection = opened.enter_context(secure.wrap_socket(connection, server_hostname=front.hostname))
         connection.sendall(head + headers + end + b"\r\n" + body)
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace")
     found = re.match(r"HTTP/1\.1 (\d{3}) ", answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 REDACTED = "[redacted]"
@@ -16,6 +17,11 @@ _ANYWHERE = (
 _APART = (
     r"pass|passcode|pwd|pw|jwt|session(?:[_-]?id)?|csrf\w{0,40}|t?otp|(?:otp|mfa|pin)[_-]?code|sid|sig|signature|x-auth"
 )
+# What these names begin with: a search for a word is many times cheaper than one for a pattern.
+_BEGINNINGS = (
+    "pass", "secret", "token", "api", "access", "private", "signing", "encryption", "auth", "credential", "cookie",
+    "sess", "pwd", "pw", "jwt", "csrf", "totp", "otp", "mfa", "pin", "sid", "sig", "x-auth",
+)  # fmt: skip
 _TELLTALE = (
     rf"(?:(?:{_ANYWHERE})|(?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_APART}))s?"
     r"(?:[_-]?(?:hash|confirm(?:ation)?|value|key|[0-9]))?"
@@ -119,20 +125,44 @@ def redact(text: str) -> str:
             return text
     if "-----begin" in folded:
         text = _PRIVATE_KEY.sub(REDACTED, text)
-    text = _HEADER.sub(_replaced, text)
+    text = _substituted(_HEADER, ("authorization", "cookie"), _replaced, text)
     if "://" in folded:
         text = _WEB_USERINFO.sub(rf"\g<head>{REDACTED}@", text)
         text = _URL_USERINFO.sub(rf"\g<head>{REDACTED}@", text)
     if "eyj" in folded:
         text = _JWT.sub(REDACTED, text)
-    text = _SCHEME.sub(_scheme, text)
+    text = _substituted(_SCHEME, ("bearer", "basic", "token"), _scheme, text)
     if any(map(folded.__contains__, _SHAPES)):
         text = _KNOWN_SHAPE.sub(REDACTED, text)
-    text = _ASSIGNMENT.sub(_replaced, text)
-    for sign, pattern in ((",", _PAIR), ("-", _OPTION), ("<", _ELEMENT), ("s", _SAID)):
+    text = _substituted(_ASSIGNMENT, _BEGINNINGS, _replaced, text)
+    text = _substituted(_SAID, ("pass", "secret"), _replaced, text)
+    for sign, pattern in ((",", _PAIR), ("-", _OPTION), ("<", _ELEMENT)):
         if sign in folded:
             text = pattern.sub(_replaced, text)
     return text
+
+
+def _substituted(
+    pattern: re.Pattern[str], beginnings: tuple[str, ...], replaced: Callable[[re.Match[str]], str], text: str
+) -> str:
+    """Do what `pattern.sub(replaced, text)` does, for a pattern whose matches begin with one of the words."""
+    # As long as the text, letter by letter: U+017F is an s to patterns, and U+0130 grows when it is made lower.
+    lower = text.lower().replace("\u017f", "s")
+    if len(lower) != len(text):
+        lower = "".join(letter.lower()[0] for letter in text).replace("\u017f", "s")
+    starts = []
+    for word in beginnings:
+        start = lower.find(word)
+        while start >= 0:
+            starts.append(start)
+            start = lower.find(word, start + 1)
+    parts, done = [], 0
+    for start in sorted(starts):
+        match = pattern.match(text, start) if start >= done else None
+        if match is not None:
+            parts += [text[done:start], replaced(match)]
+            done = match.end()
+    return "".join((*parts, text[done:])) if parts else text
 
 
 def _replaced(match: re.Match[str]) -> str:

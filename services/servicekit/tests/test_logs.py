@@ -296,6 +296,19 @@ def test_what_a_flood_says_is_what_was_said_then(flood):
     assert "then" in str(offered.entries[3])
 
 
+def test_tracebacks_in_a_flood_are_offered_whole_and_take_more_of_what_is_written(flood, capsys, monkeypatch):
+    logger, offered = flood
+    monkeypatch.setattr(logs, "_BURST", 15)
+    for number in range(5):
+        try:
+            raise LookupError(f"cause {number}, password=hunter2")
+        except LookupError:
+            logger.exception("could not")
+    said = [entry["exception"].splitlines()[-1] for entry in offered.entries]
+    assert said == [f"LookupError: cause {number}, password=[redacted]" for number in range(5)]
+    assert capsys.readouterr().err.count("\n") < 3
+
+
 def test_what_waits_in_a_flood_is_small(flood):
     logger, offered = flood
     logger.warning("x")

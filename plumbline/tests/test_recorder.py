@@ -10,6 +10,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from servicekit import tokens
 
 from plumbline import cli, recorder
 from plumbline.errors import PlumblineError
@@ -33,16 +34,19 @@ class FrontDoor:
         self.script: list[int | bytes] = []
         self.asked: list[tuple[str, str | None]] = []
         self.logins = 0
+        self.login_status = 200
+        self.tokens: list[str] = []
         front = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 front.logins += 1
-                self._answer(200, json.dumps({"access_token": f"token-{front.logins}"}).encode())
+                self._answer(front.login_status, json.dumps({"access_token": f"token-{front.logins}"}).encode())
 
             def do_GET(self) -> None:
                 front.asked.append((self.path, self.headers["Last-Event-ID"]))
+                front.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
                 step = front.script.pop(0) if front.script else 503
                 if isinstance(step, int):
                     self._answer(step, b'{"detail": "not now"}')
@@ -167,6 +171,21 @@ def home_of(tmp_path, monkeypatch):
         return home
 
     return make
+
+
+@pytest.mark.parametrize(("login", "key", "reads"), [(502, True, True), (502, False, False), (401, True, False)])
+def test_without_the_backend_the_stacks_key_is_enough(front, stack, home_of, capsys, tmp_path, login, key, reads):
+    front.login_status = login
+    if key:
+        (tmp_path / "token_secret").touch(mode=0o600)
+        (tmp_path / "token_secret").write_text("a key for tests that is long enough for this")
+    front.script = [json.dumps({"items": [ENTRY], "since": COUNTS["since"]}).encode(), json.dumps(COUNTS).encode()]
+    assert cli.main(["logs", "--home", str(home_of(stack))]) == (0 if reads else 1)
+    if reads:
+        verified = tokens.verify("a key for tests that is long enough for this", front.tokens[0])
+        assert verified.identity.is_operator
+    else:
+        assert "could not log in" in capsys.readouterr().err
 
 
 COUNTS = {

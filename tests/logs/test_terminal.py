@@ -94,3 +94,16 @@ def test_the_command_follows(stack: Stack) -> None:
     shown = subprocess.run(chosen, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert json.loads(shown[-1])["request_id"] == after
     assert {(json.loads(line)["service"], json.loads(line)["level"]) for line in shown} == {("backend", "warning")}
+
+
+def test_the_command_reads_while_the_backend_is_away(target: Target, stack: Stack) -> None:
+    if not stack.home:
+        raise NotGivenError("needs the stack's home (nobody has it of a remote stack)")
+    before = forged(stack)
+    target.stop("backend")
+    try:
+        command = [sys.executable, "-m", "plumbline", "logs", "--home", stack.home, "--json"]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    finally:
+        target.start("backend")
+    assert before in shown

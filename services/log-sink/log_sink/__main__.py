@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 import sys
 from contextlib import closing
@@ -18,6 +19,8 @@ from servicekit.stopping import announced_stops
 from log_sink.settings import LogSinkSettings
 
 _KILL_AFTER_S = 4
+_NICENESS = 10
+"""Where the processor is short, the services that make entries come first. What waits here meanwhile is bounded."""
 
 
 def main() -> int:
@@ -33,6 +36,7 @@ def main() -> int:
     if taken := _taken(settings):
         print(f"log-sink cannot start: {taken}", file=sys.stderr)
         return EXIT_FAILED
+    os.nice(_NICENESS)
     server = Granian(
         "log_sink.app:create_app",
         factory=True,

@@ -24,6 +24,7 @@ from log_sink.writer import Writer
 logger = logging.getLogger(__name__)
 
 _COUNT_LOST_EVERY_S = 1.0
+_DEAF_AFTER_S = 3.0
 _LAST_WRITE_S = 2.0
 
 
@@ -82,7 +83,18 @@ class Sink:
                 await redis.aclose()
 
     async def _count_losses(self) -> None:
+        first = True
         while True:
+            with suppress(RedisError, OSError):
+                silence_s = await self.store.say_listening()
+                if first and silence_s is not None and silence_s > _DEAF_AFTER_S:
+                    # Datagrams that nobody received are nowhere to be counted; that there may have been some, is.
+                    logger.warning(
+                        "nobody listened to Caddy for %.0f s before this process did; what Caddy itself said then "
+                        "is in its own log alone",
+                        silence_s,
+                    )
+                first = False
             await asyncio.sleep(_COUNT_LOST_EVERY_S)
             self._udp.count_lost()
 

@@ -23,6 +23,8 @@ def problems(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.name} is halted: nothing of it is ever started"
         if workload.component in REPLICATED:
             yield from _replicated(manifests, workload)
+        if workload.component == "caddy":
+            yield from _lookups(manifests, workload)
         if workload.component == "redis":
             yield from _single(workload)
         if workload.document["kind"] == "Job":
@@ -65,6 +67,14 @@ def _single(workload: Workload) -> Iterator[str]:
     spec = workload.document["spec"]
     if spec.get("replicas", 1) != 1 or spec.get("strategy", {}).get("type") != "Recreate":
         yield f"{workload.name} may run twice at a time: one replica, strategy Recreate"
+
+
+def _lookups(manifests: Manifests, workload: Workload) -> Iterator[str]:
+    """A name is looked up for each connection, and without connections that are kept, for each request."""
+    options = {one["name"]: one.get("value") for one in workload.pod.get("dnsConfig", {}).get("options", [])}
+    kept = manifests.environment(workload.main).get("PLUMBLINE_UPSTREAM_KEEPALIVE") != "off"
+    if not kept and (options.get("timeout") != "1" or int(options.get("attempts") or 1) < 2):
+        yield f"{workload.name} waits longer for a lost answer of the DNS than a request has patience: dnsConfig"
 
 
 def _bounded(workload: Workload) -> Iterator[str]:

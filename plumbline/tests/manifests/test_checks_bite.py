@@ -576,6 +576,7 @@ BREAKS: list[tuple[str, str, Break]] = [
         "preStop that sleeps for 5 s",
         lambda m: main(m, "caddy")["lifecycle"]["preStop"]["exec"].update(command=["sleep", "1"]),
     ),
+    ("availability", "a lost answer of the DNS", lambda m: pod(m, "caddy").pop("dnsConfig")),
     ("availability", "is tried only once", lambda m: doc(m, "Job", "migrate")["spec"].update(backoffLimit=0)),
     ("availability", "restartPolicy Never", lambda m: pod(m, "migrate").update(restartPolicy="OnFailure")),
     (
@@ -605,6 +606,11 @@ BREAKS: list[tuple[str, str, Break]] = [
         "postgres",
         "only one is asked",
         lambda m: doc(m, "StatefulSet", "postgres")["spec"].update(replicas=2),
+    ),
+    (
+        "postgres",
+        "not replaced by a later release",
+        lambda m: doc(m, "StatefulSet", "postgres")["spec"].pop("podManagementPolicy"),
     ),
     (
         "postgres",

@@ -33,6 +33,8 @@ def _own(workload: Workload) -> Iterator[str]:
     spec = workload.document["spec"]
     if spec.get("replicas", 1) != 1:
         yield f"{workload.name} has {spec['replicas']} pods: they are no replicas of each other, only one is asked"
+    if spec.get("podManagementPolicy") != "Parallel":
+        yield f"{workload.name}: a pod that does not start is not replaced by a later release: podManagementPolicy"
     if spec.get("volumeClaimTemplates") and workload.pod["securityContext"].get("fsGroupChangePolicy") != (
         "OnRootMismatch"
     ):

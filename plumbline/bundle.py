@@ -1,20 +1,22 @@
 """One archive that holds a whole release: its images and its compose file, for machines without any network.
 
 A bundle is a tar of `manifest.json`, `compose.yaml`, the `defaults/` that this names, and `images.tar.gz` (of `docker
-save`). The manifest lists the SHA-256 of every other file and the id of every image, which is the SHA-256 of its
-configuration and so of all its layers.
+save`). The manifest lists the SHA-256 of every other file and of every layer of every image, and says which platform
+the images are for.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ _MANIFEST, _IMAGES = "manifest.json", "images.tar.gz"
 DESCRIPTION = ("compose.yaml", *sorted(f"defaults/{path.name}" for path in (CHECKOUT / "defaults").glob("*.env")))
 """Files that Compose reads, relative to the folder of the project."""
 _CHUNK = 1 << 20
+_AGAIN = "copy the bundle again"
+_SCRATCH = ".plumbline-bundle-"
 
 
 def default_name() -> str:
@@ -40,7 +44,12 @@ def default_name() -> str:
 
 
 def write(home: Home, output: Path) -> dict[str, Any]:
-    """Build what has to be built, write the bundle to `output` and return its manifest."""
+    """Build what has to be built, write the bundle to `output` and return its manifest.
+
+    `output` is written whole or not at all. Raises PlumblineError.
+    """
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise PlumblineError(f"{output} cannot be written: name a file in a folder that exists (--output)")
     home.prepare()
     project = Project(home)
     if project.from_bundle:
@@ -48,34 +57,45 @@ def write(home: Home, output: Path) -> dict[str, Any]:
     images.build(project)
     services = project.resolved()["services"]
     names = {f"plumbline/{name}:bundle-{facts.VERSION}": services[name]["image"] for name in COMPONENTS}
-    with _scratch(output) as folder:
-        for name, source in names.items():
-            engine.output("image", "tag", source, name)
-        try:
-            _save(list(names), folder / _IMAGES)
-            ids = {name: _image_id(name) for name in names}
-        finally:
-            engine.docker("image", "rm", "--no-prune", *names)
-        _copy(DESCRIPTION, project.folder, folder)
-        manifest = {
-            "format": _FORMAT,
-            "version": facts.VERSION,
-            "images": ids,
-            "files": {name: _sha256(folder / name) for name in (*DESCRIPTION, _IMAGES)},
-        }
-        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-        partial = folder / "bundle"
-        with tarfile.open(partial, "w") as archive:
-            for name in (_MANIFEST, *DESCRIPTION, _IMAGES):
-                archive.add(folder / name, name)
-        partial.replace(output)
+    try:
+        with _scratch(output) as folder:
+            manifest = _gather(project, names, folder)
+            partial = folder / "bundle"
+            with tarfile.open(partial, "w") as archive:
+                for name in (_MANIFEST, *DESCRIPTION, _IMAGES):
+                    archive.add(folder / name, name)
+            partial.replace(output)
+    except OSError as error:
+        raise PlumblineError(f"{output} cannot be written: {error.strerror}") from None
+    return manifest
+
+
+def _gather(project: Project, names: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Put what a bundle holds into `folder`, and return its manifest. `names`: in the bundle, and of this stack."""
+    for name, source in names.items():
+        engine.output("image", "tag", source, name)
+    try:
+        _save(list(names), folder / _IMAGES)
+        made = {name: _look_at(name) for name in names}
+    finally:
+        engine.docker("image", "rm", "--no-prune", *names)
+    _copy(DESCRIPTION, project.folder, folder)
+    manifest = {
+        "format": _FORMAT,
+        "version": facts.VERSION,
+        "platform": engine.platform(),
+        "images": made,
+        "files": {name: _sha256(folder / name) for name in (*DESCRIPTION, _IMAGES)},
+    }
+    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     return manifest
 
 
 def load(archive: Path, home: Home) -> dict[str, Any]:
     """Check a bundle against its manifest, give its images to the engine and its files to `home`; return the manifest.
 
-    Needs no network. Raises PlumblineError, with nothing changed, if the archive is not whole.
+    Needs no network. Raises PlumblineError, with nothing given to the engine, if the archive is not whole or is for
+    another version or platform.
     """
     home.prepare()
     with _scratch(home.root / _MANIFEST) as folder:
@@ -84,9 +104,9 @@ def load(archive: Path, home: Home) -> dict[str, Any]:
         engine.output("load", "--input", str(folder / _IMAGES))
         try:
             for name, expected in manifest["images"].items():
-                found = _image_id(name)
-                if found != expected:
-                    raise PlumblineError(f"image {name} of {archive} has id {found}, its manifest says {expected}")
+                # Not the id: which digest an engine calls so depends on how it stores images.
+                if _look_at(name)["layers"] != expected["layers"]:
+                    raise PlumblineError(f"image {name} in {archive} is not what its manifest says", hint=_AGAIN)
                 component = name.partition("/")[2].partition(":")[0]
                 engine.output("image", "tag", name, f"plumbline/{component}:{project.tag}")
         finally:
@@ -102,26 +122,45 @@ def _copy(names: Iterable[str], source: Path, target: Path) -> None:
 
 
 def _unpack(archive: Path, folder: Path) -> dict[str, Any]:
-    whole = "copy the bundle again"
     try:
         with tarfile.open(archive) as tar:
             _extract(tar, _MANIFEST, folder)
             manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
-            # First, because another format may well have other files.
-            if manifest.get("format") != _FORMAT:
-                raise PlumblineError(
-                    f"{archive} has bundle format {manifest.get('format')!r}, this version of Plumbline reads {_FORMAT}"
-                )
+            # First, because that of another version may well list other files.
+            _refuse_foreign(archive, manifest)
+            if manifest["files"].keys() != {*DESCRIPTION, _IMAGES} or len(manifest["images"]) != len(COMPONENTS):
+                raise KeyError("its manifest does not list what a bundle holds")
             for name in (*DESCRIPTION, _IMAGES):
                 _extract(tar, name, folder)
     except FileNotFoundError:
         raise PlumblineError(f"there is no bundle at {archive}") from None
-    except (tarfile.TarError, KeyError, ValueError, EOFError, OSError) as error:
-        raise PlumblineError(f"{archive} is not a whole bundle: {error}", hint=whole) from None
+    except OSError as error:
+        raise PlumblineError(f"{archive} cannot be unpacked in {folder.parent}: {error.strerror}") from None
+    except (tarfile.TarError, LookupError, TypeError, AttributeError, ValueError, EOFError) as error:
+        raise PlumblineError(f"{archive} is not a whole bundle: {error}", hint=_AGAIN) from None
     for name, expected in manifest["files"].items():
         if _sha256(folder / name) != expected:
-            raise PlumblineError(f"{name} in {archive} is not what its manifest says", hint=whole)
+            raise PlumblineError(f"{name} in {archive} is not what its manifest says", hint=_AGAIN)
     return manifest
+
+
+def _refuse_foreign(archive: Path, manifest: dict[str, Any]) -> None:
+    """Raise PlumblineError if a bundle is for another version of Plumbline, or for another kind of machine."""
+    if manifest["format"] != _FORMAT:
+        raise PlumblineError(
+            f"{archive} has bundle format {manifest['format']!r}, this version of Plumbline reads {_FORMAT}"
+        )
+    if manifest["version"] != facts.VERSION:
+        raise PlumblineError(
+            f"{archive} holds Plumbline {manifest['version']}, this checkout is {facts.VERSION}",
+            hint=f"check out version {manifest['version']} here, or write a bundle of {facts.VERSION}",
+        )
+    here = engine.platform()
+    if manifest["platform"] != here:
+        raise PlumblineError(
+            f"{archive} holds images for {manifest['platform']}, this engine runs {here}",
+            hint=f"write the bundle on a machine whose engine runs {here}",
+        )
 
 
 def _extract(tar: tarfile.TarFile, name: str, folder: Path) -> None:
@@ -136,8 +175,28 @@ def _extract(tar: tarfile.TarFile, name: str, folder: Path) -> None:
 @contextmanager
 def _scratch(beside: Path) -> Iterator[Path]:
     """A folder on the disk of `beside`, gone afterwards: images are large, and /tmp may be small."""
-    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=beside.absolute().parent) as folder:
-        yield Path(folder)
+    parent = beside.absolute().parent
+    for left in parent.glob(f"{_SCRATCH}*"):
+        with _locked(left) as nobodys:
+            if nobodys:  # whoever made it was killed
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=parent) as name, _locked(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Lock a folder for as long as the block runs, unless another process has; yields whether it worked."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        free = True
+    except BlockingIOError:
+        free = False
+    try:
+        yield free
+    finally:
+        os.close(descriptor)
 
 
 def _save(names: list[str], path: Path) -> None:
@@ -149,8 +208,10 @@ def _save(names: list[str], path: Path) -> None:
         raise PlumblineError(f"docker save ended with exit code {saving.returncode}: is there room on the disk?")
 
 
-def _image_id(name: str) -> str:
-    return engine.output("image", "inspect", "--format", "{{.Id}}", name).strip()
+def _look_at(image: str) -> dict[str, Any]:
+    """Return an image's id, as this engine has it, and the digests of its layers, which are the same everywhere."""
+    found = json.loads(engine.output("image", "inspect", image))[0]
+    return {"id": found["Id"], "layers": found["RootFS"]["Layers"]}
 
 
 def _sha256(path: Path) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from servicekit import facts
 
@@ -170,19 +172,25 @@ def _logs(options: argparse.Namespace, home: Home) -> int:
         print("\n".join(target.log_tail(options.component, 100)))
         return EXIT_OK
     chosen = {"service": options.service, "level": options.level}
-    told = recorder.follow(target.stack(), **chosen) if options.follow else recorder.entries(target.stack(), **chosen)
-    if told == []:
-        print("-- no warning or error is kept that fits", file=sys.stderr)
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() and "NO_COLOR" not in os.environ else None
     try:
-        for one in told:
-            if isinstance(one, str):
+        for one in recorder.follow(target.stack(), **chosen) if options.follow else _kept(target.stack(), **chosen):
+            if isinstance(one, dict):
+                print(json.dumps(one, ensure_ascii=False) if options.json else recorder.line(one, columns), flush=True)
+            elif options.follow or not options.json:
                 print(f"-- {one}", file=sys.stderr)
-            else:
-                print(json.dumps(one, ensure_ascii=False) if options.json else recorder.line(one), flush=True)
     except KeyboardInterrupt:
         if not options.follow:
             raise
     return EXIT_OK
+
+
+def _kept(stack: Stack, **chosen: str | None) -> Iterator[dict[str, Any] | str]:
+    entries, counts = recorder.kept(stack, **chosen)
+    yield from entries
+    if not entries and any(chosen.values()):
+        yield f"no entry of {' and '.join(f'{name} {value}' for name, value in chosen.items() if value)}"
+    yield recorder.summary(counts)
 
 
 def _reset(options: argparse.Namespace, home: Home) -> int:
@@ -243,8 +251,10 @@ def _bundle(options: argparse.Namespace, home: Home) -> int:
         archive = options.output or Path(bundle.default_name())
         with home.lock("bundle"):
             manifest = bundle.write(home, archive)
-        print(f"{archive} ({archive.stat().st_size >> 20} MiB) holds Plumbline {manifest['version']}:")
-        for name, digest in {**manifest["files"], **manifest["images"]}.items():
+        size = archive.stat().st_size >> 20
+        print(f"{archive} ({size} MiB) holds Plumbline {manifest['version']} for {manifest['platform']}:")
+        ids = {name: image["id"] for name, image in manifest["images"].items()}
+        for name, digest in {**manifest["files"], **ids}.items():
             print(f"  {digest.removeprefix('sha256:')}  {name}")
         print(f"Bring it up elsewhere, network or not: ./deploy-local.sh bundle load {archive.name}")
         return EXIT_OK

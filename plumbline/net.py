@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 
 import psutil
@@ -10,9 +11,13 @@ import requests
 
 
 def direct_session() -> requests.Session:
-    """Return an HTTP session that talks straight to this machine, whatever proxies or .netrc the caller's shell has."""
+    """Return an HTTP session that talks straight to a stack, whatever proxies or .netrc the caller's shell has.
+
+    It trusts whom the rest of the process trusts: the authorities in REQUESTS_CA_BUNDLE, where that is set.
+    """
     session = requests.Session()
     session.trust_env = False
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
     return session
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import tempfile
@@ -41,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--keep-stack", action="store_true", help="leave a stack that the suite brought up running")
     remote = parser.getgroup("plumbline-remote", "a stack that somebody else deployed (--target remote)")
     remote.addoption("--base-url", metavar="URL", help="its front door")
+    remote.addoption("--ca-file", type=Path, metavar="FILE", help="certificate of the authority that vouches for it")
     remote.addoption("--database-dsn-file", type=Path, metavar="FILE", help="holds how to connect to its database")
     remote.addoption("--redis-url", metavar="URL", help="its Redis")
     remote.addoption("--operator-password-file", type=Path, metavar="FILE", help="holds its operator's password")
@@ -94,6 +96,11 @@ def _remote(config: pytest.Config) -> RemoteTarget:
     option = config.getoption
     if not option("base_url"):
         pytest.exit("--target remote needs --base-url: the front door of the stack", 4)
+    if option("ca_file"):
+        if not option("ca_file").is_file():
+            pytest.exit(f"--ca-file {option('ca_file')}: there is no such file", 4)
+        # The two places where requests, and everything on OpenSSL itself, look for authorities.
+        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(option("ca_file").absolute())
     try:
         remote = RemoteTarget(
             Access(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import requests
+from servicekit import tokens
 from servicekit.secrets import SecretError, read_secret
 
 from plumbline import net
@@ -19,6 +22,7 @@ _TIMEOUT_S = 10
 _SILENCE_S = 15
 """A live line that says nothing for so long is dead: it has a heartbeat every 5 s."""
 _RETRY_S = 1.0
+_SESSION_S = 600
 
 
 def operator_session(stack: Stack) -> requests.Session:
@@ -38,21 +42,47 @@ def operator_session(stack: Stack) -> requests.Session:
             f"{stack.base_url} does not answer",
             hint="./deploy-local.sh status; ./deploy-local.sh logs --component backend",
         ) from None
-    if answer.status_code != 200:
+    token = answer.json()["access_token"] if answer.status_code == 200 else None
+    if answer.status_code >= 500:
+        token = _token_of_ours(stack)
+    if token is None:
         raise PlumblineError(f"the operator could not log in at {stack.base_url}: {_detail(answer)}")
-    session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    session.headers["Authorization"] = f"Bearer {token}"
     return session
+
+
+def _token_of_ours(stack: Stack) -> str | None:
+    """Return a session made here, None without the stack's key: the recorder has to open when the backend is away."""
+    try:
+        secret = read_secret(Path(stack.operator.password_file).with_name("token_secret"))
+    except SecretError:
+        return None
+    return tokens.issue(secret, tokens.Identity(1, stack.operator.username, is_operator=True), _SESSION_S)
 
 
 def entries(stack: Stack, **filters: str | int | None) -> list[dict[str, Any]]:
     """Return the recorder's entries, oldest first. Filters: service, level, request_id, q, limit."""
+    return kept(stack, **filters)[0]
+
+
+def kept(stack: Stack, **filters: str | int | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the recorder's entries, oldest first, and its counts, as GET /logs/stats has them. Filters: as entries."""
+    chosen = {name: value for name, value in filters.items() if value is not None}
     with operator_session(stack) as session:
-        chosen = {name: value for name, value in filters.items() if value is not None}
-        answer = session.get(f"{stack.base_url}/logs/entries", params=chosen, timeout=_TIMEOUT_S)
+        items = _read(session, f"{stack.base_url}/logs/entries", chosen)["items"]
+        counts = _read(session, f"{stack.base_url}/logs/stats", {})
+    return items[::-1], counts
+
+
+def _read(session: requests.Session, url: str, chosen: dict[str, str | int]) -> dict[str, Any]:
+    try:
+        answer = session.get(url, params=chosen, timeout=_TIMEOUT_S)
+    except requests.RequestException:
+        raise PlumblineError(f"{url} does not answer", hint="./deploy-local.sh status") from None
     if answer.status_code != 200:
         raise PlumblineError(f"the recorder did not answer: {_detail(answer)}")
-    items: list[dict[str, Any]] = answer.json()["items"]
-    return items[::-1]
+    body: dict[str, Any] = answer.json()
+    return body
 
 
 def follow(stack: Stack, **filters: str | None) -> Iterator[dict[str, Any] | str]:
@@ -83,6 +113,7 @@ class _Tail:
         self._last_id = "0"
         self._away = False
         self._since: str | None = None
+        self._dropped = 0
         self.down = False
 
     def read(self) -> Iterator[dict[str, Any] | str]:
@@ -127,8 +158,11 @@ class _Tail:
         elif name == "gap":
             yield f"{data['missed']} entries came and went too fast to be shown"
         elif name == "reset" and data["since"] != self._since:
-            self._since = data["since"]
+            self._since, self._dropped = data["since"], 0
             yield f"the recorder was emptied; it has been filling since {data['since']}"
+        elif name == "stats" and data["dropped"] != self._dropped:
+            self._dropped = data["dropped"]
+            yield dropped(data)
 
 
 def _events(answer: requests.Response) -> Iterator[tuple[str, str, Any]]:
@@ -148,14 +182,62 @@ def _events(answer: requests.Response) -> Iterator[tuple[str, str, Any]]:
             name, identity, data = "message", "", ""
 
 
-def line(entry: dict[str, Any]) -> str:
-    """Return an entry as one line for a terminal, its exception indented below."""
-    head = f"{entry['ts']} {entry['level'].upper():<8} {entry['service']:<15} {entry['message']}"
+def summary(counts: dict[str, Any]) -> str:
+    """Return the recorder's counts as a sentence."""
+    said = f"{counts['kept']} kept of {counts['received']} received since {counts['since']}"
+    if counts["superseded"]:
+        said += f", {counts['superseded']} superseded"
+    return f"{said}; {dropped(counts)}" if counts["dropped"] else said
+
+
+def dropped(counts: dict[str, Any]) -> str:
+    """Return how many entries were dropped, and of whom."""
+    of = ", ".join(f"{name} {one['dropped']}" for name, one in counts["by_service"].items() if one["dropped"])
+    return f"{counts['dropped']} dropped ({of})"
+
+
+def line(entry: dict[str, Any], columns: int | None = None) -> str:
+    """Return an entry as text for a terminal, what does not fit into one line indented below.
+
+    With `columns`, the width of a terminal, the time is short and local, the level is in colour, and the message is
+    wrapped.
+    """
+    level = f"{entry['level'].upper():<8}"
+    if columns is None:
+        head, message = f"{entry['ts']} {level} {entry['service']:<15} ", _INDENT.join(entry["message"].split("\n"))
+    else:
+        head = f"{_clock(entry['ts'])} {level} {entry['service']:<14} "
+        message = _wrapped(entry["message"], len(head), max(columns, len(head) + 20))
+        head = head.replace(level, f"{_COLOURS[entry['level']]}{level}{_PLAIN}", 1)
+    text = head + message
     if entry.get("request_id"):
-        head += f"  [{entry['request_id']}]"
+        text += f"  [{entry['request_id']}]" if columns is None else f"{_INDENT}{_FAINT}[{entry['request_id']}]{_PLAIN}"
     if entry.get("exception"):
-        head += "\n    " + "\n    ".join(str(entry["exception"]).splitlines())
-    return head
+        text += _INDENT + _INDENT.join(str(entry["exception"]).splitlines())
+    return text
+
+
+_INDENT = "\n    "
+_COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[1;31m"}
+_FAINT, _PLAIN = "\x1b[2m", "\x1b[0m"
+
+
+def _wrapped(message: str, used: int, columns: int) -> str:
+    indent = _INDENT.strip("\n")
+    # The first line begins behind what the line begins with.
+    firsts = [" " * used, *[indent] * message.count("\n")]
+    lines = [
+        part
+        for first, one in zip(firsts, message.split("\n"), strict=True)
+        for part in textwrap.wrap(one, columns, initial_indent=first, subsequent_indent=indent) or [first]
+    ]
+    return "\n".join(lines)[used:]
+
+
+def _clock(ts: str) -> str:
+    moment = datetime.fromisoformat(ts).astimezone()
+    today = moment.date() == datetime.now().astimezone().date()
+    return moment.strftime("%H:%M:%S" if today else "%b %d %H:%M:%S")
 
 
 def _detail(answer: requests.Response) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
+
+from servicekit.secrets import read_secret
 
 ComponentState = Literal["running", "starting", "stopped", "failed"]
 
@@ -29,6 +32,13 @@ class PostgresAddress:
     database: str
     user: str
     password_file: str
+
+    def parameters(self) -> dict[str, Any]:
+        """Return libpq's parameters, the password among them. Raises SecretError if its file holds none."""
+        return {
+            "host": self.host, "port": self.port, "dbname": self.database, "user": self.user,
+            "password": read_secret(Path(self.password_file)),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
+import redis
 import requests
 
 from benchmarks.house import House
@@ -48,6 +49,7 @@ class Stack:
     def __init__(self, here: House) -> None:
         self._here = here
         self.front, self.backend = here.layout.ports["front"], here.layout.ports["backend"]
+        self.redis = redis.Redis.from_url(here.redis.url, socket_timeout=2)
         self._chatter_file = here.layout.home.root / "chatter"
         self.say(0)
         self._start_caddy()
@@ -73,6 +75,13 @@ class Stack:
         beside = self._chatter_file.with_suffix(".new")
         beside.write_text(str(warnings // WORKERS))
         beside.replace(self._chatter_file)
+
+    def memory(self, name: str) -> int:
+        """Return the resident bytes of a program and its processes; 0 if it does not run."""
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._here.running[name].pid)
+            return sum(int(one.memory_info().rss) for one in (process, *process.children(recursive=True)))
+        return 0
 
     def start_sink(self) -> None:
         """Start the log-sink and wait until it writes."""

@@ -18,6 +18,7 @@ import requests
 from servicekit.facts import LOG_STREAM
 
 from plumbline import recorder as operator
+from plumbline.checks.client import User
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
 from plumbline.net import free_port
@@ -25,6 +26,7 @@ from plumbline.stack import Stack
 from plumbline.targets.embedded.programs import Layout, service_command
 
 PATIENCE_S = 20.0
+BURST = 1000
 _LINES_A_CALL = 1000
 
 
@@ -46,6 +48,16 @@ def wait_for(client: redis.Redis, wanted: Callable[[dict[str, Any]], bool], what
             newest = "\n  ".join(f"{one['service']} {one['level']} {one['message']}" for one in held[-5:])
             raise AssertionError(f"the recorder has no {what} after {PATIENCE_S:g} s; its newest entries:\n  {newest}")
         time.sleep(0.05)
+
+
+def burst(user: User, name: str) -> list[str]:
+    """Make the backend log `BURST` warnings, each with a mark of its own, in a known order; return the marks."""
+    marks = [f"{name}-{number:04}" for number in range(BURST)]
+    with user.socket() as connection:
+        for mark in marks:
+            connection.send({"type": mark})
+        connection.drain()
+    return marks
 
 
 class Lengths:
@@ -79,6 +91,36 @@ def sampled_length(url: str) -> Iterator[Lengths]:
     try:
         assert started.wait(PATIENCE_S), "the stream's length could not be sampled"
         yield lengths
+    finally:
+        done.set()
+        thread.join()
+
+
+class Books:
+    """Counts that a sampler saw: how often, and those that did not add up."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.wrong: list[dict[str, Any]] = []
+
+
+@contextmanager
+def sampled_books(stack: Stack) -> Iterator[Books]:
+    """Read the recorder's counts over and over, on a thread of its own, for as long as the block runs."""
+    found, done = Books(), threading.Event()
+
+    def sample() -> None:
+        with books(stack) as read:
+            while not done.is_set():
+                shown = read()
+                found.samples += 1
+                if not adds_up(shown):
+                    found.wrong.append(shown)
+
+    thread = threading.Thread(target=sample, name="books")
+    thread.start()
+    try:
+        yield found
     finally:
         done.set()
         thread.join()
@@ -134,6 +176,12 @@ def _answers(url: str) -> bool:
         return requests.get(url, timeout=5).ok
     except requests.RequestException:
         return False
+
+
+def send(port: int, payload: bytes) -> None:
+    """Send lines over the line protocol."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as sender:
+        sender.sendall(payload)
 
 
 def flood(port: int, service: str, count: int) -> None:

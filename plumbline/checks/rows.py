@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
-from servicekit.secrets import read_secret
 
 from plumbline.stack import Stack
 
 
 def connect(stack: Stack) -> psycopg.Connection[dict[str, Any]]:
     """Return a connection to the stack's database (autocommit, rows as dicts)."""
-    address = stack.postgres
-    return psycopg.connect(
-        host=address.host,
-        port=address.port,
-        dbname=address.database,
-        user=address.user,
-        password=read_secret(Path(address.password_file)),
-        application_name="plumbline-checks",
-        autocommit=True,
-        row_factory=dict_row,
-        connect_timeout=5,
-    )
+    parameters = {"connect_timeout": 5} | stack.postgres.parameters() | {"application_name": "plumbline-checks"}
+    return psycopg.connect(**parameters, autocommit=True, row_factory=dict_row)
 
 
 def one(database: psycopg.Connection[dict[str, Any]], table: str, **key: Any) -> dict[str, Any]:

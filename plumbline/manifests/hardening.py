@@ -1,23 +1,24 @@
-"""Restricted Pod Security, and the manners of production: no token, no service links, spread, budgets, a gentle end."""
+"""Restricted Pod Security and a little more: no token, no service links, no secret that is not needed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.manifests import capacity
-from plumbline.manifests.model import Container, Manifests, Workload, selects
-from plumbline.manifests.render import Document
+from plumbline.manifests.model import Container, Manifests, Workload
 from plumbline.plan import SERVICES
 
 _RESTRICTED_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected",
                        "secret"}  # fmt: skip
 _SCRATCH = "/tmp"  # noqa: S108  a path in a container
-REPLICATED = ("log-sink", "backend", "data-processor", "caddy")
-"""Parts of which several pods run side by side."""
+_POD = {"runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy", "seccompProfile"}
+_CONTAINER = {"allowPrivilegeEscalation", "privileged", "readOnlyRootFilesystem", "capabilities"}
+"""What a security context of ours says. Anything else could take back what these promise."""
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield everything that a restricted namespace refuses, or that costs a request at a rollout or a drained node."""
+    """Yield everything that a restricted namespace refuses, and whatever gives a container more than it needs."""
+    if not any(manifests.of("Namespace")):
+        yield "there is no Namespace, and so none that enforces restricted Pod Security"
     for namespace in manifests.of("Namespace"):
         if namespace["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce") != "restricted":
             yield "the namespace does not enforce restricted Pod Security"
@@ -32,12 +33,6 @@ def problems(manifests: Manifests) -> Iterator[str]:
         yield from _pod(workload)
         for container in workload.containers:
             yield from _confined(workload, container)
-        if workload.component in REPLICATED:
-            yield from _replicated(manifests, workload)
-        if workload.document["kind"] == "Job":
-            yield from _bounded(workload)
-    for budget in manifests.of("PodDisruptionBudget"):
-        yield from _budget(manifests, budget)
 
 
 def _pod(workload: Workload) -> Iterator[str]:
@@ -46,16 +41,19 @@ def _pod(workload: Workload) -> Iterator[str]:
         yield f"{workload.name} mounts a token"
     if pod.get("enableServiceLinks") is not False:
         yield f"{workload.name} gets the addresses of all Services as variables"
-    if not security.get("runAsNonRoot") or not security.get("runAsUser"):
+    if not security.get("runAsNonRoot") or not security.get("runAsUser") or not security.get("runAsGroup"):
         yield f"{workload.name} may run as root"
     if security.get("seccompProfile", {}).get("type") != "RuntimeDefault":
         yield f"{workload.name} has no seccomp profile"
     if any(pod.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")):
         yield f"{workload.name} shares something with its node"
+    yield from (f"{workload.name} has a security context with {key}" for key in sorted(security.keys() - _POD))
     for volume in pod.get("volumes", []):
         kinds = volume.keys() - {"name"}
         if not kinds <= _RESTRICTED_VOLUMES:
             yield f"{workload.name} has a volume of kind {', '.join(kinds - _RESTRICTED_VOLUMES)}"
+        if any("serviceAccountToken" in one for one in volume.get("projected", {}).get("sources", [])):
+            yield f"{workload.name} mounts a token: volume {volume['name']}"
         if "secret" in volume and volume["secret"].get("defaultMode", 0o644) & 0o007:
             yield f"{workload.name}: everybody in the container can read secret volume {volume['name']}"
         if "secret" in volume and not (volume["secret"].get("defaultMode", 0o644) & 0o040 and "fsGroup" in security):
@@ -73,9 +71,13 @@ def _confined(workload: Workload, container: Container) -> Iterator[str]:
         yield f"{where} may gain privileges"
     if not security.get("readOnlyRootFilesystem"):
         yield f"{where} may write to its image"
+    for key in sorted(security.keys() - _CONTAINER):
+        yield f"{where} has a security context of its own with {key}"
+    yield from (f"{where} takes a port of its node" for port in container.spec.get("ports", []) if "hostPort" in port)
     scratch = {one["name"] for one in workload.pod.get("volumes", []) if "emptyDir" in one}
     if container.image.removeprefix("plumbline/") in SERVICES and not any(
-        mount["mountPath"] == _SCRATCH and mount["name"] in scratch for mount in container.spec.get("volumeMounts", [])
+        mount["mountPath"] == _SCRATCH and mount["name"] in scratch and not mount.get("readOnly")
+        for mount in container.spec.get("volumeMounts", [])
     ):
         yield f"{where} has no {_SCRATCH} that it can write to"
     if security.get("capabilities", {}) != {"drop": ["ALL"]}:
@@ -86,48 +88,3 @@ def _confined(workload: Workload, container: Container) -> Iterator[str]:
     yield from (
         f"{where} has a Secret in its environment" for one in container.spec.get("envFrom", []) if "secretRef" in one
     )
-
-
-def _replicated(manifests: Manifests, workload: Workload) -> Iterator[str]:
-    spec = workload.document["spec"]
-    if capacity.fewest_pods(manifests, workload) < 2:
-        yield f"{workload.name} has one pod: a drained node takes it away"
-    if not any(selects(one["spec"]["selector"], workload.labels) for one in manifests.of("PodDisruptionBudget")):
-        yield f"{workload.name} has no PodDisruptionBudget"
-    spreads = workload.pod.get("topologySpreadConstraints", [])
-    if not {"kubernetes.io/hostname", "topology.kubernetes.io/zone"} <= {one["topologyKey"] for one in spreads}:
-        yield f"{workload.name} is not spread over nodes and zones"
-    if any("pod-template-hash" not in one.get("matchLabelKeys", []) for one in spreads):
-        yield f"{workload.name}: its spread counts the pods that a rollout is about to take away"
-    rolling = spec.get("strategy", {}).get("rollingUpdate", {})
-    if rolling.get("maxUnavailable") != 0:
-        yield f"{workload.name}: a rollout takes pods away before new ones are ready"
-    command = workload.main.spec.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", [])
-    if command[:1] != ["sleep"]:
-        yield f"{workload.name} stops listening while requests are still sent to it: it needs a preStop that waits"
-    elif workload.pod.get("terminationGracePeriodSeconds", 30) < int(command[1]) + 15:
-        yield f"{workload.name} is killed before it has ended by itself"
-
-
-def _bounded(workload: Workload) -> Iterator[str]:
-    spec = workload.document["spec"]
-    for key in ("backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"):
-        if key not in spec:
-            yield f"{workload.name} has no {key}: it tries, or stays, without end"
-
-
-def _budget(manifests: Manifests, budget: Document) -> Iterator[str]:
-    """A budget that forbids every eviction keeps a node from ever being drained."""
-    name, spec = f"budget {budget['metadata']['name']}", budget["spec"]
-    if spec.get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
-        yield f"{name} protects pods that do not work: unhealthyPodEvictionPolicy"
-    for workload in manifests.workloads():
-        if selects(spec["selector"], workload.labels):
-            pods = capacity.fewest_pods(manifests, workload)
-            least = spec.get("minAvailable", 0)
-            if (
-                spec.get("maxUnavailable", 1) in (0, "0%")
-                or least == "100%"
-                or (isinstance(least, int) and least >= pods)
-            ):
-                yield f"{name} lets no pod of {workload.name} go: its node cannot be drained"

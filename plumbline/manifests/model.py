@@ -34,6 +34,12 @@ class Container:
         return f"plumbline/{name}" if head.rpartition("/")[2] == "plumbline" else name
 
     @property
+    def pre_stop_s(self) -> int:
+        """Seconds that it waits before it is told to stop."""
+        command = self.spec.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", [])
+        return int(command[1]) if command[:1] == ["sleep"] else 0
+
+    @property
     def ports(self) -> dict[str, tuple[int, str]]:
         """Port name to number and protocol."""
         return {

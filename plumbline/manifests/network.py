@@ -74,7 +74,8 @@ def expected(manifests: Manifests) -> frozenset[Arrow]:
         arrows |= _CLUSTER
         asking.append("postgres")
     if "postgres" not in pods:
-        arrows = {Arrow(one.source, ANYWHERE, one.port) if one.target == "postgres" else one for one in arrows}
+        port = int(manifests.environment(manifests.workload("backend").main).get("PLUMBLINE_POSTGRES_PORT", "5432"))
+        arrows = {Arrow(one.source, ANYWHERE, port) if one.target == "postgres" else one for one in arrows}
     return frozenset(arrows | {Arrow(name, DNS, 53, protocol) for name in asking for protocol in ("TCP", "UDP")})
 
 
@@ -115,19 +116,22 @@ def problems(manifests: Manifests) -> Iterator[str]:
 
 
 def _ports(policies: list[Document]) -> set[tuple[int, str]]:
-    """Every port that some rule names; one that none does, for rules without ports."""
-    named = {
-        (port["port"], port.get("protocol", "TCP"))
-        for policy in policies
-        for rule in (*(policy.get("ingress") or []), *(policy.get("egress") or []))
-        for port in rule.get("ports", [])
-    }
-    wrong = [port for port, _ in named if not isinstance(port, int)]
-    if wrong:
-        raise ValueError(
-            f"the policies name the port {wrong[0]!r}: not every network knows ports by name, use the number"
-        )
-    return named | {(1, "TCP"), (1, "UDP")}
+    """Every port that some rule names, ends of ranges included; one that none does, for rules without ports."""
+    named = {(1, "TCP"), (1, "UDP")}
+    for policy in policies:
+        for rule in (*(policy.get("ingress") or []), *(policy.get("egress") or [])):
+            for one in rule.get("ports") or []:
+                first, last, protocol = _range(one)
+                named |= {(first, protocol), (last, protocol)}
+    return named
+
+
+def _range(port: Document) -> tuple[int, int, str]:
+    """First and last port, and protocol, of an entry of a rule. Without a number it means every port."""
+    first = port.get("port", 1)
+    if not isinstance(first, int):
+        raise ValueError(f"the policies name the port {first!r}: not every network knows ports by name, use the number")  # noqa: TRY004
+    return first, int(port.get("endPort", first if "port" in port else 65535)), str(port.get("protocol", "TCP"))
 
 
 def _peer(own: dict[str, dict[str, str]], name: str) -> tuple[dict[str, str] | None, dict[str, str]]:
@@ -140,18 +144,26 @@ def _allows(
     peer: tuple[dict[str, str] | None, dict[str, str]], port: int, protocol: str,
 ) -> bool:  # fmt: skip
     """Say what Kubernetes would: yes, if no policy of this direction selects the pod, or if a rule of one allows it."""
-    about = [one for one in policies if direction in one["policyTypes"] and selects(one["podSelector"], labels)]
+    about = [one for one in policies if direction in _directions(one) and selects(one["podSelector"], labels)]
     if not about:
         return True
     side = "from" if direction == "Ingress" else "to"
     for policy in about:
         for rule in policy.get(direction.lower()) or []:
             ports = rule.get("ports")
-            if ports and (port, protocol) not in {(one["port"], one.get("protocol", "TCP")) for one in ports}:
+            if ports and not any(
+                first <= port <= last and protocol == theirs for first, last, theirs in map(_range, ports)
+            ):
                 continue
             if not rule.get(side) or any(_matches(one, peer) for one in rule[side]):
                 return True
     return False
+
+
+def _directions(policy: Document) -> list[str]:
+    """Where a policy does not say, it is about what comes in, and about what goes out if it has rules for that."""
+    found: list[str] = policy.get("policyTypes") or ["Ingress", *(["Egress"] if policy.get("egress") else [])]
+    return found
 
 
 def _matches(rule: Document, peer: tuple[dict[str, str] | None, dict[str, str]]) -> bool:

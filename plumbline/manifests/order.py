@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from plumbline.manifests.model import Manifests
+from plumbline.manifests.model import Container, Manifests
 from plumbline.plan import PLAN, SERVICES
 
 CHAIN = ("postgres", "migrate-backend", "migrate-data-processor", "services", "caddy")
 """Steps each of which has to wait for the one before it."""
 
 _STEP_OF = {component: step.name for step in PLAN for component in step.components}
+_STEP_SERVICES = tuple(component for component, step in _STEP_OF.items() if step == "services")
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
@@ -26,6 +27,14 @@ def problems(manifests: Manifests) -> Iterator[str]:
         for component in [one for one, step in _STEP_OF.items() if step == after] or [after]:
             if (before, after) not in _waits_of(manifests, component):
                 yield f"{component} does not wait for {before}"
+    for job in (one for one in manifests.workloads() if one.document["kind"] == "Job"):
+        looked = {one.image for one in job.containers if not one.init and _does(one, "wait")}
+        for image in sorted({one.image for one in job.containers if one.init} - looked):
+            yield f"{job.name} is done before anybody has seen the tables of {image} at head"
+    # The second chain comes after the first; but who looks at one alone takes a half-restored schema for whole.
+    for service in _STEP_SERVICES:
+        if ("migrate-backend", "services") not in _waits_of(manifests, service):
+            yield f"{service} does not wait for migrate-backend"
     if sorted(chain, key=planned.index) != chain:
         yield f"the plan no longer has {', '.join(chain)} in this order"
 
@@ -45,9 +54,9 @@ def _waits_of(manifests: Manifests, component: str) -> set[tuple[str, str]]:
     if workload is None:
         return found
     for container in workload.containers:
-        if not container.init:
+        if not container.init or not _ends(container):
             continue
-        if container.spec.get("args") == ["wait"]:
+        if _does(container, "wait"):
             found.add((f"migrate-{container.image.removeprefix('plumbline/')}", after))
         text = " ".join(container.spec.get("args", []))
         for service in SERVICES:
@@ -55,7 +64,7 @@ def _waits_of(manifests: Manifests, component: str) -> set[tuple[str, str]]:
                 found.add((_STEP_OF[service], after))
     # Both services have to be waited for, or the step as a whole is not.
     if component == "caddy":
-        text = " ".join(" ".join(one.spec.get("args", [])) for one in workload.containers if one.init)
+        text = " ".join(" ".join(one.spec.get("args", [])) for one in workload.containers if one.init and _ends(one))
         if not all(f"$PLUMBLINE_{one}/" in text for one in ("BACKEND", "DATA_PROCESSOR")):
             found.discard(("services", "caddy"))
     startup = workload.main.spec.get("startupProbe", {}).get("httpGet", {}).get("path", "")
@@ -69,10 +78,20 @@ def _waits_of_migration(manifests: Manifests, step: str) -> set[tuple[str, str]]
     order: list[str] = []
     for container in (one for job in jobs for one in job.containers if one.init):
         service = container.image.removeprefix("plumbline/")
-        if container.spec.get("args") == ["migrate"]:
+        if _does(container, "migrate") and _ends(container):
             order.append(f"migrate-{service}")
-        elif container.spec.get("args") == ["wait", "database"]:
+        elif _does(container, "wait", "database") and _ends(container):
             order.append("postgres")
     if step not in order:
         return set()
     return {(before, step) for before in order[: order.index(step)]}
+
+
+def _does(container: Container, *arguments: str) -> bool:
+    """Say whether a container runs its image's own program with these arguments."""
+    return "command" not in container.spec and container.spec.get("args") == [*arguments]
+
+
+def _ends(container: Container) -> bool:
+    """Say whether the next one waits for its end. One that is started again and again is only waited for to start."""
+    return container.spec.get("restartPolicy") != "Always"

@@ -8,12 +8,15 @@ from functools import cache
 
 from plumbline import ROOT
 from plumbline.docs import facts
+from plumbline.manifests.compose import compose
 from plumbline.manifests.model import Container, Manifests, Workload
 from plumbline.manifests.render import Document
 from plumbline.plan import HEALTH_PATHS, SERVICES
 
 _KINDS = ("startupProbe", "readinessProbe", "livenessProbe")
 _DEFAULTS = {"periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 1}
+_CADDY_ITSELF = "internal"
+"""Port on which Caddy answers for itself; on the other one it passes questions on."""
 _STARTING_S = 60
 """A start on a busy machine takes this long at least."""
 
@@ -48,6 +51,12 @@ def _container(workload: Workload, container: Container) -> Iterator[str]:
         yield f"{where} gets {_patience(startup)} s to start: give it {_STARTING_S} s"
 
 
+def _asks(name: str) -> str:
+    """The program by which Compose asks a container how it is."""
+    kind, *command = compose()["services"][name]["healthcheck"]["test"]
+    return str(command[0].split()[0] if kind == "CMD-SHELL" else command[0])
+
+
 def _value(probe: Document, key: str) -> int:
     return int(probe.get(key, _DEFAULTS[key]))
 
@@ -59,13 +68,20 @@ def _patience(probe: Document) -> int:
 
 def _asked(where: str, container: Container, probe: Document) -> Iterator[str]:
     if "exec" in probe:
+        asks = _asks(container.name)
+        if asks not in " ".join(probe["exec"]["command"]):
+            yield f"{where} does not ask {container.name}: {asks}"
         return
     http = probe.get("httpGet")
     port = (http or probe["tcpSocket"])["port"]
     if port not in container.ports:
         yield f"{where}: the container has no port called {port}"
-    if http is not None and not _exists(container.name, http["path"]):
-        yield f"{where}: {container.name} has no route GET {http['path']}"
+    if http is None:
+        return
+    if http.keys() - {"path", "port"}:
+        yield f"{where}: plain HTTP, to the pod itself, is what {container.name} answers: no scheme, host or header"
+    if not _exists(container.name, http["path"]) or (container.name == "caddy" and port != _CADDY_ITSELF):
+        yield f"{where}: {container.name} has no route GET {http['path']} on port {port}"
 
 
 def _exists(name: str, path: str) -> bool:

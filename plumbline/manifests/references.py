@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+import yaml
+
+from plumbline import ROOT
 from plumbline.manifests.model import Container, Manifests, Workload
 from plumbline.manifests.render import Document
 
@@ -15,9 +19,12 @@ _VARIABLE = re.compile(r"\$\((\w+)\)")
 
 def problems(manifests: Manifests) -> Iterator[str]:
     """Yield every reference that leads nowhere, and every ConfigMap and Secret to which none leads."""
+    yield from literal_secrets(ROOT)
+    yield from _namespaces(manifests)
     used: set[tuple[str, str]] = set()
     for workload in manifests.workloads():
         yield from _account(manifests, workload)
+        yield from _doubles(workload)
         yield from _volumes(manifests, workload, used)
         for container in workload.containers:
             yield from _environment(manifests, workload, container, used)
@@ -33,6 +40,42 @@ def problems(manifests: Manifests) -> Iterator[str]:
     for document in manifests.of("ConfigMap", "Secret"):
         if (document["kind"], document["metadata"]["name"]) not in used:
             yield f"{document['kind']} {document['metadata']['name']} is used by nothing"
+
+
+def literal_secrets(root: Path) -> Iterator[str]:
+    """Yield every file of k8s/ below `root` that holds a secret itself, and does not take it from a file."""
+    for file in sorted((root / "k8s").rglob("*.yaml")):
+        for document in yaml.safe_load_all(file.read_text()):
+            written = {**(document.get("data") or {}), **(document.get("stringData") or {})}
+            if document.get("kind") == "Secret" and written.keys() - {"username"}:
+                yield f"{file.relative_to(root)} holds a secret: {', '.join(sorted(written.keys() - {'username'}))}"
+            for generator in document.get("secretGenerator", []):
+                if generator.keys() - {"name", "files", "type"}:
+                    yield f"{file.relative_to(root)}: Secret {generator['name']} is not made from files alone"
+
+
+def _namespaces(manifests: Manifests) -> Iterator[str]:
+    names = {one["metadata"]["name"] for one in manifests.of("Namespace")}
+    for one in manifests.documents:
+        if one["kind"] != "Namespace" and one["metadata"].get("namespace") not in names:
+            yield f"{one['kind']} {one['metadata']['name']} is in no namespace that is made here"
+
+
+def _doubles(workload: Workload) -> Iterator[str]:
+    """What stands twice in a list of names: of two, one wins, or the server refuses both."""
+    pod = workload.pod
+    yield from _twice(f"{workload.name} volume", (one["name"] for one in pod.get("volumes", [])))
+    yield from _twice(f"{workload.name} container", (one.name for one in workload.containers))
+    ports = [port.get("name") for one in workload.containers for port in one.spec.get("ports", [])]
+    yield from _twice(f"{workload.name} port", ports)
+    for container in workload.containers:
+        names = [one["name"] for one in container.spec.get("env", [])]
+        yield from _twice(f"{workload.name} {container.name} variable", names)
+
+
+def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
+    listed = list(names)
+    yield from (f"{what} {name} is there twice" for name in sorted(set(listed)) if listed.count(name) > 1)
 
 
 def _account(manifests: Manifests, workload: Workload) -> Iterator[str]:
@@ -68,6 +111,7 @@ def _environment(
     for source in container.spec.get("envFrom", []):
         for key, reference in source.items():
             yield from _thing(manifests, where, kinds[key], reference["name"], used)
+            yield from _needed(where, reference)
     before: set[str] = set()
     for variable in container.spec.get("env", []):
         # Variables from envFrom do not count, and what is unknown stays as it is written.
@@ -77,6 +121,7 @@ def _environment(
         for key, reference in variable.get("valueFrom", {}).items():
             if key in kinds:
                 yield from _thing(manifests, where, kinds[key], reference["name"], used, (reference["key"],))
+                yield from _needed(where, reference)
 
 
 def _volumes(manifests: Manifests, workload: Workload, used: set[tuple[str, str]]) -> Iterator[str]:
@@ -85,15 +130,22 @@ def _volumes(manifests: Manifests, workload: Workload, used: set[tuple[str, str]
         if "secret" in volume:
             source = volume["secret"]
             yield from _thing(manifests, where, "Secret", source["secretName"], used, _keys(source))
+            yield from _needed(where, source)
         elif "configMap" in volume:
             source = volume["configMap"]
             yield from _thing(manifests, where, "ConfigMap", source["name"], used, _keys(source))
+            yield from _needed(where, source)
         elif "persistentVolumeClaim" in volume:
             claim = volume["persistentVolumeClaim"]["claimName"]
             if manifests.named("PersistentVolumeClaim", claim) is None:
                 yield f"{where}: there is no PersistentVolumeClaim {claim}"
     mounted = {mount["name"] for one in workload.containers for mount in one.spec.get("volumeMounts", [])}
     yield from (f"{workload.name}: nothing mounts volume {name}" for name in sorted(_names(workload) - mounted))
+
+
+def _needed(where: str, reference: Document) -> Iterator[str]:
+    if reference.get("optional"):
+        yield f"{where}: {reference.get('name') or reference.get('secretName')} may be absent, and it starts without it"
 
 
 def _keys(source: Document) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from plumbline.manifests.model import Container, Manifests, Workload
 PREFIX = "PLUMBLINE_"
 _LIBPQ = frozenset({"PGSSLMODE", "PGSSLROOTCERT"})
 """Read by the Postgres driver itself, where a setting does not contradict."""
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_LISTENING = ("PLUMBLINE_PORT", "PLUMBLINE_INGEST_PORT", "PLUMBLINE_FRONT_PORT", "PLUMBLINE_INTERNAL_PORT")
+_IDENTITY = "PLUMBLINE_STACK_ID"
 _COSTS_REQUESTS = {
     "PLUMBLINE_UPSTREAM_PATIENCE": "0s",
     "PLUMBLINE_UPSTREAM_KEEPALIVE": "30s",
@@ -34,6 +37,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
             unknown = {name for name in environment if name not in known}
             yield from (f"{where}: {container.image} reads no setting {name}" for name in sorted(unknown))
             yield from _required(where, container, environment)
+            yield from _values(where, container, environment)
             yield from _files(where, container, workload, environment)
             yield from _addresses(where, manifests, environment)
     yield from _front(manifests)
@@ -72,11 +76,37 @@ def _mentioned(place: str) -> frozenset[str]:
     return frozenset(re.findall(rf"\$\{{?({PREFIX}[A-Z_]+)", (ROOT / place).read_text()))
 
 
+def _values(where: str, container: Container, environment: dict[str, str]) -> Iterator[str]:
+    """Numbers are numbers, words are known ones, and a program listens where its container says."""
+    service = container.image.removeprefix("plumbline/")
+    types = {one.variable: one.type for one in facts.services()[service].settings} if service in facts.PROBES else {}
+    for name, value in environment.items():
+        if not _fits(types.get(name, ""), value):
+            yield f"{where}: {name} is {value!r}, not {types[name]}"
+    if environment.get("PGSSLMODE", "prefer") not in _SSL_MODES:
+        yield f"{where}: PGSSLMODE is {environment['PGSSLMODE']!r}, none of {', '.join(_SSL_MODES)}"
+    numbers = {str(number) for number, _ in container.ports.values()}
+    for name in _LISTENING:
+        if numbers and name in environment and environment[name] not in numbers:
+            yield f"{where}: listens on {environment[name]} ({name}), which is none of its ports"
+
+
+def _fits(wanted: str, value: str) -> bool:
+    if wanted.startswith("integer"):
+        return value.isdecimal()
+    if wanted.startswith("number"):
+        return value.replace(".", "", 1).isdecimal()
+    if wanted.startswith("true or false"):
+        return value in ("true", "false")
+    return not wanted.startswith("one of ") or value in wanted.removeprefix("one of ").split(", ")
+
+
 def _required(where: str, container: Container, environment: dict[str, str]) -> Iterator[str]:
     service = container.image.removeprefix("plumbline/")
     if service in facts.PROBES:
         needed = [one.variable for one in facts.services()[service].settings if one.default is None]
-        yield from (f"{where}: setting {name} is missing" for name in needed if name not in environment)
+        # It has a default, with which a forgotten process passes for this one.
+        yield from (f"{where}: setting {name} is missing" for name in [*needed, _IDENTITY] if name not in environment)
 
 
 def _files(where: str, container: Container, workload: Workload, environment: dict[str, str]) -> Iterator[str]:
@@ -90,6 +120,9 @@ def _files(where: str, container: Container, workload: Workload, environment: di
     for name, value in environment.items():
         if name.endswith("_FILE") and value not in there:
             yield f"{where}: {name} is {value}, where no secret is mounted"
+    yield from (
+        f"{where} can read {file}, and needs it for nothing" for file in sorted(there - {*environment.values()})
+    )
 
 
 def _addresses(where: str, manifests: Manifests, environment: dict[str, str]) -> Iterator[str]:

@@ -5,19 +5,21 @@ Only its base URL is needed. What a check needs beyond what was given makes that
 
 from __future__ import annotations
 
-import atexit
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import psycopg
+import redis
 import requests
 from psycopg.conninfo import conninfo_to_dict
 from servicekit import facts
 
+from plumbline import net, recorder
+from plumbline.checks import rows
 from plumbline.errors import NotGivenError, PlumblineError
-from plumbline.identity import health_of
+from plumbline.identity import compare, health_of
 from plumbline.plan import HEALTH_PATHS
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 
@@ -52,8 +54,13 @@ class RemoteTarget:
     name = "remote"
 
     def __init__(self, access: Access) -> None:
+        self._access = access
         self._base_url = access.base_url.rstrip("/")
-        self._postgres = _postgres(access.database_dsn_file)
+        self._postgres = (
+            _GivenPostgres.in_file(access.database_dsn_file)
+            if access.database_dsn_file
+            else cast(PostgresAddress, _NotGiven("the stack's database", "--database-dsn-file"))
+        )
         self._redis = (
             RedisAddress(access.redis_url)
             if access.redis_url
@@ -66,8 +73,26 @@ class RemoteTarget:
         )
 
     def problems(self) -> list[str]:
-        """Return why the stack cannot be proven; nothing if it answers."""
-        return [f"{self._base_url}: {one.detail}" for one in self.stack().components if one.state != "running"]
+        """Return why the stack cannot be proven; nothing if it is one whole, and all that was given opens it."""
+        stack = self.stack()
+        return compare(self._base_url, stack.stack_id) or list(self._misgiven(stack))
+
+    def _misgiven(self, stack: Stack) -> Iterator[str]:
+        """What was given and does not open this stack: better said once than by every check that uses it."""
+        file = self._access.database_dsn_file
+        if file:
+            reason = _not_the_database_of(stack)
+            if reason:
+                yield f"the database that {file} names {reason}"
+        if self._access.redis_url:
+            reason = _not_a_redis(self._access.redis_url)
+            if reason:
+                yield f"the Redis of --redis-url {reason}"
+        if self._access.operator_password_file:
+            try:
+                recorder.operator_session(stack).close()
+            except PlumblineError as error:
+                yield f"{error} (--operator-password-file)"
 
     def unchanged(self) -> bool:
         """Say whether the stack is up."""
@@ -81,11 +106,17 @@ class RemoteTarget:
         """Return the stack as it is seen from outside: its front door and the services behind it."""
         front = self._base_url + HEALTH_PATHS["backend"]
         try:
-            body: Any = requests.get(front, timeout=_TIMEOUT_S).json()
+            with net.direct_session() as http:
+                body: Any = http.get(front, timeout=_TIMEOUT_S).json()
             stack_id, version = str(body["stack_id"]), str(body["version"])
-        except (requests.RequestException, KeyError, TypeError):
+        except requests.exceptions.SSLError as error:
             raise PlumblineError(
-                f"{front} is not the health of a Plumbline stack", hint="is --base-url its front door?"
+                f"{front} shows a certificate that nobody here trusts ({_first_cause(error)}): give that of its "
+                "authority with --ca-file"
+            ) from None
+        except (requests.RequestException, KeyError, TypeError) as error:
+            raise PlumblineError(
+                f"{front} is not the health of a Plumbline stack ({_first_cause(error)}): is --base-url its front door?"
             ) from None
         components = [self.component(name) for name in HEALTH_PATHS]
         return Stack(
@@ -142,26 +173,56 @@ def _refuse(*_: str) -> NoReturn:
     raise NotGivenError("needs to stop or start parts (never done to a remote stack)")
 
 
-def _postgres(dsn_file: Path | None) -> PostgresAddress:
-    if dsn_file is None:
-        return cast(PostgresAddress, _NotGiven("the stack's database", "--database-dsn-file"))
+class _GivenPostgres(PostgresAddress):
+    """The database of a DSN file, with all that this says, such as about TLS. The file is `password_file`."""
+
+    @classmethod
+    def in_file(cls, file: Path) -> _GivenPostgres:
+        """Return the address in `file`. Raises PlumblineError if it holds none."""
+        given = _conninfo(file)
+        return cls(str(given.get("host", "")), 0, str(given.get("dbname", "")), str(given.get("user", "")), str(file))
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters as they were given."""
+        return _conninfo(Path(self.password_file))
+
+
+def _conninfo(file: Path) -> dict[str, Any]:
     try:
-        given = conninfo_to_dict(dsn_file.read_text().strip())
+        given = conninfo_to_dict(file.read_text().strip())
     except OSError as error:
-        raise PlumblineError(f"the DSN file {dsn_file} cannot be read: {error.strerror}") from None
-    except psycopg.ProgrammingError:
+        raise PlumblineError(f"the DSN file {file} cannot be read: {error.strerror}") from None
+    except (psycopg.ProgrammingError, ValueError):
+        given = {}
+    if not given:
         # What libpq says quotes the string, and the string holds a password.
-        raise PlumblineError(f"{dsn_file} holds no libpq connection string or URI") from None
-    # The password goes on as a file, as everywhere else; this one is gone when the process ends.
-    folder = tempfile.TemporaryDirectory(prefix="plumbline-remote-")
-    atexit.register(folder.cleanup)
-    password_file = Path(folder.name) / "postgres_password"
-    password_file.touch(mode=0o600)
-    password_file.write_text(str(given.get("password") or ""))
-    return PostgresAddress(
-        str(given.get("host") or "127.0.0.1"),
-        int(given.get("port") or 5432),
-        str(given.get("dbname") or facts.DATABASE_NAME),
-        str(given.get("user") or facts.DATABASE_USER),
-        str(password_file),
-    )
+        raise PlumblineError(f"the DSN file {file} holds no libpq connection string or URI")
+    return dict(given)
+
+
+def _not_the_database_of(stack: Stack) -> str | None:
+    try:
+        with rows.connect(stack) as database:
+            if not rows.many(database, "stack_events", stack_id=stack.stack_id):
+                return f"is not that of {stack.base_url}: it knows of no deployment {stack.stack_id}"
+    except psycopg.errors.UndefinedTable:
+        return "is no Plumbline's: it has no stack_events"
+    except psycopg.Error as error:
+        return f"cannot be used: {' '.join(str(error).split())}"
+    return None
+
+
+def _not_a_redis(url: str) -> str | None:
+    try:
+        with redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        return f"cannot be used: {error}"
+    return None
+
+
+def _first_cause(error: BaseException) -> str:
+    """Return the innermost reason in one line: what wraps it names classes and addresses in memory."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return f"{error.__class__.__name__}: {error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -173,3 +174,30 @@ def test_without_keepalive_each_request_has_a_connection_of_its_own(
         for _ in range(3):
             direct_session().get(f"{door}/health", timeout=PATIENCE_S)
         assert len(Echo.peers) == connections, keepalive
+
+
+@pytest.mark.parametrize("backend", ["away", "hangs"])
+def test_the_recorder_opens_without_the_backend(front: Start, servers: list[ThreadingHTTPServer], backend: str) -> None:
+    port = free_port()
+    serve(port, servers)
+    beside = {"PLUMBLINE_DATA_PROCESSOR": f"127.0.0.1:{port}", "PLUMBLINE_LOG_SINK": f"127.0.0.1:{port}"}
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if backend == "hangs":
+            listener.listen(16)
+        door = front(listener.getsockname()[1], **beside)
+        assert direct_session().get(f"{door}/logs/stats", timeout=PATIENCE_S).status_code == 200
+
+
+def test_without_anybody_to_ask_the_recorder_stays_closed_and_says_so(
+    front: Start, servers: list[ThreadingHTTPServer]
+) -> None:
+    port = free_port()
+    serve(port, servers)
+    door = front(free_port(), PLUMBLINE_LOG_SINK=f"127.0.0.1:{port}")
+    program = direct_session().get(f"{door}/logs/entries", timeout=PATIENCE_S)
+    assert (program.status_code, program.json()["code"]) == (502, "upstream_unavailable")
+    browser = direct_session().get(f"{door}/logs/", headers={"Accept": "text/html,*/*"}, timeout=PATIENCE_S)
+    assert (browser.status_code, browser.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
+    assert "does not answer" in browser.text
+    assert browser.headers["X-Request-Id"] in browser.text

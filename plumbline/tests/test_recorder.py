@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from servicekit import tokens
 
 from plumbline import cli, recorder
 from plumbline.errors import PlumblineError
@@ -32,16 +34,19 @@ class FrontDoor:
         self.script: list[int | bytes] = []
         self.asked: list[tuple[str, str | None]] = []
         self.logins = 0
+        self.login_status = 200
+        self.tokens: list[str] = []
         front = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 front.logins += 1
-                self._answer(200, json.dumps({"access_token": f"token-{front.logins}"}).encode())
+                self._answer(front.login_status, json.dumps({"access_token": f"token-{front.logins}"}).encode())
 
             def do_GET(self) -> None:
                 front.asked.append((self.path, self.headers["Last-Event-ID"]))
+                front.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
                 step = front.script.pop(0) if front.script else 503
                 if isinstance(step, int):
                     self._answer(step, b'{"detail": "not now"}')
@@ -166,3 +171,71 @@ def home_of(tmp_path, monkeypatch):
         return home
 
     return make
+
+
+@pytest.mark.parametrize(("login", "key", "reads"), [(502, True, True), (502, False, False), (401, True, False)])
+def test_without_the_backend_the_stacks_key_is_enough(front, stack, home_of, capsys, tmp_path, login, key, reads):
+    front.login_status = login
+    if key:
+        (tmp_path / "token_secret").touch(mode=0o600)
+        (tmp_path / "token_secret").write_text("a key for tests that is long enough for this")
+    front.script = [json.dumps({"items": [ENTRY], "since": COUNTS["since"]}).encode(), json.dumps(COUNTS).encode()]
+    assert cli.main(["logs", "--home", str(home_of(stack))]) == (0 if reads else 1)
+    if reads:
+        verified = tokens.verify("a key for tests that is long enough for this", front.tokens[0])
+        assert verified.identity.is_operator
+    else:
+        assert "could not log in" in capsys.readouterr().err
+
+
+COUNTS = {
+    "since": "2025-11-22T20:00:00.000Z", "received": 9, "kept": 1, "superseded": 5, "dropped": 3,
+    "by_service": {"backend": {"dropped": 0}, "caddy": {"dropped": 3}},
+}  # fmt: skip
+
+
+def test_drops_are_told_when_they_are_news(front, stack):
+    calm, more = {**COUNTS, "dropped": 0}, {**COUNTS, "dropped": 4}
+    front.script = [b"".join(event("stats", counts) for counts in (calm, COUNTS, COUNTS, more)) + entry("5-1", "one")]
+    assert told(stack, 3) == ["3 dropped (caddy 3)", "4 dropped (caddy 3)", "one"]
+
+
+def said_by_logs(front, stack, home_of, capsys, *arguments, items=()):
+    front.script = [json.dumps({"items": list(items), "since": COUNTS["since"]}).encode(), json.dumps(COUNTS).encode()]
+    assert cli.main(["logs", "--home", str(home_of(stack)), *arguments]) == 0
+    return capsys.readouterr()
+
+
+def test_the_command_ends_with_the_counts(front, stack, home_of, capsys):
+    said = said_by_logs(front, stack, home_of, capsys, items=[ENTRY])
+    assert said.out.count("\n") == 4
+    assert said.err == "-- 1 kept of 9 received since 2025-11-22T20:00:00.000Z, 5 superseded; 3 dropped (caddy 3)\n"
+    assert front.logins == 1
+
+
+def test_the_command_says_when_nothing_matches(front, stack, home_of, capsys):
+    said = said_by_logs(front, stack, home_of, capsys, "--service", "moon", "--level", "error")
+    assert said.err.splitlines()[0] == "-- no entry of service moon and level error"
+    assert said_by_logs(front, stack, home_of, capsys, "--service", "moon", "--json").err == ""
+
+
+ENTRY = {
+    "ts": "2025-11-22T21:38:57.412Z", "level": "error", "service": "data-processor", "request_id": "3f1c3f6c9d8b",
+    "message": "upload failed: the image of page 3 cannot be read, whatever was tried\nsecond line",
+    "exception": "Traceback\nOSError: no",
+}  # fmt: skip
+
+
+def test_a_line_for_files_and_pipes_is_one_line_with_the_rest_indented():
+    first, *rest = recorder.line(ENTRY).splitlines()
+    assert first.startswith("2025-11-22T21:38:57.412Z ERROR    data-processor  upload failed: the image of page 3")
+    assert rest == ["    second line  [3f1c3f6c9d8b]", "    Traceback", "    OSError: no"]
+
+
+@pytest.mark.parametrize("columns", [20, 80, 200])
+def test_a_line_for_a_terminal_fits_it(columns):
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", recorder.line(ENTRY, columns)).splitlines()
+    assert max(map(len, shown)) <= max(columns, 60)
+    assert re.match(r"Nov 2[23] \d\d:38:57 ERROR    data-processor upload", shown[0])
+    assert all(one.startswith("    ") for one in shown[1:])
+    assert " ".join(" ".join(shown).split()).endswith("was tried second line [3f1c3f6c9d8b] Traceback OSError: no")

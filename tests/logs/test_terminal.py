@@ -32,21 +32,28 @@ def forged(stack: Stack) -> str:
 def followed(things: Iterator[Any]) -> Iterator[Callable[..., list[str]]]:
     """Read `things` on a thread; yields what returns the request ids that came until all wanted ones were among them.
 
-    Two processes of a service may hand over their entries in another order than they were asked in.
+    Two processes of a service may hand over their entries in another order than they were asked in. What ends the
+    reading is raised where the next id is wanted.
     """
-    seen: queue.Queue[str] = queue.Queue()
+    seen: queue.Queue[str | Exception] = queue.Queue()
 
     def read() -> None:
-        for thing in things:
-            if not isinstance(thing, str):
-                seen.put(thing["request_id"])
+        try:
+            for thing in things:
+                if not isinstance(thing, str):
+                    seen.put(thing["request_id"])
+        except Exception as error:
+            seen.put(error)
 
     threading.Thread(target=read, daemon=True).start()
 
     def until(*wanted: str) -> list[str]:
         ids: list[str] = []
         while not set(wanted) <= set(ids):
-            ids.append(seen.get(timeout=PATIENCE_S))
+            came = seen.get(timeout=PATIENCE_S)
+            if isinstance(came, Exception):
+                raise came
+            ids.append(came)
         return ids
 
     yield until
@@ -87,3 +94,16 @@ def test_the_command_follows(stack: Stack) -> None:
     shown = subprocess.run(chosen, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert json.loads(shown[-1])["request_id"] == after
     assert {(json.loads(line)["service"], json.loads(line)["level"]) for line in shown} == {("backend", "warning")}
+
+
+def test_the_command_reads_while_the_backend_is_away(target: Target, stack: Stack) -> None:
+    if not stack.home:
+        raise NotGivenError("needs the stack's home (nobody has it of a remote stack)")
+    before = forged(stack)
+    target.stop("backend")
+    try:
+        command = [sys.executable, "-m", "plumbline", "logs", "--home", stack.home, "--json"]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    finally:
+        target.start("backend")
+    assert before in shown

@@ -66,15 +66,8 @@ def test_the_database_is_the_one_of_the_contract(database: psycopg.Connection[di
 
 
 def test_a_wrong_password_does_not_open_the_database(stack: Stack) -> None:
-    address = stack.postgres
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(
-            host=address.host,
-            port=address.port,
-            dbname=address.database,
-            user=address.user,
-            password="not-the-password",
-        )
+        psycopg.connect(**stack.postgres.parameters() | {"password": "not-the-password"})
 
 
 def test_an_unknown_address_is_a_problem_document(stack: Stack) -> None:

@@ -8,8 +8,9 @@ from plumbline.docs.markdown import code, sentence, table
 _INTRODUCTION = """\
 # Routes
 
-Paths are as seen through the front door, but for `/ingest`, which is on the internal listener alone. `WS` is a
-WebSocket. Sessions, pages, errors and frames are told in [Calls and frames](../calls.md).
+Paths are as seen through the front door, but for `/ingest`, which is on the internal listener alone, and
+data-processor's `/auth/operator`, which only the front door itself asks. `WS` is a WebSocket. Sessions, pages, errors
+and frames are told in [Calls and frames](../calls.md).
 
 """
 

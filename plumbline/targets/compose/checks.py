@@ -41,7 +41,14 @@ def config_problems(config: dict[str, Any]) -> Iterator[str]:
         if name not in services:
             yield f"the compose file has no service {name}: restore it (git checkout docker/compose.yaml)"
     for name, service in services.items():
-        ports = [str(port.get("published", port["target"])) for port in service.get("ports") or []]
+        published = service.get("ports") or []
+        ports = [str(port.get("published", port["target"])) for port in published]
+        inner = [str(port["target"]) for port in published if port["target"] != facts.FRONT_PORT]
+        if name == FRONT and inner:
+            yield (
+                f"the compose file publishes port {', '.join(inner)} of {FRONT}, which is for the inside alone: "
+                f"publish {facts.FRONT_PORT} and no other"
+            )
         if ports and name != FRONT:
             yield (
                 f"the compose file publishes port {', '.join(ports)} of {name}: only {FRONT} may be reached from "

@@ -13,13 +13,17 @@ from plumbline.targets.compose.project import Project
 
 READY_PATIENCE_S = 60
 _POLL_S = 0.25
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 _STOPPED_BY_SOMEBODY = (0, 130, 137, 143)
 """Exit codes of a container that was told to end, politely or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container. `address` is on the stack's own network, "" while it does not run."""
+    """One container. `address` is on the stack's own network, "" while it does not run.
+
+    `published` is where this machine reaches it, as `host:port`; "" if nowhere.
+    """
 
     id: str
     service: str
@@ -33,6 +37,7 @@ class Container:
     image: str
     address: str
     health_command: tuple[str, ...]
+    published: str = ""
 
     def component(self) -> Component:
         """Return the component that this container is."""
@@ -68,7 +73,17 @@ def _read(raw: dict[str, Any]) -> Container:
         image=raw["Image"],
         address=next((one["IPAddress"] for name, one in networks.items() if name.endswith("_inside")), ""),
         health_command=("sh", "-c", *test[1:]) if test[:1] == ["CMD-SHELL"] else tuple(test[1:]),
+        published=_published(raw["HostConfig"].get("PortBindings") or {}),
     )
+
+
+def _published(bindings: dict[str, list[dict[str, str]]]) -> str:
+    for binding in (one for several in bindings.values() for one in several or []):
+        host = binding["HostIp"]
+        if host in _EVERYWHERE:
+            host = "127.0.0.1"
+        return f"[{host}]:{binding['HostPort']}" if ":" in host else f"{host}:{binding['HostPort']}"
+    return ""
 
 
 def all_of(project: Project) -> dict[str, Container]:

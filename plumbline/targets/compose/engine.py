@@ -16,10 +16,12 @@ COMPOSE_MINIMUM = (2, 20)
 _PATIENCE_S = 120
 _ANSWER_PATIENCE_S = 5
 _TAKE_A_VALUE = ("--file", "--project-name")
+_PERMISSION = "permission denied while trying to connect"
+_INSTALL = "install and start one (Debian: apt-get install docker.io)"
 _WAYS_OUT = {
     r"cannot connect to the docker daemon|error during connect":
         "start the Docker engine (systemctl start docker, or Docker Desktop), then the same command again",
-    r"permission denied while trying to connect":
+    _PERMISSION:
         "let this user talk to the Docker engine (add it to the group docker), then the same command again",
     r"port is already allocated|address already in use":
         "stop what holds the port (./deploy-local.sh doctor names it), or choose another with --port",
@@ -92,22 +94,37 @@ def inspect(ids: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
+def platform() -> str:
+    """Return what kind of images the engine runs, such as linux/amd64. Raises StepError."""
+    return output("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").strip()
+
+
 def absence() -> str | None:
     """Return why no Docker engine can be used here, or None if one answers."""
+    found = _absence()
+    return found[0] if found else None
+
+
+def _absence() -> tuple[str, str] | None:
+    """Return why no engine can be used and the way out, or None."""
     if shutil.which("docker") is None:
-        return "no docker command here"
+        return "no docker command here", _INSTALL
     try:
         done = docker("version", "--format", "{{.Server.Version}}", timeout=_ANSWER_PATIENCE_S)
     except StepError:
-        return f"the Docker engine did not answer within {_ANSWER_PATIENCE_S} s"
-    return None if done.returncode == 0 and done.stdout.strip() else "no Docker engine answers"
+        return f"the Docker engine did not answer within {_ANSWER_PATIENCE_S} s", "see what holds it up (docker info)"
+    if done.returncode == 0 and done.stdout.strip():
+        return None
+    if re.search(_PERMISSION, done.stderr):
+        return "this user may not talk to the Docker engine", _WAYS_OUT[_PERMISSION]
+    return "no Docker engine answers", _INSTALL
 
 
 def problems() -> Iterator[str]:
     """Everything about the engine and its plugins that stands in the way, each with its way out."""
-    missing = absence()
-    if missing:
-        yield f"{missing}: install and start one (Debian: apt-get install docker.io), or use --target embedded"
+    absent = _absence()
+    if absent:
+        yield f"{': '.join(absent)}, or use --target embedded"
         return
     found = docker("version", "--format", "{{.Server.Version}}").stdout.strip()
     yield from _too_old("Docker engine", found, ENGINE_MINIMUM)
@@ -123,4 +140,5 @@ def problems() -> Iterator[str]:
 def _too_old(what: str, found: str, minimum: tuple[int, int]) -> Iterator[str]:
     numbers = re.match(r"v?(\d+)\.(\d+)", found)
     if numbers and (int(numbers[1]), int(numbers[2])) < minimum:
-        yield f"the {what} is version {found}: {minimum[0]}.{minimum[1]} or newer is needed"
+        wanted = ".".join(map(str, minimum))
+        yield f"the {what} is version {found}, {wanted} or newer is needed: update it, or use --target embedded"

@@ -50,14 +50,15 @@ class ComposeTarget:
     def stack(self) -> Stack:
         """Return the stack as it is now. Database and Redis are at their containers' own addresses."""
         found = containers.all_of(self.project)
-        postgres, redis = found.get("postgres"), found.get("redis")
+        postgres, redis, front = (found.get(name) for name in ("postgres", "redis", checks.FRONT))
+        door = front.published if front and front.published else f"127.0.0.1:{self._state.ports.get('front', 0)}"
         return Stack(
             stack_id=self._state.stack_id,
             target=self.name,
             phase=self._state.phase,
             version=facts.VERSION,
             home=str(self.home.root),
-            base_url=f"http://127.0.0.1:{self._state.ports.get('front', 0)}",
+            base_url=f"http://{door}",
             postgres=PostgresAddress(
                 postgres.address if postgres else "", 5432, facts.DATABASE_NAME, facts.DATABASE_USER,
                 str(self.home.secrets / "postgres_password"),

@@ -70,14 +70,17 @@ def wanted(home: Home) -> Choice | None:
     )
 
 
-def problems(choice: Choice, namespace: str, ask: Callable[[str], str] | None = None) -> list[str]:
-    """Return what speaks against this cluster, asking for agreement where that can still be given."""
-    say_so = f"{CONTEXT_VARIABLE}={choice.context} ./deploy-local.sh up --target kubernetes"
+def _say_so(choice: Choice) -> str:
+    return f"{CONTEXT_VARIABLE}={choice.context} ./deploy-local.sh up --target kubernetes"
+
+
+def refused(choice: Choice) -> list[str]:
+    """Return what speaks against this cluster, without a word to it."""
     known = loader(choice.context, []) is not None
     if not known and not choice.agreed:
         kinds = "kind, k3d, minikube, Docker Desktop, OrbStack, Rancher Desktop, Colima"
         unknown = f"context {choice.context} is not of a cluster for development ({kinds})"
-        return [f"{unknown}: if it is meant all the same, say so: {say_so}"]
+        return [f"{unknown}: if it is meant all the same, say so: {_say_so(choice)}"]
     found = []
     command = loader(choice.context, []) or []
     if choice.overlay == LOCAL and not choice.registry:
@@ -85,10 +88,15 @@ def problems(choice: Choice, namespace: str, ask: Callable[[str], str] | None = 
             found.append(f"no way is known to bring images to {choice.context}: name a registry in {REGISTRY_VARIABLE}")
         elif command and shutil.which(command[0]) is None:
             found.append(f"{command[0]}, which loads images into {choice.context}, is not on the PATH: install it")
-    if found or choice.agreed:
-        return found
+    return found
+
+
+def disagreed(choice: Choice, namespace: str, ask: Callable[[str], str] | None = None) -> list[str]:
+    """Show what is going to be deployed to, ask for agreement unless it was given, and return what keeps it back."""
+    if choice.agreed:
+        return []
     if ask is None and not sys.stdin.isatty():
-        return [f"nobody is here to agree to context {choice.context}: name it, {say_so}"]
+        return [f"nobody is here to agree to context {choice.context}: name it, {_say_so(choice)}"]
     question = (
         f"\nThis deploys overlay {choice.overlay} to context {choice.context}, namespace {namespace}. Go on? [y/N] "
     )

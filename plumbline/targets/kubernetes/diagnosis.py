@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.manifests.model import COMPONENT
 from plumbline.plan import COMPONENTS
 from plumbline.targets.compose.images import LOG
+from plumbline.targets.kubernetes import pods
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.migration import CONTAINERS, JOB
 
@@ -26,9 +28,18 @@ def log_tail(home: Home, cluster: Cluster, component: str, lines: int) -> list[s
     if component in CONTAINERS:
         which = [f"job/{JOB}", f"--container={component}"]
     else:
-        which = [f"--selector={COMPONENT}={component}", "--all-containers", "--prefix"]
+        which = _troubled(cluster, component) or [f"--selector={COMPONENT}={component}", "--all-containers", "--prefix"]
     done = cluster.run("logs", *which, f"--tail={lines}")
     return (done.stdout or done.stderr).splitlines()[-lines:]
+
+
+def _troubled(cluster: Cluster, component: str) -> list[str]:
+    """The container whose words explain a failure: among those of all pods they would be lost."""
+    try:
+        found = pods.in_trouble(pods.look(cluster).of(component))
+    except StepError:
+        return []
+    return [found[0], f"--container={found[1]}"] if found else []
 
 
 def describe(home: Home, cluster: Cluster) -> dict[str, str]:

@@ -13,6 +13,15 @@ from plumbline.errors import StepError
 
 _PATIENCE_S = 120
 
+Version = tuple[int, int]
+"""Major and minor."""
+OLDEST: Version = (1, 27)
+"""Of kubectl, because k8s/ needs its kustomize, and of the cluster, because of fields that came with it."""
+MISSING = (
+    "kubectl is not on the PATH: install {}.{} or newer (your system's package, or kubernetes.io/docs/tasks/tools), or "
+    "name one in PLUMBLINE_KUBECTL"
+).format(*OLDEST)
+
 
 def program() -> str | None:
     """Return where kubectl is, None if it is not installed."""
@@ -78,9 +87,29 @@ class Cluster:
         )["items"]
         return found
 
-    def problem(self) -> str | None:
-        """Say why the cluster cannot be used, None if it can."""
+    def versions(self) -> tuple[Version, Version]:
+        """Return the versions of kubectl and of the cluster. Raises StepError if it does not answer."""
         done = self.run("version", "--output=json", "--request-timeout=10s", timeout=30)
-        if done.returncode == 0:
-            return None
-        return f"the cluster of context {self.context} does not answer: {last_words(done.stderr, 1)}"
+        if done.returncode != 0:
+            way_out = "start it, or choose one of those that kubectl config get-contexts lists"
+            raise StepError(
+                f"the cluster of context {self.context} does not answer: {last_words(done.stderr, 1)} ({way_out})"
+            )
+        said = json.loads(done.stdout)
+        client, server = (_version(said[key]) for key in ("clientVersion", "serverVersion"))
+        return client, server
+
+    def namespace_itself(self) -> dict[str, Any] | None:
+        """Return the namespace, None if there is none. Raises StepError."""
+        said = self.output("get", "namespace", self.namespace, "--output=json", "--ignore-not-found")
+        found: dict[str, Any] | None = json.loads(said) if said.strip() else None
+        return found
+
+    def allows(self, verb: str, what: str) -> bool:
+        """Say whether we may do this in the namespace."""
+        return self.run("auth", "can-i", verb, what).returncode == 0
+
+
+def _version(said: dict[str, str]) -> Version:
+    # Some providers write the second as "32+".
+    return int(said["major"]), int("".join(filter(str.isdecimal, said["minor"])))

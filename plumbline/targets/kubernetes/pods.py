@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 from plumbline.errors import StepError
@@ -18,6 +19,12 @@ _HOPELESS = frozenset(
     {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
      "ImagePullBackOff", "CrashLoopBackOff"}
 )  # fmt: skip
+_WAYS_OUT = {
+    "ImagePullBackOff": "give the nodes the image: PLUMBLINE_REGISTRY, and imagePullSecrets if that wants a password",
+    "ErrImageNeverPull": "the image is not on the node, and it may not pull it: remove imagePullPolicy",
+    "InvalidImageName": "put the image's name right in the overlay",
+    "CreateContainerConfigError": "a ConfigMap, Secret or key that it names is not there: nox -s manifests",
+}
 _FINAL = 78
 """Exit code of our programs that trying again will not change."""
 
@@ -40,7 +47,7 @@ class Sight:
         if not pods:
             return Component(name, "stopped" if not wanted else "starting")
         if trouble:
-            return Component(name, "failed", since, detail=trouble)
+            return Component(name, "failed", since, detail=shorten(trouble, 80, placeholder=" …"))
         if wanted and ready >= wanted:
             return Component(name, "running", since, detail=f"{ready} pods" if ready > 1 else "")
         return Component(name, "starting", since, detail=f"{ready} of {wanted} pods ready")
@@ -68,8 +75,26 @@ def _is_ready(pod: dict[str, Any]) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
+def broken(cluster: Cluster, *components: str) -> list[str]:
+    """Return the names of the components' pods that will not get over what they have. Raises StepError."""
+    sight = look(cluster)
+    return [pod["metadata"]["name"] for name in components for pod in sight.of(name) if trouble_of(pod)[0]]
+
+
+def in_trouble(pods: list[dict[str, Any]]) -> tuple[str, str] | None:
+    """Return the names of the first pod and container that will not get over what they have, None if there are none."""
+    for pod in pods:
+        words, _ = trouble_of(pod)
+        if words:
+            return pod["metadata"]["name"], words.partition(":")[0].removeprefix("container ")
+    return None
+
+
 def trouble_of(pod: dict[str, Any]) -> tuple[str, int | None]:
-    """Return what a pod will not get over by itself, with the exit code if there is one; ("", None) if nothing."""
+    """Return what a pod will not get over by itself, with the exit code if there is one; ("", None) if nothing.
+
+    The words begin with `container NAME: `.
+    """
     status = pod["status"]
     for one in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
         ended = one.get("state", {}).get("terminated") or one.get("lastState", {}).get("terminated") or {}
@@ -97,7 +122,8 @@ def _lacks(sight: Sight, name: str) -> str | None:
     for pod in pods:
         words, code = trouble_of(pod)
         if words and not pod["metadata"].get("deletionTimestamp"):
-            raise StepError(f"{pod['metadata']['name']}: {words}", component=name, exit_code=code)
+            way_out = next((hint for reason, hint in _WAYS_OUT.items() if reason in words), None)
+            raise StepError(f"{pod['metadata']['name']}: {words}", component=name, exit_code=code, hint=way_out)
     workload = sight.workloads.get(name)
     if workload is None:
         return "none of its pods is there" if not pods else _unready(pods)

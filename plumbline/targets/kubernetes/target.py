@@ -21,10 +21,11 @@ from plumbline.plan import COMPONENTS
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.targets.compose import engine
 from plumbline.targets.kubernetes import contexts, diagnosis, forwards, images, kubectl, migration, pods, rendering
+from plumbline.targets.kubernetes import preflight as cluster_preflight
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
 from plumbline.targets.kubernetes.forwards import Forwards
 from plumbline.targets.kubernetes.kubectl import Cluster
-from plumbline.targets.kubernetes.rendering import OURS, Recipe
+from plumbline.targets.kubernetes.rendering import Recipe
 
 _REPLICAS = "plumbline/replicas"
 """Annotation with the number of pods that a stopped workload had."""
@@ -133,7 +134,7 @@ class KubernetesTarget:
             *secret_files.problems(self.home.secrets),
         ]
         if kubectl.program() is None:
-            return [*found, render.NO_TOOL]
+            return [*found, kubectl.MISSING]
         choice = contexts.wanted(self.home)
         if choice is None:
             return [*found, contexts.NO_CONTEXT]
@@ -141,22 +142,13 @@ class KubernetesTarget:
             return [*found, f"there is no overlay {choice.overlay} in k8s/overlays"]
         if choice.overlay == LOCAL:
             found += engine.problems()
+        # Before anything is asked of it: a cluster that is not meant is not to be touched at all.
+        found += contexts.refused(choice)
+        if found:
+            return found
         recipe = self._recipe(choice)
-        cluster = Cluster(choice.context, recipe.namespace)
-        if found or (trouble := cluster.problem()):
-            return found or [str(trouble)]
-        if foreign := self._foreign(cluster, recipe):
-            return [foreign]
-        return contexts.problems(choice, recipe.namespace)
-
-    def _foreign(self, cluster: Cluster, recipe: Recipe) -> str | None:
-        found = cluster.items("namespaces", f"--field-selector=metadata.name={recipe.namespace}")
-        if found and found[0]["metadata"].get("labels", {}).get(OURS) != recipe.mark:
-            return (
-                f"namespace {recipe.namespace} of context {cluster.context} was not made by this home: deploy to it "
-                "with kubectl apply, or choose another namespace in the overlay"
-            )
-        return None
+        trouble = cluster_preflight.problems(Cluster(choice.context, recipe.namespace), recipe)
+        return trouble or contexts.disagreed(choice, recipe.namespace)
 
     def _front_port(self) -> int:
         if self._wanted_front is not None:
@@ -251,7 +243,11 @@ class KubernetesTarget:
         return self._bring_up("postgres")
 
     def _bring_up(self, *names: str) -> str:
+        left = pods.broken(self._cluster, *names)
         self._apply(rendering.workloads(self._manifests(), *names), names[0])
+        if left:
+            # Of an earlier attempt: tried again only after minutes, and till then taken for a failure of this one.
+            self._cluster.output("delete", "pod", *left, "--ignore-not-found", "--wait=false", component=names[0])
         # Where an autoscaler says how many, the manifests do not, and a stopped one would stay so.
         self._wake(*names)
         pods.wait_ready(self._cluster, *names)
@@ -367,7 +363,7 @@ class KubernetesTarget:
             recipe, cluster = self._recipe(), self._cluster
             self._forwards.end()
             with _in_words():
-                if self._foreign(cluster, recipe) is None:
+                if not cluster_preflight.not_ours(cluster, recipe):
                     cluster.output("delete", "namespace", recipe.namespace, "--ignore-not-found", "--wait=true")
                 images.remove(recipe)
         self.home.remove()

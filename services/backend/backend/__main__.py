@@ -16,7 +16,7 @@ from servicekit.facts import EXIT_CONFIG, EXIT_FAILED, EXIT_TEMPORARY
 from servicekit.migrations import MigrationLockError
 from servicekit.secrets import SecretError
 from servicekit.settings import explain
-from servicekit.stopping import announce_stops
+from servicekit.stopping import announced_stops
 from servicekit.waiting import WaitError, wait_for
 
 from backend.settings import CLAIM_VARIABLE, SERVICE, BackendSettings, load
@@ -87,7 +87,7 @@ def _serve(settings: BackendSettings) -> int:
     settings.conninfo(SERVICE)
     settings.token_secret()
     logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
-    with tempfile.TemporaryDirectory(prefix="plumbline-backend-") as folder:
+    with tempfile.TemporaryDirectory(prefix="plumbline-backend-") as folder, announced_stops() as announce:
         os.environ[CLAIM_VARIABLE] = str(Path(folder) / "ready")
         server = Granian(
             "backend.app:create_app",
@@ -105,7 +105,7 @@ def _serve(settings: BackendSettings) -> int:
         )
         # A worker that replaces a dead one must not be a copy of a process whose threads hold locks at that moment.
         multiprocessing.set_start_method("spawn")
-        server.on_startup(announce_stops)
+        server.on_startup(announce)
         server.serve()
     return 0
 

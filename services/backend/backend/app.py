@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import os
@@ -18,7 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit import logs
 from servicekit.facts import VERSION
 from servicekit.forwarder import Forwarder
-from servicekit.stopping import STOP_COMES
+from servicekit.stopping import on_stop
 from starlette.types import ASGIApp
 
 from backend import errors, migrations, openapi
@@ -92,7 +93,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             throttle=LoginThrottle(redis, settings.login_attempts, settings.login_window_s),
             readiness=readiness,
         )
-        asyncio.get_running_loop().add_signal_handler(STOP_COMES, hub.end_all, COME_AGAIN)
+        on_stop(functools.partial(hub.end_all, COME_AGAIN))
         # What is here now stays: looking through all of it again and again would be a tax on every request.
         gc.collect()
         gc.freeze()

@@ -7,6 +7,7 @@ from data_processor.batches import apis as batches
 from data_processor.documents import apis as documents
 from data_processor.health import apis as health
 from data_processor.templates import apis as templates
+from data_processor.web import operators
 from data_processor.web.routing import methods
 
 _routes = [
@@ -41,7 +42,10 @@ _routes = [
     path("batch/<id:batch_id>/", methods(GET=batches.batch_read)),
 ]
 
-urlpatterns = [path("data-processor/", include(_routes))]
+urlpatterns = [
+    path("data-processor/", include(_routes)),
+    path("auth/operator", methods(GET=operators.operator_check)),
+]
 
 handler400 = "data_processor.web.errors.bad_request"
 handler404 = "data_processor.web.errors.not_found"

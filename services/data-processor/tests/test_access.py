@@ -133,3 +133,13 @@ def test_bearer_token_needs_no_origin(person: Person) -> None:
         "templates/", json={"channel_id": 2**62, "name": "x"}, headers={"Origin": "https://elsewhere.example"}
     )
     refusal(response, 404, "not_found")
+
+
+@pytest.mark.parametrize(("is_operator", "status"), [(True, 200), (False, 403), (None, 401)])
+def test_operators_are_told_from_others(service: Service, is_operator: bool | None, status: int) -> None:
+    headers = {}
+    if is_operator is not None:
+        headers["Authorization"] = f"Bearer {tokens.issue(TOKEN_SECRET, Identity(7, 'ada', is_operator), 60)}"
+    answer = requests.get(service.base.replace("/data-processor/", "/auth/operator"), headers=headers, timeout=30)
+    assert answer.status_code == status
+    assert answer.headers.get("X-Operator") == ("ada" if status == 200 else None)

@@ -22,6 +22,17 @@ def is_access(raw: dict[str, Any]) -> bool:
     return isinstance(raw.get("status"), int) and str(raw.get("logger", "")).startswith("http.log")
 
 
+def is_of_clients(raw: dict[str, Any]) -> bool:
+    """Tell what clients do from what ails the stack: a status below 500, or a client that left before the answer ended.
+
+    Caddy logs every status from 400 on as an error, and a browser that closes its live tail as a warning.
+    """
+    if "status" in raw and is_access(raw):
+        return bool(raw["status"] < 500)
+    error = raw.get("error")
+    return isinstance(error, str) and error.endswith("context canceled")
+
+
 def concerns_sink(raw: dict[str, Any]) -> bool:
     """Tell whether the entry reports trouble with the recorder itself, which must not feed itself."""
     request = raw.get("request")

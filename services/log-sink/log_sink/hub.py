@@ -6,7 +6,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,8 @@ class Hub:
         self.away = True
         self.closed = False
         self.readers = 0
+        self._unread = asyncio.Event()
+        self._unread.set()
 
     async def run(self) -> None:
         """Follow the stream until cancelled, across every restart of Redis."""
@@ -82,6 +85,23 @@ class Hub:
         """Let every reader end."""
         self.closed = True
         self._wake()
+
+    async def end_readers(self) -> None:
+        """Let every reader end; return when none is left."""
+        self.close()
+        await self._unread.wait()
+
+    @contextmanager
+    def reader(self) -> Iterator[None]:
+        """Count one reader for as long as the context lasts."""
+        self.readers += 1
+        self._unread.clear()
+        try:
+            yield
+        finally:
+            self.readers -= 1
+            if not self.readers:
+                self._unread.set()
 
     def pulse(self) -> asyncio.Event:
         """Return the event that is set by the next change. Ask for it before looking at what is there."""

@@ -55,15 +55,13 @@ class Intake:
                 bad += not (line.isspace() or _is_below(raw))
                 continue
             if caddy.is_caddys(raw):
+                if caddy.is_of_clients(raw):
+                    continue
                 cell = self._cell(caddy.SERVICE, level)
-                if "status" in raw and caddy.is_access(raw):
-                    # Caddy logs every status from 400 on as an error; a client's mistake is none of the operator's.
-                    if raw["status"] < 500:
+                if caddy.concerns_sink(raw):
+                    if self._is_repeated(cell):
                         continue
-                    if caddy.concerns_sink(raw):
-                        if self._is_repeated(cell):
-                            continue
-                        line = self._with_repeats(raw, cell)
+                    line = self._with_repeats(raw, cell)
             else:
                 cell = self._cell(raw.get("service"), level)
             if len(line) > LINE_MAX:

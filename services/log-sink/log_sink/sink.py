@@ -9,7 +9,7 @@ import signal
 from contextlib import suppress
 
 from redis.exceptions import RedisError
-from servicekit.stopping import STOP_COMES
+from servicekit.stopping import on_stop
 
 from log_sink.buffer import Buffer
 from log_sink.hub import BLOCK_MS, Hub
@@ -24,6 +24,7 @@ from log_sink.writer import Writer
 logger = logging.getLogger(__name__)
 
 _COUNT_LOST_EVERY_S = 1.0
+_DEAF_AFTER_S = 3.0
 _LAST_WRITE_S = 2.0
 
 
@@ -50,7 +51,7 @@ class Sink:
         logging.getLogger().addHandler(self._trouble)
         self._udp = UdpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
         self._tcp = TcpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
-        asyncio.get_running_loop().add_signal_handler(STOP_COMES, self.hub.close)
+        on_stop(self.hub.end_readers)
         self._udp.start()
         await self._tcp.start()
         looked = self.hub.pulse()
@@ -82,7 +83,18 @@ class Sink:
                 await redis.aclose()
 
     async def _count_losses(self) -> None:
+        first = True
         while True:
+            with suppress(RedisError, OSError):
+                silence_s = await self.store.say_listening()
+                if first and silence_s is not None and silence_s > _DEAF_AFTER_S:
+                    # Datagrams that nobody received are nowhere to be counted; that there may have been some, is.
+                    logger.warning(
+                        "nobody listened to Caddy for %.0f s before this process did; what Caddy itself said then "
+                        "is in its own log alone",
+                        silence_s,
+                    )
+                first = False
             await asyncio.sleep(_COUNT_LOST_EVERY_S)
             self._udp.count_lost()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from log_sink.parse import parse
 logger = logging.getLogger(__name__)
 
 COUNTERS = f"{LOG_STREAM}:counters"
+LISTENED = f"{LOG_STREAM}:listened"
+"""When a sink last said that it listens, in seconds since 1970."""
 _SCRIPT = resources.files(__package__).joinpath("recorder.lua").read_text()
 _BATCH_MEMORY_S = 24 * 3600
 ANSWER_WITHIN_S = 0.8
@@ -108,6 +111,12 @@ class Store:
     async def ping(self) -> None:
         """Return if Redis answers."""
         await self._redis.ping()
+
+    async def say_listening(self) -> float | None:
+        """Note that a sink listens now; return for how many seconds none had said so, None if none ever has."""
+        now = time.time()
+        before = await self._redis.set(LISTENED, f"{now:.3f}", ex=_BATCH_MEMORY_S, get=True)
+        return None if before is None else now - float(before)
 
     def prepare(self, batch: Batch) -> list[Any]:
         """Return the arguments of the one command that writes `batch`. Send them again as often as needed."""

@@ -53,8 +53,7 @@ async def stream(request: Request) -> Response:
 
 
 async def _events(hub: Hub, position: Position, wanted: Filter) -> AsyncIterator[bytes]:
-    hub.readers += 1
-    try:
+    with hub.reader():
         yield b"retry: %d\n\n" % _RECONNECT_MS
         reader = _Reader(hub, position, wanted)
         ends_at = time.monotonic() + _STREAM_MAX_S
@@ -66,8 +65,6 @@ async def _events(hub: Hub, position: Position, wanted: Filter) -> AsyncIterator
                 await asyncio.sleep(_BETWEEN_CHUNKS_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(pulse.wait(), HEARTBEAT_S)
-    finally:
-        hub.readers -= 1
 
 
 class _Reader:

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 _PAUSE_S = 0.01
 _PAUSE_IN_FLOOD_S = 0.2
-"""When more arrives than is kept, waiting longer costs nothing but the work on entries that nobody would see."""
+"""When as much arrives as is kept, waiting longer costs nothing but the work on entries that nobody would see."""
 _RETRY_S = (0.05, 0.1, 0.2, 0.5)
 
 
@@ -33,7 +33,7 @@ class Writer:
         while True:
             batch = await self._buffer.take()
             await self._deliver(batch)
-            await asyncio.sleep(_PAUSE_IN_FLOOD_S if batch.arrived.total() > LOG_CAP else _PAUSE_S)
+            await asyncio.sleep(_PAUSE_IN_FLOOD_S if batch.arrived.total() >= LOG_CAP else _PAUSE_S)
 
     async def finish(self) -> None:
         """Write what is left, once; called after `run` was cancelled. Raises RedisError if Redis is away."""

@@ -47,6 +47,25 @@ def test_caddys_5xx_are_errors_and_a_clients_mistakes_are_not(access: Make) -> N
     assert batch.arrived == {CADDY_ERROR: 3}
 
 
+def aborted(uri: str, error: str) -> dict[str, Any]:
+    return {
+        "level": "warn", "ts": 1763845137.1, "logger": "http.handlers.reverse_proxy", "upstream": "127.0.0.1:8003",
+        "msg": "aborting with incomplete response", "request": {"method": "GET", "uri": uri}, "error": error,
+    }  # fmt: skip
+
+
+def test_a_client_that_leaves_is_none_of_the_operators() -> None:
+    batch = fed(*[aborted("/logs/stream?after=0", "reading: context canceled")] * 3)
+    assert not batch.arrived
+    assert not batch.dropped
+
+
+def test_live_tails_that_break_with_the_sink_are_one_entry() -> None:
+    batch = fed(*[aborted("/logs/stream?after=0", "reading: unexpected EOF")] * 30)
+    assert (batch.arrived, batch.dropped) == ({Cell("caddy", "warning"): 1}, {Cell("caddy", "warning"): 29})
+    assert fed(*[aborted("/channels/", "reading: unexpected EOF")] * 3).arrived == {Cell("caddy", "warning"): 3}
+
+
 def test_caddys_other_warnings_are_kept() -> None:
     batch = fed({"level": "warn", "ts": 1.0, "logger": "tls", "msg": "certificate expires soon"})
     assert batch.arrived == {Cell("caddy", "warning"): 1}

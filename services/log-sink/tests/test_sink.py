@@ -7,12 +7,14 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import redis
+from log_sink.store import LISTENED
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
 from plumbline.testing import RedisServer, wait_until
@@ -225,6 +227,21 @@ def test_what_the_kernel_drops_is_counted(sink: Any, entry: Make) -> None:
     assert shown["dropped"] > 0
     assert shown["by_service"]["caddy"]["dropped"] == shown["dropped"]
     assert adds_up(shown)
+
+
+@pytest.mark.parametrize(("ago_s", "told"), [(42, 1), (1, 0), (None, 0)])
+def test_a_sink_says_for_how_long_nobody_had_listened(
+    start_sink: Any, empty_redis: redis.Redis, entry: Make, ago_s: int | None, told: int
+) -> None:
+    if ago_s is not None:
+        empty_redis.set(LISTENED, time.time() - ago_s)
+    sink = start_sink()
+    wait_until(lambda: time.time() - float(empty_redis.get(LISTENED) or 0) < 0.5, "it says that it listens")
+    sink.post(entry("later"))
+    wait_until(lambda: "later" in sink.messages(), "a later entry arrives")
+    said = [one["message"] for one in sink.entries(service="log-sink") if "nobody listened" in one["message"]]
+    assert len(said) == told
+    assert all("4" in one for one in said)
 
 
 def test_its_own_trouble_does_not_feed_itself(sink: Any, redis_server: RedisServer, access: Make) -> None:

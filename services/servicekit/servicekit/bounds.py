@@ -17,6 +17,8 @@ KEY_MAX = 100
 ROOM = 32 * 1024
 """Characters of one structure in all: twice what an entry holds, because there it is cut in the best places."""
 CUT = "…"
+_NAME_OF_TYPE = type.__dict__["__name__"].__get__
+"""A type's name, whatever its metaclass says."""
 
 
 class Bounded:
@@ -29,6 +31,13 @@ class Bounded:
 
     def value(self, value: Any, depth: int = DEPTH_MAX) -> Any:
         """Return plain JSON data from anything (cyclic, foreign): cleaned, redacted, at most `depth` levels deep."""
+        try:
+            return self._value(value, depth)
+        except Exception:
+            # A mapping that changes under our hands, an object that refuses to be looked at: it costs itself alone.
+            return _placeholder(value)
+
+    def _value(self, value: Any, depth: int) -> Any:
         self._nodes -= 1
         if self._is_full:
             self.truncated = True
@@ -67,12 +76,15 @@ class Bounded:
                 self.truncated = True
                 break
             name = text_of(key)
-            secret = is_secret_key(name) and item is not None and not isinstance(item, bool)
+            secret = is_secret_key(name) and _says_something(item)
             result[self.text(name, KEY_MAX)] = REDACTED if secret else self.value(item, depth - 1)
         return result
 
     def _items(self, value: Collection[Any], depth: int) -> list[Any]:
         result: list[Any] = []
+        if _is_secret_pair(value):
+            name, _ = value
+            return [self.text(text_of(name), KEY_MAX), REDACTED]
         for item in self._first(value, len(value)):
             if self._is_full:
                 self.truncated = True
@@ -86,12 +98,31 @@ class Bounded:
         return islice(items, WIDTH_MAX)
 
 
+def _is_secret_pair(items: Collection[Any]) -> bool:
+    """Tell a name and its value, as headers and rows are often given: ("x-api-key", "…")."""
+    if not isinstance(items, tuple | list) or len(items) != 2 or not isinstance(items[0], str | bytes):
+        return False
+    return is_secret_key(text_of(items[0])) and _says_something(items[1])
+
+
+def _says_something(value: Any) -> bool:
+    return value is not None and not isinstance(value, bool)
+
+
 def text_of(value: Any) -> str:
-    """Return `str(value)`, or the name of its type if that fails."""
+    """Return `str(value)`, of bytes what they say, or the name of the type if that fails; always a plain str."""
     try:
-        return str(value)
+        if isinstance(value, bytes | bytearray):
+            return value.decode("utf-8", "backslashreplace")
+        text = str(value)
+        # A subclass of str may be left as it is, and is no key of JSON.
+        return text if type(text) is str else str.__str__(text)
     except Exception:
-        return f"<{type(value).__name__}>"
+        return _placeholder(value)
+
+
+def _placeholder(value: Any) -> str:
+    return f"<{_NAME_OF_TYPE(type(value))}>"
 
 
 def safe_text(text: str, limit: int, *, keep_end: bool = False) -> tuple[str, bool]:

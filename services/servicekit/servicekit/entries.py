@@ -23,11 +23,14 @@ def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> 
     """Return the entry as one line of JSON of at most `SIZE_MAX` bytes, without secrets and control characters.
 
     `raw` is plain JSON data in the entry's form, as far as it goes; `service` and `level` are taken as they are.
-    `collapsed` says how many entries like it were counted and not kept. What was cut is marked `"truncated": true`.
+    `collapsed` says how many entries like it were counted and not kept. What was cut, here or before it came here, is
+    marked `"truncated": true`.
     """
     bounded = Bounded()
     fields = raw.get("fields")
-    plain = bounded.value(fields if isinstance(fields, dict) else {} if fields is None else {"value": fields})
+    plain = bounded.value({} if fields is None else fields)
+    if not isinstance(plain, dict):
+        plain = {"value": plain}
     if collapsed:
         plain["collapsed"] = collapsed
     message, message_cut = safe_text(_string(raw.get("message")), MESSAGE_MAX)
@@ -45,7 +48,7 @@ def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> 
         "exception": exception,
         "fields": plain,
     }
-    if bounded.truncated or message_cut or exception_cut:
+    if bounded.truncated or message_cut or exception_cut or raw.get("truncated") is True:
         entry["truncated"] = True
     return _fit(entry)
 

@@ -22,7 +22,7 @@ _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 _PAUSE_S = 0.1
 """Between two batches, so that one after the other does not become a request each."""
-_PAUSE_IN_FLOOD_S = 0.25
+_PAUSE_IN_FLOOD_S = 0.5
 """After a full batch: the longer the pause, the more entries are superseded here, where that costs next to nothing."""
 _RENDERED_AT_ONCE = 4
 _BREATH_S = 0.0005
@@ -110,6 +110,7 @@ class Forwarder:
                 self._waiting = None
                 self._failures = 0
             if self._closing.is_set() and self._failures:
+                self._report_unsent()
                 return
             # Not by the queue's condition: every line that is offered meanwhile would wake this thread.
             self._closing.wait(pause_s)
@@ -183,6 +184,12 @@ class Forwarder:
             self._superseded += batch.superseded
             self._dropped += batch.dropped
             self._dropped.update(level for level, _ in batch.lines)
+
+    def _report_unsent(self) -> None:
+        with self._lock:
+            left = len(self._queue) + (len(self._waiting.lines) if self._waiting else 0)
+        if left:
+            print(f"log forwarding ends with {left} entries that nobody took", file=sys.stderr, flush=True)
 
     def _report(self, error: Exception, consequence: str) -> None:
         self._failures += 1

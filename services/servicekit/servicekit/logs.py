@@ -11,13 +11,19 @@ from typing import Any
 from servicekit import entries
 from servicekit.bounds import STRING_MAX, WIDTH_MAX, text_of
 from servicekit.context import request_id
-from servicekit.entries import MESSAGE_MAX
+from servicekit.entries import EXCEPTION_MAX, MESSAGE_MAX
 from servicekit.forwarder import Forwarder
 
 LINES_A_SECOND = 500
 """What a process writes to its own log at most: the work on more of them would cost the requests beside it."""
 _BURST = 100
+_EXCEPTION_COSTS = 10
+"""How many ordinary lines the work on one with a traceback is worth."""
+_FORMATTER = logging.Formatter()
 _SCALARS = frozenset((int, float, bool, type(None)))
+_ORDINARY_COUNT = len(vars(logging.makeLogRecord({})))
+_ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"fields", "message", "asctime"}
+"""What every record has, and what formatters leave on it."""
 
 
 class JsonHandler(logging.Handler):
@@ -39,7 +45,7 @@ class JsonHandler(logging.Handler):
         """Handle one record; a record that cannot be rendered is reported by logging's own error hook, never raised."""
         try:
             forwarder = self._forwarder if record.levelno >= logging.WARNING else None
-            if self._may_write():
+            if self._may_write(_EXCEPTION_COSTS if record.exc_info else 1):
                 line = line_from(record, self._service)
                 if forwarder is not None:
                     forwarder.offer(level_of(record.levelno), line)
@@ -49,14 +55,14 @@ class JsonHandler(logging.Handler):
         except Exception:
             self.handleError(record)
 
-    def _may_write(self) -> bool:
+    def _may_write(self, cost: int) -> bool:
         now = time.monotonic()
         self._allowance = min(_BURST, self._allowance + (now - self._asked_at) * LINES_A_SECOND)
         self._asked_at = now
         if self._allowance < 1:
             self._unwritten += 1
             return False
-        self._allowance -= 1
+        self._allowance -= cost
         if self._unwritten and now - self._told_at >= 1:
             unwritten, self._unwritten, self._told_at = self._unwritten, 0, now
             said = {"ts": time.time(), "logger": __name__, "message": f"{unwritten} lines were left out here"}
@@ -79,8 +85,8 @@ class _Unrendered:
     @classmethod
     def of(cls, record: logging.LogRecord, service: str) -> _Unrendered | bytes:
         """Return what is left to render of a record; the line itself, if that is too much to keep or may change."""
-        fields = getattr(record, "fields", None)
-        if record.exc_info or not _is_small(fields):
+        fields = _fields(record)
+        if not _is_small(fields):
             return line_from(record, service)
         return cls(_raw(record, None if fields is None else dict(fields)), service, level_of(record.levelno))
 
@@ -88,23 +94,33 @@ class _Unrendered:
         return _ended(entries.build(self._raw, self._service, self._level))
 
 
+def _fields(record: logging.LogRecord) -> Any:
+    """Return what the caller gave as `extra`: `{"fields": {…}}`, or names of its own, which become fields as well."""
+    given = record.__dict__
+    fields = given.get("fields")
+    if len(given) <= _ORDINARY_COUNT + ("fields" in given):
+        return fields
+    others = {name: value for name, value in given.items() if name not in _ORDINARY}
+    if fields is None or not others:
+        return others or fields
+    return {**fields, **others} if type(fields) is dict else {"fields": fields, **others}
+
+
 def _is_small(fields: Any) -> bool:
     if fields is None:
         return True
     if type(fields) is not dict or len(fields) > WIDTH_MAX:
         return False
-    return all(
-        type(name) is str and (type(value) in _SCALARS or (type(value) is str and len(value) <= STRING_MAX))
-        for name, value in fields.items()
-    )
+    for name, value in fields.items():  # faster than all()
+        kind = type(value)
+        if type(name) is not str or not (kind in _SCALARS or (kind is str and len(value) <= STRING_MAX)):
+            return False
+    return True
 
 
 def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> bytes:
     """Return the entry for a log record as one line of JSON: see `servicekit.entries.build`."""
-    raw = _raw(record, getattr(record, "fields", None))
-    if record.exc_info and record.exc_info[0] is not None:
-        raw["exception"] = logging.Formatter().formatException(record.exc_info)
-    return _ended(entries.build(raw, service, level_of(record.levelno), collapsed))
+    return _ended(entries.build(_raw(record, _fields(record)), service, level_of(record.levelno), collapsed))
 
 
 def _raw(record: logging.LogRecord, fields: Any) -> dict[str, Any]:
@@ -115,7 +131,16 @@ def _raw(record: logging.LogRecord, fields: Any) -> dict[str, Any]:
         "message": _message(record)[: 2 * MESSAGE_MAX + 1],
         "request_id": request_id.get(),
         "fields": fields,
+        "exception": _exception(record),
     }
+
+
+def _exception(record: logging.LogRecord) -> str | None:
+    if not record.exc_info or record.exc_info[0] is None:
+        return None
+    text = _FORMATTER.formatException(record.exc_info)
+    # More than is looked at of either end, as above.
+    return text if len(text) <= 4 * EXCEPTION_MAX else text[:EXCEPTION_MAX] + text[-3 * EXCEPTION_MAX :]
 
 
 def _ended(line: bytes) -> bytes:

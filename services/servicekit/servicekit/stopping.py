@@ -1,31 +1,84 @@
-"""Telling server processes that a stop is coming, before the server waits for their open connections to end.
+"""A stop in two steps: server processes first let their clients go, and only then are told to end.
 
-WebSockets and live tails end only when told; the server's own shutdown hook comes after they have.
+WebSockets and live tails end only when told, and the server's own shutdown hook comes after they have. A server that is
+told to end while they are open cuts them off without a word.
 """
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
-from contextlib import suppress
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
-STOP_COMES = signal.SIGUSR1
-"""Sent by the parent to each server process right before it stops the server."""
+PATIENCE_S = 3.0
+"""How long a server process may take to let its clients go."""
+_STOP_COMES = signal.SIGUSR1
+"""Sent by the parent to each server process before it stops the server."""
+_FOLDER_VARIABLE = "PLUMBLINE_STOP_FOLDER"
+"""Environment variable with a folder: in it a file for each server process that lets its clients go before it ends."""
+_LOOK_S = 0.01
 
 
-def announce_stops() -> None:
-    """From now on, send `STOP_COMES` to every child before SIGTERM or SIGINT is acted upon. A hook for on_startup."""
+@contextmanager
+def announced_stops() -> Iterator[Callable[[], None]]:
+    """Yield a hook for the server's on_startup: from then on SIGTERM and SIGINT wait until clients were let go."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-stop-") as folder:
+        os.environ[_FOLDER_VARIABLE] = folder
+        yield lambda: _announce(Path(folder))
+
+
+def _announce(folder: Path) -> None:
+    announced = False
     for number in (signal.SIGTERM, signal.SIGINT):
         stop = signal.getsignal(number)
 
         def announce(caught: int, frame: FrameType | None, stop: Any = stop) -> None:
-            for worker in multiprocessing.active_children():
-                if worker.pid is not None:
-                    with suppress(ProcessLookupError):
-                        os.kill(worker.pid, STOP_COMES)
+            nonlocal announced
+            # Whoever asks twice means now.
+            if not announced:
+                announced = True
+                _let_clients_go(folder)
             stop(caught, frame)
 
         signal.signal(number, announce)
+
+
+def _let_clients_go(folder: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    for pid in _with_clients(folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, _STOP_COMES)
+    while _with_clients(folder) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+
+
+def _with_clients(folder: Path) -> list[int]:
+    living = [worker.pid for worker in multiprocessing.active_children()]
+    return [pid for pid in living if pid is not None and (folder / str(pid)).exists()]
+
+
+def on_stop(let_go: Callable[[], Awaitable[None]]) -> None:
+    """From now on, when a stop comes, await `let_go` for `PATIENCE_S` at most before this process is told to end.
+
+    Call it in the running event loop of a server process.
+    """
+    loop = asyncio.get_running_loop()
+    tasks: list[asyncio.Task[None]] = []
+    here = Path(os.environ[_FOLDER_VARIABLE]) / str(os.getpid())
+
+    async def act() -> None:
+        try:
+            await asyncio.wait_for(let_go(), PATIENCE_S)
+        finally:
+            here.unlink(missing_ok=True)
+
+    loop.add_signal_handler(_STOP_COMES, lambda: tasks.append(loop.create_task(act())))
+    here.touch()

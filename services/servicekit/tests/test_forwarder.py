@@ -222,11 +222,14 @@ def test_close_sends_what_is_queued(receiver, new_forwarder):
     assert _numbers(receiver) == list(range(QUEUE_SIZE))
 
 
-def test_close_gives_up_on_a_receiver_that_is_away(new_receiver, new_forwarder):
+def test_close_gives_up_on_a_receiver_that_is_away(new_receiver, new_forwarder, capsys):
     forwarder = new_forwarder(new_receiver().url)
     forwarder.offer("warning", _line(1))
+    wait_until(lambda: forwarder._failures > 0, "an attempt has failed")
+    forwarder.offer("warning", _line(2))
     forwarder.close(20)
-    assert not forwarder._thread.is_alive(), "it ended by itself, with the line unsent"
+    assert not forwarder._thread.is_alive(), "it ended by itself, with the lines unsent"
+    assert "ends with 2 entries that nobody took" in capsys.readouterr().err
 
 
 def test_close_does_not_sit_out_a_pause_between_attempts(new_receiver, new_forwarder, monkeypatch):

@@ -111,6 +111,32 @@ class _Fraction(float):
     pass
 
 
+class _SafeText(str):  # as Django's is
+    def __str__(self) -> str:
+        return self
+
+
+class _HostileMapping(dict):
+    def items(self) -> Any:
+        raise RuntimeError("changed during iteration")
+
+
+class _HostileList(list):
+    def __len__(self) -> int:
+        raise RuntimeError("no")
+
+
+class _HostileNumber(int):
+    def __abs__(self) -> int:
+        raise RuntimeError("no")
+
+
+class _HostileType:
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("no")
+
+
 def _cycle() -> dict[str, Any]:
     a: dict[str, Any] = {}
     a["self"] = a
@@ -136,6 +162,8 @@ def _deep() -> list[Any]:
         _cycle(), _wide_cycle(), _deep(), {"x": "y" * 10_000_000}, {str(n): "v" * 1000 for n in range(100_000)},
         {"x": [["z" * 900] * 50] * 50}, {_Hostile(): _Hostile()}, {(1, 2): {3, 4}}, {"x": b"\xff\x00"}, {"x": 2**80},
         {"x": -(10**5000)}, {"x": object}, {"x": _Fraction(0.5)}, {"x": [math.nan, math.inf]}, "a string", None, [1], 7,
+        {_SafeText("key"): _SafeText("value")}, _HostileMapping(a=1), {"x": _HostileMapping(a=1)}, _HostileList([1]),
+        {"x": _HostileNumber(1)}, {"x": _HostileType()}, {"password": _Hostile()},
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
@@ -149,6 +177,22 @@ def test_ordinary_fields_pass_unchanged(log):
     fields = {"id": 2**53 - 1, "share": 0.25, "ok": True, "none": None, "list": [1, "zwei", {"drei": 3}], "text": "ü🙂"}
     log.logger.warning("x", extra={"fields": fields})
     assert log.entry["fields"] == fields
+
+
+def test_whatever_is_given_as_extra_becomes_fields(log):
+    log.logger.warning("x", extra={"document_id": 5, "db_password": "hunter2", "fields": {"page": 2}})
+    assert log.entry["fields"] == {"page": 2, "document_id": 5, "db_password": "[redacted]"}
+
+
+def test_extra_of_any_kind_neither_raises_nor_costs_the_entry(log):
+    log.logger.error("kept", extra={"cycle": _cycle(), "hostile": _Hostile(), "fields": [1]})
+    assert log.entry["message"] == "kept"
+    assert log.entry["fields"]["hostile"] == "<_Hostile>"
+
+
+def test_one_hostile_field_does_not_cost_the_others(log):
+    log.logger.error("kept", extra={"fields": {"bad": _HostileMapping(a=1), "good": 1}})
+    assert log.entry["fields"] == {"bad": "<_HostileMapping>", "good": 1}
 
 
 def test_numbers_that_a_browser_would_change_become_text(log):
@@ -250,6 +294,19 @@ def test_what_a_flood_says_is_what_was_said_then(flood):
     assert {entry["request_id"] for entry in offered.entries} == {"r-12345678"}
     assert "now" not in str(offered.entries)
     assert "then" in str(offered.entries[3])
+
+
+def test_tracebacks_in_a_flood_are_offered_whole_and_take_more_of_what_is_written(flood, capsys, monkeypatch):
+    logger, offered = flood
+    monkeypatch.setattr(logs, "_BURST", 15)
+    for number in range(5):
+        try:
+            raise LookupError(f"cause {number}, password=hunter2")
+        except LookupError:
+            logger.exception("could not")
+    said = [entry["exception"].splitlines()[-1] for entry in offered.entries]
+    assert said == [f"LookupError: cause {number}, password=[redacted]" for number in range(5)]
+    assert capsys.readouterr().err.count("\n") < 3
 
 
 def test_what_waits_in_a_flood_is_small(flood):

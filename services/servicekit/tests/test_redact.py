@@ -47,6 +47,43 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXBhcnQ"
         f"csrftoken={SECRET}",
         f"passphrase is set, passphrase={SECRET}",
         f"hash $argon2id$v=19$m=65536,t=3,p=4${SECRET}",
+        # JSON inside of JSON inside of JSON
+        rf'"{{\\\"apiKey\\\":\\\"{SECRET}\\\"}}"',
+        f'{{"X-Api-Key":"{SECRET}","page":2}}',
+        # as Python shows it
+        f"{{'password': b'{SECRET}'}}",
+        f"('x-api-key', '{SECRET}')",
+        f"[(b'host', b'x'), (b'cookie', b'access_token={SECRET}')]",
+        f"[parameters: {{'db_password': '{SECRET}'}}]",
+        f"cookies={{'theme': 'dark', 'sid': '{SECRET}'}}",
+        f"password: str = '{SECRET}'",
+        f"SecretStr('{SECRET}')",
+        f"assert password == '{SECRET}'",
+        # as addresses carry it
+        f"https://{SECRET}@example.com/project.git",
+        f"GET /x?X-Amz-Signature={SECRET}&page=2",
+        f"GET /x?auth={SECRET}",
+        f"password%3D{SECRET}",
+        f"%22password%22%3A%22{SECRET}%22",
+        f"Bearer%20{SECRET}",
+        f"user[password]={SECRET}",
+        # as command lines and files carry it
+        f"mysqldump --password {SECRET} app_db",
+        f"Command '['psql', '--db-password', '{SECRET}']' failed",
+        f"curl -u ada:{SECRET} http://x/",
+        f"Server=db;Uid=ada;Pwd={SECRET};",
+        f"<ns:password>{SECRET}</ns:password>",
+        f"DETAIL: Key (token)=({SECRET}) already exists",
+        f"DBPASSWORD={SECRET}",
+        f"AWS_SECRET_ACCESS_KEY={SECRET}",
+        f"encryptionKey={SECRET}",
+        f"JSESSIONID={SECRET}",
+        f"totp={SECRET}",
+        f"wrong password '{SECRET}'",
+        f"password='the {SECRET} horse'",
+        f"password=the.{SECRET}",
+        f"Authorization: Bearer #{SECRET}",
+        f'Authorization: Digest username="ada", response="{SECRET}"',
     ],
 )
 def test_secret_does_not_survive(text: str) -> None:
@@ -74,6 +111,18 @@ def test_tokens_are_known_by_their_shape() -> None:
         "dial tcp 127.0.0.1:9001: connect: connection refused",
         "basic checks passed",
         "compass=north bypass=1",
+        "cookie: none",
+        "session closed; session=expired",
+        "authorization: denied for role guest",
+        "basic authentication failed, token verification failed",
+        "image sha256 digest 0123456789abcdef",
+        "unexpected token: '<' at line 3",
+        "tokens: 512, max_tokens=100",
+        "Password: must not be empty",
+        "KeyError: 'password'",
+        "http://localhost:8080/@ada/notes",
+        "task-0123456789012345678901 on disk-usage-warning-threshold",
+        "open('username', 'password') takes two",
     ],
 )
 def test_what_is_no_secret_stays_readable(text: str) -> None:
@@ -107,13 +156,38 @@ def test_only_the_secret_goes(text: str) -> None:
         "Tokens",
         "SECRET_KEY",
         "password_hash",
+        "dbPassword",
+        "PGPASSWORD",
+        "X-CSRFToken",
+        "HTTP_AUTHORIZATION",
+        "AWS_SECRET_ACCESS_KEY",
+        "encryptionKey",
+        "client_secret_value",
+        "JSESSIONID",
+        "auth",
     ],
 )
 def test_names_that_tell(name: str) -> None:
     assert is_secret_key(name)
 
 
-@pytest.mark.parametrize("name", ["username", "token_type", "password_file", "key", "keyboard", "compass", "message"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "username",
+        "token_type",
+        "password_file",
+        "key",
+        "keyboard",
+        "compass",
+        "message",
+        "max_tokens",
+        "author",
+        "signal",
+        "primary_key",
+        "password_changed_at",
+    ],
+)
 def test_names_that_do_not_tell(name: str) -> None:
     assert not is_secret_key(name)
 
@@ -134,8 +208,14 @@ def test_redacting_twice_changes_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["password=" * 5000, "://" * 20000, "eyJ" * 20000, '"' * 20000, "a_" * 20000 + "password"]
-)
+    "text",
+    [
+        "password=" * 5000, "://" * 20000, "eyJ" * 20000, '"' * 20000, "a_" * 20000 + "password", "password=\"" * 5000,
+        "token" + "\u00a0" * 50000, "cookie: [" * 5000, "<password " * 5000, "('password', '" * 3000, "--a-" * 10000,
+        "csrf" * 10000, "bearer " * 8000, "\\" * 50000 + '"password', "http://" + "a" * 50000, "-----BEGIN " * 5000,
+    ],
+    ids=lambda text: text[:12],
+)  # fmt: skip
 def test_hostile_texts_cost_little(text: str) -> None:
     # Quadratic patterns would run for minutes here.
     redact("password " + text)

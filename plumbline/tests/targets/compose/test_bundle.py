@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import shutil
@@ -12,52 +14,148 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from servicekit import facts
 
 from plumbline import ROOT, bundle
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.plan import COMPONENTS
+from plumbline.targets.compose import engine
 from plumbline.targets.compose.target import ComposeTarget
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/services/servicekit"}
 NAMES = ("manifest.json", *bundle.DESCRIPTION, "images.tar.gz")
 
 
-def archive_of(folder: Path, **contents: bytes) -> Path:
+PLATFORM = "linux/amd64"
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that says which platform it has, and must not be asked for anything else."""
+
+    def docker(*arguments: str, **_: Any) -> subprocess.CompletedProcess[str]:
+        assert arguments[0] == "version", arguments
+        return subprocess.CompletedProcess(arguments, 0, f"{PLATFORM}\n", "")
+
+    monkeypatch.setattr(engine, "docker", docker)
+
+
+def manifest_of(contents: dict[str, bytes], **changes: Any) -> bytes:
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    images = {f"plumbline/{name}:bundle": {"id": "", "layers": []} for name in COMPONENTS}
+    manifest = {"format": 1, "version": facts.VERSION, "platform": PLATFORM, "images": images, "files": files}
+    return json.dumps({name: value for name, value in (manifest | changes).items() if value is not None}).encode()
+
+
+def archive_of(folder: Path, contents: dict[str, bytes]) -> Path:
     path = folder / "made-up.tar"
     with tarfile.open(path, "w") as archive:
-        for name in NAMES:
-            if name in contents:
-                (folder / name).parent.mkdir(exist_ok=True)
-                (folder / name).write_bytes(contents[name])
-                archive.add(folder / name, name)
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
     return path
 
 
-def refusal(archive: Path, home: Path) -> str:
+REST = dict.fromkeys(NAMES[1:], b"services: {}")
+
+
+def refusal(archive: Path, home: Path) -> PlumblineError:
     with pytest.raises(PlumblineError) as error:
         bundle.load(archive, Home(home))
     assert not (home / "bundle").exists()
-    return str(error.value)
+    assert not Home(home).exists
+    assert list(home.glob(".*")) == []
+    return error.value
 
 
-def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
-    assert "no bundle at" in refusal(tmp_path / "absent.tar", tmp_path / "home")
+def test_what_is_no_bundle_is_refused(said: None, tmp_path: Path) -> None:
+    assert "no bundle at" in str(refusal(tmp_path / "absent.tar", tmp_path / "home"))
     rubbish = tmp_path / "rubbish.tar"
-    rubbish.write_bytes(b"rubbish" * 1000)
-    assert "not a whole bundle" in refusal(rubbish, tmp_path / "home")
-    assert "not a whole bundle" in refusal(archive_of(tmp_path, **{NAMES[0]: b'{"format": 1}'}), tmp_path / "home")
+    for content in (b"", b"rubbish" * 1000):
+        rubbish.write_bytes(content)
+        assert "not a whole bundle" in str(refusal(rubbish, tmp_path / "home"))
+    assert "cannot be unpacked" in str(refusal(tmp_path, tmp_path / "home"))
 
 
-def test_another_format_and_a_changed_file_are_refused(tmp_path: Path) -> None:
-    rest = dict.fromkeys(NAMES[1:], b"services: {}")
-    of_the_future = archive_of(tmp_path, **{"manifest.json": b'{"format": 99}'})
-    assert "bundle format 99" in refusal(of_the_future, tmp_path / "home")
-    manifest = {"format": 1, "images": {}, "files": {"compose.yaml": "0" * 64}}
-    changed = archive_of(tmp_path, **{"manifest.json": json.dumps(manifest).encode()}, **rest)
-    assert "compose.yaml in" in refusal(changed, tmp_path / "home")
+@pytest.mark.parametrize("manifest", [b"", b"{}", b"[]", b"1", b'{"format": 1}', b"\xff"])
+def test_a_manifest_that_is_none_is_refused(said: None, tmp_path: Path, manifest: bytes) -> None:
+    archive = archive_of(tmp_path, {"manifest.json": manifest, **REST})
+    assert "not a whole bundle" in str(refusal(archive, tmp_path / "home"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format": 99}, "bundle format 99"),
+        ({"version": "99.0.0", "files": {}}, "holds Plumbline 99.0.0, this checkout is"),
+        ({"platform": "linux/arm64"}, "holds images for linux/arm64, this engine runs linux/amd64"),
+        ({"platform": None}, "not a whole bundle"),
+        ({"files": {}}, "does not list what a bundle holds"),
+        ({"images": {}}, "does not list what a bundle holds"),
+    ],
+)
+def test_a_bundle_for_something_else_is_refused(
+    said: None, tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    archive = archive_of(tmp_path, {"manifest.json": manifest_of(REST, **changes), **REST})
+    assert words in str(refusal(archive, tmp_path / "home"))
+
+
+@pytest.mark.parametrize("name", REST)
+def test_a_file_that_was_changed_or_left_out_is_named(said: None, tmp_path: Path, name: str) -> None:
+    manifest = {"manifest.json": manifest_of(REST)}
+    changed = refusal(archive_of(tmp_path, manifest | REST | {name: b"services: []"}), tmp_path / "home")
+    assert str(changed).startswith(f"{name} in ")
+    assert changed.hint == "copy the bundle again"
+    without = {other: content for other, content in REST.items() if other != name}
+    assert name in str(refusal(archive_of(tmp_path, manifest | without), tmp_path / "home"))
+
+
+def test_half_a_copy_is_refused(said: None, tmp_path: Path) -> None:
+    archive = archive_of(tmp_path, {"manifest.json": manifest_of(REST), **REST})
+    whole = archive.read_bytes()
+    for length in (100, 600, whole.index(b"services: {}")):
+        archive.write_bytes(whole[:length])
+        assert "not a whole bundle" in str(refusal(archive, tmp_path / "home"))
+
+
+@pytest.mark.parametrize("place", ["absent/bundle.tar", "."])
+def test_where_no_bundle_can_be_written_is_said_before_anything_is_built(tmp_path: Path, place: str) -> None:
+    with pytest.raises(PlumblineError, match="name a file in a folder that exists"):
+        bundle.write(Home(tmp_path / "home"), tmp_path / place)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_command_left_is_removed_by_the_next_and_what_runs_is_left_alone(
+    said: None, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    code = (
+        "import pathlib, sys; from plumbline import bundle\n"
+        "with bundle._scratch(pathlib.Path(sys.argv[1])) as folder:\n    print(folder, flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(home / "x")]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": ENVIRONMENT}
+    with subprocess.Popen(command, **pipes) as killed, subprocess.Popen(command, **pipes) as other:
+        assert killed.stdout is not None
+        assert other.stdout is not None
+        left, used = Path(killed.stdout.readline().strip()), Path(other.stdout.readline().strip())
+        killed.kill()
+        killed.wait()
+        assert left.is_dir()
+        with pytest.raises(PlumblineError, match="no bundle at"):
+            bundle.load(tmp_path / "absent.tar", Home(home))
+        assert not left.exists()
+        assert used.is_dir()
+        other.communicate("\n")
+    assert not used.exists()
 
 
 def test_a_bundle_carries_every_file_that_compose_reads() -> None:
@@ -73,13 +171,15 @@ class ClosedMachine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._socket = f"unix://{folder}/docker.sock"
+        # Where this machine runs a containerd, dockerd would share it, with all the images and containers in it.
         command = (
-            f"ip link set lo up; exec dockerd --host {self._socket} --data-root {folder}/data --exec-root {folder}/run"
+            "ip link set lo up; mkdir -p /run/containerd; mount -t tmpfs none /run/containerd; exec dockerd "
+            f"--host {self._socket} --data-root {folder}/data --exec-root {folder}/run"
             f" --pidfile {folder}/docker.pid"
         )
         with (folder / "dockerd.log").open("w") as log:
             self.engine = subprocess.Popen(
-                ["unshare", "--net", "sh", "-c", command], stdout=log, stderr=subprocess.STDOUT
+                ["unshare", "--net", "--mount", "sh", "-c", command], stdout=log, stderr=subprocess.STDOUT
             )
         deadline = time.monotonic() + 60
         while self.run("docker", "version").returncode != 0:
@@ -90,7 +190,7 @@ class ClosedMachine:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["nsenter", f"--net=/proc/{self.engine.pid}/ns/net", *command],
-            env={**os.environ, "DOCKER_HOST": self._socket, "PYTHONPATH": f"{ROOT}:{ROOT}/services/servicekit"},
+            env=ENVIRONMENT | {"DOCKER_HOST": self._socket},
             cwd=ROOT, capture_output=True, text=True, check=False, timeout=400,
         )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +33,12 @@ def test_a_published_postgres_is_refused() -> None:
     assert "remove `ports` from postgres" in problem
 
 
+def test_a_second_port_of_the_front_door_is_refused() -> None:
+    ports = [*config()["services"]["caddy"]["ports"], {"target": 9000, "published": "9000"}]
+    (problem,) = checks.config_problems(config(caddy={"ports": ports}))
+    assert "publishes port 9000 of caddy, which is for the inside alone" in problem
+
+
 @pytest.mark.parametrize(("change", "word"), [({"network_mode": "host"}, "host"), ({"privileged": True}, "privileged")])
 def test_a_container_with_the_run_of_the_host_is_refused(change: dict[str, Any], word: str) -> None:
     (problem,) = checks.config_problems(config(backend=change))
@@ -57,8 +65,8 @@ def fake_docker(monkeypatch: pytest.MonkeyPatch, answers: dict[str, tuple[int, s
 def test_an_engine_too_old_is_named_with_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_docker(monkeypatch, {"version": (0, "19.03.1"), "compose": (0, "2.6.0"), "buildx": (0, "")})
     assert list(engine.problems()) == [
-        "the Docker engine is version 19.03.1: 20.10 or newer is needed",
-        "the Compose plugin is version 2.6.0: 2.20 or newer is needed",
+        "the Docker engine is version 19.03.1, 20.10 or newer is needed: update it, or use --target embedded",
+        "the Compose plugin is version 2.6.0, 2.20 or newer is needed: update it, or use --target embedded",
     ]
 
 
@@ -115,8 +123,9 @@ def test_what_an_engine_often_says_comes_with_a_way_out(
 
 @pytest.mark.parametrize(("port", "others"), [(8080, 0), (8081, 1)])
 def test_a_taken_port_is_reported_without_an_engine_unless_it_may_be_our_own(
-    home: Home, monkeypatch: pytest.MonkeyPatch, port: int, others: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int, others: int
 ) -> None:
+    home = Home(tmp_path)
     home.prepare()
     home.save(home.load(), target="compose", ports={"front": 8080})
     failing(monkeypatch, "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?")
@@ -131,3 +140,20 @@ def test_no_engine_is_one_problem_with_its_way_out(monkeypatch: pytest.MonkeyPat
     (problem,) = engine.problems()
     assert problem.startswith("no Docker engine answers")
     assert "--target embedded" in problem
+
+
+def test_an_engine_that_this_user_may_not_use_is_not_called_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.shutil, "which", lambda _: "/usr/bin/docker")
+    failing(monkeypatch, "permission denied while trying to connect to the Docker daemon socket at unix:///x: Get ...")
+    (problem,) = engine.problems()
+    assert problem.startswith("this user may not talk to the Docker engine: ")
+    assert "group docker" in problem
+
+
+def test_an_engine_that_hangs_is_not_called_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(engine, "_ANSWER_PATIENCE_S", 0.1)
+    (problem,) = engine.problems()
+    assert problem.startswith("the Docker engine did not answer within 0.1 s: see what holds it up")

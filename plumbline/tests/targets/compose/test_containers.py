@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ STARTED = Container(
     ],
 )
 def test_the_exit_code_is_the_last_one_even_where_it_runs_again(
-    home: Home, monkeypatch: pytest.MonkeyPatch, now: Container, events: str, expected: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: Container, events: str, expected: int
 ) -> None:
     def docker(*arguments: str, **_: Any) -> subprocess.CompletedProcess[str]:
         said = events if arguments[0] == "events" else ""
@@ -40,5 +41,15 @@ def test_the_exit_code_is_the_last_one_even_where_it_runs_again(
     monkeypatch.setattr(engine, "inspect", lambda _: [{}])
     monkeypatch.setattr(engine, "docker", docker)
     with pytest.raises(StepError, match="backend ended while it was being waited for") as failure:
-        containers.wait_ready(Project(home), "backend")
+        containers.wait_ready(Project(Home(tmp_path)), "backend")
     assert failure.value.exit_code == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "door"),
+    [("127.0.0.1", "127.0.0.1:80"), ("", "127.0.0.1:80"), ("0.0.0.0", "127.0.0.1:80"), ("::", "127.0.0.1:80"),
+     ("192.0.2.7", "192.0.2.7:80"), ("::1", "[::1]:80")],
+)  # fmt: skip
+def test_the_front_door_is_where_it_is_published(host: str, door: str) -> None:
+    assert containers._published({"8080/tcp": [{"HostIp": host, "HostPort": "80"}], "9000/tcp": []}) == door
+    assert containers._published({"9000/tcp": []}) == ""

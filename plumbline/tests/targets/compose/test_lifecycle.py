@@ -44,6 +44,20 @@ def test_an_interrupted_deployment_is_finished_without_starting_over(running: Co
         assert after[name] == before[name]
 
 
+def test_a_front_door_that_is_moved_to_another_address_is_found_there(
+    running: ComposeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = running.stack().base_url
+    monkeypatch.setenv("PLUMBLINE_PUBLISH_ADDRESS", "127.0.0.2")
+    running.run("caddy")
+    assert running.stack().base_url == here.replace("127.0.0.1", "127.0.0.2")
+    running.run("identity")
+    monkeypatch.undo()
+    running.run("caddy")
+    assert running.stack().base_url == here
+    running.run("identity")
+
+
 def test_a_killed_component_is_started_again(running: ComposeTarget) -> None:
     before = containers.one_of(running.project, "backend")
     running.kill("backend")

@@ -36,7 +36,8 @@ class FakeCluster:
         self._state.write_text(
             json.dumps(
                 {
-                    "kubectl": kubectl, "context": "kind-test", "away": False, "stuck": [], "migration_exit_code": 0,
+                    "kubectl": kubectl, "context": "kind-test", "versions": ["33", "33+"],
+                    "away": False, "forbidden": [], "stuck": [], "migration_exit_code": 0,
                     "resources": {}, "pods": [], "applied": [], "behind": {},
                 }
             )

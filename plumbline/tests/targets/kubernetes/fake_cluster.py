@@ -73,8 +73,10 @@ def apply(state: dict[str, Any]) -> None:
         document["metadata"].setdefault("annotations", {}).update(annotations)
         if kind == "Deployment" and "replicas" not in document["spec"] and known:
             document["spec"]["replicas"] = known["spec"].get("replicas", 1)
-        state["resources"][f"{kind}/{name}"] = document
         state["applied"].append(f"{kind}/{name}")
+        if kind in ("Deployment", "StatefulSet") and known.get("spec") == document["spec"]:
+            continue  # nothing new, and the pods stay as they are
+        state["resources"][f"{kind}/{name}"] = document
         if kind in ("Deployment", "StatefulSet", "Job"):
             pods_for(state, document)
 
@@ -95,6 +97,13 @@ def get(state: dict[str, Any], kinds: str, options: list[str]) -> list[dict[str,
 
 
 def delete(state: dict[str, Any], kind: str, name: str) -> None:
+    if kind == "pod":
+        # Whose it was makes another.
+        owner = next(pod["metadata"]["labels"][COMPONENT] for pod in state["pods"] if pod["metadata"]["name"] == name)
+        whole = ("Deployment", "StatefulSet")
+        pods_for(
+            state, next(state["resources"][f"{one}/{owner}"] for one in whole if f"{one}/{owner}" in state["resources"])
+        )
     if kind == "namespace":
         state["resources"], state["pods"] = {}, []
     gone = [key for key in state["resources"] if key.lower() == f"{kind}/{name}"]
@@ -140,6 +149,9 @@ def main() -> int:
     match command:
         case "apply":
             apply(state)
+        case "get" if options[0] == "namespace":
+            found = state["resources"].get(f"Namespace/{arguments[1].partition('=')[2]}")
+            print(json.dumps(found) if found else "")
         case "get":
             print(json.dumps({"items": get(state, options[0], options[1:])}) if "--output=json" in options else "")
         case "delete":
@@ -157,8 +169,16 @@ def main() -> int:
         case "port-forward":
             forward(state, options[1].removeprefix("service/"), int(options[2].partition(":")[0]))
         case "logs":
-            print("one line\nanother line")
-        case "version" | "exec" | "describe":
+            print("one line\nanother line" if "--selector" in options[0] or "/" in options[0] else f"of {options[0]}")
+        case "version":
+            versions = zip(("clientVersion", "serverVersion"), state["versions"], strict=True)
+            print(json.dumps({key: {"major": "1", "minor": minor} for key, minor in versions}))
+        case "auth":
+            if " ".join(options[1:]) in state["forbidden"]:
+                print("no")
+                return 1
+            print("yes")
+        case "exec" | "describe":
             pass
         case _:
             print(f"error: unknown command {command}", file=sys.stderr)

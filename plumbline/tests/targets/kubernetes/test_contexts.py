@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from plumbline.home import Home
 from plumbline.targets.kubernetes import contexts
 from plumbline.targets.kubernetes.contexts import Choice
+from plumbline.targets.kubernetes.target import KubernetesTarget
 
 from .conftest import FakeCluster
-
-
-def nobody_is_asked(question: str) -> str:
-    raise AssertionError(question)
 
 
 @pytest.mark.parametrize(
@@ -29,17 +28,26 @@ def test_how_images_get_to_a_cluster(context: str, command: list[str] | None) ->
     assert contexts.loader(context, ["a", "b"]) == command
 
 
-def test_an_unknown_context_is_refused_without_asking() -> None:
-    (problem,) = contexts.problems(Choice("production-eu"), "plumbline", nobody_is_asked)
+def test_an_unknown_context_is_refused_without_asking_and_without_a_word_to_it(
+    cluster: FakeCluster, target: Callable[[], KubernetesTarget]
+) -> None:
+    cluster.change(context="production-eu")
+    (problem,) = target().problems()
+    assert problem.startswith("context production-eu is not of a cluster for development")
+    assert cluster.calls() == [["config", "current-context"]]
+
+
+def test_an_unknown_context_may_be_named() -> None:
+    (problem,) = contexts.refused(Choice("production-eu"))
     assert "PLUMBLINE_KUBERNETES_CONTEXT=production-eu ./deploy-local.sh up --target kubernetes" in problem
 
 
 def test_an_unknown_context_that_was_named_needs_a_registry_on_the_local_overlay() -> None:
-    (problem,) = contexts.problems(Choice("production-eu", agreed=True), "plumbline", nobody_is_asked)
+    (problem,) = contexts.refused(Choice("production-eu", agreed=True))
     assert "name a registry in PLUMBLINE_REGISTRY" in problem
     told = Choice("production-eu", registry="registry.example.com/team", agreed=True)
-    assert contexts.problems(told, "plumbline", nobody_is_asked) == []
-    assert contexts.problems(Choice("production-eu", "production", agreed=True), "plumbline", nobody_is_asked) == []
+    assert contexts.refused(told) == []
+    assert contexts.refused(Choice("production-eu", "production", agreed=True)) == []
 
 
 def test_a_known_context_is_shown_and_asked_about() -> None:
@@ -49,8 +57,8 @@ def test_a_known_context_is_shown_and_asked_about() -> None:
         asked.append(question)
         return "yes" if len(asked) == 1 else ""
 
-    assert contexts.problems(Choice("docker-desktop"), "plumbline-1", answer) == []
-    assert contexts.problems(Choice("docker-desktop"), "plumbline-1", answer) == [
+    assert contexts.disagreed(Choice("docker-desktop"), "plumbline-1", answer) == []
+    assert contexts.disagreed(Choice("docker-desktop"), "plumbline-1", answer) == [
         "you did not agree to context docker-desktop"
     ]
     assert "overlay local to context docker-desktop, namespace plumbline-1" in asked[0]
@@ -58,7 +66,7 @@ def test_a_known_context_is_shown_and_asked_about() -> None:
 
 def test_where_nobody_can_be_asked_nothing_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    (problem,) = contexts.problems(Choice("docker-desktop"), "plumbline-1")
+    (problem,) = contexts.disagreed(Choice("docker-desktop"), "plumbline-1")
     assert problem.startswith(
         "nobody is here to agree to context docker-desktop: name it, PLUMBLINE_KUBERNETES_CONTEXT="
     )
@@ -66,7 +74,7 @@ def test_where_nobody_can_be_asked_nothing_is_assumed(monkeypatch: pytest.Monkey
 
 def test_a_missing_loader_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    (problem,) = contexts.problems(Choice("kind-dev"), "plumbline-1", nobody_is_asked)
+    (problem,) = contexts.refused(Choice("kind-dev"))
     assert problem.startswith("kind, which loads images into kind-dev, is not on the PATH")
 
 

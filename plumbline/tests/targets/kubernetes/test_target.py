@@ -11,7 +11,7 @@ from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.plan import COMPONENTS
 from plumbline.secret_files import SECRETS
-from plumbline.targets.kubernetes import contexts
+from plumbline.targets.kubernetes import contexts, kubectl
 from plumbline.targets.kubernetes.target import KubernetesTarget
 
 from .conftest import FakeCluster
@@ -134,6 +134,51 @@ def test_a_pod_that_cannot_start_ends_the_step_at_once(cluster: FakeCluster, hom
     assert failed.value.component == "log-sink"
     assert states(target())["log-sink"] == "failed"
     assert "Deployment/backend" not in cluster.state["resources"]
+    assert "PLUMBLINE_REGISTRY" in str(failed.value.hint)
+    # Of all pods of the part, the words of the one that explains it.
+    assert target().log_tail("log-sink", 5) == ["of log-sink-0"]
+    # Put right, the pod is a new one: the old one would be tried again in its own time, minutes later.
+    cluster.change(stuck=[])
+    deploy.up(home, target(), "asked for")
+    assert target().stack().running
+    assert [call[3:5] for call in cluster.calls() if call[2:4] == ["delete", "pod"]] == [["pod", "log-sink-0"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"versions": ["26", "33"]}, "kubectl 1.26 is too old: install 1.27 or newer"),
+        ({"versions": ["33", "25+"]}, "context docker-desktop runs Kubernetes 1.25, 1.27 or newer is needed"),
+        ({"forbidden": ["get namespaces"]}, "context docker-desktop may not get namespaces"),
+        ({"forbidden": ["create namespaces"]}, "context docker-desktop may not create namespaces"),
+    ],
+)
+def test_a_cluster_that_cannot_be_deployed_to_is_found_out_before(
+    cluster: FakeCluster, target: Target, change: dict[str, object], says: str
+) -> None:
+    cluster.change(**change)
+    (problem,) = target().problems()
+    assert problem.startswith(says) or says in problem
+    assert cluster.state["applied"] == []
+
+
+def test_a_namespace_that_is_there_is_asked_about_rights_and_about_its_end(
+    cluster: FakeCluster, home: Home, target: Target
+) -> None:
+    deploy.up(home, target(), "asked for")
+    cluster.change(forbidden=["create secrets", "create pods/exec"])
+    (problem,) = target().problems()
+    assert "may not create secrets, create pods/exec (namespace plumbline-" in problem
+    resources = cluster.state["resources"]
+    resources[cluster.state["applied"][0]]["status"] = {"phase": "Terminating"}
+    cluster.change(resources=resources)
+    (problem,) = target().problems()
+    assert "is being deleted: try again once it is gone" in problem
+
+
+def test_a_missing_kubectl_is_said_once(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUMBLINE_KUBECTL", "kubectl-that-is-nowhere")
+    assert target().problems() == [kubectl.MISSING]
 
 
 def test_a_failed_migration_ends_the_deployment_before_any_service_starts(

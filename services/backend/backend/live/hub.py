@@ -90,10 +90,16 @@ class Hub:
 
     def __init__(self) -> None:
         self._sockets: dict[int, set[Socket]] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._ended_with: int | None = None
 
     def add(self, socket: Socket) -> None:
         """Let `socket` receive its user's frames."""
         self._sockets.setdefault(socket.user_id, set()).add(socket)
+        self._empty.clear()
+        if self._ended_with is not None:
+            socket.end(self._ended_with)
 
     def remove(self, socket: Socket) -> None:
         """Forget `socket`."""
@@ -102,6 +108,8 @@ class Hub:
             sockets.discard(socket)
             if not sockets:
                 del self._sockets[socket.user_id]
+        if not self._sockets:
+            self._empty.set()
 
     def users(self) -> list[int]:
         """Return the users that have a socket here."""
@@ -113,8 +121,10 @@ class Hub:
             for socket in tuple(self._sockets.get(user_id, ())):
                 socket.send(text)
 
-    def end_all(self, code: int) -> None:
-        """Close every socket with `code`."""
+    async def end_all(self, code: int) -> None:
+        """Close every socket with `code`, those that come meanwhile too; return when none is left."""
+        self._ended_with = code
         for sockets in tuple(self._sockets.values()):
             for socket in tuple(sockets):
                 socket.end(code)
+        await self._empty.wait()

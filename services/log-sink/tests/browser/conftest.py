@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[4]
-ARTIFACTS = ROOT / "test-artifacts" / "recorder"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-INSTALL = "apt-get install chromium (or set PLUMBLINE_CHROMIUM to the program), and pip install playwright"
-
-
-def _missing(what: str) -> None:
-    reason = f"{what}: {INSTALL}"
-    if os.environ.get("PLUMBLINE_REQUIRE_BROWSER") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+from plumbline.checks import browser
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for a module's tests: Playwright occupies the thread's event loop for as long as it is open."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("Playwright is not installed")
-    program = os.environ.get("PLUMBLINE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None or not Path(program).exists():
-        _missing("no Chromium was found")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
+    """One browser for a module's tests."""
+    with browser.chromium() as found:
+        yield found
 
 
 @pytest.fixture
@@ -81,9 +59,4 @@ def open_page(chromium: Any, sink: Any) -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def keep() -> Callable[[Any, str], None]:
     """Keep a screenshot as an artifact."""
-
-    def shoot(page: Any, name: str) -> None:
-        ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=ARTIFACTS / f"{name}.png", animations="disabled")
-
-    return shoot
+    return browser.keep

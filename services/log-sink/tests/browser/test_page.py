@@ -49,7 +49,7 @@ def a_bad_day(entry: Make) -> list[dict[str, Any]]:
     [
         ("desktop", {}),
         ("dark", {"color_scheme": "dark"}),
-        ("phone", {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}),
+        ("phone", {"viewport": {"width": 360, "height": 780}, "device_scale_factor": 2, "is_mobile": True}),
     ],
 )
 def test_a_bad_day(sink: Any, open_page: Any, keep: Any, entry: Make, name: str, options: dict[str, Any]) -> None:
@@ -227,6 +227,34 @@ def test_hostile_text_stays_text(sink: Any, open_page: Any, entry: Make) -> None
     assert page.text_content(".exception") == evil
     assert page.locator(".list img, .list script").count() == 0
     assert "owned" not in page.title()
+
+
+@pytest.mark.parametrize(("status", "says"), [(204, "Sign in"), (503, "Still signed in")])
+def test_signing_out(open_page: Any, status: int, says: str) -> None:
+    page = open_page()
+    page.route("**/auth/logout", lambda route: route.fulfill(status=status))
+    page.click("#sign-out")
+    page.wait_for_selector(f"button:has-text('{says}')")
+    assert page.url.endswith("/logs/login") == (status == 204)
+
+
+def test_what_is_read_aloud(sink: Any, open_page: Any, entry: Make) -> None:
+    sink.post(entry("upload failed", level="error", exception=TRACEBACK, request_id="abc12345"))
+    page = open_page("/logs/?service=backend")
+    wait_for_rows(page, 1)
+    row = page.get_by_role("list", name="Entries, newest first").get_by_role("listitem")
+    names = [button.get_attribute("aria-label") or button.inner_text() for button in row.get_by_role("button").all()]
+    assert [" ".join(name.split())[9:] for name in names[:1]] == ["error backend upload failed ⋯ with exception"]
+    assert names[1] == "Everything with request id abc12345"
+    for role, name in [
+        ("status", None), ("region", "What is kept"), ("search", "Filters"), ("group", "Level"),
+        ("combobox", "Service"), ("textbox", "Request id"), ("searchbox", "Text"), ("button", "Sign out"),
+    ]:  # fmt: skip
+        assert page.get_by_role(role, name=name).first.is_visible(), (role, name)
+    assert page.get_by_role("img", name="Kept entries: backend 0 warning, 1 error, 0 critical").count() == 1
+    row.get_by_role("button").first.click()
+    assert row.get_by_role("button").first.get_attribute("aria-expanded") == "true"
+    assert page.get_by_label("Exception").inner_text() == TRACEBACK
 
 
 def test_nothing_yet(open_page: Any, keep: Any) -> None:

@@ -82,6 +82,7 @@ export class Feed {
 }
 
 async function detailOf(response) {
+  if (response.status === 502) return "the log-sink is not answering"; // said by Caddy, to people who are no operators
   try {
     return (await response.json()).detail ?? `it answered ${response.status}`;
   } catch {

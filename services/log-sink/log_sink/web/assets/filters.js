@@ -65,7 +65,7 @@ export class Filters {
     if (this.#values.service) names.add(this.#values.service);
     const wanted = ["", ...[...names].sort()];
     if (wanted.join("\n") !== [...select.options].map((option) => option.value).join("\n")) {
-      select.replaceChildren(...wanted.map((name) => el("option", { value: name }, name || "all")));
+      select.replaceChildren(...wanted.map((name) => el("option", { value: name }, name || "all services")));
     }
     select.value = this.#values.service;
     for (const [level, chip] of this.#chips) {

@@ -88,6 +88,12 @@ const droppedKey = () => `${stats.since} ${stats.dropped}`;
 
 byId("alarm-seen").addEventListener("click", () => { sessionStorage.setItem(SEEN, droppedKey()); draw(); });
 
+byId("sign-out").addEventListener("click", async () => {
+  const answer = await fetch("/auth/logout", { method: "POST" }).catch(() => null);
+  if (answer?.ok) location.assign("/logs/login");
+  else setText(byId("sign-out"), "Still signed in; try again");
+});
+
 function showStats(fresh) {
   stats = fresh;
   since = fresh.since;

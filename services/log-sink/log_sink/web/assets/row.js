@@ -22,7 +22,8 @@ function entryRow(entry, actions) {
     el("span", { class: "level" }, entry.level),
     el("span", { class: "service" }, entry.service),
     el("span", { class: "message" }, firstLine),
-    entry.exception && el("span", { class: "has-exception", title: "with exception" }, "⋯"));
+    entry.exception && el("span", { class: "has-exception", title: "with exception" },
+      el("span", { "aria-hidden": "true" }, "⋯"), el("span", { class: "sr-only" }, "with exception")));
   const row = el("li", { class: "entry", data: { id: entry.id, level: entry.level } }, line,
     entry.request_id && requestLink(entry.request_id, actions));
   line.addEventListener("click", () => { toggle(row, entry, actions); });

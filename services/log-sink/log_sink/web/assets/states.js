@@ -6,7 +6,7 @@ import { clock } from "./time.js";
 const LINE = {
   loading: "Loading…",
   live: "Live",
-  paused: "Live · list on hold",
+  paused: "Live · on hold",
   down: "Not live",
   away: "Redis away",
   signin: "Signed out",

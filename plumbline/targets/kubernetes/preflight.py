@@ -1,0 +1,69 @@
+"""What a cluster has to be and to allow: asked before anything is changed."""
+
+from __future__ import annotations
+
+from plumbline.errors import StepError
+from plumbline.targets.kubernetes.kubectl import OLDEST, Cluster, Version
+from plumbline.targets.kubernetes.rendering import OURS, Recipe
+
+_NEEDED = (
+    ("create", "deployments.apps"), ("create", "networkpolicies.networking.k8s.io"), ("create", "secrets"),
+    ("create", "pods/exec"), ("create", "pods/portforward"), ("get", "pods/log"),
+)  # fmt: skip
+"""What one may do who deploys: not everything, but something of each kind that roles tell apart."""
+
+
+def problems(cluster: Cluster, recipe: Recipe) -> list[str]:
+    """Return everything about the cluster that stands in the way of a deployment, each with its way out."""
+    try:
+        return _too_old(cluster) or _unusable(cluster, recipe)
+    except StepError as error:
+        return [str(error)]
+
+
+def _unusable(cluster: Cluster, recipe: Recipe) -> list[str]:
+    context, name = cluster.context, cluster.namespace
+    if not cluster.allows("get", "namespaces"):
+        return [_forbidden(cluster, "get namespaces")]
+    namespace = cluster.namespace_itself()
+    if namespace is None:
+        # Who may make one may do everything else in it, as a rule; and what is not there cannot be asked about.
+        return [] if cluster.allows("create", "namespaces") else [_forbidden(cluster, "create namespaces")]
+    if namespace.get("status", {}).get("phase") == "Terminating":
+        told = f"kubectl --context={context} describe namespace {name}"
+        return [
+            f"namespace {name} of context {context} is being deleted: try again once it is gone; if it stays, {told}"
+        ]
+    if not_ours(cluster, recipe):
+        way_out = "deploy to it with kubectl apply, or choose another namespace in the overlay"
+        return [f"namespace {name} of context {context} was not made by this home: {way_out}"]
+    missing = ", ".join(f"{verb} {what}" for verb, what in _NEEDED if not cluster.allows(verb, what))
+    return [_forbidden(cluster, missing)] if missing else []
+
+
+def not_ours(cluster: Cluster, recipe: Recipe) -> bool:
+    """Say whether the namespace is there and somebody else's. Raises StepError."""
+    namespace = cluster.namespace_itself()
+    return namespace is not None and namespace["metadata"].get("labels", {}).get(OURS) != recipe.mark
+
+
+def _too_old(cluster: Cluster) -> list[str]:
+    client, server = cluster.versions()
+    wanted = f"{_words(OLDEST)} or newer"
+    found = []
+    if client < OLDEST:
+        found.append(f"kubectl {_words(client)} is too old: install {wanted}, or name one in PLUMBLINE_KUBECTL")
+    if server < OLDEST:
+        found.append(f"context {cluster.context} runs Kubernetes {_words(server)}, {wanted} is needed: upgrade it")
+    return found
+
+
+def _words(version: Version) -> str:
+    return ".".join(map(str, version))
+
+
+def _forbidden(cluster: Cluster, what: str) -> str:
+    return (
+        f"context {cluster.context} may not {what} (namespace {cluster.namespace}): ask whoever runs the cluster for "
+        "the right to, or choose another context"
+    )

@@ -1,0 +1,16 @@
+"""Whether a session is an operator's: the proxy asks here when the backend is away. The database is not needed."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+
+from data_processor.web.auth import identify
+from data_processor.web.errors import ForbiddenError
+
+
+def operator_check(request: HttpRequest) -> HttpResponse:
+    """Say whether the session is an operator's, for the proxy to ask when the backend does not answer."""
+    identity = identify(request)
+    if not identity.is_operator:
+        raise ForbiddenError("this is for operators only", "not_an_operator")
+    return HttpResponse(headers={"X-Operator": identity.username})

@@ -1,0 +1,83 @@
+"""Whatever is said, what is kept is small, clean and without secrets: by a service, by Caddy and by anybody inside."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import redis
+import requests
+from servicekit.facts import ENTRY_MAX_BYTES, LOG_STREAM
+
+from plumbline.checks import recorder
+from plumbline.checks.client import Answer, User
+from plumbline.checks.texts import unsafe_texts
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+
+SECRET = "hunter2Zx81q"
+SPELT = (
+    f"password={SECRET}", f"'apiKey': '{SECRET}'", f"redis://:{SECRET}@redis/0", f"Bearer {SECRET}",
+    f"Set-Cookie: a={SECRET}", f"GET /x?token={SECRET}",
+)  # fmt: skip
+
+
+def raw(client: redis.Redis) -> list[str]:
+    """Return every entry as it is in Redis."""
+    held: Any = client.xrange(LOG_STREAM)
+    return [fields["entry"] for _, fields in held]
+
+
+def assert_clean(lines: list[str]) -> None:
+    for line in lines:
+        assert len(line.encode()) <= ENTRY_MAX_BYTES
+        assert SECRET not in line
+        assert "\n" not in line
+        assert unsafe_texts(json.loads(line)) == []
+
+
+def test_of_a_service(alice: User, redis_client: redis.Redis) -> None:
+    # What the backend quotes of a frame is short.
+    kinds = [f"clean-{number} {spelt}" for number, spelt in enumerate((*SPELT, "\x1b[31mred\x00\u2028\u202e"))]
+    with alice.socket() as socket:
+        for kind in kinds:
+            socket.send({"type": kind})
+        socket.drain()
+    for number in range(len(kinds)):
+        entry = recorder.wait_for(
+            redis_client, lambda one, number=number: f"clean-{number} " in one["message"], "frame"
+        )
+        assert number == len(SPELT) or "[redacted]" in entry["message"]
+    assert_clean(raw(redis_client))
+
+
+def test_of_caddy(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
+    headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"access_token={SECRET}"}
+    target.stop("backend")
+    try:
+        answer = Answer(requests.get(f"{stack.base_url}/channels/?token={SECRET}&page=2", headers=headers, timeout=10))
+        answer.expect_problem(502)
+    finally:
+        target.start("backend")
+    entry = recorder.wait_for(redis_client, lambda one: one["request_id"] == answer.request_id, "502 of Caddy")
+    assert entry["fields"]["uri"] == "/channels/?token=[redacted]&page=2"
+    assert_clean(raw(redis_client))
+
+
+def test_of_anybody_inside(stack: Stack, redis_client: redis.Redis) -> None:
+    head = b'{"level":"error","service":"hostile","message":"'
+    lines = [
+        *(head + spelt.replace('"', "'").encode() + b'"}' for spelt in SPELT),
+        head + b'broken \xff\xfe utf-8 \x1b[2J \x00 \xe2\x80\xa8"}',
+        head + "🙂".encode() * 100_000 + b'"}',
+        b'{"level":"error","service":"hostile","message":"m","exception":"' + "ü".encode() * 400_000 + b'"}',
+        b'{"level":"error","service":"hostile","message":"m","fields":' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}",
+        head + b'the end"}',
+    ]
+    with recorder.sink_beside(stack) as port:
+        recorder.send(port, b"".join(line + b"\n" for line in lines))
+        recorder.wait_for(redis_client, lambda one: one["message"] == "the end", "the last line")
+    held = [line for line in raw(redis_client) if json.loads(line)["service"] == "hostile"][-len(lines) :]
+    assert len(held) == len(lines)
+    assert_clean(held)
+    assert [json.loads(line).get("truncated", False) for line in held[-5:]] == [False, True, True, True, False]

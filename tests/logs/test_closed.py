@@ -1,0 +1,139 @@
+"""Only operators read, and nobody writes from outside: whatever the path, the headers and the state of the backend."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+import requests
+
+from plumbline import recorder as operator
+from plumbline.checks import recorder
+from plumbline.checks.client import Answer, User
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+
+READABLE = ("/logs/entries", "/logs/stats", "/logs/stream")
+# What a proxy and the service behind it could take for two different addresses.
+DISGUISES = (
+    "/logs/health/../{}", "/logs/login/../{}", "/logs/assets/../{}", "/logs/assets/%2e%2e/{}", "/logs/assets/..%2f{}",
+    "/logs/assets/%252e%252e/{}", "/logs//{}", "//logs/{}", "/LOGS/{}", "/logs/health/live/..;/{}", "/logs/.//{}",
+    "/logs/assets/..\\{}", "/logs/health/{}",
+)  # fmt: skip
+CLAIMS = (
+    b"X-Operator: operator\r\n",
+    b"X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\n",
+    b"X-Original-URL: /logs/health\r\nX-Rewrite-URL: /logs/health\r\n",
+    b"X-Forwarded-Uri: /logs/health\r\nX-Forwarded-Method: OPTIONS\r\n",
+    b"Connection: X-Operator, close\r\nX-Operator: operator\r\n",
+)
+
+
+def call(
+    stack: Stack, method: str, path: str, headers: bytes = b"", body: bytes = b"", host: str = ""
+) -> tuple[int, str]:
+    """Make a request exactly as it is written here; return status and body."""
+    front = urlsplit(stack.base_url)
+    head = f"{method} {path} HTTP/1.1\r\nHost: {host or front.netloc}\r\nContent-Length: {len(body)}\r\n".encode()
+    end = b"" if b"Connection:" in headers else b"Connection: close\r\n"
+    port = front.port or (443 if front.scheme == "https" else 80)
+    with ExitStack() as opened:
+        connection = opened.enter_context(socket.create_connection((front.hostname, port), 10))
+        if front.scheme == "https":
+            secure = ssl.create_default_context()
+            connection = opened.enter_context(secure.wrap_socket(connection, server_hostname=front.hostname))
+        connection.sendall(head + headers + end + b"\r\n" + body)
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace")
+    found = re.match(r"HTTP/1\.1 (\d{3}) ", answer)
+    assert found, answer[:200]
+    return int(found[1]), answer.partition("\r\n\r\n")[2]
+
+
+def test_strangers_and_other_users_read_nothing(stack: Stack, alice: User) -> None:
+    for path in READABLE:
+        Answer(requests.get(stack.base_url + path, timeout=10)).expect_problem(401)
+        alice.get(path).expect_problem(403)
+    page = requests.get(f"{stack.base_url}/logs/", timeout=10, allow_redirects=False)
+    assert (page.status_code, page.headers["Location"]) == (303, "/logs/login")
+    alice.get("/logs/").expect_problem(403)
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_disguised_path_reads_nothing(stack: Stack, disguise: str) -> None:
+    for name in ("entries", "stats"):
+        status, body = call(stack, "GET", disguise.format(name))
+        assert status in (303, 308, 400, 401, 403, 404), (disguise, status)
+        assert '"since"' not in body
+
+
+def test_no_header_makes_an_operator(stack: Stack) -> None:
+    for headers in CLAIMS:
+        status, body = call(stack, "GET", "/logs/entries", headers)
+        assert (status, '"since"' in body) == (401, False), headers
+
+
+def test_nobody_writes_from_outside(stack: Stack, redis_client: redis.Redis) -> None:
+    planted = json.dumps({"level": "error", "service": "backend", "message": "planted"}).encode()
+    paths = ["/ingest", "//ingest", "/%69ngest", "/./ingest", "/INGEST", "/ingest/", "http://caddy:9000/ingest"]
+    paths += [disguise.format("ingest") for disguise in DISGUISES]
+    paths += [disguise.format("../ingest") for disguise in DISGUISES]
+    paths += ["/health/../ingest", "/logs/health?/../../ingest", "/logs/login#/../../ingest"]
+    with operator.operator_session(stack) as session:
+        token = f"Authorization: {session.headers['Authorization']}\r\n".encode()
+    for path in paths:
+        for headers in (b"", token):
+            for host in ("", "127.0.0.1:9000", "caddy:9000", "log-sink:8003"):
+                status, _ = call(stack, "POST", path, headers, planted, host)
+                assert 300 <= status < 500, (path, status)
+    # Something that is kept, sent afterwards, shows that what was planted had its chance to arrive.
+    headers = {"Authorization": "Bearer not.a.token"}
+    late = Answer(requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=10)).request_id
+    recorder.wait_for(redis_client, lambda one: one["request_id"] == late, "warning")
+    assert [one for one in recorder.stream(redis_client) if one["message"] == "planted"] == []
+
+
+def test_operators_read_while_the_backend_is_away_and_others_still_do_not(
+    target: Target, stack: Stack, alice: User
+) -> None:
+    with operator.operator_session(stack) as session:
+        target.stop("backend")
+        try:
+            assert session.get(f"{stack.base_url}/logs/entries", timeout=10).status_code == 200
+            Answer(requests.get(f"{stack.base_url}/logs/entries", timeout=10)).expect_problem(401)
+            alice.get("/logs/entries").expect_problem(403)
+        finally:
+            target.start("backend")
+
+
+def test_with_nobody_to_ask_it_stays_closed_and_says_so(target: Target, stack: Stack) -> None:
+    with operator.operator_session(stack) as session:
+        for service in ("backend", "data-processor"):
+            target.stop(service)
+        try:
+            answer = Answer(session.get(f"{stack.base_url}/logs/entries", timeout=10))
+            answer.expect_problem(502)
+            page = session.get(f"{stack.base_url}/logs/", headers={"Accept": "text/html"}, timeout=10)
+        finally:
+            for service in ("data-processor", "backend"):
+                target.start(service)
+    assert page.status_code == 502
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "The recorder does not answer" in page.text
+
+
+def test_a_live_tail_that_is_closed_leaves_no_entry(stack: Stack, redis_client: redis.Redis) -> None:
+    with operator.operator_session(stack) as session:
+        for _ in range(3):
+            with session.get(f"{stack.base_url}/logs/stream?after=0", stream=True, timeout=10) as tail:
+                next(tail.iter_lines())
+        headers = {"Authorization": "Bearer not.a.token"}
+        late = Answer(requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=10)).request_id
+    recorder.wait_for(redis_client, lambda one: one["request_id"] == late, "warning")
+    held = recorder.stream(redis_client)
+    assert [one for one in held if "/logs/stream" in str(one["fields"])] == []

@@ -1,0 +1,118 @@
+"""The operator's page in a real Chromium, through the front door: from signing in to signing out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from servicekit.secrets import read_secret
+
+from plumbline.checks import browser
+from plumbline.checks.client import Answer
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+
+pytestmark = pytest.mark.browser
+PATIENCE_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser.chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(chromium: Any, stack: Stack) -> Iterator[Any]:
+    """A page that fails the test if it reports an error or asks anybody but the front door."""
+    faults: list[str] = []
+    with chromium.new_context(viewport={"width": 1280, "height": 860}, base_url=stack.base_url) as context:
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("pageerror", lambda error: faults.append(f"script error: {error}"))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("request", lambda one: None if one.url.startswith(stack.base_url) else faults.append(one.url))
+        yield page
+    assert faults == []
+
+
+def sign_in(page: Any, stack: Stack) -> None:
+    page.goto("/logs/")
+    page.wait_for_selector("#username")
+    assert page.url.endswith("/logs/login")
+    page.fill("#username", stack.operator.username)
+    page.fill("#password", read_secret(Path(stack.operator.password_file)))
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#line[data-state=live]")
+
+
+def forged(stack: Stack) -> str:
+    headers = {"Authorization": "Bearer not.a.token"}
+    return Answer(requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=10)).request_id
+
+
+def wait_for_entry(page: Any, request_id: str) -> Any:
+    link = page.get_by_role("button", name=f"Everything with request id {request_id}").first
+    link.wait_for()
+    return link
+
+
+def test_from_signing_in_to_signing_out(page: Any, stack: Stack) -> None:
+    sign_in(page, stack)
+    request_id = forged(stack)
+    link = wait_for_entry(page, request_id)
+    browser.keep(page, "stack-live")
+    link.click()
+    page.wait_for_function(f"() => new URLSearchParams(location.search).get('request_id') === '{request_id}'")
+    assert page.locator("li.entry").count() >= 1
+    page.locator("li.entry .row").first.click()
+    assert request_id in page.locator(".details").first.inner_text()
+    browser.keep(page, "stack-request")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_selector("#username")
+    page.goto("/logs/")
+    page.wait_for_selector("#username")
+
+
+def test_the_line_breaks_and_goes_on(page: Any, target: Target, stack: Stack) -> None:
+    sign_in(page, stack)
+    before = forged(stack)
+    wait_for_entry(page, before)
+    target.stop("log-sink")
+    try:
+        page.wait_for_selector("#line[data-state=down]")
+        assert page.locator("#alarm").is_visible()
+        browser.keep(page, "stack-down")
+        meanwhile = [forged(stack) for _ in range(3)]
+    finally:
+        target.start("log-sink")
+    page.wait_for_selector("#line[data-state=live]")
+    for request_id in (*meanwhile, forged(stack)):
+        wait_for_entry(page, request_id)
+    ids = page.eval_on_selector_all("li.entry", "rows => rows.map(row => row.dataset.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_it_opens_while_the_backend_is_away(page: Any, target: Target, stack: Stack) -> None:
+    sign_in(page, stack)
+    target.stop("backend")
+    try:
+        page.reload()
+        page.wait_for_selector("#line[data-state=live]")
+        browser.keep(page, "stack-backend-away")
+    finally:
+        target.start("backend")
+
+
+def test_a_recorder_that_is_away_says_so_in_words(page: Any, target: Target, stack: Stack) -> None:
+    target.stop("log-sink")
+    try:
+        page.goto("/logs/login")
+        page.wait_for_selector("h1:has-text('The recorder does not answer')")
+        browser.keep(page, "stack-away")
+    finally:
+        target.start("log-sink")
+    page.wait_for_selector("#username")

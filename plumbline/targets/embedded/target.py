@@ -26,7 +26,7 @@ from plumbline.targets.embedded import accounts, leftovers, postgres
 from plumbline.targets.embedded.programs import PORTS, Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
 
-_START_PATIENCE_S = 60
+_START_PATIENCE_S = 120
 _MIGRATION_PATIENCE_S = 300
 
 

@@ -69,6 +69,8 @@ def serve(settings: DataProcessorSettings) -> int:
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
+    from data_processor.web.slow_lane import threads
+
     server = Granian(
         "data_processor.wsgi:application",
         factory=True,
@@ -76,8 +78,7 @@ def serve(settings: DataProcessorSettings) -> int:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        # A thread for each database connection, so that no request waits for another's.
-        blocking_threads=settings.pool_size,
+        blocking_threads=threads(settings),
         backlog=1024,
         respawn_failed_workers=True,
         respawn_interval=1.0,

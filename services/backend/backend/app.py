@@ -27,7 +27,7 @@ from backend.database import Database
 from backend.deps import Services
 from backend.live.events import EventBus
 from backend.live.hub import COME_AGAIN, Hub
-from backend.middleware import BodyLimit, RequestContext
+from backend.middleware import BodyLimit, OwnPages, RequestContext
 from backend.passwords import Passwords
 from backend.readiness import Readiness
 from backend.routes import auth, channels, health, live, messages
@@ -64,6 +64,7 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
     errors.install(app)
     openapi.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
+    app.add_middleware(OwnPages, allowed_origins=settings.allowed_origins)
     return app
 
 

@@ -68,13 +68,9 @@ class NotYourSocket(ApiError):
 
 
 class ForeignOrigin(ApiError):
-    """A browser page of another site wants a socket."""
+    """A browser page of another site wants a socket, or wants something done."""
 
-    status, code, text = (
-        403,
-        "foreign_origin",
-        "pages of this origin may not open a socket",
-    )
+    status, code, text = 403, "foreign_origin", "this page may not act for you here: its origin is not allowed"
 
 
 class NoSuchChannel(ApiError):

@@ -1,18 +1,21 @@
-"""What surrounds every request: its id, the log entry for what was not foreseen, and the limit of its body."""
+"""What surrounds every request: its id, the log entry for what was not foreseen, whose page asks, the body's limit."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from servicekit.context import accept_request_id, request_id
 from servicekit.facts import REQUEST_ID_HEADER
+from servicekit.origins import is_foreign
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.errors import BodyTooLarge, refusal_response
+from backend.errors import BodyTooLarge, ForeignOrigin, refusal_response
 
 log = logging.getLogger(__name__)
 
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
@@ -38,6 +41,9 @@ class RequestContext:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        if scope.get("method") == "HEAD":
+            # Answered as GET is; the server leaves out the body.
+            scope = {**scope, "method": "GET"}
         own_id = accept_request_id(_header(scope, _REQUEST_ID))
         token = request_id.set(own_id)
         own_header = (_REQUEST_ID, own_id.encode())
@@ -53,6 +59,38 @@ class RequestContext:
             log.exception("unforeseen error", extra={"fields": {"method": scope.get("method"), "path": scope["path"]}})
         finally:
             request_id.reset(token)
+
+
+class OwnPages:
+    """Refuses what a page of another origin would change, by a browser that sends the session cookie along.
+
+    Logging in too: nobody should find themselves in a session that a stranger's page began. A bearer token is never
+    sent by a browser on its own.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_origins: Collection[str]) -> None:
+        self._app = app
+        self._allowed = allowed_origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or socket; a socket's origin is looked at where it is opened."""
+        if scope["type"] == "http" and scope["method"] not in _SAFE and self._is_foreign(scope):
+            log.warning(
+                "refused a cross-site request",
+                extra={
+                    "fields": {"origin": _header(scope, b"origin"), "method": scope["method"], "path": scope["path"]}
+                },
+            )
+            await refusal_response(ForeignOrigin())(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        if _header(scope, b"authorization") is not None:
+            return False
+        return is_foreign(
+            _header(scope, b"origin"), _header(scope, b"sec-fetch-site"), _header(scope, b"host"), self._allowed
+        )
 
 
 _DRAIN_MAX_BYTES = 4 * 1024 * 1024

@@ -27,7 +27,8 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Browser origins besides the stack's own that may open a WebSocket, separated by commas.",
+        description="Further browser origins that may open a WebSocket, log in and change things with the session "
+        "cookie, separated by commas; the stack's own is always allowed.",
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
         # Every network that is not public; pods of some clusters are in the one shared by carriers, 100.64.0.0/10.

@@ -165,3 +165,44 @@ def test_operators_are_told_from_others(backend: Backend, person: MakePerson) ->
     assert response.headers["x-operator"] == "operator"
     assert person().get("/auth/operator").status_code == 403
     assert requests.get(backend.url + "/auth/operator", timeout=TIMEOUT_S).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_a_page_of_another_origin_may_not_act_with_the_cookie(
+    backend: Backend, person: MakePerson, headers: dict[str, str]
+) -> None:
+    somebody, channel = person(), person().channel()["id"]
+    form = {"username": somebody.name, "password": somebody.password}
+    for path, data in ((f"/channels/{channel}/join", None), ("/auth/login", form), ("/auth/logout", None)):
+        response = somebody.http.post(backend.url + path, data=data, headers=headers, timeout=TIMEOUT_S)
+        assert (response.status_code, response.json()["code"]) == (403, "foreign_origin"), path
+        assert "set-cookie" not in response.headers
+    assert somebody.post(f"/channels/{channel}/messages", {"content": "not a member"}).status_code == 403
+    assert somebody.http.get(backend.url + "/auth/me", headers=headers, timeout=TIMEOUT_S).status_code == 200
+
+
+def test_own_pages_and_bearer_tokens_may_act(backend: Backend, person: MakePerson) -> None:
+    somebody, channel = person(), person().channel()["id"]
+    join = f"{backend.url}/channels/{channel}/join"
+    for own in ({"Origin": backend.url}, {"Sec-Fetch-Site": "same-origin"}, {}):
+        assert somebody.http.post(join, headers=own, timeout=TIMEOUT_S).status_code == 200
+    program = {"Authorization": f"Bearer {somebody.token}", "Origin": "https://elsewhere.example"}
+    assert requests.post(join, headers=program, timeout=TIMEOUT_S).status_code == 200
+
+
+def test_head_is_answered_as_get_is_without_a_body(backend: Backend, person: MakePerson) -> None:
+    somebody = person()
+    for path in ("/health", "/health/live", "/auth/me", "/channels/", "/nothing"):
+        got = somebody.get(path)
+        asked = somebody.http.head(backend.url + path, timeout=TIMEOUT_S)
+        assert (asked.status_code, asked.content) == (got.status_code, b""), path
+        assert asked.headers["content-type"] == got.headers["content-type"]

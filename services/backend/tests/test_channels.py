@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from plumbline.testing import PostgresServer, wait_until
+
 from .conftest import Person
 
 MakePerson = Callable[[], Person]
@@ -193,3 +195,20 @@ def test_a_direct_channel_keeps_its_two(person: MakePerson) -> None:
     assert one.post(f"/channels/dm/{one.id}").status_code == 422
     assert one.post(f"/channels/dm/{2**62}").status_code == 404
     assert other.says(channel, "just us")["channel_id"] == channel
+
+
+def test_who_adds_a_member_at_the_same_moment_as_another_learns_since_when(
+    person: MakePerson, sql: psycopg.Connection[dict[str, Any]], postgres_server: PostgresServer
+) -> None:
+    owner, guest = person(), person()
+    channel = owner.channel("private")["id"]
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO memberships%'"
+    with ThreadPoolExecutor(1) as other, psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
+        with connection.transaction():
+            connection.execute("INSERT INTO memberships VALUES (%s, %s)", (channel, guest.id))
+            answer = other.submit(owner.post, f"/channels/{channel}/members", {"user_id": guest.id})
+            wait_until(lambda: sql.execute(waiting).fetchone() is not None, "the second waits for the first")
+        response = answer.result()
+    row = sql.execute("SELECT joined_at FROM memberships WHERE user_id = %s", (guest.id,)).fetchone()
+    assert row is not None
+    assert (response.status_code, response.json()["joined_at"]) == (200, row["joined_at"].isoformat())

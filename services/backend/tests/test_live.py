@@ -149,6 +149,21 @@ def test_a_bad_frame_gets_an_error_frame_and_the_socket_lives_on(
     assert any(entry["fields"].get("user_id") == somebody.id for entry in backend.logged("bad frame", "warning"))
 
 
+def test_a_frame_too_deep_to_be_passed_on_takes_no_other_along(person: MakePerson) -> None:
+    sender, hostile = person(), person()
+    channel = sender.channel()["id"]
+    hostile.post(f"/channels/{channel}/join")
+    levels = "[" * 900 + "]" * 900
+    with sender.socket() as mine, hostile.socket() as theirs:
+        for number in range(20):
+            mine.send(orjson.dumps({"type": "message", "channel_id": channel, "content": number}).decode())
+            theirs.send(f'{{"type": "message", "channel_id": {channel}, "deep": {levels}}}')
+        frames = frames_until(mine, lambda frame: frame.get("content") == 19)
+        assert [frame["content"] for frame in frames if isinstance(frame.get("content"), int)] == list(range(20))
+        refused = [frame for frame in frames_before_pong(theirs) if frame["type"] == "error"]
+    assert [frame["code"] for frame in refused] == ["invalid_frame"] * 20
+
+
 def test_relays_into_foreign_channels_are_refused(person: MakePerson) -> None:
     insider, outsider = person(), person()
     channel = insider.channel()["id"]
@@ -171,11 +186,13 @@ def test_the_handshake_is_for_the_users_own_session_from_an_allowed_place(backen
         (other.id, cookie, 403),
         (somebody.id, {**cookie, "Origin": "https://elsewhere.example"}, 403),
         (somebody.id, {**cookie, "Origin": "null"}, 403),
+        (somebody.id, {**cookie, "Origin": "http://["}, 403),
     ]
     for user_id, headers, status in refused:
         with pytest.raises(websockets.InvalidStatus) as caught:
             connect(f"{place}/ws/{user_id}", additional_headers=headers, proxy=None)
         assert caught.value.response.status_code == status, headers
+        assert orjson.loads(caught.value.response.body)["status"] == status, headers
     for headers in (cookie, {"Authorization": f"Bearer {somebody.token}"}, {**cookie, "Origin": backend.url}):
         with connect(f"{place}/ws/{somebody.id}", additional_headers=headers, proxy=None) as socket:
             assert frames_before_pong(socket) == []

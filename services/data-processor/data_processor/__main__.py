@@ -31,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(facts.EXIT_CONFIG, f"settings: {explain(error)}")
     except SecretError as error:
         return _fail(facts.EXIT_CONFIG, str(error))
+    except commands.NewerSchemaError as error:
+        return _fail(facts.EXIT_FAILED, str(error))
     except (MigrationLockError, WaitError, commands.NotYetError) as error:
         return _fail(facts.EXIT_TEMPORARY, str(error))
     except psycopg.OperationalError as error:

@@ -19,6 +19,13 @@ _MISSING = """
 """
 
 
+_APPLIED = "SELECT name FROM django_migrations WHERE app = %s"
+
+
+class NewerSchemaError(Exception):
+    """The database was migrated by a release that knows more than this one; the message says what to do."""
+
+
 class NotYetError(Exception):
     """Something else has to be done first; the message says what."""
 
@@ -32,6 +39,7 @@ def migrate(settings: DataProcessorSettings) -> int:
 
     with migration_lock(settings.conninfo(f"{settings_typed.SERVICE} migrate"), settings.migration_wait_s) as conn:
         _require_backend(conn)
+        _refuse_newer(conn)
         call_command("migrate", interactive=False, verbosity=1)
         record_event(conn, settings.stack_id, settings_typed.SERVICE, "migrated", selectors.head())
     return 0
@@ -44,6 +52,22 @@ def _require_backend(conn: psycopg.Connection[Any]) -> None:
     if missing:
         raise NotYetError(
             f"the backend's tables are not there yet ({', '.join(missing)}): run python -m backend migrate first"
+        )
+
+
+def _refuse_newer(conn: psycopg.Connection[Any]) -> None:
+    # Django passes over what it does not know and says that all is well; the service would never be ready.
+    from data_processor.health import selectors
+
+    try:
+        applied = {name for (name,) in conn.execute(_APPLIED, [selectors.APP])}
+    except psycopg.errors.UndefinedTable:
+        return
+    if unknown := sorted(applied - selectors.known()):
+        raise NewerSchemaError(
+            f"the schema cannot be brought to {selectors.head()}: the database has {', '.join(unknown)}, which this "
+            "release does not know. Was it migrated by a newer release? Then deploy that release, or restore a dump "
+            "that this one made"
         )
 
 
@@ -69,6 +93,8 @@ def serve(settings: DataProcessorSettings) -> int:
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
+    from data_processor.web.slow_lane import threads
+
     server = Granian(
         "data_processor.wsgi:application",
         factory=True,
@@ -76,8 +102,7 @@ def serve(settings: DataProcessorSettings) -> int:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        # A thread for each database connection, so that no request waits for another's.
-        blocking_threads=settings.pool_size,
+        blocking_threads=threads(settings),
         backlog=1024,
         respawn_failed_workers=True,
         respawn_interval=1.0,

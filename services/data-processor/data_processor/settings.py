@@ -40,7 +40,6 @@ DATABASES = {
             **_connection,
             "server_side_binding": True,
             "prepare_threshold": 2,
-            # As many connections as threads: whoever waits for one waits for Postgres, not for another request.
             "pool": {
                 "min_size": 1,
                 "max_size": _typed.pool_size,

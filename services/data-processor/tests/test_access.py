@@ -42,6 +42,9 @@ def _bearer(service: Service, header: str) -> requests.Response:
         ("batch/", "GET"),
         ("batch/", "POST"),
         ("batch/1/", "GET"),
+        ("documents/1/apply-template/", "POST"),
+        ("documents/1/export/", "POST"),
+        ("batch/1/export/", "GET"),
     ],
 )
 def test_nobody_gets_in(service: Service, path: str, method: str) -> None:
@@ -112,6 +115,7 @@ def test_session_cookie_lets_in(service: Service, person: Person) -> None:
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],

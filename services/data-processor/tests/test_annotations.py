@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service, refusal
+
+from plumbline.testing import wait_until
 
 BOX = {"x": 10.5, "y": 20, "width": 30.25, "height": 40}
 WHOLE = {
@@ -257,3 +260,17 @@ def test_any_member_may_change(service: Service, channel: int, annotation: str) 
 
     assert member.call("PATCH", annotation, json={"validation_status": "invalid"}).status_code == 200
     assert member.call("DELETE", annotation).status_code == 204
+
+
+def test_annotating_what_is_just_being_deleted_is_no_failure(
+    service: Service, person: Person, document: dict[str, Any], annotations: str
+) -> None:
+    waiting = (
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO annotations%%'"
+    )
+    with ThreadPoolExecutor(1) as other:
+        with service.database() as connection, connection.transaction():
+            connection.execute("DELETE FROM documents WHERE id = %s", (document["id"],))
+            answer = other.submit(person.post, annotations, json=LEAST)
+            wait_until(lambda: service.rows(waiting) != [], "the annotation waits for the deletion")
+        refusal(answer.result(), 404, "not_found")

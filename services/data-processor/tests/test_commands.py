@@ -76,6 +76,29 @@ def test_migrate_names_who_holds_the_lock(migrated: Service, own_folder: Path) -
     assert "somebody else" in done.stderr
 
 
+def test_migrate_refuses_the_database_of_a_newer_release(empty_postgres: PostgresServer, own_folder: Path) -> None:
+    service = Service(empty_postgres, NO_REDIS, own_folder)
+    service.migrate()
+    events = "SELECT count(*) FROM stack_events"
+    before = service.rows(events)
+    with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO django_migrations (app, name, applied)"
+            " VALUES ('data_processor', '9999_from_the_future', now()), ('another_app', '0007_of_its_own', now())"
+        )
+        try:
+            done = service.run("data_processor", "migrate")
+        finally:
+            connection.execute(
+                "DELETE FROM django_migrations WHERE name IN ('9999_from_the_future', '0007_of_its_own')"
+            )
+
+    assert done.returncode == 1
+    assert "the database has 9999_from_the_future, which this release does not know" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert service.rows(events) == before
+
+
 @pytest.mark.parametrize("command", ["migrate", "serve"])
 @pytest.mark.parametrize(
     ("setting", "value", "said"),

@@ -93,6 +93,7 @@ def _truncated(data: bytes) -> bytes:
 BROKEN = {
     "empty": (b"", "broken_file"),
     "png truncated": (_truncated(samples.noise(30_000)), "broken_file"),
+    "png without its end": (samples.noise(30_000)[:-12], "broken_file"),
     "png header alone": (samples.PNG_HEADER, "broken_file"),
     "jpeg truncated": (_truncated(samples.image("JPEG", (400, 400))), "broken_file"),
     "webp truncated": (_truncated(samples.image("WEBP", (400, 400))), "broken_file"),

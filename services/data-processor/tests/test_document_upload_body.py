@@ -58,6 +58,20 @@ def test_chunked_upload_that_does_not_end_is_refused(person: Person, channel: in
     refusal(person.post("documents/", data=_in_chunks(body), headers=FORM), 413, "too_large")
 
 
+@pytest.mark.parametrize("left_out", [1, 4, 20])
+def test_chunked_upload_that_breaks_off_leaves_nothing(person: Person, channel: int, left_out: int) -> None:
+    body = _form(channel, samples.image())[: -2 - left_out]
+
+    refusal(person.post("documents/", data=_in_chunks(body), headers=FORM), 400, "incomplete")
+    assert person.get(f"documents/?channel_id={channel}").json()["items"] == []
+
+
+def test_what_follows_the_closing_boundary_is_nothing_to_us(person: Person, channel: int) -> None:
+    body = _form(channel, samples.image()) + b"an epilogue\r\n"
+
+    assert person.post("documents/", data=_in_chunks(body), headers=FORM).status_code == 201
+
+
 def test_huge_field_is_refused(person: Person) -> None:
     refusal(
         person.post("documents/", files={"file": ("f", b"x")}, data={"channel_id": "1" * 4_000_000}), 413, "too_large"

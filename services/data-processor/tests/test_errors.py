@@ -145,6 +145,16 @@ def test_unknown_address_is_a_problem(service: Service) -> None:
         refusal(requests.get(service.base + path, timeout=30), 404, "not_found")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "documents/1/apply-template/"), ("POST", "documents/1/export/"), ("GET", "batch/1/export/")],
+)
+def test_call_of_a_later_release_says_so(person: Person, method: str, path: str) -> None:
+    body = refusal(person.call(method, path, json={}), 501, "not_implemented")
+
+    assert "this release" in body["detail"]
+
+
 def test_other_method_names_those_that_are_taken(person: Person) -> None:
     response = person.call("DELETE", "templates/")
 

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import redis.asyncio as aioredis
@@ -32,11 +32,13 @@ _RESUBSCRIBE_S = 0.5
 _IDLE_CHECK_S = 5.0
 _REMEMBERED = 10_000
 
+Item = TypeVar("Item")
+
 
 class EventBus:
     """Publishes what this process announces, and delivers what any process announced to the sockets here.
 
-    `emit` never waits and never fails. All events take one way, through Redis, so that every process sees them in one
+    `emit` never waits. All events take one way, through Redis, so that every process sees them in one
     order. While Redis is away this process's own events go to its own sockets directly.
     """
 
@@ -45,7 +47,7 @@ class EventBus:
         self._database = database
         self._hub = hub
         self._outage = Outage(log, "Redis (live events reach only this process's sockets)", level=logging.WARNING)
-        self._outgoing: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
+        self._outgoing: asyncio.Queue[tuple[Event, bytes]] = asyncio.Queue(_QUEUE)
         self._incoming: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
         self._subscribed = False
         self._delivered_early: Counter[bytes] = Counter()
@@ -67,26 +69,30 @@ class EventBus:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def emit(self, channel_id: int | None, frame: dict[str, Any], user_ids: list[int] | None = None) -> None:
-        """Announce `frame` to `user_ids`, or to all members of `channel_id`. Call it after the commit."""
+        """Announce `frame` to `user_ids`, or to all members of `channel_id`. Call it after the commit.
+
+        Raises orjson.JSONEncodeError for a frame that cannot be written, which only a client's own can be: here, where
+        it is known whose it is, and not on its way, where it would take others along.
+        """
+        event = Event(channel_id, frame, user_ids)
         try:
-            self._outgoing.put_nowait(Event(channel_id, frame, user_ids))
+            self._outgoing.put_nowait((event, encode(event)))
         except asyncio.QueueFull:
             log.warning("too many live events are waiting: one was dropped", extra={"fields": {"type": frame["type"]}})
 
     async def _publish_forever(self) -> None:
         while True:
-            events = await _drain(self._outgoing)
+            batch = await _drain(self._outgoing)
             try:
-                await self._publish(events)
+                await self._publish([event for event, _ in batch], [encoded for _, encoded in batch])
             except Exception:
                 log.exception("live events could not be published")
             finally:
-                for _ in events:
+                for _ in batch:
                     self._outgoing.task_done()
             await asyncio.sleep(_GATHER_S)
 
-    async def _publish(self, events: list[Event]) -> None:
-        encoded = [encode(event) for event in events]
+    async def _publish(self, events: list[Event], encoded: list[bytes]) -> None:
         if self._outage.expected:
             self._deliver_here(events)
             return
@@ -201,9 +207,9 @@ class EventBus:
         return members
 
 
-async def _drain(queue: asyncio.Queue[Event]) -> list[Event]:
-    """Wait for one event and take up to a batch of those that are there already."""
-    events = [await queue.get()]
-    while len(events) < _BATCH and not queue.empty():
-        events.append(queue.get_nowait())
-    return events
+async def _drain(queue: asyncio.Queue[Item]) -> list[Item]:
+    """Wait for one item and take up to a batch of those that are there already."""
+    items = [await queue.get()]
+    while len(items) < _BATCH and not queue.empty():
+        items.append(queue.get_nowait())
+    return items

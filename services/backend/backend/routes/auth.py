@@ -1,4 +1,4 @@
-"""Users and their house.sessions."""
+"""Users and their sessions."""
 
 from __future__ import annotations
 

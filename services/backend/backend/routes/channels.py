@@ -166,7 +166,11 @@ async def add_member(channel_id: PathId, body: MemberAdd, caller: Authenticated)
 
 async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *, adder_id: int) -> Row:
     """Make a user a member and announce it. Raises NoSuchChannel, NoSuchUser, DirectChannel or NotAMember."""
-    row = await db.one(sql.ADD_MEMBER, {"channel_id": channel_id, "user_id": user_id, "adder_id": adder_id})
+    wanted = {"channel_id": channel_id, "user_id": user_id, "adder_id": adder_id}
+    row = await db.one(sql.ADD_MEMBER, wanted)
+    while row is not None and row["allowed"] and row["joined_at"] is None:
+        # Another request has just made them a member, later than this statement looks.
+        row = await db.one(sql.ADD_MEMBER, wanted)
     if row is None:
         if await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": user_id}) is None:
             raise NoSuchChannel

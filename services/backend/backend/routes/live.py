@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from urllib.parse import urlsplit
 
 import orjson
 from fastapi import APIRouter, WebSocket
+from servicekit.origins import is_own
 
 from backend.deps import Services, services
 from backend.errors import ApiError, ForeignOrigin, NotYourSocket, Unauthenticated, refusal_response
@@ -46,10 +46,8 @@ def _admit(websocket: WebSocket, user_id: str, house: Services) -> int:
     """Return when the session ends (seconds since the epoch). Raises the ApiError to refuse the handshake with."""
     origin = websocket.headers.get("origin")
     # Programs send no Origin; browsers always do, and would send the cookie along for any page.
-    if origin is not None and origin not in house.settings.allowed_origins:
-        host = websocket.headers.get("host", "")
-        if urlsplit(origin).scheme not in ("http", "https") or urlsplit(origin).netloc.lower() != host.lower():
-            raise ForeignOrigin
+    if origin is not None and not is_own(origin, websocket.headers.get("host"), house.settings.allowed_origins):
+        raise ForeignOrigin
     session = house.sessions.verify(websocket)
     if user_id != str(session.identity.user_id):
         raise NotYourSocket
@@ -100,7 +98,11 @@ class _Conversation:
         member = {"channel_id": channel_id, "user_id": self._socket.user_id}
         if await self._house.database.one(sql.IS_MEMBER, member) is None:
             raise BadFrameError("not_a_member", f"you are not a member of channel {channel_id}")
-        self._house.events.emit(channel_id, frame)
+        try:
+            self._house.events.emit(channel_id, frame)
+        except orjson.JSONEncodeError:
+            # More levels can be read than written.
+            raise BadFrameError("invalid_frame", "the frame is nested too deeply to be passed on") from None
 
     async def _answer(self, frame: Frame) -> None:
         await self._socket.reply(orjson.dumps(frame).decode())

@@ -69,6 +69,14 @@ def row(sql: str, parameters: Mapping[str, Any], answer_s: float = ANSWER_S) -> 
         return found
 
 
+def pause() -> None:
+    """Give this thread's connection back to the pool; the next statement takes one again.
+
+    For what takes long and asks nothing meanwhile: a few such requests would otherwise hold every connection there is.
+    """
+    connection.close()
+
+
 def blob(sql: str, parameters: Mapping[str, Any]) -> Row | None:
     """Run a statement and return its first row, transferred in binary: bytea would come as twice its size in text."""
     with _cursor(TRANSFER_S) as cursor, connection.wrap_database_errors:

@@ -13,6 +13,7 @@ from data_processor.documents.uploads import receive
 from data_processor.web import bodies, pages
 from data_processor.web.auth import identify
 from data_processor.web.errors import InvalidError
+from data_processor.web.slow_lane import slow_lane
 
 
 class DocumentUpdate(bodies.Body):
@@ -35,11 +36,12 @@ def document_list(request: HttpRequest) -> HttpResponse:
 def document_create(request: HttpRequest) -> HttpResponse:
     """Take an upload: multipart, with `file` and `channel_id`."""
     identity = identify(request)
-    upload = receive(request)
-    access.channel_require_member(channel_id=upload.channel_id, user_id=identity.user_id)
-    row = services.document_create(
-        channel_id=upload.channel_id, user_id=identity.user_id, filename=upload.filename, data=upload.data
-    )
+    with slow_lane():
+        upload = receive(request)
+        access.channel_require_member(channel_id=upload.channel_id, user_id=identity.user_id)
+        row = services.document_create(
+            channel_id=upload.channel_id, user_id=identity.user_id, filename=upload.filename, data=upload.data
+        )
     return pages.json(selectors.document_shape(row), 201)
 
 

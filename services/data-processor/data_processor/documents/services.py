@@ -18,6 +18,7 @@ from data_processor.documents.files.decoder import decode
 from data_processor.documents.files.inspect import inspect
 from data_processor.documents.selectors import COLUMNS
 from data_processor.web.errors import ForbiddenError, NotAMemberError, NotFoundError, ProblemError
+from data_processor.web.slow_lane import slow_lane
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
 
     Raises UnsupportedTypeError (415) and InvalidError (422) for files that are not taken.
     """
+    statements.pause()
     found = inspect(data)
     row = statements.row(
         _INSERT,
@@ -120,8 +122,10 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
     data = selectors.document_data(document_id=document_id)
     if data is None:
         raise NotFoundError("document", document_id)
+    statements.pause()
     try:
-        _, made = decode("shrink", media_type, data)
+        with slow_lane():
+            _, made = decode("shrink", media_type, data)
     except BrokenFileError as error:
         # It could be read when it was uploaded; what cannot be is a picture of it.
         logger.warning(

@@ -17,6 +17,8 @@ from data_processor.web.bodies import Readable, drain
 from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
 
 _FORM_OVERHEAD = 64 * 1024
+_TAIL = 1024
+"""The longest closing boundary, and what a client may put after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,42 +41,48 @@ def receive(request: HttpRequest) -> Upload:
     # A chunked body declares no length, and a declared one may lie: the stream itself is what counts.
     meta = {"CONTENT_TYPE": request.META.get("CONTENT_TYPE", ""), "CONTENT_LENGTH": str(limit)}
     try:
-        fields, _files = _Parser(meta, body, [handler], "utf-8").parse()
+        parser = _Parser(meta, body, [handler], "utf-8")
+        fields, _files = parser.parse()
     except (TooLargeError, RequestDataTooBig):
         drain(stream, limit)
         raise TooLargeError(limit, "the document") from None
     except (MultiPartParserError, SuspiciousOperation, ValueError, LookupError) as error:
         drain(stream, limit)
         raise ProblemError(400, "invalid_multipart", f"the multipart body is malformed: {error}") from None
-    _refuse_incomplete(request, body.count)
+    _refuse_incomplete(request, body, b"--" + parser.boundary + b"--")
     channel_id = pages.whole_number(fields, "channel_id", 1, 2**63 - 1)
-    missing = [
-        (name, "is missing")
-        for name, absent in (("channel_id", channel_id is None), ("file", handler.filename is None))
-        if absent
-    ]
+    missing = []
+    if channel_id is None:
+        missing.append(("channel_id", "is missing"))
+    if handler.filename is None:
+        missing.append(("file", "is missing: send a part of this name that has a file name, in UTF-8"))
     if channel_id is None or handler.filename is None:
         raise InvalidError(*missing)
     return Upload(channel_id, handler.filename, b"".join(handler.parts))
 
 
-def _refuse_incomplete(request: HttpRequest, received: int) -> None:
+def _refuse_incomplete(request: HttpRequest, body: _CountingStream, end: bytes) -> None:
     declared = request.META.get("CONTENT_LENGTH", "")
-    if declared.isdigit() and received < int(declared):
-        raise ProblemError(400, "incomplete", f"the upload ended after {received} of {declared} bytes: send it again")
+    if declared.isdigit() and body.count < int(declared):
+        raise ProblemError(400, "incomplete", f"the upload ended after {body.count} of {declared} bytes: send it again")
+    # A chunked body that broke off looks like one that ended, and the parser takes what there is.
+    if end not in body.tail:
+        raise ProblemError(400, "incomplete", "the upload ended before its closing boundary: send it again")
 
 
 class _CountingStream:
-    """Counts what was read and stops at a limit."""
+    """Counts what was read, stops at a limit and remembers the end."""
 
     def __init__(self, stream: Readable, limit: int) -> None:
         self._stream = stream
         self._limit = limit
         self.count = 0
+        self.tail = b""
 
     def read(self, size: int = -1) -> bytes:
         chunk = self._stream.read(size)
         self.count += len(chunk)
+        self.tail = (self.tail + chunk)[-_TAIL:]
         if self.count > self._limit:
             raise TooLargeError(self._limit, "the document")
         return chunk
@@ -111,6 +119,12 @@ class _InMemory(FileUploadHandler):
 
 
 class _Parser(MultiPartParser):
+    @property
+    def boundary(self) -> bytes:
+        """What separates the parts."""
+        found: bytes = self._boundary  # type: ignore[attr-defined]
+        return found
+
     def sanitize_file_name(self, file_name: str) -> str:
         """Return our own idea of a harmless name: Django's drops the whole file where nothing is left of its name."""
         return clean_filename(file_name)

@@ -12,21 +12,26 @@ from django.db.migrations.loader import MigrationLoader
 from data_processor.database import statements
 
 _ANSWER_S = 1.0
-_APP = "data_processor"
+APP = "data_processor"
 _APPLIED = "SELECT name FROM django_migrations WHERE app = %(app)s ORDER BY id DESC LIMIT 1"
 
 
 @cache
 def head() -> str:
     """Return the name of the newest migration in the code."""
-    ((_, name),) = MigrationLoader(None).graph.leaf_nodes(_APP)
+    ((_, name),) = MigrationLoader(None).graph.leaf_nodes(APP)
     return str(name)
+
+
+def known() -> set[str]:
+    """Return the names of all migrations in the code."""
+    return {name for app, name in MigrationLoader(None).disk_migrations or {} if app == APP}
 
 
 def schema_state() -> tuple[str | None, str | None]:
     """Return the newest migration that the database has, and why requests cannot be served (None if they can)."""
     try:
-        row = statements.row(_APPLIED, {"app": _APP}, answer_s=_ANSWER_S)
+        row = statements.row(_APPLIED, {"app": APP}, answer_s=_ANSWER_S)
     except (DatabaseError, psycopg.Error) as error:
         if "django_migrations" in str(error):
             return None, f"the schema is empty, {head()} is wanted: run python -m data_processor migrate"
@@ -40,7 +45,7 @@ def schema_state() -> tuple[str | None, str | None]:
 def lacks(connection: psycopg.Connection[Any]) -> str | None:
     """Say how the schema differs from the one this code was written for; None if it does not."""
     try:
-        row = connection.execute(_APPLIED, {"app": _APP}).fetchone()
+        row = connection.execute(_APPLIED, {"app": APP}).fetchone()
     except psycopg.errors.UndefinedTable:
         row = None
     applied = row[0] if row else None

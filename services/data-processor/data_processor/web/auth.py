@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from functools import lru_cache
 from time import time
-from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 from servicekit import tokens
 from servicekit.facts import SESSION_COOKIE
+from servicekit.origins import is_foreign
 from servicekit.tokens import Identity, TokenError, Verified
 
 from data_processor import settings_typed
@@ -58,11 +58,9 @@ def refuse_forgery(request: HttpRequest) -> None:
     """
     if "HTTP_AUTHORIZATION" in request.META or SESSION_COOKIE not in request.COOKIES:
         return
-    origin = request.META.get("HTTP_ORIGIN")
-    if origin is None:
-        if request.META.get("HTTP_SEC_FETCH_SITE", "none") in ("same-origin", "none"):
-            return
-    elif origin in settings_typed.current().allowed_origins or urlsplit(origin).netloc == request.META.get("HTTP_HOST"):
+    meta, allowed = request.META, settings_typed.current().allowed_origins
+    origin = meta.get("HTTP_ORIGIN")
+    if not is_foreign(origin, meta.get("HTTP_SEC_FETCH_SITE"), meta.get("HTTP_HOST"), allowed):
         return
     logger.warning(
         "refused a cross-site request",

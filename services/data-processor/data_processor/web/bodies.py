@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from data_processor import settings_typed
 from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
+from data_processor.web.slow_lane import slow_lane
 
 _DRAIN_FACTOR = 4
 _CHUNK = 64 * 1024
@@ -51,10 +52,11 @@ BodyT = TypeVar("BodyT", bound=Body)
 
 
 def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
-    """Return the JSON body as `model`. Raises 413, 415, 400 for what is not JSON and 422 for what does not fit."""
+    """Return the JSON body as `model`. Raises 413, 415, 503, 400 for what is not JSON, 422 for what does not fit."""
     if request.content_type != "application/json":
         raise UnsupportedTypeError("send JSON, with Content-Type: application/json")
-    raw = read_bounded(request.environ["wsgi.input"], settings_typed.current().body_max_bytes, "the body")
+    with slow_lane():
+        raw = read_bounded(request.environ["wsgi.input"], settings_typed.current().body_max_bytes, "the body")
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

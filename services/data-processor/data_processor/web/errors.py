@@ -96,6 +96,21 @@ class DatabaseAwayError(ProblemError):
         self.headers["Retry-After"] = str(RETRY_AFTER_S)
 
 
+class BusyError(ProblemError):
+    """More of a kind of work is under way than there is room for."""
+
+    def __init__(self, detail: str, retry_after_s: int = RETRY_AFTER_S) -> None:
+        super().__init__(503, "busy", detail)
+        self.headers["Retry-After"] = str(retry_after_s)
+
+
+class NotImplementedYetError(ProblemError):
+    """A call of the contract that this release does not carry out."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(501, "not_implemented", f"this release cannot do that: {what}")
+
+
 def answer(error: ProblemError) -> HttpResponse:
     """Return the problem document of a refusal."""
     body = orjson.dumps(problem(error.status, error.code, error.detail, **error.extra))
@@ -113,6 +128,9 @@ def from_exception(error: Exception) -> ProblemError:
         # Values are checked before they reach SQL; this is the net below for those that only Postgres refuses.
         logger.warning("the database refused a value", exc_info=error)
         return InvalidError(("", "a value is out of range"))
+    if isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
+        # Rows are found and referred to in one statement: one was deleted between the two.
+        return ProblemError(404, "not_found", "something that this refers to has just been deleted")
     if isinstance(error, SuspiciousOperation):
         return ProblemError(400, "bad_request", "the request is malformed")
     if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError):

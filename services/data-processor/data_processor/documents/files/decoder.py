@@ -6,6 +6,7 @@ happens here ends with the child: a worker thread waits a bounded time, and the 
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import subprocess
@@ -19,7 +20,7 @@ import orjson
 
 from data_processor import settings_typed
 from data_processor.documents.files.broken import BrokenFileError
-from data_processor.web.errors import ProblemError
+from data_processor.web.errors import BusyError
 
 _CHILD = "data_processor.documents.files.child"
 _CHILDREN = 2
@@ -125,7 +126,5 @@ def decode(task: str, media_type: str, data: bytes) -> tuple[dict[str, Any], byt
         idle.put(decoder)
 
 
-def _busy(waited_s: float) -> ProblemError:
-    refusal = ProblemError(503, "busy", f"no decoder was free for {waited_s:g} s: try again shortly")
-    refusal.headers["Retry-After"] = str(round(waited_s))
-    return refusal
+def _busy(waited_s: float) -> BusyError:
+    return BusyError(f"no decoder was free for {waited_s:g} s: try again shortly", math.ceil(waited_s))

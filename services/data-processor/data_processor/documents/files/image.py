@@ -14,6 +14,7 @@ _DECODERS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 _SWAPPED_ORIENTATIONS = frozenset({5, 6, 7, 8})
 _ORIENTATION = 0x0112
 _SIDE_MAX = 65_535
+_PNG_END = b"IEND\xaeB`\x82"
 
 # Ours is stricter, and a refusal instead of a warning.
 Image.MAX_IMAGE_PIXELS = None
@@ -26,6 +27,9 @@ def measure(data: bytes, media_type: str, max_pixels: int) -> tuple[float, float
         if image.getexif().get(_ORIENTATION) in _SWAPPED_ORIENTATIONS:
             width, height = height, width
         image.load()
+    if media_type == "image/png" and _PNG_END not in data:
+        # Pillow is content once it has all pixels.
+        raise BrokenFileError("the image is truncated: its end is missing")
     return float(width), float(height)
 
 

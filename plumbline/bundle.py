@@ -55,6 +55,7 @@ def write(home: Home, output: Path) -> dict[str, Any]:
     if project.from_bundle:
         raise PlumblineError(f"the stack in {home.root} came from a bundle itself", hint="hand that bundle on")
     images.build(project)
+    print("Packing the images, which takes a while ...", flush=True)
     services = project.resolved()["services"]
     names = {f"plumbline/{name}:bundle-{facts.VERSION}": services[name]["image"] for name in COMPONENTS}
     try:

@@ -37,7 +37,8 @@ ca_bundle=${PLUMBLINE_CA_BUNDLE:-${PIP_CERT:-${SSL_CERT_FILE:-/dev/null}}}
 : >"$work/env"
 for image in python postgres redis caddy; do
   echo "plumbline-offline/$image ..."
-  docker buildx build --quiet --load --file docker/offline/Dockerfile --target "$image" \
+  # Without an attestation, which would make it another image each time, and all that is built on it, too.
+  docker buildx build --quiet --load --provenance=false --file docker/offline/Dockerfile --target "$image" \
     --build-arg BASE="$base" --secret id=ca_bundle,src="$ca_bundle" \
     --secret id=pip_conf,src="${PLUMBLINE_PIP_CONF:-/dev/null}" --tag "plumbline-offline/$image:latest" . >/dev/null
   echo "PLUMBLINE_${image^^}_IMAGE=plumbline-offline/$image:latest" >>"$work/env"

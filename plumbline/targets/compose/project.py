@@ -66,6 +66,9 @@ class Project:
         return environment | {
             "COMPOSE_PROJECT_NAME": self.name,
             "COMPOSE_ANSI": "never",
+            # An attestation says when something was built: with containerd's image store, an image that was built
+            # again of the same would be another one, and its container a new one.
+            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
             "PLUMBLINE_SECRETS_DIR": str(self.home.secrets),
             "PLUMBLINE_TAG": self.tag,
             "PLUMBLINE_VERSION": facts.VERSION,

@@ -69,13 +69,27 @@ def test_without_git_the_revision_is_unknown(checkout: Path, monkeypatch: pytest
     assert images.revisions(checkout) == {"backend": "unknown"}
 
 
-def test_a_build_that_fills_the_disk_ends_with_a_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    home = Home(tmp_path)
+def failing(monkeypatch: pytest.MonkeyPatch, folder: Path, said: str) -> Home:
+    """Return a home where every build says something and fails."""
+    home = Home(folder)
     home.prepare()
-    docker = tmp_path / "docker"
-    docker.write_text("#!/bin/sh\necho 'ERROR: failed to solve: write /venv/x: no space left on device'\nexit 1\n")
+    docker = folder / "docker"
+    docker.write_text(f'#!/bin/sh\necho "{said}"\nexit 1\n')
     docker.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return home
+
+
+def test_a_build_makes_no_attestation_that_would_make_the_same_image_another_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = failing(monkeypatch, tmp_path, "ERROR: attestations left out: $BUILDX_NO_DEFAULT_ATTESTATIONS")
+    with pytest.raises(StepError, match="attestations left out: 1"):
+        images.build(Project(home))
+
+
+def test_a_build_that_fills_the_disk_ends_with_a_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = failing(monkeypatch, tmp_path, "ERROR: failed to solve: write /venv/x: no space left on device")
     with pytest.raises(
         StepError, match="could not be built: ERROR: failed to solve: write /venv/x: no space"
     ) as failure:

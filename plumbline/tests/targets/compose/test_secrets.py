@@ -50,8 +50,12 @@ def places(target: ComposeTarget) -> Iterator[tuple[str, bytes]]:
             )
     for log in target.home.logs.iterdir():
         yield str(log), log.read_bytes()
-    held = engine.output("exec", found["redis"].id, "redis-cli", "XRANGE", facts.LOG_STREAM, "-", "+")
-    yield "the recorder", held.encode()
+    yield "the recorder", recorded(target)
+
+
+def recorded(target: ComposeTarget) -> bytes:
+    redis = containers.one_of(target.project, "redis")
+    return engine.output("exec", redis.id, "redis-cli", "XRANGE", facts.LOG_STREAM, "-", "+").encode()
 
 
 def in_layers(images: Iterable[str], sought: Mapping[str, bytes]) -> set[str]:
@@ -97,6 +101,7 @@ def stir_up(target: ComposeTarget) -> None:
             requests.get(front + path, timeout=10)
         target.start(component)
     wait_until(lambda: identity.compare(front, target.stack().stack_id) == [], "the stack is itself again")
+    wait_until(lambda: b'"level":"error"' in recorded(target), "the recorder has heard of it")
 
 
 def test_no_secret_is_in_an_environment_a_command_line_a_log_or_an_image(running: ComposeTarget) -> None:

@@ -23,6 +23,7 @@ _SILENCE_S = 15
 """A live line that says nothing for so long is dead: it has a heartbeat every 5 s."""
 _RETRY_S = 1.0
 _SESSION_S = 600
+_HINT = "./deploy-local.sh status; ./deploy-local.sh logs --component log-sink"
 
 
 def operator_session(stack: Stack) -> requests.Session:
@@ -78,9 +79,9 @@ def _read(session: requests.Session, url: str, chosen: dict[str, str | int]) -> 
     try:
         answer = session.get(url, params=chosen, timeout=_TIMEOUT_S)
     except requests.RequestException:
-        raise PlumblineError(f"{url} does not answer", hint="./deploy-local.sh status") from None
+        raise PlumblineError(f"{url} does not answer", hint=_HINT) from None
     if answer.status_code != 200:
-        raise PlumblineError(f"the recorder did not answer: {_detail(answer)}")
+        raise PlumblineError(f"the recorder did not answer: {_detail(answer)}", hint=_HINT)
     body: dict[str, Any] = answer.json()
     return body
 
@@ -241,6 +242,8 @@ def _clock(ts: str) -> str:
 
 
 def _detail(answer: requests.Response) -> str:
+    if answer.status_code == 502:
+        return "the service behind it is away"  # what Caddy says of that is for people who are no operators
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):

@@ -33,6 +33,7 @@ def _service(world: World) -> list[Case]:
     return [
         Case(_route("GET", "/health"), "read one", _call("GET", "/health"), Call("GET", "/revision/0")),
         Case(_route("GET", "/health/live"), "no query", _call("GET", "/health/live"), read_one),
+        Case("GET /auth/operator", "no query", Call("GET", "/auth/operator"), read_one, as_operator=True),
     ]
 
 

@@ -112,8 +112,8 @@ def test_a_session_that_ended_is_renewed(front, stack):
 def test_an_outage_is_told_once_and_its_end(front, stack):
     front.script = [entry("5-1", "one"), 502, 502, 503, entry("5-2", "two")]
     assert told(stack, 4) == [
-        "one", "the live line is down (the recorder did not answer: not now); trying again", "the live line is back",
-        "two",
+        "one", "the live line is down (the recorder did not answer: the service behind it is away); trying again",
+        "the live line is back", "two",
     ]  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import socket
 import sys
 from contextlib import closing
@@ -19,8 +18,6 @@ from servicekit.stopping import announced_stops
 from log_sink.settings import LogSinkSettings
 
 _KILL_AFTER_S = 4
-_NICENESS = 10
-"""Where the processor is short, the services that make entries come first. What waits here meanwhile is bounded."""
 
 
 def main() -> int:
@@ -36,7 +33,6 @@ def main() -> int:
     if taken := _taken(settings):
         print(f"log-sink cannot start: {taken}", file=sys.stderr)
         return EXIT_FAILED
-    os.nice(_NICENESS)
     server = Granian(
         "log_sink.app:create_app",
         factory=True,

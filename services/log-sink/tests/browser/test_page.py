@@ -73,7 +73,8 @@ def test_a_bad_day(sink: Any, open_page: Any, keep: Any, entry: Make, name: str,
 
 def test_live_without_gap_or_repeat_across_a_cut_line(start_sink: Any, sink: Any, open_page: Any, entry: Make) -> None:
     other = start_sink()
-    page = open_page()
+    # Without what a sink says of itself when it comes back.
+    page = open_page("/logs/?service=backend")
     sink.post(entry("one"))
     wait_for_rows(page, 1)
     for turn in range(2):
@@ -88,7 +89,8 @@ def test_live_without_gap_or_repeat_across_a_cut_line(start_sink: Any, sink: Any
 
 
 def test_the_sink_goes_and_comes_back(sink: Any, open_page: Any, keep: Any, entry: Make) -> None:
-    page = open_page()
+    # Without what a sink says of itself when it comes back.
+    page = open_page("/logs/?service=backend")
     sink.post(entry("before"))
     wait_for_rows(page, 1)
     sink.stop()

@@ -7,7 +7,7 @@ from typing import Any
 
 from plumbline.errors import StepError
 from plumbline.targets.kubernetes.kubectl import Cluster
-from plumbline.targets.kubernetes.pods import trouble_of
+from plumbline.targets.kubernetes.pods import trouble_of, why
 
 JOB = "migrate"
 CONTAINERS = (
@@ -28,7 +28,8 @@ def wait_for_container(cluster: Cluster, container: str) -> None:
                     return
         _raise_if_hopeless(cluster, pods, container)
         if time.monotonic() > deadline:
-            raise StepError(f"{container} did not end within {_PATIENCE_S} s", component=container)
+            waits = "".join(map(why, pods)) or " (no pod)"
+            raise StepError(f"{container} did not end within {_PATIENCE_S} s{waits}", component=container)
         time.sleep(_POLL_S)
 
 

@@ -137,8 +137,23 @@ def _lacks(sight: Sight, name: str) -> str | None:
 
 
 def _unready(pods: list[dict[str, Any]]) -> str | None:
-    unready = [pod["metadata"]["name"] for pod in pods if not _is_ready(pod)]
+    unready = [f"{pod['metadata']['name']}{why(pod)}" for pod in pods if not _is_ready(pod)]
     return f"not ready: {', '.join(unready)}" if unready else None
+
+
+def why(pod: dict[str, Any]) -> str:
+    """What a pod is waiting for, in brackets: a node that has room for it, a container that has not ended or begun."""
+    status = pod["status"]
+    for one in status.get("conditions", []):
+        if one["type"] == "PodScheduled" and one["status"] == "False":
+            return f" ({' '.join(str(one.get('message') or one.get('reason')).split())})"
+    for one in status.get("initContainerStatuses", []):
+        if "running" in one.get("state", {}):
+            return f" ({one['name']} is running)"
+    for one in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+        if reason := one.get("state", {}).get("waiting", {}).get("reason"):
+            return f" ({one['name']}: {reason})"
+    return ""
 
 
 def wait_gone(cluster: Cluster, *components: str) -> None:

@@ -1,0 +1,72 @@
+"""What is said of pods that are not ready."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plumbline.errors import StepError
+from plumbline.manifests.model import COMPONENT
+from plumbline.targets.kubernetes import migration, pods
+from plumbline.targets.kubernetes.kubectl import Cluster
+from plumbline.targets.kubernetes.pods import Sight
+
+UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available:\n1 Insufficient cpu."}
+
+
+def sight(status: dict[str, Any]) -> Sight:
+    labels = {COMPONENT: "backend"}
+    workload = {"metadata": {"generation": 1, "labels": labels}, "spec": {"replicas": 1}}
+    workload["status"] = {"observedGeneration": 1, "updatedReplicas": 1}
+    return Sight({"backend": workload}, [{"metadata": {"name": "backend-1", "labels": labels}, "status": status}])
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ({"conditions": [UNSCHEDULED]}, "backend-1 (0/1 nodes are available: 1 Insufficient cpu.)"),
+        (
+            {
+                "initContainerStatuses": [{"name": "wait-for-backend-schema", "state": {"running": {}}}],
+                "containerStatuses": [{"name": "backend", "state": {"waiting": {"reason": "PodInitializing"}}}],
+            },
+            "backend-1 (wait-for-backend-schema is running)",
+        ),
+        (
+            {"containerStatuses": [{"name": "backend", "state": {"waiting": {"reason": "ContainerCreating"}}}]},
+            "backend-1 (backend: ContainerCreating)",
+        ),
+        ({}, "backend-1"),
+    ],
+)
+def test_patience_that_ends_says_what_was_waited_for(
+    status: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pods, "PATIENCE_S", -1)
+    monkeypatch.setattr(pods, "look", lambda cluster: sight(status))
+    with pytest.raises(StepError) as failed:
+        pods.wait_ready(Cluster("kind-test", "plumbline"), "backend")
+    assert str(failed.value) == f"backend was not ready after -1 s: not ready: {says}"
+
+
+def test_what_cannot_get_better_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = {"reason": "CreateContainerConfigError", "message": 'secret "plumbline" not found'}
+    status = {"containerStatuses": [{"name": "backend", "state": {"waiting": waiting}}]}
+    monkeypatch.setattr(pods, "look", lambda cluster: sight(status))
+    with pytest.raises(
+        StepError, match='backend-1: container backend: CreateContainerConfigError secret "plum'
+    ) as failed:
+        pods.wait_ready(Cluster("kind-test", "plumbline"), "backend")
+    assert "nox -s manifests" in str(failed.value.hint)
+
+
+def test_a_migration_that_does_not_end_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def items(self: Cluster, kinds: str, *arguments: str) -> list[dict[str, Any]]:
+        status = {"initContainerStatuses": [{"name": "wait-for-postgres", "state": {"running": {}}}]}
+        return [{"metadata": {"name": "migrate-1"}, "status": status}] if kinds == "pods" else []
+
+    monkeypatch.setattr(migration, "_PATIENCE_S", -1)
+    monkeypatch.setattr(Cluster, "items", items)
+    with pytest.raises(StepError, match=r"migrate-backend did not end within -1 s \(wait-for-postgres is running\)"):
+        migration.wait_for_container(Cluster("kind-test", "plumbline"), "migrate-backend")

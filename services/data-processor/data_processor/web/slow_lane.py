@@ -24,18 +24,18 @@ def threads(settings: DataProcessorSettings) -> int:
 
 
 @cache
-def _start() -> threading.BoundedSemaphore:
+def _room() -> threading.BoundedSemaphore:
     return threading.BoundedSemaphore(settings_typed.current().pool_size)
 
 
-_starting = threading.Lock()
+_making = threading.Lock()
 
 
 @contextmanager
 def slow_lane() -> Iterator[None]:
     """Do the work of the block in the slow lane. Raises BusyError if there is no room."""
-    with _starting:
-        room = _start()
+    with _making:
+        room = _room()
     if not room.acquire(timeout=_PATIENCE_S):
         raise BusyError("too many uploads are under way: try again shortly")
     try:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from plumbline.manifests.model import Manifests
+from plumbline.manifests.model import Manifests, Workload
 
 _SHAPE = re.compile(r"(?P<number>[+-]?\d+(?:\.\d+)?|[+-]?\.\d+)(?P<unit>[EPTGMk]|[EPTGMK]i|[num]|[eE][+-]?\d+)?")
 _UNITS: dict[str, Decimal | int] = {"": 1, "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "k": 10**3}
@@ -35,8 +35,18 @@ def problems(manifests: Manifests) -> Iterator[str]:
             if "emptyDir" in volume:
                 where = f"{workload.name} volume {volume['name']}"
                 yield from _positive(where, (volume["emptyDir"] or {}).get("sizeLimit"))
+        yield from _in_memory(workload)
         for claim in workload.document["spec"].get("volumeClaimTemplates", []):
             yield from _positive(f"{workload.name} claim", claim["spec"]["resources"]["requests"].get("storage"))
+
+
+def _in_memory(workload: Workload) -> Iterator[str]:
+    """What is written to a volume in memory counts as the container's own."""
+    empty = [one["emptyDir"] for one in workload.pod.get("volumes", []) if one.get("emptyDir")]
+    written = sum(parse(one["sizeLimit"]) for one in empty if one.get("medium") == "Memory")
+    limit = workload.main.spec["resources"]["limits"]["memory"]
+    if 2 * written > parse(limit):
+        yield f"{workload.name}: its volumes in memory may take most of its memory, {limit}"
 
 
 def _container(where: str, resources: dict[str, dict[str, object]]) -> Iterator[str]:

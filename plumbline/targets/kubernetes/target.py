@@ -29,6 +29,8 @@ from plumbline.targets.kubernetes.rendering import Recipe
 
 _REPLICAS = "plumbline/replicas"
 """Annotation with the number of pods that a stopped workload had."""
+_IMMUTABLE = "updates to statefulset spec"
+"""How a server begins to say that a StatefulSet has parts that nobody may change."""
 _ELSEWHERE, _FORWARDED_LATER = 0, -1
 """In place of a port to Postgres: it is somebody else's; it is not there yet."""
 _KILL_ALL = "kill -9 -1"
@@ -244,7 +246,15 @@ class KubernetesTarget:
 
     def _bring_up(self, *names: str) -> str:
         left = pods.broken(self._cluster, *names)
-        self._apply(rendering.workloads(self._manifests(), *names), names[0])
+        documents = rendering.workloads(self._manifests(), *names)
+        try:
+            self._apply(documents, names[0])
+        except StepError as error:
+            if _IMMUTABLE not in str(error):
+                raise
+            # Made anew around its pod and its claim, which stay.
+            self._cluster.output("delete", "statefulset", *names, "--cascade=orphan", component=names[0])
+            self._apply(documents, names[0])
         if left:
             # Of an earlier attempt: tried again only after minutes, and till then taken for a failure of this one.
             self._cluster.output("delete", "pod", *left, "--ignore-not-found", "--wait=false", component=names[0])

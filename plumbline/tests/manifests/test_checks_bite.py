@@ -273,6 +273,11 @@ BREAKS: list[tuple[str, str, Break]] = [
             "requests"
         ].update(storage="50 GB"),
     ),
+    (
+        "quantities",
+        "volumes in memory may take most",
+        lambda m: pod(m, "postgres")["volumes"][3]["emptyDir"].update(sizeLimit="1Gi"),
+    ),
     # Probes
     ("probes", "has no livenessProbe", lambda m: main(m, "redis").pop("livenessProbe")),
     (

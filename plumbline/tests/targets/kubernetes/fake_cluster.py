@@ -68,6 +68,11 @@ def apply(state: dict[str, Any]) -> None:
     for document in yaml.load_all(sys.stdin, Loader=yaml.CSafeLoader):
         kind, name = document["kind"], document["metadata"]["name"]
         known = state["resources"].get(f"{kind}/{name}", {})
+        policy = document["spec"].get("podManagementPolicy") if kind == "StatefulSet" else None
+        if policy and known and known["spec"].get("podManagementPolicy") != policy:
+            sys.exit(
+                f'The StatefulSet "{name}" is invalid: spec: Forbidden: updates to statefulset spec for fields other'
+            )
         document["metadata"]["generation"] = known.get("metadata", {}).get("generation", 0)
         annotations = known.get("metadata", {}).get("annotations", {})
         document["metadata"].setdefault("annotations", {}).update(annotations)
@@ -96,7 +101,7 @@ def get(state: dict[str, Any], kinds: str, options: list[str]) -> list[dict[str,
     return found
 
 
-def delete(state: dict[str, Any], kind: str, name: str) -> None:
+def delete(state: dict[str, Any], kind: str, name: str, *, orphan: bool) -> None:
     if kind == "pod":
         # Whose it was makes another.
         owner = next(pod["metadata"]["labels"][COMPONENT] for pod in state["pods"] if pod["metadata"]["name"] == name)
@@ -109,6 +114,8 @@ def delete(state: dict[str, Any], kind: str, name: str) -> None:
     gone = [key for key in state["resources"] if key.lower() == f"{kind}/{name}"]
     for key in gone:
         labels = state["resources"].pop(key)["spec"]["template"]["metadata"]["labels"]
+        if orphan:
+            continue
         state["pods"] = [pod for pod in state["pods"] if pod["metadata"]["labels"][COMPONENT] != labels[COMPONENT]]
 
 
@@ -155,7 +162,7 @@ def main() -> int:
         case "get":
             print(json.dumps({"items": get(state, options[0], options[1:])}) if "--output=json" in options else "")
         case "delete":
-            delete(state, options[0], options[1])
+            delete(state, options[0], options[1], orphan="--cascade=orphan" in options)
         case "annotate":
             key, _, value = options[2].partition("=")
             kind, name = options[1].split("/")

@@ -176,6 +176,19 @@ def test_a_namespace_that_is_there_is_asked_about_rights_and_about_its_end(
     assert "is being deleted: try again once it is gone" in problem
 
 
+def test_what_a_statefulset_may_not_change_is_made_anew_around_its_pod(
+    cluster: FakeCluster, home: Home, target: Target
+) -> None:
+    deploy.up(home, target(), "asked for")
+    resources = cluster.state["resources"]
+    resources["StatefulSet/postgres"]["spec"]["podManagementPolicy"] = "OrderedReady"
+    cluster.change(resources=resources)
+    assert target().run("postgres") == "ready"
+    assert cluster.workload("StatefulSet", "postgres")["spec"]["podManagementPolicy"] == "Parallel"
+    deleted = [call[3:] for call in cluster.calls() if call[2:4] == ["delete", "statefulset"]]
+    assert deleted == [["statefulset", "postgres", "--cascade=orphan"]]
+
+
 def test_a_missing_kubectl_is_said_once(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLUMBLINE_KUBECTL", "kubectl-that-is-nowhere")
     assert target().problems() == [kubectl.MISSING]

@@ -103,6 +103,20 @@ def _account_for(number: int, step: Step, error: BaseException, target: Target, 
     for line in reason.splitlines():
         _say(f"  {line}")
     _say("\nComponents:")
+    try:
+        _say_state(target, culprit)
+    except PlumblineError as trouble:  # such as the engine going away, which made the step fail
+        _say(f"  cannot be looked at: {trouble}")
+    try:
+        _say(f"\nEverything known: {diagnose.write_bundle(home, target, step.name, error)}")
+    except OSError as trouble:  # such as the full disk that made the step fail
+        _say(f"\nA diagnostics bundle could not be written: {trouble}")
+    otherwise = "" if interrupted else "put right what the lines above name, then "
+    hint = error.hint if isinstance(error, PlumblineError) else None
+    _say(f"Next: {home.named_in(hint or f'{otherwise}./deploy-local.sh; it goes on from here')}")
+
+
+def _say_state(target: Target, culprit: str | None) -> None:
     for component in target.stack().components:
         since = f"since {component.since}" if component.since else ""
         _say(f"  {component.name:<15} {component.state:<9} {since} {component.detail}".rstrip())
@@ -111,13 +125,6 @@ def _account_for(number: int, step: Step, error: BaseException, target: Target, 
         _say(f"\nLast lines of {culprit}:")
         for line in tail:
             _say(f"  {line}")
-    try:
-        _say(f"\nEverything known: {diagnose.write_bundle(home, target, step.name, error)}")
-    except OSError as trouble:  # such as the full disk that made the step fail
-        _say(f"\nA diagnostics bundle could not be written: {trouble}")
-    otherwise = "" if interrupted else "put right what the lines above name, then "
-    hint = error.hint if isinstance(error, PlumblineError) else None
-    _say(f"Next: {home.named_in(hint or f'{otherwise}./deploy-local.sh; it goes on from here')}")
 
 
 def _say_where(target: Target, home: Home) -> None:

@@ -8,6 +8,7 @@ import platform
 import shutil
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import quote
 from servicekit import facts
 
 from plumbline import secret_files
+from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.targets.base import Target
 
@@ -31,9 +33,9 @@ def write_bundle(home: Home, target: Target, occasion: str, error: BaseException
     folder.chmod(0o700)
     files = {
         "occasion.txt": _occasion(occasion, now, error),
-        "status.json": json.dumps(target.stack().as_json(), indent=2),
         "machine.txt": _machine(home),
-        **target.describe(),
+        **_read("status.json", lambda: {"status.json": json.dumps(target.stack().as_json(), indent=2)}),
+        **_read("target.txt", target.describe),
     }
     secret = _secret_values(home)
     for name, text in files.items():
@@ -45,6 +47,14 @@ def write_bundle(home: Home, target: Target, occasion: str, error: BaseException
     for old in sorted(home.diagnostics.iterdir())[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
+
+
+def _read(name: str, read: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """Return what `read` returns, or under `name` why it cannot be had: what failed may be in the way of that, too."""
+    try:
+        return read()
+    except PlumblineError as error:
+        return {name: f"not to be had: {error}"}
 
 
 def _occasion(occasion: str, now: datetime, error: BaseException | None) -> str:

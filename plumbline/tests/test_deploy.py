@@ -134,6 +134,20 @@ def test_a_bundle_that_cannot_be_written_hides_nothing(home, scripted, capsys, m
     assert "Next:" in said
 
 
+def test_a_target_that_cannot_be_looked_at_any_more_hides_nothing(home, scripted, capsys, monkeypatch):
+    def away(*_):
+        raise StepError("the engine does not answer")
+
+    for way in ("stack", "log_tail", "describe"):
+        monkeypatch.setattr(scripted, way, away)
+    _, said = _failed(home, scripted, StepError("it went", component=FAILING, hint="start the engine"), capsys)
+    assert "  it went\n" in said
+    assert "cannot be looked at: the engine does not answer" in said
+    assert "the engine does not answer" in (_bundle(home) / "status.json").read_text()
+    assert "it went" in (_bundle(home) / "occasion.txt").read_text()
+    assert said.rstrip().endswith("Next: start the engine")
+
+
 def test_everything_in_the_way_is_said_at_once_and_nothing_is_changed(home, scripted, capsys, listing, tmp_path):
     scripted.in_the_way = ["port 8080 is taken", "no caddy", "only 3 MiB free"]
     with pytest.raises(PreflightError) as caught:

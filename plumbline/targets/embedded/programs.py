@@ -81,6 +81,7 @@ class Layout:
             "PATH": os.defpath,
             "PYTHONPATH": f"{folder}:{ROOT / 'services' / 'servicekit'}",
             "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(self.home.run),  # what a killed service leaves goes with the home
             "PLUMBLINE_HOST": "127.0.0.1",
             "PLUMBLINE_PORT": str(self.ports[service]),
             "PLUMBLINE_WORKERS": "1" if service == "log-sink" else "2",

@@ -49,6 +49,7 @@ class Backend:
         }
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
         self.environment |= {f"PLUMBLINE_{name.upper()}": str(value) for name, value in values.items()}
+        self.environment["TMPDIR"] = str(folder)
         self.environment["PYTHONPATH"] = os.pathsep.join(str(SERVICES / name) for name in ("servicekit", "backend"))
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -34,6 +34,7 @@ class SinkProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
         environment |= {
             "PYTHONPATH": os.pathsep.join(str(SERVICES / name) for name in ("log-sink", "servicekit")),
+            "TMPDIR": str(log.parent),  # tests kill it, and what it had there stays
             "PLUMBLINE_PORT": str(self.port),
             "PLUMBLINE_INGEST_PORT": str(self.ingest_port),
             "PLUMBLINE_REDIS_URL": redis_url,

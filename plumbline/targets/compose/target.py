@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 
 from servicekit import facts
 
 from plumbline import fingerprint, net, secret_files
 from plumbline.errors import StepError
-from plumbline.home import Home, State
 from plumbline.identity import compare
 from plumbline.plan import COMPONENTS
-from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+from plumbline.stack import Component, Stack
 from plumbline.targets.compose import checks, containers, engine, images
 from plumbline.targets.compose.project import Project
+from plumbline.targets.in_a_home import TargetInAHome
 
 _MIGRATION_PATIENCE_S = 300
 _KILL_ALL = "kill -9 -1"
@@ -25,15 +23,10 @@ _BUILD_INPUTS = (".dockerignore", "docker/backend", "docker/data-processor", "do
                  "docker/probe.py")  # fmt: skip
 
 
-class ComposeTarget:
+class ComposeTarget(TargetInAHome):
     """One stack of containers. See `plumbline.targets.base.Target` for the methods' contracts."""
 
     name = "compose"
-
-    def __init__(self, home: Home, front_port: int | None = None) -> None:
-        self.home = home
-        self._state: State = home.load()
-        self._wanted_front = front_port
 
     # What there is
 
@@ -51,35 +44,18 @@ class ComposeTarget:
         """Return the stack as it is now. Database and Redis are at their containers' own addresses."""
         found = containers.all_of(self.project)
         postgres, redis, front = (found.get(name) for name in ("postgres", "redis", checks.FRONT))
-        door = front.published if front and front.published else f"127.0.0.1:{self._state.ports.get('front', 0)}"
-        return Stack(
-            stack_id=self._state.stack_id,
-            target=self.name,
-            phase=self._state.phase,
-            version=facts.VERSION,
-            home=str(self.home.root),
-            base_url=f"http://{door}",
-            postgres=PostgresAddress(
-                postgres.address if postgres else "", 5432, facts.DATABASE_NAME, facts.DATABASE_USER,
-                str(self.home.secrets / "postgres_password"),
-            ),
-            redis=RedisAddress(f"redis://{redis.address if redis else ''}:6379/0"),
-            operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
-            components=tuple(
-                found[name].component() if name in found else Component(name, "stopped") for name in COMPONENTS
-            ),
-        )  # fmt: skip
+        return self._stack(
+            front.published if front and front.published else f"127.0.0.1:{self._state.ports.get('front', 0)}",
+            self._postgres_at(postgres.address if postgres else "", 5432),
+            f"{redis.address if redis else ''}:6379",
+            (found[name].component() if name in found else Component(name, "stopped") for name in COMPONENTS),
+        )
 
     # Before anything is changed
 
     def problems(self) -> list[str]:
         """Return everything that stands in the way of a deployment."""
         return checks.problems(Project(self.home, self._state.stack_id, self._front_port()), self._owns_port)
-
-    def _front_port(self) -> int:
-        if self._wanted_front is not None:
-            return self._wanted_front
-        return self._state.ports.get("front", facts.FRONT_PORT)
 
     def _owns_port(self, port: int) -> bool:
         if port != self._state.ports.get("front"):
@@ -95,7 +71,7 @@ class ComposeTarget:
         state = self._state
         if state.phase != "ready" or self._front_port() not in (0, state.ports["front"]):
             return False
-        if self._marks(self.project) != self._remembered():
+        if not self._remembers(self._marks(self.project)):
             return False
         stack = self.stack()
         return stack.running and not compare(stack.base_url, state.stack_id)
@@ -113,19 +89,13 @@ class ComposeTarget:
         neutral = Project(project.home, "", project.front_port)
         return {"sources": self._sources(), "programs": fingerprint.of_programs([neutral.resolved()])}
 
-    def _remembered(self) -> dict[str, str]:
-        return {"sources": self._state.sources, "programs": self._state.programs}
-
     def begin(self) -> None:
         """Remember that a deployment has begun, and which identity it has."""
         self.home.prepare()
         front = self._front_port() or self._state.ports.get("front") or net.free_port()
         self._state = self.home.save(self._state, target=self.name, ports={"front": front})
         marks = self._marks(self.project)
-        if marks != self._remembered() or not containers.all_of(self.project):
-            # A new identity, so that no container of an earlier deployment can be taken for one of this.
-            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
-        self._state = self.home.save(self._state, phase="deploying")
+        self._begin(marks, goes_on=self._remembers(marks) and bool(containers.all_of(self.project)))
 
     # The steps of the plan
 
@@ -146,9 +116,9 @@ class ComposeTarget:
         return steps[step]()
 
     def _make_secrets(self) -> str:
-        created = secret_files.generate(self.home.secrets)
+        done = super()._make_secrets()
         secret_files.share_with_containers(self.home.secrets)
-        return f"{len(created)} generated" if created else "all there"
+        return done
 
     def _make_images(self) -> str:
         if not self.project.from_bundle:
@@ -184,14 +154,6 @@ class ComposeTarget:
             service = step.removeprefix("migrate-")
             raise StepError(f"the migrations of {service} ended with an error", component=step, exit_code=exit_code)
         return "at head"
-
-    def _verify_identity(self) -> str:
-        differences = compare(self.stack().base_url, self._state.stack_id)
-        if differences:
-            raise StepError("; ".join(differences), component="caddy", hint="./deploy-local.sh down, then up again")
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._state = self.home.save(self._state, phase="ready", deployed_at=now)
-        return self._state.stack_id
 
     # Afterwards
 

@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 
 import redis
-from servicekit import facts
 from servicekit.secrets import SecretError, read_secret
 
-from plumbline import fingerprint, net, preflight, secret_files
+from plumbline import fingerprint, net, preflight
 from plumbline.errors import StepError
-from plumbline.home import Home, State
-from plumbline.identity import compare, health_of
+from plumbline.home import Home
+from plumbline.identity import health_of
 from plumbline.plan import COMPONENTS, HEALTH_PATHS
-from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+from plumbline.stack import Component, Stack
 from plumbline.targets.embedded import accounts, leftovers, postgres
 from plumbline.targets.embedded.programs import PORTS, Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
+from plumbline.targets.in_a_home import TargetInAHome
 
 _START_PATIENCE_S = 120
 _MIGRATION_PATIENCE_S = 300
 
 
-class EmbeddedTarget:
+class EmbeddedTarget(TargetInAHome):
     """One stack of local processes. See `plumbline.targets.base.Target` for the methods' contracts."""
 
     name = "embedded"
 
     def __init__(self, home: Home, front_port: int | None = None) -> None:
-        self.home = home
-        self._state: State = home.load()
+        super().__init__(home, front_port)
         self._supervisor = Supervisor(home)
-        self._wanted_front = front_port
 
     # What there is
 
@@ -62,22 +58,12 @@ class EmbeddedTarget:
     def stack(self) -> Stack:
         """Return the stack as it is now."""
         ports = self._state.ports
-        alive = self._supervisor.alive()
-        return Stack(
-            stack_id=self._state.stack_id,
-            target=self.name,
-            phase=self._state.phase,
-            version=facts.VERSION,
-            home=str(self.home.root),
-            base_url=f"http://127.0.0.1:{ports.get('front', 0)}",
-            postgres=PostgresAddress(
-                "127.0.0.1", ports.get("postgres", 0), facts.DATABASE_NAME, facts.DATABASE_USER,
-                str(self.home.secrets / "postgres_password"),
-            ),
-            redis=RedisAddress(f"redis://127.0.0.1:{ports.get('redis', 0)}/0"),
-            operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
-            components=tuple(map(self.component, COMPONENTS)) if alive else self._without_supervisor(),
-        )  # fmt: skip
+        return self._stack(
+            f"127.0.0.1:{ports.get('front', 0)}",
+            self._postgres_at("127.0.0.1", ports.get("postgres", 0)),
+            f"127.0.0.1:{ports.get('redis', 0)}",
+            map(self.component, COMPONENTS) if self._supervisor.alive() else self._without_supervisor(),
+        )
 
     def _without_supervisor(self) -> tuple[Component, ...]:
         """Return what there is while no supervisor runs: nothing, unless it was killed and left processes behind."""
@@ -102,11 +88,6 @@ class EmbeddedTarget:
         """Return everything that stands in the way of a deployment."""
         return preflight.embedded_problems(self.home, self._front_port(), self._owns_port)
 
-    def _front_port(self) -> int:
-        if self._wanted_front is not None:
-            return self._wanted_front
-        return self._state.ports.get("front", facts.FRONT_PORT)
-
     def _owns_port(self, port: int) -> bool:
         """Say whether the listener on `port` is this stack's own Caddy, supervised or left behind."""
         listener = net.listener(port)
@@ -125,7 +106,7 @@ class EmbeddedTarget:
             return False
         if self._programs_mark(state.ports) != state.programs:
             return False
-        return not compare(self.stack().base_url, state.stack_id)
+        return not self._differences()
 
     def from_this_checkout(self) -> bool:
         """Say whether the stack was deployed from the files of this checkout as they are now."""
@@ -138,11 +119,7 @@ class EmbeddedTarget:
         self._state = self.home.save(self._state, target=self.name, ports=ports)
         self.__dict__.pop("_cluster", None)
         marks = {"sources": fingerprint.of_sources(), "programs": self._programs_mark(ports)}
-        same = marks == {"sources": self._state.sources, "programs": self._state.programs}
-        if not self._supervisor.alive() or not same:
-            # A new identity, so that no process of an earlier deployment can be taken for one of this.
-            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
-        self._state = self.home.save(self._state, phase="deploying")
+        self._begin(marks, goes_on=self._supervisor.alive() and self._remembers(marks))
 
     def _choose_ports(self) -> dict[str, int]:
         known = self._state.ports
@@ -178,10 +155,6 @@ class EmbeddedTarget:
             "identity": self._verify_identity,
         }
         return steps[step]()
-
-    def _make_secrets(self) -> str:
-        created = secret_files.generate(self.home.secrets)
-        return f"{len(created)} generated" if created else "all there"
 
     def _start_postgres(self) -> str:
         behind = leftovers.find(self._directories(), self._supervisor.pid())
@@ -240,14 +213,6 @@ class EmbeddedTarget:
         for name in names:
             self._wait(name, partial(self._probe_service, name))
         return "started" if started else "already running"
-
-    def _verify_identity(self) -> str:
-        differences = compare(self.stack().base_url, self._state.stack_id)
-        if differences:
-            raise StepError("; ".join(differences), component="caddy", hint="./deploy-local.sh down, then up again")
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._state = self.home.save(self._state, phase="ready", deployed_at=now)
-        return self._state.stack_id
 
     # Waiting
 

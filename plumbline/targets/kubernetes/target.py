@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
-
-from servicekit import facts
 
 from plumbline import fingerprint, net, preflight, secret_files
 from plumbline.errors import PlumblineError, StepError
-from plumbline.home import Home, State
-from plumbline.identity import compare
+from plumbline.home import Home
 from plumbline.manifests import render
 from plumbline.manifests.model import Manifests
 from plumbline.manifests.render import Document
 from plumbline.plan import COMPONENTS
-from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+from plumbline.stack import Component, PostgresAddress, Stack
 from plumbline.targets.compose import engine
+from plumbline.targets.in_a_home import TargetInAHome
 from plumbline.targets.kubernetes import contexts, diagnosis, forwards, images, kubectl, migration, pods, rendering
 from plumbline.targets.kubernetes import preflight as cluster_preflight
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
@@ -39,15 +35,13 @@ _KILL_POSTGRES = "kill -QUIT 1"
 _SOURCES = ("k8s", "docker/backend", "docker/data-processor", "docker/log-sink", "docker/postgres", "docker/probe.py")
 
 
-class KubernetesTarget:
+class KubernetesTarget(TargetInAHome):
     """One stack in a cluster. See `plumbline.targets.base.Target` for the methods' contracts."""
 
     name = "kubernetes"
 
     def __init__(self, home: Home, front_port: int | None = None) -> None:
-        self.home = home
-        self._state: State = home.load()
-        self._wanted_front = front_port
+        super().__init__(home, front_port)
         self._choice = contexts.remembered(home)
         self._rendered: Manifests | None = None
 
@@ -96,29 +90,23 @@ class KubernetesTarget:
     def stack(self) -> Stack:
         """Return the stack as it is now, with addresses on this machine that lead to it."""
         ports = self._state.ports
-        return Stack(
-            stack_id=self._state.stack_id,
-            target=self.name,
-            phase=self._state.phase,
-            version=facts.VERSION,
-            home=str(self.home.root),
-            base_url=f"http://127.0.0.1:{ports.get('front', 0)}",
-            postgres=self._postgres_address(),
-            redis=RedisAddress(f"redis://127.0.0.1:{ports.get('redis', 0)}/0"),
-            operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
-            components=self._components(),
+        return self._stack(
+            f"127.0.0.1:{ports.get('front', 0)}",
+            self._postgres_address(),
+            f"127.0.0.1:{ports.get('redis', 0)}",
+            self._components(),
         )
 
     def _postgres_address(self) -> PostgresAddress:
         """Through a forward, or where a Postgres from elsewhere is."""
-        password = str(self.home.secrets / "postgres_password")
         port = self._state.ports.get("postgres", _FORWARDED_LATER)
+        own = self._postgres_at("127.0.0.1", max(port, 0))
         if port != _ELSEWHERE:
-            return PostgresAddress("127.0.0.1", max(port, 0), facts.DATABASE_NAME, facts.DATABASE_USER, password)
+            return own
         told = self._database_settings()
         return PostgresAddress(
             told["PLUMBLINE_POSTGRES_HOST"], int(told.get("PLUMBLINE_POSTGRES_PORT", "5432")),
-            told["PLUMBLINE_POSTGRES_DB"], told["PLUMBLINE_POSTGRES_USER"], password,
+            told["PLUMBLINE_POSTGRES_DB"], told["PLUMBLINE_POSTGRES_USER"], own.password_file,
         )  # fmt: skip
 
     def _database_settings(self) -> dict[str, str]:
@@ -152,11 +140,6 @@ class KubernetesTarget:
         trouble = cluster_preflight.problems(Cluster(choice.context, recipe.namespace), recipe)
         return trouble or contexts.disagreed(choice, recipe.namespace)
 
-    def _front_port(self) -> int:
-        if self._wanted_front is not None:
-            return self._wanted_front
-        return self._state.ports.get("front", facts.FRONT_PORT)
-
     def _owns_port(self, port: int) -> bool:
         return self._choice is not None and self._forwards.owner_of(port, self._state.ports)
 
@@ -167,9 +150,9 @@ class KubernetesTarget:
             return False
         if self._front_port() not in (0, state.ports["front"]) or not self._forwards.alive():
             return False
-        if self._marks(choice) != {"sources": state.sources, "programs": state.programs} or not self.stack().running:
+        if not self._remembers(self._marks(choice)) or not self.stack().running:
             return False
-        return not compare(self.stack().base_url, state.stack_id)
+        return not self._differences()
 
     def from_this_checkout(self) -> bool:
         """Say whether the stack was deployed from the files of this checkout as they are now."""
@@ -196,10 +179,7 @@ class KubernetesTarget:
             ports[name] = known.get(name) or net.free_port()
         self._state = self.home.save(self._state, target=self.name, ports=ports)
         marks = self._marks(self._choice)
-        if marks != {"sources": self._state.sources, "programs": self._state.programs} or not self._running():
-            # A new identity, so that no pod of an earlier deployment can be taken for one of this.
-            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
-        self._state = self.home.save(self._state, phase="deploying")
+        self._begin(marks, goes_on=self._remembers(marks) and self._running())
         self._rendered = None
 
     def _running(self) -> bool:
@@ -224,11 +204,11 @@ class KubernetesTarget:
         return steps[step]()
 
     def _make_secrets(self) -> str:
-        created = secret_files.generate(self.home.secrets)
+        done = super()._make_secrets()
         self._rendered = None
         if "postgres" not in self._manifests().pods():
             self._state = self.home.save(self._state, ports={**self._state.ports, "postgres": _ELSEWHERE})
-        return f"{len(created)} generated" if created else "all there"
+        return done
 
     def _make_images(self) -> str:
         recipe = self._recipe()
@@ -288,14 +268,6 @@ class KubernetesTarget:
         for name in wanted:
             self._forwards.renew(name, self._probe(name))
         return f"{said}, forwarded to port {ports['front']}"
-
-    def _verify_identity(self) -> str:
-        differences = compare(self.stack().base_url, self._state.stack_id)
-        if differences:
-            raise StepError("; ".join(differences), component="caddy", hint="./deploy-local.sh down, then up again")
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._state = self.home.save(self._state, phase="ready", deployed_at=now)
-        return self._state.stack_id
 
     def _probe(self, name: str) -> Callable[[], str | None]:
         ports, stack = self._state.ports, self._postgres_address()

@@ -1,0 +1,87 @@
+"""What every target of ours does alike: it remembers its stack in a home, and gives each deployment an identity."""
+
+from __future__ import annotations
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from servicekit import facts
+
+from plumbline import secret_files
+from plumbline.errors import StepError
+from plumbline.home import Home, State
+from plumbline.identity import compare
+from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+
+
+class TargetInAHome(ABC):
+    """The part of a target that does not depend on what carries the stack."""
+
+    name: str
+
+    def __init__(self, home: Home, front_port: int | None = None) -> None:
+        self.home = home
+        self._state: State = home.load()
+        self._wanted_front = front_port
+
+    def _front_port(self) -> int:
+        """Return the front port to use; 0 is any free one."""
+        if self._wanted_front is not None:
+            return self._wanted_front
+        return self._state.ports.get("front", facts.FRONT_PORT)
+
+    @abstractmethod
+    def stack(self) -> Stack:
+        """Return the stack as it is now."""
+
+    def _stack(self, front: str, postgres: PostgresAddress, redis: str, components: Iterable[Component]) -> Stack:
+        """Return the stack with its front door and its Redis at these addresses, each `host:port`."""
+        return Stack(
+            stack_id=self._state.stack_id,
+            target=self.name,
+            phase=self._state.phase,
+            version=facts.VERSION,
+            home=str(self.home.root),
+            base_url=f"http://{front}",
+            postgres=postgres,
+            redis=RedisAddress(f"redis://{redis}/0"),
+            operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
+            components=tuple(components),
+        )
+
+    def _postgres_at(self, host: str, port: int) -> PostgresAddress:
+        """Return the address of the stack's own database."""
+        password_file = str(self.home.secrets / "postgres_password")
+        return PostgresAddress(host, port, facts.DATABASE_NAME, facts.DATABASE_USER, password_file)
+
+    def _remembers(self, marks: dict[str, str]) -> bool:
+        """Say whether the deployment was made from files and programs with these marks."""
+        return marks == {"sources": self._state.sources, "programs": self._state.programs}
+
+    def _begin(self, marks: dict[str, str], *, goes_on: bool) -> None:
+        """Remember that a deployment has begun.
+
+        It has a new identity unless it `goes_on` with what runs, so that no process of an earlier one can be taken for
+        one of this.
+        """
+        if not goes_on:
+            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
+        self._state = self.home.save(self._state, phase="deploying")
+
+    def _make_secrets(self) -> str:
+        created = secret_files.generate(self.home.secrets)
+        return f"{len(created)} generated" if created else "all there"
+
+    def _differences(self) -> list[str]:
+        """Return how those who answer at the front door differ from this deployment; nothing if they are it."""
+        return compare(self.stack().base_url, self._state.stack_id)
+
+    def _verify_identity(self) -> str:
+        differences = self._differences()
+        if differences:
+            raise StepError("; ".join(differences), component="caddy", hint="./deploy-local.sh down, then up again")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._state = self.home.save(self._state, phase="ready", deployed_at=now)
+        return self._state.stack_id

@@ -22,7 +22,7 @@ _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 _PAUSE_S = 0.1
 """Between two batches, so that one after the other does not become a request each."""
-_PAUSE_IN_FLOOD_S = 0.5
+_PAUSE_IN_FLOOD_S = 1.0
 """After a full batch: the longer the pause, the more entries are superseded here, where that costs next to nothing."""
 _RENDERED_AT_ONCE = 4
 _BREATH_S = 0.0005

@@ -14,7 +14,7 @@ from servicekit.context import request_id
 from servicekit.entries import EXCEPTION_MAX, MESSAGE_MAX
 from servicekit.forwarder import Forwarder
 
-LINES_A_SECOND = 500
+LINES_A_SECOND = 100
 """What a process writes to its own log at most: the work on more of them would cost the requests beside it."""
 _BURST = 100
 _EXCEPTION_COSTS = 10

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from fastapi import FastAPI
+import orjson
+from fastapi import FastAPI, Request, Response
 from servicekit.facts import SESSION_COOKIE
 from servicekit.problems import CONTENT_TYPE
 
@@ -16,15 +18,20 @@ _SCHEMES = {
 
 
 def install(app: FastAPI) -> None:
-    """Complete the description that `app` serves at /openapi.json."""
-    generate = app.openapi
+    """Let `app`, made without an `openapi_url`, serve its complete description at /openapi.json."""
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            _complete(generate())
-        return generate()
+    @cache
+    def written() -> bytes:
+        # Once: the framework writes the same text anew for each request.
+        schema = app.openapi()
+        _complete(schema)
+        return orjson.dumps(schema)
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    async def openapi(_request: Request) -> Response:
+        """Describe the backend's calls in OpenAPI."""
+        return Response(written(), media_type="application/json")
+
+    app.add_route("/openapi.json", openapi, include_in_schema=False)
 
 
 def _complete(schema: dict[str, Any]) -> None:

@@ -6,13 +6,14 @@ import atexit
 import logging
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from servicekit import entries
 from servicekit.bounds import STRING_MAX, WIDTH_MAX, text_of
 from servicekit.context import request_id
 from servicekit.entries import EXCEPTION_MAX, MESSAGE_MAX
-from servicekit.forwarder import Forwarder
+from servicekit.forwarder import Forwarder, Line
 
 LINES_A_SECOND = 100
 """What a process writes to its own log at most: the work on more of them would cost the requests beside it."""
@@ -51,7 +52,7 @@ class JsonHandler(logging.Handler):
                     forwarder.offer(level_of(record.levelno), line)
                 self._write(line)
             elif forwarder is not None:
-                forwarder.offer(level_of(record.levelno), _Unrendered.of(record, self._service))
+                forwarder.offer(level_of(record.levelno), _unrendered(record, self._service))
         except Exception:
             self.handleError(record)
 
@@ -74,24 +75,30 @@ class JsonHandler(logging.Handler):
         sys.stderr.flush()
 
 
-class _Unrendered:
-    """What a line is made of, copied from a record: small, and nobody else's to change. Call it for the line."""
+def _unrendered(record: logging.LogRecord, service: str) -> Line:
+    """Return what renders a record's line when it is called; the line itself, if the fields are much or may change.
 
-    __slots__ = ("_level", "_raw", "_service")
+    What is kept until then is small, and nobody else's to change.
+    """
+    fields = _fields(record)
+    if not _is_small(fields):
+        return line_from(record, service)
+    own = None if fields is None else dict(fields)
+    if record.exc_info is None and _stays(record):
+        return partial(_line_of, record, own, request_id.get(), service)
+    return partial(_line, _raw(record, own, request_id.get()), service, record.levelno)
 
-    def __init__(self, raw: dict[str, Any], service: str, level: str) -> None:
-        self._raw, self._service, self._level = raw, service, level
 
-    @classmethod
-    def of(cls, record: logging.LogRecord, service: str) -> _Unrendered | bytes:
-        """Return what is left to render of a record; the line itself, if that is too much to keep or may change."""
-        fields = _fields(record)
-        if not _is_small(fields):
-            return line_from(record, service)
-        return cls(_raw(record, None if fields is None else dict(fields)), service, level_of(record.levelno))
-
-    def __call__(self) -> bytes:
-        return _ended(entries.build(self._raw, self._service, self._level))
+def _stays(record: logging.LogRecord) -> bool:
+    """Say whether a record's message will be the same later, and is little to keep until then."""
+    args: Any = record.args or ()
+    if type(record.msg) is not str or len(record.msg) > STRING_MAX or type(args) is not tuple or len(args) > WIDTH_MAX:
+        return False
+    for value in args:  # faster than all()
+        kind = type(value)
+        if not (kind in _SCALARS or (kind is str and len(value) <= STRING_MAX)):
+            return False
+    return True
 
 
 def _fields(record: logging.LogRecord) -> Any:
@@ -120,16 +127,24 @@ def _is_small(fields: Any) -> bool:
 
 def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> bytes:
     """Return the entry for a log record as one line of JSON: see `servicekit.entries.build`."""
-    return _ended(entries.build(_raw(record, _fields(record)), service, level_of(record.levelno), collapsed))
+    return _line(_raw(record, _fields(record), request_id.get()), service, record.levelno, collapsed)
 
 
-def _raw(record: logging.LogRecord, fields: Any) -> dict[str, Any]:
+def _line_of(record: logging.LogRecord, fields: Any, own_id: str | None, service: str) -> bytes:
+    return _line(_raw(record, fields, own_id), service, record.levelno)
+
+
+def _line(raw: dict[str, Any], service: str, level: int, collapsed: int = 0) -> bytes:
+    return _ended(entries.build(raw, service, level_of(level), collapsed))
+
+
+def _raw(record: logging.LogRecord, fields: Any, own_id: str | None) -> dict[str, Any]:
     return {
         "ts": record.created,
         "logger": record.name,
         # More than is looked at where the text is made safe, so that the cut is seen there.
         "message": _message(record)[: 2 * MESSAGE_MAX + 1],
-        "request_id": request_id.get(),
+        "request_id": own_id,
         "fields": fields,
         "exception": _exception(record),
     }

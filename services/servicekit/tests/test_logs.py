@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+import weakref
 from datetime import UTC, datetime
 from typing import Any
 
@@ -233,7 +234,7 @@ def test_secrets_and_control_characters_reach_nobody(log):
 def test_whatever_is_logged_becomes_one_clean_line(message, secret, fields, later):
     record = logging.LogRecord("x", logging.ERROR, "", 0, message, (), None)
     record.fields = {"given": fields, "password": secret, "note": f"Authorization: Bearer {secret}"}
-    line = logs._Unrendered.of(record, "backend") if later else logs.line_from(record, "backend")
+    line = logs._unrendered(record, "backend") if later else logs.line_from(record, "backend")
     line = line if isinstance(line, bytes) else line()
     assert line.count(b"\n") == 1
     assert len(line) <= facts.ENTRY_MAX_BYTES
@@ -315,8 +316,48 @@ def test_what_waits_in_a_flood_is_small(flood):
     logger.warning("x")
     logger.warning("m" * 10_000_000)
     logger.warning("x", extra={"fields": {"large": "v" * 10_000_000}})
-    assert len(offered.lines[2]._raw["message"]) < 20_000
+    logger.warning("%s and %s", "x", "m" * 10_000_000)
+    for waiting in (offered.lines[2], offered.lines[4]):
+        (raw, *_) = waiting.args
+        assert len(raw["message"]) < 20_000
     assert len(offered.lines[3]) <= facts.ENTRY_MAX_BYTES
+
+
+def test_what_waits_in_a_flood_says_what_was_so_when_it_was_logged(flood):
+    logger, offered = flood
+    logger.warning("x")
+    logger.warning("x")
+    changing = ["before"]
+    token = context.request_id.set("the-request-that-said-it")
+    try:
+        logger.warning("%s", changing)
+        logger.warning("%d of %s", 1, "ten", extra={"fields": {"n": 1}})
+    finally:
+        context.request_id.reset(token)
+    changing[0] = "after"
+    first, second = (orjson.loads(line()) for line in offered.lines[2:])
+    assert (first["message"], first["request_id"]) == ("['before']", "the-request-that-said-it")
+    assert (second["message"], second["request_id"]) == ("1 of ten", "the-request-that-said-it")
+    assert second["fields"] == {"n": 1}
+
+
+def test_what_waits_in_a_flood_keeps_no_frame_alive(flood):
+    logger, offered = flood
+    logger.warning("x")
+    logger.warning("x")
+    local = _Hostile()
+    gone = weakref.ref(local)
+
+    def fail(held: object) -> None:
+        raise ValueError(type(held).__name__)
+
+    try:
+        fail(local)
+    except ValueError:
+        logger.warning("it failed", exc_info=True)
+    del local
+    assert gone() is None
+    assert "ValueError: _Hostile" in orjson.loads(offered.lines[2]())["exception"]
 
 
 @pytest.mark.parametrize("message", ["\ud800 lone", "nul \0 byte", "two\nlines", "🙂" * 5000, 17, None, _Hostile()])

@@ -1,0 +1,25 @@
+"""What the check of capacity sees."""
+
+from __future__ import annotations
+
+from .parts import Break, cluster, data, doc, main
+
+BREAKS: list[Break] = [
+    ("nothing says how many connections", lambda m: main(m, "postgres").pop("args")),
+    (
+        "Postgres has 57",
+        lambda m: main(m, "postgres").update(args=["-c", "max_connections=60"]),
+    ),
+    (
+        "database connections may be asked for",
+        lambda m: data(m, "services").update(PLUMBLINE_POOL_SIZE="8"),
+    ),
+    (
+        "database connections may be asked for",
+        lambda m: doc(m, "HorizontalPodAutoscaler", "backend")["spec"].update(maxReplicas=20),
+    ),
+]
+
+BREAKS_OF_A_CLUSTER: list[Break] = [
+    ("Postgres has 37", lambda m: cluster(m)["postgresql"]["parameters"].update(max_connections="40")),
+]

@@ -1,0 +1,133 @@
+"""More said than is kept: what a process writes and hands over then, and what waits meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from typing import Any
+
+import orjson
+import pytest
+from servicekit import context, facts, logs
+
+
+class _Offered:
+    """Takes what a handler offers."""
+
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+
+    def offer(self, level: str, line: Any) -> None:
+        self.lines.append(line)
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line if isinstance(line, bytes) else line()) for line in self.lines]
+
+
+@pytest.fixture
+def flood(monkeypatch, capsys):
+    """A logger that may write two lines while the clock stands still; and what it offers."""
+    monkeypatch.setattr(logs, "_BURST", 2)
+    monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.0)
+    offered = _Offered()
+    logger = logging.Logger("test.flood", logging.DEBUG)
+    logger.addHandler(logs.JsonHandler("backend", offered))
+    return logger, offered
+
+
+def test_a_flood_is_offered_whole_and_written_in_part(flood, capsys, monkeypatch):
+    logger, offered = flood
+    for number in range(10):
+        logger.warning("m%d", number, extra={"fields": {"number": number}})
+        logger.info("quiet")
+    assert [entry["message"] for entry in offered.entries] == [f"m{number}" for number in range(10)]
+    assert [entry["fields"] for entry in offered.entries] == [{"number": number} for number in range(10)]
+    monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.5)
+    logger.info("not told yet")
+    monkeypatch.setattr(logs.time, "monotonic", lambda: 1001.0)
+    logger.info("calm again")
+    written = [orjson.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
+    assert written == ["m0", "quiet", "not told yet", "18 lines were left out here", "calm again"]
+
+
+def test_what_a_flood_says_is_what_was_said_then(flood):
+    logger, offered = flood
+    fields, deep = {"state": "then"}, {"states": ["then"]}
+    token = context.request_id.set("r-12345678")
+    try:
+        for number in range(4):
+            logger.warning("m%d", number, extra={"fields": fields if number < 3 else deep})
+    finally:
+        context.request_id.reset(token)
+    fields["state"] = deep["states"][0] = "now"
+    assert {entry["request_id"] for entry in offered.entries} == {"r-12345678"}
+    assert "now" not in str(offered.entries)
+    assert "then" in str(offered.entries[3])
+
+
+def test_tracebacks_in_a_flood_are_offered_whole_and_take_more_of_what_is_written(flood, capsys, monkeypatch):
+    logger, offered = flood
+    monkeypatch.setattr(logs, "_BURST", 15)
+    for number in range(5):
+        try:
+            raise LookupError(f"cause {number}, password=hunter2")
+        except LookupError:
+            logger.exception("could not")
+    said = [entry["exception"].splitlines()[-1] for entry in offered.entries]
+    assert said == [f"LookupError: cause {number}, password=[redacted]" for number in range(5)]
+    assert capsys.readouterr().err.count("\n") < 3
+
+
+def test_what_waits_in_a_flood_is_small(flood):
+    logger, offered = flood
+    logger.warning("x")
+    logger.warning("x")
+    logger.warning("m" * 10_000_000)
+    logger.warning("x", extra={"fields": {"large": "v" * 10_000_000}})
+    logger.warning("%s and %s", "x", "m" * 10_000_000)
+    for waiting in (offered.lines[2], offered.lines[4]):
+        (raw, *_) = waiting.args
+        assert len(raw["message"]) < 20_000
+    assert len(offered.lines[3]) <= facts.ENTRY_MAX_BYTES
+
+
+def test_what_waits_in_a_flood_says_what_was_so_when_it_was_logged(flood):
+    logger, offered = flood
+    logger.warning("x")
+    logger.warning("x")
+    changing = ["before"]
+    token = context.request_id.set("the-request-that-said-it")
+    try:
+        logger.warning("%s", changing)
+        logger.warning("%d of %s", 1, "ten", extra={"fields": {"n": 1}})
+    finally:
+        context.request_id.reset(token)
+    changing[0] = "after"
+    first, second = (orjson.loads(line()) for line in offered.lines[2:])
+    assert (first["message"], first["request_id"]) == ("['before']", "the-request-that-said-it")
+    assert (second["message"], second["request_id"]) == ("1 of ten", "the-request-that-said-it")
+    assert second["fields"] == {"n": 1}
+
+
+def test_what_waits_in_a_flood_keeps_no_frame_alive(flood):
+    logger, offered = flood
+    logger.warning("x")
+    logger.warning("x")
+
+    class Held:
+        pass
+
+    local = Held()
+    gone = weakref.ref(local)
+
+    def fail(held: object) -> None:
+        raise ValueError(type(held).__name__)
+
+    try:
+        fail(local)
+    except ValueError:
+        logger.warning("it failed", exc_info=True)
+    del local
+    assert gone() is None
+    assert "ValueError: Held" in orjson.loads(offered.lines[2]())["exception"]

@@ -62,7 +62,10 @@ class Stack:
     def faults(self) -> list[Fault]:
         """Return every fault."""
         return [
-            Fault(f"{CHATTER:,} warnings/s", lambda: self.say(CHATTER), lambda: self.say(0), warnings=0),
+            *(
+                Fault(f"{warnings:,} warnings/s", lambda warnings=warnings: self.say(warnings), lambda: self.say(0), 0)
+                for warnings in (CHATTER, CHATTER // 10)
+            ),
             Fault("log-sink down", lambda: self._end("log-sink"), self.start_sink),
             Fault("log-sink hangs", lambda: self._signal("log-sink", signal.SIGSTOP), self._wake_sink),
             Fault("Caddy down", lambda: self._end("caddy"), self._start_caddy, direct=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import sys
 import threading
 import time
@@ -22,13 +23,34 @@ _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 _PAUSE_S = 0.1
 """Between two batches, so that one after the other does not become a request each."""
-_PAUSE_IN_FLOOD_S = 1.0
-"""After a full batch: the longer the pause, the more entries are superseded here, where that costs next to nothing."""
+_PAUSE_A_LINE_S = 0.005
+"""And for each line of a batch, so that no more than 200 a second are rendered. A full one is followed by a second."""
+_LONGEST_PAUSE_S = 5.0
+"""While lines are superseded all the time: what a batch costs the requests beside it is so rare that few meet it."""
+_LOOK_S = 0.25
+"""How long nothing must have been superseded for a flood to be over, so that its last entries arrive."""
 _RENDERED_AT_ONCE = 4
-_BREATH_S = 0.0005
+_BREATH_S = 0.00005
 
 Line = bytes | Callable[[], bytes]
 """A line with its line end, or what returns it."""
+LEVELS = ("warning", "error", "critical")
+"""What is forwarded."""
+
+
+class Tally:
+    """A count that any thread may add to, without a lock: `add` is one step of the interpreter."""
+
+    def __init__(self) -> None:
+        steps = itertools.count()
+        self.add = steps.__next__
+        self._looks = 0
+
+    def total(self) -> int:
+        """Return how often `add` was called. For one thread alone."""
+        # To look is a step as well.
+        self._looks += 1
+        return self.add() - self._looks + 1
 
 
 class _RefusedError(Exception):
@@ -51,6 +73,9 @@ class Forwarder:
     While the receiver is away or slow the newest `QUEUE_SIZE` lines wait; older ones are superseded, as they would be
     in the recorder. They are counted by level, and so are lines that the receiver refused; the counts travel in
     headers with the next batch.
+
+    Offering takes no lock, because in a flood it is most of what a line costs: that a line is queued, and the oldest
+    gives way, is one step of the interpreter.
     """
 
     def __init__(self, service: str, url: str) -> None:
@@ -62,12 +87,14 @@ class Forwarder:
         self._path = parts.path or "/"
         self._id = uuid.uuid4().hex
         self._number = 0
-        self._queue: deque[tuple[str, Line]] = deque()
+        self._queue: deque[tuple[str, Line]] = deque(maxlen=QUEUE_SIZE)
+        self._offered = {level: Tally() for level in LEVELS}
+        self._accounted: Counter[str] = Counter()
+        """How many of them were taken out of the queue or told as superseded."""
         self._superseded: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._waiting: _Batch | None = None
-        self._lock = threading.Lock()
-        self._filled = threading.Condition(self._lock)
+        self._filled = threading.Event()
         self._closing = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
         self._failures = 0
@@ -75,19 +102,17 @@ class Forwarder:
         self._thread.start()
 
     def offer(self, level: str, line: Line) -> None:
-        """Queue one line. Returns at once; when the queue is full the oldest line gives way."""
-        with self._lock:
-            if len(self._queue) >= QUEUE_SIZE:
-                self._superseded[self._queue.popleft()[0]] += 1
-            self._queue.append((level, line))
-            if len(self._queue) == 1:
-                self._filled.notify()
+        """Queue one line of one of `LEVELS`. Returns at once; when the queue is full the oldest line gives way."""
+        # In this order: what is not counted yet is never taken for superseded, and what is counted is looked at.
+        self._queue.append((level, line))
+        self._offered[level].add()
+        if not self._filled.is_set():
+            self._filled.set()
 
     def close(self, timeout_s: float) -> None:
         """Send what is queued, for `timeout_s` seconds at most, and stop."""
-        with self._lock:
-            self._closing.set()
-            self._filled.notify()
+        self._closing.set()
+        self._filled.set()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -96,39 +121,58 @@ class Forwarder:
             if batch is None:
                 return
             self._waiting = batch
-            pause_s = _PAUSE_IN_FLOOD_S if len(batch.lines) == QUEUE_SIZE else _PAUSE_S
             try:
                 self._post(batch)
             except _RefusedError as error:
                 self._write_off(batch)
                 self._report(error, "entries are lost until it takes them")
-                pause_s = self._backoff_s()
             except Exception as error:  # whatever it is, this thread must live: nobody would start it again
                 self._report(error, f"the newest {QUEUE_SIZE} entries wait until it is back")
-                pause_s = self._backoff_s()
             else:
                 self._waiting = None
                 self._failures = 0
             if self._closing.is_set() and self._failures:
                 self._report_unsent()
                 return
-            # Not by the queue's condition: every line that is offered meanwhile would wake this thread.
-            self._closing.wait(pause_s)
+            if self._failures:
+                self._closing.wait(self._backoff_s())
+            else:
+                self._rest(len(batch.lines))
+
+    def _rest(self, sent: int) -> None:
+        """Let lines come together after so many were sent; in a flood until it is over, or `_LONGEST_PAUSE_S`."""
+        longest = time.monotonic() + _LONGEST_PAUSE_S
+        # Not by the queue's event: every line that is offered meanwhile would wake this thread.
+        self._closing.wait(max(_PAUSE_S, sent * _PAUSE_A_LINE_S))
+        while sent == len(self._queue) == QUEUE_SIZE and time.monotonic() < longest:
+            before = self._unaccounted()
+            if self._closing.wait(_LOOK_S) or self._unaccounted() == before:
+                return
+
+    def _unaccounted(self) -> Counter[str]:
+        return Counter({level: tally.total() for level, tally in self._offered.items()}) - self._accounted
 
     def _backoff_s(self) -> float:
         return _BACKOFF_S[min(self._failures, len(_BACKOFF_S)) - 1]
 
     def _next_batch(self) -> _Batch | None:
         """Wait for lines and return them all; None when there will be no more."""
-        with self._lock:
-            while not self._queue and not self._closing.is_set():
+        while True:
+            if not self._closing.is_set():
                 self._filled.wait()
-            if not self._queue:
+            self._filled.clear()
+            # First what was offered, then what is there of it: lines that come in between are superseded of the next.
+            offered = self._unaccounted()
+            waiting = [self._queue.popleft() for _ in range(len(self._queue))]
+            if waiting or offered:
+                break
+            if self._closing.is_set():
                 return None
-            waiting = list(self._queue)
-            self._queue.clear()
-            dropped, self._dropped = self._dropped, Counter()
-            superseded, self._superseded = self._superseded, Counter()
+        taken = Counter(level for level, _ in waiting)
+        superseded = offered - taken
+        self._accounted += taken + superseded
+        superseded += self._superseded
+        dropped, self._dropped, self._superseded = self._dropped, Counter(), Counter()
         self._number += 1
         batch = _Batch(self._number, [], dropped, superseded)
         for position, (level, line) in enumerate(waiting):
@@ -180,14 +224,12 @@ class Forwarder:
 
     def _write_off(self, batch: _Batch) -> None:
         self._waiting = None
-        with self._lock:
-            self._superseded += batch.superseded
-            self._dropped += batch.dropped
-            self._dropped.update(level for level, _ in batch.lines)
+        self._superseded += batch.superseded
+        self._dropped += batch.dropped
+        self._dropped.update(level for level, _ in batch.lines)
 
     def _report_unsent(self) -> None:
-        with self._lock:
-            left = len(self._queue) + (len(self._waiting.lines) if self._waiting else 0)
+        left = len(self._queue) + (len(self._waiting.lines) if self._waiting else 0)
         if left:
             print(f"log forwarding ends with {left} entries that nobody took", file=sys.stderr, flush=True)
 

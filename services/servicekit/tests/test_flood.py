@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import weakref
 from typing import Any
 
@@ -40,15 +41,26 @@ def test_a_flood_is_offered_whole_and_written_in_part(flood, capsys, monkeypatch
     logger, offered = flood
     for number in range(10):
         logger.warning("m%d", number, extra={"fields": {"number": number}})
-        logger.info("quiet")
     assert [entry["message"] for entry in offered.entries] == [f"m{number}" for number in range(10)]
     assert [entry["fields"] for entry in offered.entries] == [{"number": number} for number in range(10)]
     monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.5)
-    logger.info("not told yet")
+    logger.warning("not told yet")
     monkeypatch.setattr(logs.time, "monotonic", lambda: 1001.0)
-    logger.info("calm again")
+    logger.warning("calm again")
     written = [orjson.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
-    assert written == ["m0", "quiet", "not told yet", "18 lines were left out here", "calm again"]
+    assert written == ["m0", "m1", "not told yet", "8 warnings and errors were left out here", "calm again"]
+
+
+def test_in_a_flood_what_somebody_asked_for_is_written_all_the_same(flood, capsys):
+    logger, offered = flood
+    for number in range(5):
+        logger.warning("m%d", number)
+        logger.info("quiet %d", number)
+        logger.debug("asked for %d", number)
+    written = [orjson.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
+    assert [text for text in written if text[0] == "m"] == ["m0", "m1"]
+    assert len(written) == 12
+    assert len(offered.lines) == 5
 
 
 def test_what_a_flood_says_is_what_was_said_then(flood):
@@ -87,9 +99,36 @@ def test_what_waits_in_a_flood_is_small(flood):
     logger.warning("x", extra={"fields": {"large": "v" * 10_000_000}})
     logger.warning("%s and %s", "x", "m" * 10_000_000)
     for waiting in (offered.lines[2], offered.lines[4]):
-        (raw, *_) = waiting.args
-        assert len(raw["message"]) < 20_000
+        assert len(pickle.dumps(waiting.args)) < 20_000
     assert len(offered.lines[3]) <= facts.ENTRY_MAX_BYTES
+
+
+def test_a_record_does_not_wait_with_what_is_kept_of_it(flood):
+    logger, offered = flood
+    for number in range(4):
+        record = logger.makeRecord("app", logging.WARNING, "(unknown file)", 0, "m%d", (number,), None)
+        gone = weakref.ref(record)
+        logger.handle(record)
+        del record
+    assert gone() is None
+    assert [entry["message"] for entry in offered.entries] == ["m0", "m1", "m2", "m3"]
+
+
+def test_a_filter_holds_in_a_flood_as_well(flood):
+    logger, offered = flood
+    logger.handlers[0].addFilter(lambda record: "no" not in record.getMessage())
+    for text in ("a", "b", "no c", "d", "no e"):
+        logger.warning(text)
+    assert [entry["message"] for entry in offered.entries] == ["a", "b", "d"]
+
+
+def test_what_cannot_be_kept_in_a_flood_costs_its_caller_nothing(flood, capsys, monkeypatch):
+    logger, offered = flood
+    logger.warning("x")
+    logger.warning("x")
+    monkeypatch.setattr(logs, "_unrendered", lambda *_: 1 / 0)
+    logger.warning("a fault of ours")
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_what_waits_in_a_flood_says_what_was_so_when_it_was_logged(flood):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import socket
+import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import orjson
 import pytest
 from servicekit import facts
 from servicekit import forwarder as module
-from servicekit.forwarder import QUEUE_SIZE, Forwarder
+from servicekit.forwarder import LEVELS, QUEUE_SIZE, Forwarder
 
 from plumbline.testing import wait_until
+
+PAUSE_A_LINE_S = module._PAUSE_A_LINE_S
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +27,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_TIMEOUT_S", 0.3)
     monkeypatch.setattr(module, "_BACKOFF_S", (0.02,))
     monkeypatch.setattr(module, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(module, "_PAUSE_IN_FLOOD_S", 0.0)
+    monkeypatch.setattr(module, "_PAUSE_A_LINE_S", 0.0)
 
 
 @pytest.fixture
@@ -161,19 +167,77 @@ def test_a_line_that_cannot_be_rendered_costs_itself_alone_and_is_counted(receiv
     assert [post.dropped for post in receiver.posts if post.dropped] == ["backend;level=error;count=1"]
 
 
-def test_a_full_batch_is_followed_by_a_pause(receiver, new_forwarder, monkeypatch):
-    monkeypatch.setattr(module, "_PAUSE_IN_FLOOD_S", 3600.0)
+class _Pauses(threading.Event):
+    """Stands for the event that the forwarder rests by: in its rests, which take no time, something is done instead."""
+
+    def __init__(self, things: list[Callable[[], object]]) -> None:
+        super().__init__()
+        self._things = iter(things)
+        self.rests: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout is not None and timeout > 0:
+            self.rests.append(timeout)
+            next(self._things, lambda: None)()
+        return super().wait(0.0)
+
+
+@pytest.fixture
+def flooded(receiver, new_forwarder, monkeypatch):
+    """Offer a line, a full batch, and one more in each of five of the forwarder's rests; return all rests and posts."""
+
+    def flood(longest_s: float) -> tuple[list[float], list[Any]]:
+        monkeypatch.setattr(module, "_PAUSE_A_LINE_S", PAUSE_A_LINE_S)
+        monkeypatch.setattr(module, "_LONGEST_PAUSE_S", longest_s)
+        numbers = itertools.count(1)
+
+        def say() -> None:
+            for _ in range(QUEUE_SIZE):
+                forwarder.offer("warning", _line(next(numbers)))
+
+        receiver.hold()
+        forwarder = new_forwarder(receiver.url)
+        forwarder._closing = pauses = _Pauses([say] * 5)
+        forwarder.offer("warning", _line(0))
+        wait_until(lambda: receiver.seen == 1, "a request is under way")
+        say()
+        receiver.release.set()
+        wait_until(lambda: 6 * QUEUE_SIZE in _numbers(receiver), "the last line arrives")
+        return pauses.rests, receiver.posts
+
+    return flood
+
+
+def test_a_flood_is_waited_out_and_its_newest_lines_arrive(flooded):
+    rests, posts = flooded(3600.0)
+    assert [len(post.lines) for post in posts] == [1, QUEUE_SIZE, QUEUE_SIZE]
+    assert [post.superseded for post in posts] == [
+        None, *(f"backend;level=warning;count={count * QUEUE_SIZE}" for count in (1, 3)),
+    ]  # fmt: skip
+    a_line, a_batch, look_s = PAUSE_A_LINE_S, QUEUE_SIZE * PAUSE_A_LINE_S, module._LOOK_S
+    assert rests[:6] == [a_line, a_batch, *[look_s] * 4], "the first look without a new line was the last"
+
+
+def test_a_flood_without_end_is_told_of_all_the_same(flooded):
+    rests, posts = flooded(0.0)
+    assert [len(post.lines) for post in posts] == [1, *[QUEUE_SIZE] * 5]
+    assert module._LOOK_S not in rests
+
+
+def test_closing_ends_a_pause(receiver, new_forwarder, monkeypatch):
     receiver.hold()
     forwarder = new_forwarder(receiver.url)
     forwarder.offer("warning", _line(0))
     wait_until(lambda: receiver.seen == 1, "a request is under way")
-    for number in range(1, 2 * QUEUE_SIZE):
+    forwarder.offer("warning", lambda: monkeypatch.setattr(module, "_PAUSE_A_LINE_S", 3600.0) or _line(1))
+    for number in range(2, QUEUE_SIZE + 1):
         forwarder.offer("warning", _line(number))
     receiver.release.set()
     wait_until(lambda: len(receiver.lines) == QUEUE_SIZE + 1, "a full batch arrives")
-    for number in range(2 * QUEUE_SIZE, 9 * QUEUE_SIZE):
+    for number in range(QUEUE_SIZE + 1, 9 * QUEUE_SIZE):
         forwarder.offer("warning", _line(number))
     forwarder.close(20)
+    assert not forwarder._thread.is_alive()
     assert _numbers(receiver)[-QUEUE_SIZE:] == list(range(8 * QUEUE_SIZE, 9 * QUEUE_SIZE))
     assert len(receiver.posts) == 3, "what came in the pause waited for its end, and the newest of it were sent"
 
@@ -272,6 +336,34 @@ def test_many_threads_may_offer_at_once(receiver, new_forwarder):
     for k in range(8):
         mine = [number for number in arrived if number // 1000 == k]
         assert mine == sorted(mine), "each thread's own order is kept"
+
+
+def test_many_threads_in_a_flood_lose_no_count(receiver, new_forwarder, monkeypatch):
+    forwarder = new_forwarder(receiver.url)
+    each, interval = 20_000, sys.getswitchinterval()
+    threads = [
+        threading.Thread(target=lambda k=k: [forwarder.offer(LEVELS[k % 3], _line(k * each + n)) for n in range(each)])
+        for k in range(6)
+    ]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    def accounted() -> Counter[str]:
+        counts = Counter(LEVELS[entry["n"] // each % 3] for entry in receiver.entries)
+        for post in receiver.posts:
+            for level, count in re.findall(r"level=(\w+);count=(\d+)", post.superseded or ""):
+                counts[level] += int(count)
+        return counts
+
+    wait_until(lambda: accounted().total() >= 6 * each, "everything is accounted for")
+    assert accounted() == dict.fromkeys(LEVELS, 2 * each)
+    assert len(set(_numbers(receiver))) == len(receiver.lines), "nothing was sent twice"
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1:1/ingest", "127.0.0.1:9000", "http:///ingest", "http://h:99999/"])

@@ -302,5 +302,28 @@ def test_configure_twice_writes_each_line_once(capsys):
         root.handlers[:] = before
         root.setLevel(level)
         logging.captureWarnings(False)
+        logging.setLogRecordFactory(logging.LogRecord)
     entries = [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(entry["service"], entry["message"]) for entry in entries] == [("b", "once")]
+
+
+@pytest.mark.parametrize("arguments", [(), (1, "two"), ({"a": 1},), ({},), ([1],)])
+@pytest.mark.parametrize("error", [None, (ValueError, ValueError("x"), None)])
+def test_a_light_record_is_what_logging_makes(arguments, error, monkeypatch):
+    for switch in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
+        monkeypatch.setattr(logging, switch, False, raising=False)
+    known = ("app", logging.ERROR, "(unknown file)", 0, "said %s", arguments, error, "(unknown function)", None)
+    ours, theirs = vars(logs.light_record(*known)), vars(logging.LogRecord(*known))
+    assert abs(theirs["created"] - ours["created"]) < 60
+    assert abs(theirs["created"] - theirs["relativeCreated"] / 1000 - ours["created"] + ours["relativeCreated"] / 1000) < 0.01
+    assert int(ours["created"] % 1 * 1000) == ours["msecs"]
+    clock = ("created", "relativeCreated", "msecs")
+    assert list(ours) == list(theirs)
+    assert {name: ours[name] for name in ours if name not in clock} == {
+        name: theirs[name] for name in theirs if name not in clock
+    }
+
+
+def test_a_record_of_a_known_place_keeps_it():
+    record = logs.light_record("app", logging.ERROR, "/srv/app.py", 7, "m", (), None, "work")
+    assert (record.filename, record.lineno, record.funcName) == ("app.py", 7, "work")

@@ -135,18 +135,20 @@ def test_what_waits_in_a_flood_says_what_was_so_when_it_was_logged(flood):
     logger, offered = flood
     logger.warning("x")
     logger.warning("x")
-    changing = ["before"]
+    changing, named = ["before"], {"name": ["before"]}
     token = context.request_id.set("the-request-that-said-it")
     try:
         logger.warning("%s", changing)
         logger.warning("%d of %s", 1, "ten", extra={"fields": {"n": 1}})
+        logger.warning("%(name)s", named)
     finally:
         context.request_id.reset(token)
-    changing[0] = "after"
-    first, second = (orjson.loads(line()) for line in offered.lines[2:])
+    changing[0] = named["name"][0] = "after"
+    first, second, third = (orjson.loads(line()) for line in offered.lines[2:])
     assert (first["message"], first["request_id"]) == ("['before']", "the-request-that-said-it")
     assert (second["message"], second["request_id"]) == ("1 of ten", "the-request-that-said-it")
     assert second["fields"] == {"n": 1}
+    assert third["message"] == "['before']"
 
 
 def test_what_waits_in_a_flood_keeps_no_frame_alive(flood):

@@ -25,12 +25,13 @@ _PAUSE_S = 0.1
 """Between two batches, so that one after the other does not become a request each."""
 _PAUSE_A_LINE_S = 0.005
 """And for each line of a batch, so that no more than 200 a second are rendered. A full one is followed by a second."""
-_LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 5.0
 """While lines are superseded all the time: what a batch costs the requests beside it is so rare that few meet it."""
 _LOOK_S = 0.25
 """How long nothing must have been superseded for a flood to be over, so that its last entries arrive."""
-_RENDERED_AT_ONCE = 4
-_BREATH_S = 0.00005
+_BREATH_S = 0.001
+"""Between two lines that are rendered: requests wait for one of them at most, and not for what a thread that computes
+on and on is given at a time."""
 
 Line = bytes | Callable[[], bytes]
 """A line with its line end, or what returns it."""
@@ -140,8 +141,8 @@ class Forwarder:
                 self._rest(len(batch.lines))
 
     def _rest(self, sent: int) -> None:
-        """Let lines come together after so many were sent; in a flood until it is over, or `_LONGEST_PAUSE_S`."""
-        longest = time.monotonic() + _LONGEST_PAUSE_S
+        """Let lines come together after so many were sent; in a flood until it is over, or `LONGEST_PAUSE_S`."""
+        longest = time.monotonic() + LONGEST_PAUSE_S
         # Not by the queue's event: every line that is offered meanwhile would wake this thread.
         self._closing.wait(max(_PAUSE_S, sent * _PAUSE_A_LINE_S))
         while sent == len(self._queue) == QUEUE_SIZE and time.monotonic() < longest:
@@ -175,19 +176,17 @@ class Forwarder:
         dropped, self._dropped, self._superseded = self._dropped, Counter(), Counter()
         self._number += 1
         batch = _Batch(self._number, [], dropped, superseded)
-        for position, (level, line) in enumerate(waiting):
+        for level, line in waiting:
             try:
-                batch.lines.append((level, self._rendered(position, line)))
+                batch.lines.append((level, self._rendered(line)))
             except Exception:  # a fault of ours; it costs this line, and neither this thread nor the others
                 batch.dropped[level] += 1
         return batch
 
-    @staticmethod
-    def _rendered(position: int, line: Line) -> bytes:
+    def _rendered(self, line: Line) -> bytes:
         if isinstance(line, bytes):
             return line
-        if position % _RENDERED_AT_ONCE == 0:
-            # A thread that computes on and on would hold up requests by what the interpreter gives it at a time.
+        if not self._closing.is_set():
             time.sleep(_BREATH_S)
         return line()
 

@@ -63,7 +63,7 @@ class JsonHandler(logging.Handler):
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write and offer a record; one that cannot be rendered is reported by logging's own error hook, never raised."""
+        """Write and offer a record; one that cannot be rendered is told to logging's own error hook, never raised."""
         try:
             line = line_from(record, self._service)
             if record.levelno >= logging.WARNING:

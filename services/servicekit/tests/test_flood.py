@@ -123,7 +123,7 @@ def test_a_filter_holds_in_a_flood_as_well(flood):
 
 
 def test_what_cannot_be_kept_in_a_flood_costs_its_caller_nothing(flood, capsys, monkeypatch):
-    logger, offered = flood
+    logger, _ = flood
     logger.warning("x")
     logger.warning("x")
     monkeypatch.setattr(logs, "_unrendered", lambda *_: 1 / 0)

@@ -188,7 +188,7 @@ def flooded(receiver, new_forwarder, monkeypatch):
 
     def flood(longest_s: float) -> tuple[list[float], list[Any]]:
         monkeypatch.setattr(module, "_PAUSE_A_LINE_S", PAUSE_A_LINE_S)
-        monkeypatch.setattr(module, "_LONGEST_PAUSE_S", longest_s)
+        monkeypatch.setattr(module, "LONGEST_PAUSE_S", longest_s)
         numbers = itertools.count(1)
 
         def say() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, LOG_CAP, SUPERSEDED_HEADER
+from servicekit.tally import Tally
 
 QUEUE_SIZE = LOG_CAP
 """More than the recorder keeps of all together would wait for nothing."""
@@ -37,21 +37,6 @@ Line = bytes | Callable[[], bytes]
 """A line with its line end, or what returns it."""
 LEVELS = ("warning", "error", "critical")
 """What is forwarded."""
-
-
-class Tally:
-    """A count that any thread may add to, without a lock: `add` is one step of the interpreter."""
-
-    def __init__(self) -> None:
-        steps = itertools.count()
-        self.add = steps.__next__
-        self._looks = 0
-
-    def total(self) -> int:
-        """Return how often `add` was called. For one thread alone."""
-        # To look is a step as well.
-        self._looks += 1
-        return self.add() - self._looks + 1
 
 
 class _RefusedError(Exception):

@@ -14,7 +14,8 @@ from servicekit import entries
 from servicekit.bounds import STRING_MAX, WIDTH_MAX, text_of
 from servicekit.context import request_id
 from servicekit.entries import EXCEPTION_MAX, MESSAGE_MAX
-from servicekit.forwarder import Forwarder, Line, Tally
+from servicekit.forwarder import Forwarder, Line
+from servicekit.tally import Tally
 
 LINES_A_SECOND = 20
 """Warnings and errors that a process writes to its own log at most: more would cost the requests beside them."""

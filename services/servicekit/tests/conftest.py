@@ -13,7 +13,9 @@ from typing import Any
 
 import orjson
 import pytest
+from servicekit import forwarder as forwarder_module
 from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, SUPERSEDED_HEADER
+from servicekit.forwarder import Forwarder
 
 from plumbline.net import free_port
 
@@ -58,6 +60,11 @@ class Receiver:
     def entries(self) -> list[dict[str, Any]]:
         """The same as JSON."""
         return [orjson.loads(line) for line in self.lines]
+
+    @property
+    def numbers(self) -> list[int]:
+        """What stands under `n` in each of them: tests of forwarding number their lines."""
+        return [entry["n"] for entry in self.entries]
 
     def start(self) -> Receiver:
         """Listen."""
@@ -136,3 +143,21 @@ def new_receiver() -> Iterator[Callable[[], Receiver]]:
 def receiver(new_receiver: Callable[[], Receiver]) -> Receiver:
     """A receiver that listens."""
     return new_receiver().start()
+
+
+@pytest.fixture
+def new_forwarder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Forwarder]]:
+    """Makes forwarders without patience, which rest only where a test says how long."""
+    for name, value in (("_TIMEOUT_S", 0.3), ("_BACKOFF_S", (0.02,)), ("_PAUSE_S", 0.0), ("_PAUSE_A_LINE_S", 0.0)):
+        monkeypatch.setattr(forwarder_module, name, value)
+    made: list[Forwarder] = []
+
+    def new(url: str) -> Forwarder:
+        made.append(Forwarder("backend", url))
+        return made[-1]
+
+    yield new
+    for forwarder in made:
+        forwarder._queue.clear()
+        forwarder.close(5)
+        assert not forwarder._thread.is_alive()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,6 +82,22 @@ def build(folder: Path) -> str:
     return done.stdout
 
 
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Quotes the strings that only kubectl's YAML takes for numbers: to PyYAML a float has a dot, so 12e3 is a word."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9.][0-9_.]*(?:[eE][-+]?[0-9_]+)?$|[-+]?0[box][0-9a-fA-F_]+$"),
+    list("-+.0123456789"),
+)
+
+
+def dump(documents: Iterable[Document]) -> str:
+    """Return documents as YAML that kubectl reads as they are: what is a string here is one there."""
+    return str(yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False))
+
+
 def parse(text: str) -> list[Document]:
     """Return the documents in YAML."""
     # Written in C where there is one: several times faster on files of this size.
@@ -100,7 +118,7 @@ def _text(variant: Variant) -> str:
             index = folder / "kustomization.yaml"
             content = yaml.safe_load(index.read_text())
             content["components"] += [f"../../components/{one}" for one in variant.components]
-            index.write_text(yaml.safe_dump(content))
+            index.write_text(dump([content]))
         return build(folder)
 
 

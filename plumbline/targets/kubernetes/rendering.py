@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import platform
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +89,7 @@ class Recipe:
             content["images"] = [
                 {"name": image, "newName": self.image(name), "newTag": self.tag} for image, name in IMAGES.items()
             ]
-        index.write_text(yaml.safe_dump(content))
+        index.write_text(render.dump([content]))
 
     def documents(self, *, real_secrets: bool = True) -> list[Document]:
         """Render to documents. Raises PlumblineError."""
@@ -105,9 +104,3 @@ def workloads(manifests: Manifests, *components: str) -> list[Document]:
 def surroundings(manifests: Manifests) -> list[Document]:
     """Return everything that makes no pods: what pods need to be there before them, policies included."""
     return [one for one in manifests.documents if one["kind"] not in WORKLOADS]
-
-
-def as_yaml(documents: Iterable[Document]) -> str:
-    """Return documents as kubectl reads them."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump_all(documents, Dumper=dumper, sort_keys=False))

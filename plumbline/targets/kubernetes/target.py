@@ -216,7 +216,7 @@ class KubernetesTarget(TargetInAHome):
 
     def _apply(self, documents: list[Document], component: str | None = None) -> None:
         if documents:
-            self._cluster.output("apply", "--filename=-", stdin=rendering.as_yaml(documents), component=component)
+            self._cluster.output("apply", "--filename=-", stdin=render.dump(documents), component=component)
 
     def _start_postgres(self) -> str:
         self._apply(rendering.surroundings(self._manifests()))
@@ -360,7 +360,7 @@ class KubernetesTarget(TargetInAHome):
             return {}
         files = diagnosis.describe(self.home, self._cluster)
         try:
-            files["manifests.yaml"] = rendering.as_yaml(
+            files["manifests.yaml"] = render.dump(
                 one for one in self._recipe().documents(real_secrets=False) if one["kind"] != "Secret"
             )
         except PlumblineError as error:

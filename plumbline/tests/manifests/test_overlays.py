@@ -39,6 +39,22 @@ def test_a_rendering_that_fails_says_why(tmp_path: Path) -> None:
         render.build(render.stage(tmp_path) / "local")
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["12345678e123", "12E3", "-1e3", "+.5e-2", "1_0e3", "089", "0o17", "0b1", "1.", "12", "0x1f", "true", "no", "null",
+     "~", "2026-01-02", "12:30:45", ".inf", ".nan", "1e", "e12", "a1e3", "1-2", "v1", "0c7d2e9a4b16", "it's"],
+)  # fmt: skip
+def test_what_is_a_string_here_is_one_to_kubectl(word: str, tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text(
+        render.dump([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": {"word": word}}])
+    )
+    # Only strings are allowed in its pairs, and its reader is the one that kubectl's other commands have.
+    index = {"resources": ["map.yaml"], "commonAnnotations": {"word": word}}
+    (tmp_path / "kustomization.yaml").write_text(render.dump([index]))
+    (built,) = render.parse(render.build(tmp_path))
+    assert built["metadata"]["annotations"]["word"] == built["data"]["word"] == word
+
+
 def test_no_secret_of_the_checkout_is_read() -> None:
     secret = next(Manifests(render.documents(Variant("local"))).of("Secret"))["metadata"]["name"]
     values = Manifests(render.documents(Variant("local"))).data("Secret", secret)

@@ -63,7 +63,7 @@ def test_the_patches_that_it_shows_do_what_it_says(tmp_path: Path) -> None:
     content = yaml.safe_load(index.read_text())
     for one in shown:
         content["patches"] += one["patches"]
-    index.write_text(yaml.safe_dump(content))
+    index.write_text(render.dump([content]))
     manifests = Manifests(render.parse(render.build(overlay)))
     assert problems(manifests) == []
     assert capacity.limit(manifests) == 200

@@ -16,7 +16,6 @@ import pytest
 from plumbline.manifests import render
 from plumbline.manifests.model import Manifests, Workload
 from plumbline.manifests.render import Document, Variant
-from plumbline.targets.kubernetes.rendering import as_yaml
 
 VARIABLE = "PLUMBLINE_KUBECONFIG"
 OPERATORS = {
@@ -30,7 +29,7 @@ OPERATORS = {
 def kubectl(*arguments: str, documents: list[Document] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["kubectl", f"--kubeconfig={os.environ[VARIABLE]}", *arguments],
-        input=as_yaml(documents or []), capture_output=True, text=True, check=False, timeout=120,
+        input=render.dump(documents or []), capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
 

@@ -58,6 +58,15 @@ def test_a_deployment_goes_in_the_plans_order_and_leaves_a_stack_that_answers(
         assert container["image"].endswith(f"-{stack.stack_id}")
 
 
+def test_a_home_whose_mark_could_be_a_number_is_one_like_any_other(
+    cluster: FakeCluster, home: Home, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plumbline.targets.kubernetes.rendering.mark_of", lambda home: "12345678e123")
+    deploy.up(home, target(), "asked for")
+    assert cluster.state["applied"][0] == "Namespace/plumbline-12345678e123"
+    assert "plumbline/home: '12345678e123'" in target().describe()["manifests.yaml"]
+
+
 def test_nothing_secret_is_in_a_command_line_or_a_bundle(cluster: FakeCluster, home: Home, target: Target) -> None:
     deploy.up(home, target(), "asked for")
     values = [(home.secrets / name).read_text() for name in SECRETS]

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from servicekit import logs
+from servicekit import lines
 from servicekit.facts import ENTRY_MAX_BYTES
 
 from plumbline.checks.texts import unsafe_texts
@@ -70,7 +70,7 @@ def test_what_a_service_logs_is_read_small_clean_and_without_secrets(
     except ValueError as caught:
         record = logging.LogRecord("app", logging.ERROR, "", 0, f"{message} {secret}", (), (ValueError, caught, None))
     record.given, record.inside = fields, {name: [SECRET], "text": secret}
-    line = logs.line_from(record, "backend").rstrip(b"\n")
+    line = lines.line_from(record, "backend").rstrip(b"\n")
     (read,) = read_whole(sink, line)
     assert len(read) <= ENTRY_MAX_BYTES
     assert SECRET.encode() not in read

@@ -26,13 +26,13 @@ class _Offered:
         return [orjson.loads(line if isinstance(line, bytes) else line()) for line in self.lines]
 
 
-@pytest.fixture
-def flood(monkeypatch, capsys):
+@pytest.fixture(params=[logging.Logger, logs.Logger], ids=["with records", "without"])
+def flood(request, monkeypatch, capsys):
     """A logger that may write two lines while the clock stands still; and what it offers."""
     monkeypatch.setattr(logs, "_BURST", 2)
     monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.0)
     offered = _Offered()
-    logger = logging.Logger("test.flood", logging.DEBUG)
+    logger = request.param("test.flood", logging.DEBUG)
     logger.addHandler(logs.JsonHandler("backend", offered))
     return logger, offered
 
@@ -126,7 +126,8 @@ def test_what_cannot_be_kept_in_a_flood_costs_its_caller_nothing(flood, capsys, 
     logger, _ = flood
     logger.warning("x")
     logger.warning("x")
-    monkeypatch.setattr(logs, "_unrendered", lambda *_: 1 / 0)
+    for name in ("later_line", "later_line_from"):
+        monkeypatch.setattr(logs, name, lambda *_: 1 / 0)
     logger.warning("a fault of ours")
     assert "ZeroDivisionError" in capsys.readouterr().err
 

@@ -15,7 +15,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servicekit import context, facts, logs
+from servicekit import context, facts, lines, logs
 
 from plumbline import ROOT
 from plumbline.testing import wait_until
@@ -227,13 +227,19 @@ def test_secrets_and_control_characters_reach_nobody(log):
         lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner),
         max_leaves=20,
     ),
-    later=st.booleans(),
+    way=st.sampled_from(("at once", "later", "unmade")),
 )
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_is_logged_becomes_one_clean_line(message, secret, fields, later):
+def test_whatever_is_logged_becomes_one_clean_line(message, secret, fields, way):
     record = logging.LogRecord("x", logging.ERROR, "", 0, message, (), None)
     record.fields = {"given": fields, "password": secret, "note": f"Authorization: Bearer {secret}"}
-    line = logs._unrendered(record, "backend") if later else logs.line_from(record, "backend")
+    line: Any = None
+    if way == "unmade":
+        extra = {"fields": record.fields}
+        line = lines.later_line("backend", record.name, record.levelno, record.created, message, (), extra)
+        assert line is None or line() == lines.line_from(record, "backend")
+    if line is None:
+        line = lines.line_from(record, "backend") if way == "at once" else lines.later_line_from(record, "backend")
     line = line if isinstance(line, bytes) else line()
     assert line.count(b"\n") == 1
     assert len(line) <= facts.ENTRY_MAX_BYTES
@@ -302,29 +308,6 @@ def test_configure_twice_writes_each_line_once(capsys):
         root.handlers[:] = before
         root.setLevel(level)
         logging.captureWarnings(False)
-        logging.setLogRecordFactory(logging.LogRecord)
+        logging.setLoggerClass(logging.Logger)
     entries = [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(entry["service"], entry["message"]) for entry in entries] == [("b", "once")]
-
-
-@pytest.mark.parametrize("arguments", [(), (1, "two"), ({"a": 1},), ({},), ([1],)])
-@pytest.mark.parametrize("error", [None, (ValueError, ValueError("x"), None)])
-def test_a_light_record_is_what_logging_makes(arguments, error, monkeypatch):
-    for switch in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
-        monkeypatch.setattr(logging, switch, False, raising=False)
-    known = ("app", logging.ERROR, "(unknown file)", 0, "said %s", arguments, error, "(unknown function)", None)
-    ours, theirs = vars(logs.light_record(*known)), vars(logging.LogRecord(*known))
-    begun = [record["created"] - record["relativeCreated"] / 1000 for record in (ours, theirs)]
-    assert begun[0] == pytest.approx(begun[1], abs=0.01)
-    assert ours["created"] == pytest.approx(theirs["created"], abs=60)
-    assert int(ours["created"] % 1 * 1000) == ours["msecs"]
-    clock = ("created", "relativeCreated", "msecs")
-    assert list(ours) == list(theirs)
-    assert {name: ours[name] for name in ours if name not in clock} == {
-        name: theirs[name] for name in theirs if name not in clock
-    }
-
-
-def test_a_record_of_a_known_place_keeps_it():
-    record = logs.light_record("app", logging.ERROR, "/srv/app.py", 7, "m", (), None, "work")
-    assert (record.filename, record.lineno, record.funcName) == ("app.py", 7, "work")

@@ -49,7 +49,7 @@ def later_line(service: str, name: str, level: int, created: float, message: Any
     return partial(_line_later, service, name, level, created, message, args, fields, request_id.get())
 
 
-def said(service: str, logger: str, created: float, message: str) -> bytes:
+def warning_line(service: str, logger: str, created: float, message: str) -> bytes:
     """Return the line of a warning that logging itself has no part in."""
     return _line({"ts": created, "logger": logger, "message": message}, service, logging.WARNING)
 

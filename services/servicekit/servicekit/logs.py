@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from servicekit.forwarder import Forwarder
-from servicekit.lines import later_line, later_line_from, level_of, line_from, said
+from servicekit.lines import later_line, later_line_from, level_of, line_from, warning_line
 from servicekit.tally import Tally
 
 LINES_A_SECOND = 20
@@ -86,7 +86,7 @@ class JsonHandler(logging.Handler):
         if unwritten > self._told:
             message = f"{unwritten - self._told} warnings and errors were left out here"
             self._told, self._told_at = unwritten, now
-            self._write(said(self._service, __name__, time.time(), message))
+            self._write(warning_line(self._service, __name__, time.time(), message))
 
     def _write(self, line: bytes) -> None:
         sys.stderr.write(line.decode())

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [PART ...]`: everything without arguments, in under twelve minutes."""
+"""`python -m benchmarks [PART ...]`: everything without arguments."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -120,6 +121,7 @@ class Store:
 
     def prepare(self, batch: Batch) -> list[Any]:
         """Return the arguments of the one command that writes `batch`. Send them again as often as needed."""
+        tell(batch, LOG_CAP)
         self._batch += 1
         superseded = batch.superseded()
         cells = sorted(batch.arrived.keys() | batch.dropped.keys())
@@ -127,8 +129,8 @@ class Store:
         for cell in cells:
             dropped = batch.dropped[cell]
             args += [*cell, batch.arrived[cell] + dropped, superseded[cell], dropped]
-        for cell, line in batch.entries:
-            args += [*cell, _told(cell, line)]
+        for (cell, _), told in zip(batch.entries, batch.told, strict=True):
+            args += [*cell, told]
         return args
 
     async def write(self, prepared: list[Any]) -> None:
@@ -162,6 +164,13 @@ class Store:
         """Return what is kept and newer than `last_id`, oldest first; wait up to `wait_ms` for it to exist."""
         answer = await self._redis.xread({LOG_STREAM: last_id}, count=LOG_CAP, block=wait_ms)
         return [_kept(item) for _, items in _streams(answer) for item in items]
+
+
+def tell(batch: Batch, count: int) -> bool:
+    """Find out what is written of the next `count` entries of a batch; return whether there are more."""
+    known = len(batch.told)
+    batch.told += [_told(*arrival) for arrival in islice(batch.entries, known, known + count)]
+    return len(batch.told) < len(batch.entries)
 
 
 def _told(cell: Cell, line: bytes) -> bytes:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
+from collections.abc import Callable
 
+import pytest
 import redis
+from log_sink import store
 from log_sink.buffer import Buffer, Cell
 from log_sink.store import Store, connect
 from log_sink.writer import Writer
@@ -14,6 +18,13 @@ from servicekit.facts import LOG_CAP, LOG_STREAM
 from plumbline.testing import RedisServer
 
 CELL = Cell("backend", "warning")
+_PATIENCE_S = 20
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(_PATIENCE_S):
+        while not holds():  # noqa: ASYNC110  # nothing tells
+            await asyncio.sleep(0)
 
 
 def put(buffer: Buffer, *messages: str) -> None:
@@ -47,8 +58,7 @@ def test_a_batch_that_waits_for_redis_comes_before_what_arrived_later(
         try:
             put(buffer, "waits")
             running = asyncio.create_task(writer.run())
-            while writer._waiting is None:  # noqa: ASYNC110
-                await asyncio.sleep(0)
+            await until(lambda: writer._prepared is not None)
             put(buffer, *(f"later {number}" for number in range(2 * LOG_CAP)))
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -61,3 +71,75 @@ def test_a_batch_that_waits_for_redis_comes_before_what_arrived_later(
 
     asyncio.run(main())
     assert kept(empty_redis) == [f"later {number}" for number in range(LOG_CAP, 2 * LOG_CAP)]
+
+
+def test_a_batch_of_a_flood_that_is_not_ready_when_the_writer_ends_is_written_all_the_same(
+    redis_server: RedisServer, empty_redis: redis.Redis
+) -> None:
+    async def main() -> None:
+        client = connect(redis_server.url, 5)
+        buffer = Buffer()
+        writer = Writer(buffer, Store(client))
+        put(buffer, "before")
+        running = asyncio.create_task(writer.run())
+        await until(lambda: writer._prepared is not None and writer._taken is None)
+        put(buffer, *map(str, range(LOG_CAP)))
+        await until(lambda: writer._taken is not None and writer._taken.told)
+        assert len(writer._taken.told) < LOG_CAP
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await writer.finish()
+        assert (await Store(client).stats()).as_dict()["received"] == LOG_CAP + 1
+        await client.aclose()
+
+    asyncio.run(main())
+    assert kept(empty_redis) == [str(number) for number in range(LOG_CAP)]
+
+
+def test_what_was_written_is_not_written_again_at_the_end_though_redis_has_forgotten_the_batch(
+    redis_server: RedisServer, empty_redis: redis.Redis
+) -> None:
+    async def main() -> None:
+        client = connect(redis_server.url, 5)
+        buffer = Buffer()
+        writer = Writer(buffer, Store(client))
+        put(buffer, "once")
+        running = asyncio.create_task(writer.run())
+        await until(lambda: writer._prepared is not None and writer._taken is None)
+        assert await client.delete(*await client.keys(f"{LOG_STREAM}:sink:*")) == 1
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await writer.finish()
+        await client.aclose()
+
+    asyncio.run(main())
+    assert kept(empty_redis) == ["once"]
+
+
+def test_in_a_flood_nothing_waits_until_a_whole_batch_is_ready(
+    redis_server: RedisServer, empty_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, told_in = 0, Counter[int]()
+    told = store._told
+
+    def tell(cell: Cell, line: bytes) -> bytes:
+        told_in[turns] += 1
+        return told(cell, line)
+
+    async def main() -> None:
+        nonlocal turns
+        client = connect(redis_server.url, 5)
+        buffer = Buffer()
+        put(buffer, *map(str, range(LOG_CAP)))
+        running = asyncio.create_task(Writer(buffer, Store(client)).run())
+        async with asyncio.timeout(_PATIENCE_S):
+            while await client.xlen(LOG_STREAM) < LOG_CAP:
+                turns += 1
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await client.aclose()
+
+    monkeypatch.setattr(store, "_told", tell)
+    asyncio.run(main())
+    assert told_in.total() == LOG_CAP
+    assert max(told_in.values()) < LOG_CAP / 10

@@ -24,14 +24,12 @@ _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 _PAUSE_S = 0.1
 """Between two batches, so that one after the other does not become a request each."""
 _PAUSE_A_LINE_S = 0.005
-"""And for each line of a batch, so that no more than 200 a second are rendered. A full one is followed by a second."""
+"""And for each line of a batch: before each that is rendered here, and what is left of it after the batch was sent.
+Requests wait for one of them at most, seldom, and not for what a thread that computes on and on is given at a time."""
 LONGEST_PAUSE_S = 5.0
 """While lines are superseded all the time: what a batch costs the requests beside it is so rare that few meet it."""
 _LOOK_S = 0.25
 """How long nothing must have been superseded for a flood to be over, so that its last entries arrive."""
-_BREATH_S = 0.001
-"""Between two lines that are rendered: requests wait for one of them at most, and not for what a thread that computes
-on and on is given at a time."""
 
 Line = bytes | Callable[[], bytes]
 """A line with its line end, or what returns it."""
@@ -48,6 +46,8 @@ class _Batch:
     """What one request carries. It stays as it is until it is answered, so that its number stands for it."""
 
     number: int
+    begun: float
+    """By the monotonic clock."""
     lines: list[tuple[str, bytes]]
     dropped: Counter[str]
     superseded: Counter[str]
@@ -123,14 +123,15 @@ class Forwarder:
             if self._failures:
                 self._closing.wait(self._backoff_s())
             else:
-                self._rest(len(batch.lines))
+                self._rest(batch)
 
-    def _rest(self, sent: int) -> None:
-        """Let lines come together after so many were sent; in a flood until it is over, or `LONGEST_PAUSE_S`."""
-        longest = time.monotonic() + LONGEST_PAUSE_S
+    def _rest(self, sent: _Batch) -> None:
+        """Let lines come together after a batch was sent; in a flood until it is over, or `LONGEST_PAUSE_S`."""
+        now, lines = time.monotonic(), len(sent.lines)
+        longest = now + LONGEST_PAUSE_S
         # Not by the queue's event: every line that is offered meanwhile would wake this thread.
-        self._closing.wait(max(_PAUSE_S, sent * _PAUSE_A_LINE_S))
-        while sent == len(self._queue) == QUEUE_SIZE and time.monotonic() < longest:
+        self._closing.wait(max(_PAUSE_S, sent.begun + lines * _PAUSE_A_LINE_S - now))
+        while lines == len(self._queue) == QUEUE_SIZE and time.monotonic() < longest:
             before = self._unaccounted()
             if self._closing.wait(_LOOK_S) or self._unaccounted() == before:
                 return
@@ -160,7 +161,7 @@ class Forwarder:
         superseded += self._superseded
         dropped, self._dropped, self._superseded = self._dropped, Counter(), Counter()
         self._number += 1
-        batch = _Batch(self._number, [], dropped, superseded)
+        batch = _Batch(self._number, time.monotonic(), [], dropped, superseded)
         for level, line in waiting:
             try:
                 batch.lines.append((level, self._rendered(line)))
@@ -172,7 +173,7 @@ class Forwarder:
         if isinstance(line, bytes):
             return line
         if not self._closing.is_set():
-            time.sleep(_BREATH_S)
+            time.sleep(_PAUSE_A_LINE_S)
         return line()
 
     def _post(self, batch: _Batch) -> None:

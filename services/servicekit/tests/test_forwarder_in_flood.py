@@ -51,6 +51,19 @@ class _Pauses(threading.Event):
         return super().wait(0.0)
 
 
+class _Clock:
+    """Stands for the module `time`: nobody sleeps, and nothing else takes time."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    def monotonic(self) -> float:
+        return 1000.0 + sum(self.slept)
+
+
 @pytest.fixture
 def flooded(receiver, new_forwarder, monkeypatch):
     """Offer a line, a full batch, and one more in each of five of the forwarder's rests; return all rests and posts."""
@@ -58,6 +71,7 @@ def flooded(receiver, new_forwarder, monkeypatch):
     def flood(longest_s: float) -> tuple[list[float], list[Any]]:
         monkeypatch.setattr(module, "_PAUSE_A_LINE_S", PAUSE_A_LINE_S)
         monkeypatch.setattr(module, "LONGEST_PAUSE_S", longest_s)
+        monkeypatch.setattr(module, "time", _Clock())
         numbers = itertools.count(1)
 
         def say() -> None:
@@ -84,7 +98,8 @@ def test_a_flood_is_waited_out_and_its_newest_lines_arrive(flooded):
         None, *(f"backend;level=warning;count={count * QUEUE_SIZE}" for count in (1, 3)),
     ]  # fmt: skip
     a_line, a_batch, look_s = PAUSE_A_LINE_S, QUEUE_SIZE * PAUSE_A_LINE_S, module._LOOK_S
-    assert rests[:6] == [a_line, a_batch, *[look_s] * 4], "the first look without a new line was the last"
+    looks = [look_s] * 4  # the first without a new line was the last
+    assert rests[:6] == pytest.approx([a_line, a_batch, *looks])
 
 
 def test_a_flood_without_end_is_told_of_all_the_same(flooded):
@@ -109,6 +124,28 @@ def test_closing_ends_a_pause(receiver, new_forwarder, monkeypatch):
     assert not forwarder._thread.is_alive()
     assert receiver.numbers[-QUEUE_SIZE:] == list(range(8 * QUEUE_SIZE, 9 * QUEUE_SIZE))
     assert len(receiver.posts) == 3, "what came in the pause waited for its end, and the newest of it were sent"
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_lines_are_rendered_with_a_pause_before_each_that_no_rest_repeats(
+    receiver, new_forwarder, monkeypatch, closing
+):
+    forwarder = new_forwarder(receiver.url)
+    monkeypatch.setattr(module, "_PAUSE_A_LINE_S", PAUSE_A_LINE_S)
+    monkeypatch.setattr(module, "time", clock := _Clock())
+    forwarder._closing = pauses = _Pauses([])
+    receiver.hold()
+    forwarder.offer("warning", numbered(0))
+    wait_until(lambda: receiver.seen == 1, "a request is under way")
+    for number in range(1, QUEUE_SIZE):
+        forwarder.offer("warning", lambda number=number: numbered(number))
+    if closing:
+        pauses.set()
+    receiver.release.set()
+    wait_until(lambda: len(receiver.lines) == QUEUE_SIZE, "all lines arrive")
+    forwarder.close(20)
+    assert clock.slept == ([] if closing else [PAUSE_A_LINE_S] * (QUEUE_SIZE - 1))
+    assert sum(pauses.rests) == pytest.approx((QUEUE_SIZE if closing else 1) * PAUSE_A_LINE_S)
 
 
 def _accounted(receiver) -> int:

@@ -9,7 +9,7 @@ import signal
 from contextlib import suppress
 
 from redis.exceptions import RedisError
-from servicekit.stopping import on_stop
+from servicekit import stopping
 
 from log_sink.buffer import Buffer
 from log_sink.hub import BLOCK_MS, Hub
@@ -51,7 +51,7 @@ class Sink:
         logging.getLogger().addHandler(self._trouble)
         self._udp = UdpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
         self._tcp = TcpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
-        on_stop(self.hub.end_readers)
+        stopping.on_stop(self.hub.end_readers)
         self._udp.start()
         await self._tcp.start()
         looked = self.hub.pulse()
@@ -70,9 +70,7 @@ class Sink:
         self._tcp.close()
         self._udp.count_lost()
         self._udp.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await stopping.end(self._tasks)
         logging.getLogger().removeHandler(self._trouble)
         try:
             await asyncio.wait_for(self._writer.finish(), _LAST_WRITE_S)

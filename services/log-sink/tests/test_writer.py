@@ -14,6 +14,7 @@ from log_sink.buffer import Buffer, Cell
 from log_sink.store import Store, connect
 from log_sink.writer import Writer
 from servicekit.facts import LOG_CAP, LOG_STREAM
+from servicekit.stopping import end
 
 from plumbline.testing import RedisServer
 
@@ -60,8 +61,7 @@ def test_a_batch_that_waits_for_redis_comes_before_what_arrived_later(
             running = asyncio.create_task(writer.run())
             await until(lambda: writer._prepared is not None)
             put(buffer, *(f"later {number}" for number in range(2 * LOG_CAP)))
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await end([running])
         finally:
             redis_server.start()
         await writer.finish()
@@ -86,8 +86,7 @@ def test_a_batch_of_a_flood_that_is_not_ready_when_the_writer_ends_is_written_al
         put(buffer, *map(str, range(LOG_CAP)))
         await until(lambda: writer._taken is not None and writer._taken.told)
         assert len(writer._taken.told) < LOG_CAP
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await end([running])
         await writer.finish()
         assert (await Store(client).stats()).as_dict()["received"] == LOG_CAP + 1
         await client.aclose()
@@ -107,8 +106,7 @@ def test_what_was_written_is_not_written_again_at_the_end_though_redis_has_forgo
         running = asyncio.create_task(writer.run())
         await until(lambda: writer._prepared is not None and writer._taken is None)
         assert await client.delete(*await client.keys(f"{LOG_STREAM}:sink:*")) == 1
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await end([running])
         await writer.finish()
         await client.aclose()
 
@@ -135,8 +133,7 @@ def test_in_a_flood_nothing_waits_until_a_whole_batch_is_ready(
         async with asyncio.timeout(_PATIENCE_S):
             while await client.xlen(LOG_STREAM) < LOG_CAP:
                 turns += 1
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await end([running])
         await client.aclose()
 
     monkeypatch.setattr(store, "_told", tell)

@@ -12,7 +12,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -25,6 +25,7 @@ _STOP_COMES = signal.SIGUSR1
 _FOLDER_VARIABLE = "PLUMBLINE_STOP_FOLDER"
 """Environment variable with a folder: in it a file for each server process that lets its clients go before it ends."""
 _LOOK_S = 0.01
+_AGAIN_S = 0.5
 
 
 @contextmanager
@@ -82,3 +83,16 @@ def on_stop(let_go: Callable[[], Awaitable[None]]) -> None:
 
     loop.add_signal_handler(_STOP_COMES, lambda: tasks.append(loop.create_task(act())))
     here.touch()
+
+
+async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and return when all have ended, whatever came of them.
+
+    Once may not be enough: until Python 3.12 `asyncio.wait_for`, by which redis-py sends, may swallow a cancellation.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)

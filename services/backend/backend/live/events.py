@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
+from servicekit import stopping
 from servicekit.events import SEPARATOR, Event, decode, encode
 from servicekit.facts import EVENTS_CHANNEL
 from servicekit.outage import Outage
@@ -64,9 +65,7 @@ class EventBus:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PUBLISH_S):
                     await self._outgoing.join()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await stopping.end(self._tasks)
 
     def emit(self, channel_id: int | None, frame: dict[str, Any], user_ids: list[int] | None = None) -> None:
         """Announce `frame` to `user_ids`, or to all members of `channel_id`. Call it after the commit.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 import redis
@@ -26,6 +27,16 @@ async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(_PATIENCE_S):
         while not holds():  # noqa: ASYNC110  # nothing tells
             await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def at_work(writer: Writer) -> AsyncIterator[None]:
+    """Let a writer write as long as the context lasts."""
+    running = asyncio.create_task(writer.run())
+    try:
+        yield
+    finally:
+        await end([running])
 
 
 def put(buffer: Buffer, *messages: str) -> None:
@@ -58,10 +69,9 @@ def test_a_batch_that_waits_for_redis_comes_before_what_arrived_later(
         redis_server.stop()
         try:
             put(buffer, "waits")
-            running = asyncio.create_task(writer.run())
-            await until(lambda: writer._prepared is not None)
-            put(buffer, *(f"later {number}" for number in range(2 * LOG_CAP)))
-            await end([running])
+            async with at_work(writer):
+                await until(lambda: writer._prepared is not None)
+                put(buffer, *(f"later {number}" for number in range(2 * LOG_CAP)))
         finally:
             redis_server.start()
         await writer.finish()
@@ -81,12 +91,11 @@ def test_a_batch_of_a_flood_that_is_not_ready_when_the_writer_ends_is_written_al
         buffer = Buffer()
         writer = Writer(buffer, Store(client))
         put(buffer, "before")
-        running = asyncio.create_task(writer.run())
-        await until(lambda: writer._prepared is not None and writer._taken is None)
-        put(buffer, *map(str, range(LOG_CAP)))
-        await until(lambda: writer._taken is not None and writer._taken.told)
-        assert len(writer._taken.told) < LOG_CAP
-        await end([running])
+        async with at_work(writer):
+            await until(lambda: writer._prepared is not None and writer._taken is None)
+            put(buffer, *map(str, range(LOG_CAP)))
+            await until(lambda: writer._taken is not None and writer._taken.told)
+            assert len(writer._taken.told) < LOG_CAP
         await writer.finish()
         assert (await Store(client).stats()).as_dict()["received"] == LOG_CAP + 1
         await client.aclose()
@@ -103,10 +112,9 @@ def test_what_was_written_is_not_written_again_at_the_end_though_redis_has_forgo
         buffer = Buffer()
         writer = Writer(buffer, Store(client))
         put(buffer, "once")
-        running = asyncio.create_task(writer.run())
-        await until(lambda: writer._prepared is not None and writer._taken is None)
-        assert await client.delete(*await client.keys(f"{LOG_STREAM}:sink:*")) == 1
-        await end([running])
+        async with at_work(writer):
+            await until(lambda: writer._prepared is not None and writer._taken is None)
+            assert await client.delete(*await client.keys(f"{LOG_STREAM}:sink:*")) == 1
         await writer.finish()
         await client.aclose()
 
@@ -129,11 +137,10 @@ def test_in_a_flood_nothing_waits_until_a_whole_batch_is_ready(
         client = connect(redis_server.url, 5)
         buffer = Buffer()
         put(buffer, *map(str, range(LOG_CAP)))
-        running = asyncio.create_task(Writer(buffer, Store(client)).run())
-        async with asyncio.timeout(_PATIENCE_S):
-            while await client.xlen(LOG_STREAM) < LOG_CAP:
-                turns += 1
-        await end([running])
+        async with at_work(Writer(buffer, Store(client))):
+            async with asyncio.timeout(_PATIENCE_S):
+                while await client.xlen(LOG_STREAM) < LOG_CAP:
+                    turns += 1
         await client.aclose()
 
     monkeypatch.setattr(store, "_told", tell)

@@ -14,6 +14,7 @@ from log_sink import store
 from log_sink.buffer import Buffer, Cell
 from log_sink.store import Store, connect
 from log_sink.writer import Writer
+from redis.asyncio import Redis
 from servicekit.facts import LOG_CAP, LOG_STREAM
 from servicekit.stopping import end
 
@@ -39,6 +40,15 @@ async def at_work(writer: Writer) -> AsyncIterator[None]:
         await end([running])
 
 
+@asynccontextmanager
+async def parts_for(server: RedisServer) -> AsyncIterator[tuple[Redis, Buffer, Writer]]:
+    """Yield a client of the Redis, a buffer, and a writer from the one to the other."""
+    client = connect(server.url, 5)
+    buffer = Buffer()
+    yield client, buffer, Writer(buffer, Store(client))
+    await client.aclose()
+
+
 def put(buffer: Buffer, *messages: str) -> None:
     buffer.add([(CELL, json.dumps({"message": message}).encode()) for message in messages])
 
@@ -49,11 +59,9 @@ def kept(client: redis.Redis) -> list[str]:
 
 def test_the_last_batch_is_written_when_the_writer_ends(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
     async def main() -> None:
-        client = connect(redis_server.url, 5)
-        buffer = Buffer()
-        put(buffer, "last words")
-        await Writer(buffer, Store(client)).finish()
-        await client.aclose()
+        async with parts_for(redis_server) as (_, buffer, writer):
+            put(buffer, "last words")
+            await writer.finish()
 
     asyncio.run(main())
     assert kept(empty_redis) == ["last words"]
@@ -63,21 +71,18 @@ def test_a_batch_that_waits_for_redis_comes_before_what_arrived_later(
     redis_server: RedisServer, empty_redis: redis.Redis
 ) -> None:
     async def main() -> None:
-        client = connect(redis_server.url, 5)
-        buffer = Buffer()
-        writer = Writer(buffer, Store(client))
-        redis_server.stop()
-        try:
-            put(buffer, "waits")
-            async with at_work(writer):
-                await until(lambda: writer._prepared is not None)
-                put(buffer, *(f"later {number}" for number in range(2 * LOG_CAP)))
-        finally:
-            redis_server.start()
-        await writer.finish()
-        stats = (await Store(client).stats()).as_dict()
-        assert (stats["received"], stats["superseded"]) == (2 * LOG_CAP + 1, LOG_CAP + 1)
-        await client.aclose()
+        async with parts_for(redis_server) as (client, buffer, writer):
+            redis_server.stop()
+            try:
+                put(buffer, "waits")
+                async with at_work(writer):
+                    await until(lambda: writer._prepared is not None)
+                    put(buffer, *(f"later {number}" for number in range(2 * LOG_CAP)))
+            finally:
+                redis_server.start()
+            await writer.finish()
+            stats = (await Store(client).stats()).as_dict()
+            assert (stats["received"], stats["superseded"]) == (2 * LOG_CAP + 1, LOG_CAP + 1)
 
     asyncio.run(main())
     assert kept(empty_redis) == [f"later {number}" for number in range(LOG_CAP, 2 * LOG_CAP)]
@@ -87,18 +92,15 @@ def test_a_batch_of_a_flood_that_is_not_ready_when_the_writer_ends_is_written_al
     redis_server: RedisServer, empty_redis: redis.Redis
 ) -> None:
     async def main() -> None:
-        client = connect(redis_server.url, 5)
-        buffer = Buffer()
-        writer = Writer(buffer, Store(client))
-        put(buffer, "before")
-        async with at_work(writer):
-            await until(lambda: writer._prepared is not None and writer._taken is None)
-            put(buffer, *map(str, range(LOG_CAP)))
-            await until(lambda: writer._taken is not None and writer._taken.told)
-            assert len(writer._taken.told) < LOG_CAP
-        await writer.finish()
-        assert (await Store(client).stats()).as_dict()["received"] == LOG_CAP + 1
-        await client.aclose()
+        async with parts_for(redis_server) as (client, buffer, writer):
+            put(buffer, "before")
+            async with at_work(writer):
+                await until(lambda: writer._prepared is not None and writer._taken is None)
+                put(buffer, *map(str, range(LOG_CAP)))
+                await until(lambda: writer._taken is not None and writer._taken.told)
+                assert len(writer._taken.told) < LOG_CAP
+            await writer.finish()
+            assert (await Store(client).stats()).as_dict()["received"] == LOG_CAP + 1
 
     asyncio.run(main())
     assert kept(empty_redis) == [str(number) for number in range(LOG_CAP)]
@@ -108,15 +110,12 @@ def test_what_was_written_is_not_written_again_at_the_end_though_redis_has_forgo
     redis_server: RedisServer, empty_redis: redis.Redis
 ) -> None:
     async def main() -> None:
-        client = connect(redis_server.url, 5)
-        buffer = Buffer()
-        writer = Writer(buffer, Store(client))
-        put(buffer, "once")
-        async with at_work(writer):
-            await until(lambda: writer._prepared is not None and writer._taken is None)
-            assert await client.delete(*await client.keys(f"{LOG_STREAM}:sink:*")) == 1
-        await writer.finish()
-        await client.aclose()
+        async with parts_for(redis_server) as (client, buffer, writer):
+            put(buffer, "once")
+            async with at_work(writer):
+                await until(lambda: writer._prepared is not None and writer._taken is None)
+                assert await client.delete(*await client.keys(f"{LOG_STREAM}:sink:*")) == 1
+            await writer.finish()
 
     asyncio.run(main())
     assert kept(empty_redis) == ["once"]
@@ -134,14 +133,12 @@ def test_in_a_flood_nothing_waits_until_a_whole_batch_is_ready(
 
     async def main() -> None:
         nonlocal turns
-        client = connect(redis_server.url, 5)
-        buffer = Buffer()
-        put(buffer, *map(str, range(LOG_CAP)))
-        async with at_work(Writer(buffer, Store(client))):
-            async with asyncio.timeout(_PATIENCE_S):
-                while await client.xlen(LOG_STREAM) < LOG_CAP:
-                    turns += 1
-        await client.aclose()
+        async with parts_for(redis_server) as (client, buffer, writer):
+            put(buffer, *map(str, range(LOG_CAP)))
+            async with at_work(writer):
+                async with asyncio.timeout(_PATIENCE_S):
+                    while await client.xlen(LOG_STREAM) < LOG_CAP:
+                        turns += 1
 
     monkeypatch.setattr(store, "_told", tell)
     asyncio.run(main())

@@ -29,13 +29,13 @@ Arrival = tuple[Cell, bytes]
 class Batch:
     """Everything that arrived since the last batch. `entries` are the newest; the others are superseded.
 
-    `told` is what is written of the first entries: of all, once the batch is prepared.
+    `rendered` is what is written of the first entries: of all, once the batch is prepared.
     """
 
     arrived: Counter[Cell] = field(default_factory=Counter)
     dropped: Counter[Cell] = field(default_factory=Counter)
     entries: deque[Arrival] = field(default_factory=lambda: deque(maxlen=LOG_CAP))
-    told: list[bytes] = field(default_factory=list)
+    rendered: list[bytes] = field(default_factory=list)
 
     def superseded(self) -> Counter[Cell]:
         """Return how many entries of each cell gave way to newer ones inside this batch."""

@@ -121,7 +121,7 @@ class Store:
 
     def prepare(self, batch: Batch) -> list[Any]:
         """Return the arguments of the one command that writes `batch`. Send them again as often as needed."""
-        tell(batch, LOG_CAP)
+        render(batch, LOG_CAP)
         self._batch += 1
         superseded = batch.superseded()
         cells = sorted(batch.arrived.keys() | batch.dropped.keys())
@@ -129,8 +129,8 @@ class Store:
         for cell in cells:
             dropped = batch.dropped[cell]
             args += [*cell, batch.arrived[cell] + dropped, superseded[cell], dropped]
-        for (cell, _), told in zip(batch.entries, batch.told, strict=True):
-            args += [*cell, told]
+        for (cell, _), rendered in zip(batch.entries, batch.rendered, strict=True):
+            args += [*cell, rendered]
         return args
 
     async def write(self, prepared: list[Any]) -> None:
@@ -166,14 +166,14 @@ class Store:
         return [_kept(item) for _, items in _streams(answer) for item in items]
 
 
-def tell(batch: Batch, count: int) -> bool:
-    """Find out what is written of the next `count` entries of a batch; return whether there are more."""
-    known = len(batch.told)
-    batch.told += [_told(*arrival) for arrival in islice(batch.entries, known, known + count)]
-    return len(batch.told) < len(batch.entries)
+def render(batch: Batch, count: int) -> bool:
+    """Render the next `count` entries of a batch, for `Store.prepare`; return whether there are more."""
+    done = len(batch.rendered)
+    batch.rendered += [_rendered(*arrival) for arrival in islice(batch.entries, done, done + count)]
+    return len(batch.rendered) < len(batch.entries)
 
 
-def _told(cell: Cell, line: bytes) -> bytes:
+def _rendered(cell: Cell, line: bytes) -> bytes:
     try:
         return entries.build(parse(line), *cell)
     except Exception:

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from servicekit.facts import LOG_CAP
 
 from log_sink.buffer import Batch, Buffer
-from log_sink.store import Store, tell
+from log_sink.store import Store, render
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _PAUSE_IN_FLOOD_S = 0.2
 """When as much arrives as is kept, waiting longer costs nothing but the work on entries that nobody would see."""
 _AT_ONCE = 5
 _BREATH_S = 0.005
-"""And then so many entries are made ready at once, with such a pause: who needs the same core waits for these alone."""
+"""And then so many entries are rendered at once, with such a pause: who needs the same core waits for these alone."""
 _RETRY_S = (0.05, 0.1, 0.2, 0.5)
 
 
@@ -50,10 +50,10 @@ class Writer:
 
     async def _deliver(self, batch: Batch, at_once: int) -> None:
         self._taken, self._prepared = batch, None
-        more = tell(batch, at_once)
+        more = render(batch, at_once)
         while more:
             await asyncio.sleep(_BREATH_S)
-            more = tell(batch, at_once)
+            more = render(batch, at_once)
         self._prepared = self._store.prepare(batch)
         failed_at, attempt = 0.0, 0
         while True:

@@ -49,6 +49,10 @@ async def parts_for(server: RedisServer) -> AsyncIterator[tuple[Redis, Buffer, W
     await client.aclose()
 
 
+def has_written(writer: Writer) -> bool:
+    return writer._prepared is not None and writer._taken is None
+
+
 def put(buffer: Buffer, *messages: str) -> None:
     buffer.add([(CELL, json.dumps({"message": message}).encode()) for message in messages])
 
@@ -95,10 +99,10 @@ def test_a_batch_of_a_flood_that_is_not_ready_when_the_writer_ends_is_written_al
         async with parts_for(redis_server) as (client, buffer, writer):
             put(buffer, "before")
             async with at_work(writer):
-                await until(lambda: writer._prepared is not None and writer._taken is None)
+                await until(lambda: has_written(writer))
                 put(buffer, *map(str, range(LOG_CAP)))
-                await until(lambda: writer._taken is not None and writer._taken.told)
-                assert len(writer._taken.told) < LOG_CAP
+                await until(lambda: writer._taken is not None and writer._taken.rendered)
+                assert len(writer._taken.rendered) < LOG_CAP
             await writer.finish()
             assert (await Store(client).stats()).as_dict()["received"] == LOG_CAP + 1
 
@@ -113,7 +117,7 @@ def test_what_was_written_is_not_written_again_at_the_end_though_redis_has_forgo
         async with parts_for(redis_server) as (client, buffer, writer):
             put(buffer, "once")
             async with at_work(writer):
-                await until(lambda: writer._prepared is not None and writer._taken is None)
+                await until(lambda: has_written(writer))
                 assert await client.delete(*await client.keys(f"{LOG_STREAM}:sink:*")) == 1
             await writer.finish()
 
@@ -124,12 +128,12 @@ def test_what_was_written_is_not_written_again_at_the_end_though_redis_has_forgo
 def test_in_a_flood_nothing_waits_until_a_whole_batch_is_ready(
     redis_server: RedisServer, empty_redis: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns, told_in = 0, Counter[int]()
-    told = store._told
+    turns, rendered_in = 0, Counter[int]()
+    rendered = store._rendered
 
-    def tell(cell: Cell, line: bytes) -> bytes:
-        told_in[turns] += 1
-        return told(cell, line)
+    def render(cell: Cell, line: bytes) -> bytes:
+        rendered_in[turns] += 1
+        return rendered(cell, line)
 
     async def main() -> None:
         nonlocal turns
@@ -140,7 +144,7 @@ def test_in_a_flood_nothing_waits_until_a_whole_batch_is_ready(
                     while await client.xlen(LOG_STREAM) < LOG_CAP:
                         turns += 1
 
-    monkeypatch.setattr(store, "_told", tell)
+    monkeypatch.setattr(store, "_rendered", render)
     asyncio.run(main())
-    assert told_in.total() == LOG_CAP
-    assert max(told_in.values()) < LOG_CAP / 10
+    assert rendered_in.total() == LOG_CAP
+    assert max(rendered_in.values()) < LOG_CAP / 10

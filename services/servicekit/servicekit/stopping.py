@@ -26,6 +26,7 @@ _FOLDER_VARIABLE = "PLUMBLINE_STOP_FOLDER"
 """Environment variable with a folder: in it a file for each server process that lets its clients go before it ends."""
 _LOOK_S = 0.01
 _AGAIN_S = 0.5
+"""How long a task that was cancelled may take to end before it is cancelled again."""
 
 
 @contextmanager
@@ -85,8 +86,8 @@ def on_stop(let_go: Callable[[], Awaitable[None]]) -> None:
     here.touch()
 
 
-async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and return when all have ended, whatever came of them.
+async def end(tasks: Collection[asyncio.Task[Any]]) -> list[Any]:
+    """Cancel tasks, and return what came of each, results and exceptions alike, when all have ended.
 
     Once may not be enough: until Python 3.12 `asyncio.wait_for`, by which redis-py sends, may swallow a cancellation.
     """
@@ -95,4 +96,4 @@ async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
         for task in left:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=_AGAIN_S)
-    await asyncio.gather(*tasks, return_exceptions=True)
+    return await asyncio.gather(*tasks, return_exceptions=True)

@@ -7,29 +7,25 @@ import logging
 
 from servicekit import stopping
 
+from plumbline.testing import misses_a_cancellation
+
 
 def test_a_task_that_misses_a_cancellation_is_cancelled_again(monkeypatch, caplog):
-    async def misses_one() -> None:
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            await asyncio.sleep(3600)
-
     async def fails() -> None:
         try:
             await asyncio.sleep(3600)
         finally:
             raise LookupError
 
-    async def main() -> list[asyncio.Task[None]]:
-        tasks = [asyncio.create_task(work()) for work in (misses_one, fails, misses_one)]
+    async def main() -> tuple[list[asyncio.Task[None]], list[object]]:
+        tasks = [asyncio.create_task(work()) for work in (misses_a_cancellation, fails, misses_a_cancellation)]
         await asyncio.sleep(0)
-        await asyncio.wait_for(stopping.end(tasks), 20)
-        return tasks
+        return tasks, await asyncio.wait_for(stopping.end(tasks), 20)
 
     monkeypatch.setattr(stopping, "_AGAIN_S", 0.01)
     with caplog.at_level(logging.ERROR):
-        tasks = asyncio.run(main())
-        assert [task.cancelled() for task in tasks] == [True, False, True]
-        del tasks
+        tasks, outcomes = asyncio.run(main())
+        assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, LookupError, asyncio.CancelledError]
+        assert all(task.done() for task in tasks)
+        del tasks, outcomes
     assert caplog.records == [], "what came of them is nobody's trouble"

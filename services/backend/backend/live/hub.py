@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastapi import WebSocket
+from servicekit import stopping
 from starlette.websockets import WebSocketDisconnect
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,7 @@ class Socket:
             waited: list[asyncio.Future[Any]] = [*tasks, self._ending]
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
+            results = await stopping.end(tasks)
         if self._ending.done():
             # The other side may be the one that does not read: it gets its close frame if there is room for it.
             with contextlib.suppress(Exception):

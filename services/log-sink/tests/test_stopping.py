@@ -1,0 +1,28 @@
+"""A sink that is told to stop does, though one of its tasks misses being told once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from log_sink.settings import LogSinkSettings
+from log_sink.sink import Sink
+from servicekit import stopping
+
+from plumbline.net import free_port
+from plumbline.testing import RedisServer, misses_a_cancellation
+
+
+def test_a_sink_stops(redis_server: RedisServer, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "_AGAIN_S", 0.01)
+    monkeypatch.setenv(stopping._FOLDER_VARIABLE, str(tmp_path))
+
+    async def main() -> None:
+        sink = Sink(LogSinkSettings(port=free_port(), ingest_port=free_port(), redis_url=redis_server.url))
+        async with asyncio.timeout(20):
+            await sink.start()
+            sink._tasks.append(asyncio.create_task(misses_a_cancellation()))
+            await asyncio.sleep(0)
+            await sink.stop()
+
+    asyncio.run(main())

@@ -21,8 +21,8 @@ WANTED = 1.05
 SLICES = 20
 """Of either side, in turns: whatever else the machine does hits both."""
 SLICE_S = LONGEST_PAUSE_S
-"""Every slice of a flood has a hand-over of each worker in it. Both sides have 40,000 requests: the 400 beyond p99 are
-enough to see a difference of 5 %."""
+"""Nearly every slice of a flood has a hand-over of each worker in it. Both sides have 40,000 requests: the 400 beyond
+p99 are enough to see a difference of 5 %."""
 _DRAWS = 500
 _SETTLE_S = 0.3
 _CALM_S = 2.0
@@ -39,11 +39,11 @@ _AFTER_COLUMNS = (
 _EXPLANATION = f"""\
 GET /channels/?limit=20 through Caddy ("Caddy down": of the backend itself), {CONNECTIONS / PACE_S:.0f} a second, from
 when a request was due to the end of its answer. Slices of {SLICE_S:g} s with the fault and without take turns,
-{SLICES} of each; percentiles, in milliseconds, are over all requests of a side. How far chance carries the ratio:
-pairs of neighbouring slices are drawn anew {_DRAWS} times; 9 of 10 draws lie in the last column, and a ratio that is
-beyond 5 % in 19 of 20 is marked <. Warnings a second: of both workers, beside none on the quiet side; at all other
-faults the backend logs 200 a second on both sides. The last row compares quiet with quiet: what it differs from 1 is
-noise. Slow: Redis stands still for 0.3 s of every 0.4 s.
+{SLICES} of each; those without begin {_CALM_S:g} s after a fault has ended. Percentiles, in milliseconds, are over all
+requests of a side. How far chance carries the ratio: pairs of neighbouring slices are drawn anew {_DRAWS} times; 9 of
+10 draws lie in the last column, and a ratio that is beyond 5 % in 19 of 20 is marked <. Warnings a second: of both
+workers, beside none on the quiet side; at all other faults the backend logs 200 a second on both sides. The last row
+compares quiet with quiet: what it differs from 1 is noise. Slow: Redis stands still for 0.3 s of every 0.4 s.
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Any
 
 from servicekit import entries
@@ -21,56 +20,72 @@ _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"fields", "message", "
 
 def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> bytes:
     """Return the entry for a log record as one line of JSON: see `servicekit.entries.build`."""
-    return _line(_raw(record, _fields(record), request_id.get()), service, record.levelno, collapsed)
+    raw = _raw(record, _fields(record), request_id.get(), _exception(record))
+    return _line(raw, service, level_of(record.levelno), collapsed)
 
 
 def later_line_from(record: logging.LogRecord, service: str) -> Line:
-    """Return what makes a record's line when it is called, and keeps no record; the line itself, if it is much."""
-    fields = _fields(record)
-    if fields is None:
-        fields = _NO_FIELDS
-    elif type(fields) is not dict or not _are_small((*fields, *fields.values())):
-        return line_from(record, service)
-    return partial(_line, _raw(record, fields.copy(), request_id.get()), service, record.levelno)
+    """Return what makes a record's line, and keeps no record; the line itself, if it is much."""
+    level, fields = level_of(record.levelno), _fields(record)
+    extra = None if fields is None else {"fields": fields}
+    line = later_line(service, level, record.name, record.created, _message(record), (), extra, _exception(record))
+    return line_from(record, service) if line is None else line
 
 
-def later_line(service: str, name: str, level: int, created: float, message: Any, args: Any, extra: Any) -> Line | None:
+def later_line(
+    service: str,
+    level: str,
+    name: str,
+    created: float,
+    message: Any,
+    args: tuple[Any, ...],
+    extra: Any,
+    exception: str | None = None,
+) -> Line | None:
     """Return what makes the line of a record that nobody made; None, if only a record can tell what it would say.
 
     What is kept until then is little, and nobody else's to change.
     """
-    fields = _NO_FIELDS
-    if extra is not None:
-        if type(extra) is not dict or len(extra) != 1 or type(extra.get("fields")) is not dict:
-            return None
-        fields = extra["fields"].copy()
-    if not _are_small((message, *args, *fields, *fields.values())):
+    if extra is None:
+        fields = _NO_FIELDS
+    elif len(extra) == 1 and "fields" in extra:
+        fields = extra["fields"]
+    elif _ORDINARY.isdisjoint(extra):
+        fields = extra
+    else:
         return None
-    return partial(_line_later, service, name, level, created, message, args, fields, request_id.get())
+    if type(message) is not str or type(fields) is not dict or len(args) + len(fields) > WIDTH_MAX:
+        return None
+    # Written out twice: a call, or a tuple of all of them, is a good part of what a warning costs in a flood.
+    room = STRING_MAX - len(message)
+    for value in args:
+        if type(value) is str:
+            room -= len(value)
+        elif type(value) not in _SCALARS:
+            return None
+    for key, value in fields.items():
+        if type(key) is not str:
+            return None
+        room -= len(key)
+        if type(value) is str:
+            room -= len(value)
+        elif type(value) not in _SCALARS:
+            return None
+    if room < 0:
+        return None
+    return _line_later, service, level, name, created, message, args, fields.copy(), request_id.get(), exception
 
 
 def warning_line(service: str, logger: str, created: float, message: str) -> bytes:
     """Return the line of a warning that logging itself has no part in."""
-    return _line({"ts": created, "logger": logger, "message": message}, service, logging.WARNING)
+    return _line({"ts": created, "logger": logger, "message": message}, service, level_of(logging.WARNING))
 
 
-def _line_later(service: str, name: str, level: int, created: float, message: Any, args: Any, *known: Any) -> bytes:
+def _line_later(
+    service: str, level: str, name: str, created: float, message: str, args: tuple[Any, ...], *known: Any
+) -> bytes:
     record = logging.makeLogRecord({"created": created, "name": name, "msg": message, "args": args})
     return _line(_raw(record, *known), service, level)
-
-
-def _are_small(values: tuple[Any, ...]) -> bool:
-    """Say whether all of them are little to keep and nobody's to change."""
-    if len(values) > 2 * WIDTH_MAX:
-        return False
-    for value in values:  # faster than all()
-        kind = type(value)
-        if kind is str:
-            if len(value) > STRING_MAX:
-                return False
-        elif kind not in _SCALARS:
-            return False
-    return True
 
 
 def _fields(record: logging.LogRecord) -> Any:
@@ -83,11 +98,11 @@ def _fields(record: logging.LogRecord) -> Any:
     return {**fields, **others} if type(fields) is dict else {"fields": fields, **others}
 
 
-def _line(raw: dict[str, Any], service: str, level: int, collapsed: int = 0) -> bytes:
-    return entries.build(raw, service, level_of(level), collapsed) + b"\n"
+def _line(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> bytes:
+    return entries.build(raw, service, level, collapsed) + b"\n"
 
 
-def _raw(record: logging.LogRecord, fields: Any, own_id: str | None) -> dict[str, Any]:
+def _raw(record: logging.LogRecord, fields: Any, own_id: str | None, exception: str | None) -> dict[str, Any]:
     return {
         "ts": record.created,
         "logger": record.name,
@@ -95,7 +110,7 @@ def _raw(record: logging.LogRecord, fields: Any, own_id: str | None) -> dict[str
         "message": _message(record)[: 2 * MESSAGE_MAX + 1],
         "request_id": own_id,
         "fields": fields,
-        "exception": _exception(record),
+        "exception": exception,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import sys
 import time
@@ -12,7 +13,7 @@ from servicekit.forwarder import Forwarder
 from servicekit.lines import later_line, later_line_from, level_of, line_from, warning_line
 from servicekit.tally import Tally
 
-LINES_A_SECOND = 20
+LINES_A_SECOND = 10
 """Warnings and errors that a process writes to its own log at most: more would cost the requests beside them."""
 _BURST = 200
 """And so many at once. What is below a warning is written always: it is there only if somebody asked for it."""
@@ -29,36 +30,23 @@ class JsonHandler(logging.Handler):
 
     def __init__(self, service: str, forwarder: Forwarder | None) -> None:
         super().__init__()
-        self._service = service
-        self._forwarder = forwarder
+        self.service = service
+        self.forwarder = forwarder
+        self.next_at = time.monotonic()
+        """When the next warning or error may be written: until then it is a flood."""
+        self.unwritten = Tally()
         self._allowance = float(_BURST)
-        self._counted_at = self._told_at = self._next_at = time.monotonic()
-        self._unwritten = Tally()
+        self._counted_at = self._told_at = self.next_at
         self._told = 0
-
-    def takes_unmade(self, name: str, level: int, message: Any, args: Any, extra: Any) -> bool:
-        """In a flood, take a warning or worse before a record is made of it, and say so; if not, it takes a record."""
-        if level < logging.WARNING or level < self.level or time.monotonic() >= self._next_at or self.filters:
-            return False
-        try:
-            line = later_line(self._service, name, level, time.time(), message, args, extra)
-            if line is None:
-                return False
-            if self._forwarder is not None:
-                self._forwarder.offer(level_of(level), line)
-        except Exception:  # `handle` has a place to tell it
-            return False
-        self._unwritten.add()
-        return True
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Handle one record: what logging does, but in a flood without a lock and without the writing."""
-        if record.levelno < logging.WARNING or time.monotonic() >= self._next_at or self.filters:
+        if record.levelno < logging.WARNING or time.monotonic() >= self.next_at or self.filters:
             return super().handle(record)
         try:
-            if self._forwarder is not None:
-                self._forwarder.offer(level_of(record.levelno), later_line_from(record, self._service))
-            self._unwritten.add()
+            if self.forwarder is not None:
+                self.forwarder.offer(level_of(record.levelno), later_line_from(record, self.service))
+            self.unwritten.add()
         except Exception:
             self.handleError(record)
         return True
@@ -66,11 +54,11 @@ class JsonHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write and offer a record; one that cannot be rendered is told to logging's own error hook, never raised."""
         try:
-            line = line_from(record, self._service)
+            line = line_from(record, self.service)
             if record.levelno >= logging.WARNING:
                 self._note(time.monotonic(), _EXCEPTION_COSTS if record.exc_info else 1)
-                if self._forwarder is not None:
-                    self._forwarder.offer(level_of(record.levelno), line)
+                if self.forwarder is not None:
+                    self.forwarder.offer(level_of(record.levelno), line)
             self._write(line)
         except Exception:
             self.handleError(record)
@@ -79,18 +67,60 @@ class JsonHandler(logging.Handler):
         """Find out when the line after the one that is written now may be written, and tell how many were not."""
         self._allowance = min(_BURST, self._allowance + (now - self._counted_at) * LINES_A_SECOND) - cost
         self._counted_at = now
-        self._next_at = now + (1 - self._allowance) / LINES_A_SECOND
+        self.next_at = now + (1 - self._allowance) / LINES_A_SECOND
         if now - self._told_at < 1:
             return
-        unwritten = self._unwritten.total()
+        unwritten = self.unwritten.total()
         if unwritten > self._told:
             message = f"{unwritten - self._told} warnings and errors were left out here"
             self._told, self._told_at = unwritten, now
-            self._write(warning_line(self._service, __name__, time.time(), message))
+            self._write(warning_line(self.service, __name__, time.time(), message))
 
     def _write(self, line: bytes) -> None:
         sys.stderr.write(line.decode())
         sys.stderr.flush()
+
+
+def _method(level: int) -> Any:
+    """Return logging's own method of a level; in a flood it goes the way that `Logger` describes."""
+    name = level_of(level)
+    ordinary = getattr(logging.Logger, name)
+
+    @functools.wraps(ordinary)
+    def method(
+        self: logging.Logger,
+        msg: object,
+        *args: object,
+        exc_info: Any = None,
+        extra: Any = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+    ) -> None:
+        # All in one method: a call is a good part of what a warning costs in a flood.
+        if not exc_info and not stack_info and not self.filters and self.isEnabledFor(level):
+            one = self
+            while (parent := one.parent) is not None and one.propagate and not one.handlers:
+                one = parent
+            if (
+                parent is None
+                and len(one.handlers) == 1
+                and type(handler := one.handlers[0]) is JsonHandler
+                and time.monotonic() < handler.next_at
+                and level >= handler.level
+                and not handler.filters
+            ):
+                try:
+                    line = later_line(handler.service, name, self.name, time.time(), msg, args, extra)
+                    if line is not None:
+                        if handler.forwarder is not None:
+                            handler.forwarder.offer(name, line)
+                        handler.unwritten.add()
+                        return
+                except Exception:  # noqa: S110  # logging's own way has a place to tell it
+                    pass
+        ordinary(self, msg, *args, exc_info=exc_info, extra=extra, stack_info=stack_info, stacklevel=stacklevel)
+
+    return method
 
 
 class Logger(logging.Logger):
@@ -99,25 +129,9 @@ class Logger(logging.Logger):
     To make one, and to pass it on, is most of what a warning costs the request beside it; and few are ever looked at.
     """
 
-    def _log(
-        self,
-        level: int,
-        msg: object,
-        args: Any,
-        exc_info: Any = None,
-        extra: Any = None,
-        stack_info: bool = False,
-        stacklevel: int = 1,
-    ) -> None:
-        if not exc_info and not stack_info and not self.filters:
-            one: logging.Logger = self
-            while (parent := one.parent) is not None and one.propagate and not one.handlers:
-                one = parent
-            if parent is None and len(one.handlers) == 1:
-                handler = one.handlers[0]
-                if isinstance(handler, JsonHandler) and handler.takes_unmade(self.name, level, msg, args, extra):
-                    return
-        super()._log(level, msg, args, exc_info, extra, stack_info, stacklevel)
+    warning = _method(logging.WARNING)
+    error = _method(logging.ERROR)
+    critical = _method(logging.CRITICAL)
 
 
 def configure(service: str, level: str, forward_url: str | None) -> Forwarder | None:

@@ -9,21 +9,23 @@ from typing import Any
 
 import orjson
 import pytest
-from servicekit import context, facts, logs
+from servicekit import context, forwarder, logs
 
 
 class _Offered:
     """Takes what a handler offers."""
 
     def __init__(self) -> None:
+        self.levels: list[str] = []
         self.lines: list[Any] = []
 
     def offer(self, level: str, line: Any) -> None:
+        self.levels.append(level)
         self.lines.append(line)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        return [orjson.loads(line if isinstance(line, bytes) else line()) for line in self.lines]
+        return [orjson.loads(forwarder.render(line)) for line in self.lines]
 
 
 @pytest.fixture(params=[logging.Logger, logs.Logger], ids=["with records", "without"])
@@ -40,7 +42,7 @@ def flood(request, monkeypatch, capsys):
 def test_a_flood_is_offered_whole_and_written_in_part(flood, capsys, monkeypatch):
     logger, offered = flood
     for number in range(10):
-        logger.warning("m%d", number, extra={"fields": {"number": number}})
+        logger.warning("m%d", number, extra={"fields": {"number": number}} if number % 2 else {"number": number})
     assert [entry["message"] for entry in offered.entries] == [f"m{number}" for number in range(10)]
     assert [entry["fields"] for entry in offered.entries] == [{"number": number} for number in range(10)]
     monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.5)
@@ -49,6 +51,15 @@ def test_a_flood_is_offered_whole_and_written_in_part(flood, capsys, monkeypatch
     logger.warning("calm again")
     written = [orjson.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
     assert written == ["m0", "m1", "not told yet", "8 warnings and errors were left out here", "calm again"]
+
+
+def test_each_says_how_bad_it_is_and_whose_it_is(flood):
+    logger, offered = flood
+    for _ in range(2):
+        for name in forwarder.LEVELS:
+            getattr(logger, name)("x")
+    assert [entry["level"] for entry in offered.entries] == offered.levels == 2 * [*forwarder.LEVELS]
+    assert {entry["logger"] for entry in offered.entries} == {"test.flood"}
 
 
 def test_in_a_flood_what_somebody_asked_for_is_written_all_the_same(flood, capsys):
@@ -98,9 +109,7 @@ def test_what_waits_in_a_flood_is_small(flood):
     logger.warning("m" * 10_000_000)
     logger.warning("x", extra={"fields": {"large": "v" * 10_000_000}})
     logger.warning("%s and %s", "x", "m" * 10_000_000)
-    for waiting in (offered.lines[2], offered.lines[4]):
-        assert len(pickle.dumps(waiting.args)) < 20_000
-    assert len(offered.lines[3]) <= facts.ENTRY_MAX_BYTES
+    assert all(len(pickle.dumps(line)) < 20_000 for line in offered.lines)
 
 
 def test_a_record_does_not_wait_with_what_is_kept_of_it(flood):
@@ -145,7 +154,7 @@ def test_what_waits_in_a_flood_says_what_was_so_when_it_was_logged(flood):
     finally:
         context.request_id.reset(token)
     changing[0] = named["name"][0] = "after"
-    first, second, third = (orjson.loads(line()) for line in offered.lines[2:])
+    first, second, third = offered.entries[2:]
     assert (first["message"], first["request_id"]) == ("['before']", "the-request-that-said-it")
     assert (second["message"], second["request_id"]) == ("1 of ten", "the-request-that-said-it")
     assert second["fields"] == {"n": 1}
@@ -172,4 +181,4 @@ def test_what_waits_in_a_flood_keeps_no_frame_alive(flood):
         logger.warning("it failed", exc_info=True)
     del local
     assert gone() is None
-    assert "ValueError: Held" in orjson.loads(offered.lines[2]())["exception"]
+    assert "ValueError: Held" in offered.entries[2]["exception"]

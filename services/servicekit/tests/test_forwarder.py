@@ -114,7 +114,7 @@ def test_a_line_that_cannot_be_rendered_costs_itself_alone_and_is_counted(receiv
         raise RuntimeError
 
     forwarder = new_forwarder(receiver.url)
-    forwarder.offer("error", broken)
+    forwarder.offer("error", (broken,))
     forwarder.offer("warning", numbered(1))
     wait_until(lambda: receiver.numbers == [1], "the other line arrives")
     assert [post.dropped for post in receiver.posts if post.dropped] == ["backend;level=error;count=1"]

@@ -29,8 +29,13 @@ def test_in_a_flood_only_what_is_sent_is_rendered(receiver, new_forwarder):
     forwarder.offer("warning", numbered(0))
     wait_until(lambda: receiver.seen == 1, "a request is under way")
     rendered: list[int] = []
+
+    def render(number: int) -> bytes:
+        rendered.append(number)
+        return numbered(number)
+
     for number in range(1, 5 * QUEUE_SIZE):
-        forwarder.offer("warning", lambda number=number: rendered.append(number) or numbered(number))
+        forwarder.offer("warning", (render, number))
     receiver.release.set()
     wait_until(lambda: len(receiver.lines) == QUEUE_SIZE + 1, "the newest lines arrive")
     assert rendered == list(range(4 * QUEUE_SIZE, 5 * QUEUE_SIZE))
@@ -113,7 +118,7 @@ def test_closing_ends_a_pause(receiver, new_forwarder, monkeypatch):
     forwarder = new_forwarder(receiver.url)
     forwarder.offer("warning", numbered(0))
     wait_until(lambda: receiver.seen == 1, "a request is under way")
-    forwarder.offer("warning", lambda: monkeypatch.setattr(module, "_PAUSE_A_LINE_S", 3600.0) or numbered(1))
+    forwarder.offer("warning", (lambda: monkeypatch.setattr(module, "_PAUSE_A_LINE_S", 3600.0) or numbered(1),))
     for number in range(2, QUEUE_SIZE + 1):
         forwarder.offer("warning", numbered(number))
     receiver.release.set()
@@ -138,7 +143,7 @@ def test_lines_are_rendered_with_a_pause_before_each_that_no_rest_repeats(
     forwarder.offer("warning", numbered(0))
     wait_until(lambda: receiver.seen == 1, "a request is under way")
     for number in range(1, QUEUE_SIZE):
-        forwarder.offer("warning", lambda number=number: numbered(number))
+        forwarder.offer("warning", (numbered, number))
     if closing:
         pauses.set()
     receiver.release.set()

@@ -15,7 +15,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servicekit import context, facts, lines, logs
+from servicekit import context, facts, forwarder, lines, logs
 
 from plumbline import ROOT
 from plumbline.testing import wait_until
@@ -236,11 +236,11 @@ def test_whatever_is_logged_becomes_one_clean_line(message, secret, fields, way)
     line: Any = None
     if way == "unmade":
         extra = {"fields": record.fields}
-        line = lines.later_line("backend", record.name, record.levelno, record.created, message, (), extra)
-        assert line is None or line() == lines.line_from(record, "backend")
+        line = lines.later_line("backend", "error", record.name, record.created, message, (), extra)
+        assert line is None or forwarder.render(line) == lines.line_from(record, "backend")
     if line is None:
         line = lines.line_from(record, "backend") if way == "at once" else lines.later_line_from(record, "backend")
-    line = line if isinstance(line, bytes) else line()
+    line = forwarder.render(line)
     assert line.count(b"\n") == 1
     assert len(line) <= facts.ENTRY_MAX_BYTES
     assert secret.encode() not in line

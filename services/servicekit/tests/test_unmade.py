@@ -49,7 +49,8 @@ def test_of_an_ordinary_warning_no_record_is_made(family, made, capsys):
     leaf.warning("lost %d of %d", 1, 2)
     leaf.error("lost", extra={"fields": {"count": 1}})
     leaf.critical("lost", extra={"fields": {}})
-    leaf.log(35, "lost", exc_info=False)
+    leaf.warning("lost", exc_info=False, stacklevel=2)
+    leaf.warning("lost", extra={"document_id": 5})
     assert made == []
     assert capsys.readouterr().err == ""
 
@@ -83,7 +84,7 @@ def _hear_less(_root: logs.Logger, _leaf: logs.Logger, handler: logs.JsonHandler
 
 
 def _calm_down(_root: logs.Logger, _leaf: logs.Logger, handler: logs.JsonHandler) -> None:
-    handler._next_at = 0.0
+    handler.next_at = 0.0
 
 
 @pytest.mark.parametrize(
@@ -100,12 +101,16 @@ def test_whoever_else_would_see_a_record_gets_one(family, made, arrange: Callabl
     [
         {"exc_info": (ValueError, ValueError("x"), None)},
         {"stack_info": True},
-        {"extra": {"document_id": 5}},
         {"extra": {"fields": {"a": 1}, "document_id": 5}},
+        {"extra": {"document_id": [5]}},
+        {"extra": {("a", "tuple"): 5}},
+        {"extra": OrderedDict(document_id=5)},
+        {"extra": {"fields": None}},
         {"extra": {"fields": [1]}},
         {"extra": {"fields": OrderedDict(a=1)}},
         {"extra": {"fields": {"deep": {"a": 1}}}},
         {"extra": {"fields": {"large": "v" * 5000}}},
+        {"extra": {"fields": {"k" * 5000: 1}}},
         {"extra": {"fields": dict.fromkeys(map(str, range(1000)))}},
     ],
     ids=lambda said: next(iter(said)),
@@ -116,7 +121,7 @@ def test_what_only_a_record_can_tell_becomes_one(family, made, said: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("message", "args"), [(Exception("x"), ()), ("%s", ([1],)), ("%(a)s", ({"a": 1},)), ("m" * 5000, ())]
+    ("message", "args"), [(Exception("x"), ()), ([1], ()), ("%s", ([1],)), ("%(a)s", ({"a": 1},)), ("m" * 5000, ())]
 )
 def test_a_message_that_may_change_or_is_long_becomes_a_record(family, made, message, args):
     family[1].warning(message, *args)
@@ -131,7 +136,7 @@ def test_a_level_that_is_off_stays_off(family, made):
     leaf.disabled = True
     leaf.warning("nobody wants it")
     assert made == []
-    assert handler._unwritten.total() == 0
+    assert handler.unwritten.total() == 0
 
 
 def test_a_name_that_records_have_already_is_refused_in_a_flood_as_ever(family):

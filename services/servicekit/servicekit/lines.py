@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from servicekit import entries
@@ -26,25 +28,18 @@ def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> by
 
 def later_line_from(record: logging.LogRecord, service: str) -> Line:
     """Return what makes a record's line, and keeps no record; the line itself, if it is much."""
-    level, fields = level_of(record.levelno), _fields(record)
-    extra = None if fields is None else {"fields": fields}
-    line = later_line(service, level, record.name, record.created, _message(record), (), extra, _exception(record))
-    return line_from(record, service) if line is None else line
+    message, fields = _message(record), _fields(record)
+    kept = kept_fields(message, (), None if fields is None else {"fields": fields})
+    if kept is None:
+        return line_from(record, service)
+    maker = line_maker(service, level_of(record.levelno), record.name)
+    return maker, record.created, message, (), kept, request_id.get(), _exception(record)
 
 
-def later_line(
-    service: str,
-    level: str,
-    name: str,
-    created: float,
-    message: Any,
-    args: tuple[Any, ...],
-    extra: Any,
-    exception: str | None = None,
-) -> Line | None:
-    """Return what makes the line of a record that nobody made; None, if only a record can tell what it would say.
+def kept_fields(message: object, args: tuple[object, ...], extra: Any) -> dict[str, Any] | None:
+    """Return the fields of a call, to be kept until a line is made of it: then nobody changes what it would say.
 
-    What is kept until then is little, and nobody else's to change.
+    None, if somebody could, if it is much to keep, or if only a record can tell what it would say.
     """
     if extra is None:
         fields = _NO_FIELDS
@@ -71,9 +66,12 @@ def later_line(
             room -= len(value)
         elif type(value) not in _SCALARS:
             return None
-    if room < 0:
-        return None
-    return _line_later, service, level, name, created, message, args, fields.copy(), request_id.get(), exception
+    return fields.copy() if room >= 0 else None
+
+
+def line_maker(service: str, level: str, name: str) -> Callable[..., bytes]:
+    """Return what makes a line of what one call of a logger said: when, message, arguments, fields, request id."""
+    return functools.partial(_line_later, service, level, name)
 
 
 def warning_line(service: str, logger: str, created: float, message: str) -> bytes:
@@ -82,10 +80,18 @@ def warning_line(service: str, logger: str, created: float, message: str) -> byt
 
 
 def _line_later(
-    service: str, level: str, name: str, created: float, message: str, args: tuple[Any, ...], *known: Any
+    service: str,
+    level: str,
+    name: str,
+    created: float,
+    message: str,
+    args: tuple[Any, ...],
+    fields: dict[str, Any],
+    own_id: str | None,
+    exception: str | None = None,
 ) -> bytes:
     record = logging.makeLogRecord({"created": created, "name": name, "msg": message, "args": args})
-    return _line(_raw(record, *known), service, level)
+    return _line(_raw(record, fields, own_id, exception), service, level)
 
 
 def _fields(record: logging.LogRecord) -> Any:

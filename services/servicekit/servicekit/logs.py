@@ -7,10 +7,13 @@ import functools
 import logging
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from servicekit.forwarder import Forwarder
-from servicekit.lines import later_line, later_line_from, level_of, line_from, warning_line
+from servicekit.context import request_id
+from servicekit.forwarder import Forwarder, Line
+from servicekit.lines import kept_fields, later_line_from, level_of, line_from, line_maker, warning_line
 from servicekit.tally import Tally
 
 LINES_A_SECOND = 10
@@ -81,10 +84,43 @@ class JsonHandler(logging.Handler):
         sys.stderr.flush()
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What a flood's warnings of one logger and level become, without a record: lines to be made of `maker` later.
+
+    It holds from `begun` to `until`, by the wall clock: who else would get them is not asked again for so long, which
+    is until the next line is written, a tenth of a second or, after a traceback, a whole one.
+    """
+
+    begun: float
+    until: float
+    maker: Callable[..., bytes]
+    offer: Callable[[str, Line], None]
+    count: Callable[[], int]
+
+
+def _way(logger: logging.Logger, level: int, now: float) -> _Way | None:
+    """Return the way from `now` on; None if it is no flood, or not just one `JsonHandler` would get what is logged."""
+    if logger.filters or not logger.isEnabledFor(level):
+        return None
+    one = logger
+    while (parent := one.parent) is not None and one.propagate and not one.handlers:
+        one = parent
+    handler = one.handlers[0] if parent is None and len(one.handlers) == 1 else None
+    if type(handler) is not JsonHandler or handler.forwarder is None or handler.filters or level < handler.level:
+        return None
+    calm_in = handler.next_at - time.monotonic()
+    if calm_in <= 0:
+        return None
+    maker = line_maker(handler.service, level_of(level), logger.name)
+    return _Way(now, now + calm_in, maker, handler.forwarder.offer, handler.unwritten.add)
+
+
 def _method(level: int) -> Any:
     """Return logging's own method of a level; in a flood it goes the way that `Logger` describes."""
     name = level_of(level)
     ordinary = getattr(logging.Logger, name)
+    ways: dict[logging.Logger, _Way | None] = {}
 
     @functools.wraps(ordinary)
     def method(
@@ -96,28 +132,18 @@ def _method(level: int) -> Any:
         stack_info: bool = False,
         stacklevel: int = 1,
     ) -> None:
-        # All in one method: a call is a good part of what a warning costs in a flood.
-        if not exc_info and not stack_info and not self.filters and self.isEnabledFor(level):
-            one = self
-            while (parent := one.parent) is not None and one.propagate and not one.handlers:
-                one = parent
-            if (
-                parent is None
-                and len(one.handlers) == 1
-                and type(handler := one.handlers[0]) is JsonHandler
-                and time.monotonic() < handler.next_at
-                and level >= handler.level
-                and not handler.filters
-            ):
-                try:
-                    line = later_line(handler.service, name, self.name, time.time(), msg, args, extra)
-                    if line is not None:
-                        if handler.forwarder is not None:
-                            handler.forwarder.offer(name, line)
-                        handler.unwritten.add()
-                        return
-                except Exception:  # noqa: S110  # logging's own way has a place to tell it
-                    pass
+        now, way = time.time(), ways.get(self)
+        if way is None or not way.begun <= now < way.until:
+            way = ways[self] = _way(self, level, now)
+        if way is not None and not exc_info and not stack_info:
+            try:
+                fields = kept_fields(msg, args, extra)
+                if fields is not None:
+                    way.offer(name, (way.maker, now, msg, args, fields, request_id.get()))
+                    way.count()
+                    return
+            except Exception:  # noqa: S110  # logging's own way has a place to tell it
+                pass
         ordinary(self, msg, *args, exc_info=exc_info, extra=extra, stack_info=stack_info, stacklevel=stacklevel)
 
     return method
@@ -127,6 +153,7 @@ class Logger(logging.Logger):
     """Logging's own, but for this: where nobody but a `JsonHandler` would get it, a flood's warning becomes no record.
 
     To make one, and to pass it on, is most of what a warning costs the request beside it; and few are ever looked at.
+    `log()` makes one all the same: a further method that floods is a further line here.
     """
 
     warning = _method(logging.WARNING)

@@ -1,4 +1,5 @@
-"""A real HTTP receiver for log lines, with the moods that a real one can have."""
+"""A real HTTP receiver for log lines, with the moods that a real one can have; and a clock and an end of the way that
+stand still for what is logged in a flood."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import contextlib
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +17,7 @@ import orjson
 import pytest
 from servicekit import forwarder as forwarder_module
 from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, SUPERSEDED_HEADER
-from servicekit.forwarder import Forwarder
+from servicekit.forwarder import Forwarder, render
 
 from plumbline.net import free_port
 
@@ -161,3 +163,45 @@ def new_forwarder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], F
         forwarder._queue.clear()
         forwarder.close(5)
         assert not forwarder._thread.is_alive()
+
+
+@dataclass
+class Clock:
+    """The seconds that the clocks of this process say; they pass when a test says so."""
+
+    now: float = 1000.0
+    ahead: float = 0.0
+    """Of the wall clock, which somebody may set."""
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Stands still."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(time, "time", lambda: clock.now + clock.ahead)
+    return clock
+
+
+class Offered:
+    """Stands for a forwarder: keeps whatever a handler offers."""
+
+    def __init__(self) -> None:
+        self.levels: list[str] = []
+        self.lines: list[Any] = []
+
+    def offer(self, level: str, line: Any) -> None:
+        """Keep it."""
+        self.levels.append(level)
+        self.lines.append(line)
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The entries of all lines."""
+        return [orjson.loads(render(line)) for line in self.lines]
+
+
+@pytest.fixture
+def offered() -> Offered:
+    """Nothing yet."""
+    return Offered()

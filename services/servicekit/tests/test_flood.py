@@ -5,49 +5,31 @@ from __future__ import annotations
 import logging
 import pickle
 import weakref
-from typing import Any
+from datetime import datetime
 
 import orjson
 import pytest
 from servicekit import context, forwarder, logs
 
 
-class _Offered:
-    """Takes what a handler offers."""
-
-    def __init__(self) -> None:
-        self.levels: list[str] = []
-        self.lines: list[Any] = []
-
-    def offer(self, level: str, line: Any) -> None:
-        self.levels.append(level)
-        self.lines.append(line)
-
-    @property
-    def entries(self) -> list[dict[str, Any]]:
-        return [orjson.loads(forwarder.render(line)) for line in self.lines]
-
-
 @pytest.fixture(params=[logging.Logger, logs.Logger], ids=["with records", "without"])
-def flood(request, monkeypatch, capsys):
+def flood(request, monkeypatch, capsys, clock, offered):
     """A logger that may write two lines while the clock stands still; and what it offers."""
     monkeypatch.setattr(logs, "_BURST", 2)
-    monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.0)
-    offered = _Offered()
     logger = request.param("test.flood", logging.DEBUG)
     logger.addHandler(logs.JsonHandler("backend", offered))
     return logger, offered
 
 
-def test_a_flood_is_offered_whole_and_written_in_part(flood, capsys, monkeypatch):
+def test_a_flood_is_offered_whole_and_written_in_part(flood, capsys, clock):
     logger, offered = flood
     for number in range(10):
         logger.warning("m%d", number, extra={"fields": {"number": number}} if number % 2 else {"number": number})
     assert [entry["message"] for entry in offered.entries] == [f"m{number}" for number in range(10)]
     assert [entry["fields"] for entry in offered.entries] == [{"number": number} for number in range(10)]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.5)
+    clock.now += 0.5
     logger.warning("not told yet")
-    monkeypatch.setattr(logs.time, "monotonic", lambda: 1001.0)
+    clock.now += 0.5
     logger.warning("calm again")
     written = [orjson.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
     assert written == ["m0", "m1", "not told yet", "8 warnings and errors were left out here", "calm again"]
@@ -59,7 +41,27 @@ def test_each_says_how_bad_it_is_and_whose_it_is(flood):
         for name in forwarder.LEVELS:
             getattr(logger, name)("x")
     assert [entry["level"] for entry in offered.entries] == offered.levels == 2 * [*forwarder.LEVELS]
-    assert {entry["logger"] for entry in offered.entries} == {"test.flood"}
+    assert {(entry["service"], entry["logger"]) for entry in offered.entries} == {("backend", "test.flood")}
+
+
+def test_each_says_when_it_was(flood, clock):
+    logger, offered = flood
+    clock.ahead = 1e9
+    begun = clock.now
+    for _ in range(4):
+        logger.warning("x")
+        clock.now += 0.02
+    said = [datetime.fromisoformat(entry["ts"]).timestamp() - clock.ahead - begun for entry in offered.entries]
+    assert said == pytest.approx([0, 0.02, 0.04, 0.06], abs=0.001)
+
+
+def test_what_is_given_instead_of_fields_is_told_in_a_flood_as_ever(flood):
+    logger, offered = flood
+    for value in ([], [], 0, [], 0):
+        logger.warning("x", extra={"fields": value})
+    told = [entry["fields"] for entry in offered.entries]
+    assert told[1] == told[3] != {}
+    assert told[2] == told[4] != told[3]
 
 
 def test_in_a_flood_what_somebody_asked_for_is_written_all_the_same(flood, capsys):
@@ -135,7 +137,7 @@ def test_what_cannot_be_kept_in_a_flood_costs_its_caller_nothing(flood, capsys, 
     logger, _ = flood
     logger.warning("x")
     logger.warning("x")
-    for name in ("later_line", "later_line_from"):
+    for name in ("kept_fields", "later_line_from"):
         monkeypatch.setattr(logs, name, lambda *_: 1 / 0)
     logger.warning("a fault of ours")
     assert "ZeroDivisionError" in capsys.readouterr().err

@@ -235,9 +235,11 @@ def test_whatever_is_logged_becomes_one_clean_line(message, secret, fields, way)
     record.fields = {"given": fields, "password": secret, "note": f"Authorization: Bearer {secret}"}
     line: Any = None
     if way == "unmade":
-        extra = {"fields": record.fields}
-        line = lines.later_line("backend", "error", record.name, record.created, message, (), extra)
-        assert line is None or forwarder.render(line) == lines.line_from(record, "backend")
+        kept = lines.kept_fields(message, (), {"fields": record.fields})
+        if kept is not None:
+            maker = lines.line_maker("backend", "error", record.name)
+            line = maker(record.created, message, (), kept, None)
+            assert line == lines.line_from(record, "backend")
     if line is None:
         line = lines.line_from(record, "backend") if way == "at once" else lines.later_line_from(record, "backend")
     line = forwarder.render(line)

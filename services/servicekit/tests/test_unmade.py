@@ -14,6 +14,8 @@ from servicekit import logs
 
 from plumbline import ROOT
 
+Family = tuple[logs.Logger, logs.Logger, logs.JsonHandler]
+
 
 @pytest.fixture
 def made() -> Iterator[list[str]]:
@@ -32,13 +34,12 @@ def made() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def family(monkeypatch: pytest.MonkeyPatch) -> tuple[logs.Logger, logs.Logger, logs.JsonHandler]:
+def family(monkeypatch: pytest.MonkeyPatch, clock: Any, offered: Any) -> Family:
     """Two loggers, the first with the handler that is in a flood already, the second below it; and the handler."""
     monkeypatch.setattr(logs, "_BURST", 0)
-    monkeypatch.setattr(logs.time, "monotonic", lambda: 1000.0)
     root, leaf = logs.Logger("root", logging.DEBUG), logs.Logger("root.leaf", logging.DEBUG)
     leaf.parent = root
-    handler = logs.JsonHandler("backend", None)
+    handler = logs.JsonHandler("backend", offered)
     root.addHandler(handler)
     root.warning("the first is written")
     return root, leaf, handler
@@ -87,13 +88,56 @@ def _calm_down(_root: logs.Logger, _leaf: logs.Logger, handler: logs.JsonHandler
     handler.next_at = 0.0
 
 
-@pytest.mark.parametrize(
-    "arrange", [_listen, _listen_above, _hear_twice, _keep_to_itself, _filter, _filter_above, _hear_less, _calm_down]
-)
+def _forward_nothing(_root: logs.Logger, _leaf: logs.Logger, handler: logs.JsonHandler) -> None:
+    handler.forwarder = None
+
+
+def _do_more(root: logs.Logger, _leaf: logs.Logger, handler: logs.JsonHandler) -> None:
+    other = type("Other", (logs.JsonHandler,), {})("backend", handler.forwarder)
+    other.next_at = handler.next_at
+    root.handlers[:] = [other]
+
+
+_ARRANGEMENTS = [
+    _listen, _listen_above, _hear_twice, _keep_to_itself, _filter, _filter_above, _hear_less, _calm_down,
+    _forward_nothing, _do_more,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arrange", _ARRANGEMENTS)
 def test_whoever_else_would_see_a_record_gets_one(family, made, arrange: Callable[..., None]):
     arrange(*family)
     family[1].warning("seen")
     assert made == ["seen"]
+
+
+@pytest.mark.parametrize("arrange", _ARRANGEMENTS)
+def test_who_would_see_one_is_found_out_anew_with_every_line_that_is_written(family, made, clock, arrange):
+    root, leaf, handler = family
+    leaf.warning("not made")
+    clock.now = handler.next_at + 0.01
+    root.warning("written")
+    arrange(*family)
+    leaf.warning("seen")
+    assert made == ["written", "seen"]
+
+
+def test_in_between_it_is_not_found_out(family, made):
+    family[1].warning("not made")
+    _listen(*family)
+    family[1].warning("not made")
+    assert made == []
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_wall_clock_that_is_set_neither_prolongs_a_flood_nor_ends_it(family, made, clock, seconds):
+    _, leaf, handler = family
+    leaf.warning("not made")
+    clock.ahead = seconds
+    leaf.warning("not made")
+    clock.now = handler.next_at + 0.01
+    leaf.warning("written")
+    assert made == ["written"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ LOG_CAP = 200
 """The recorder keeps at most this many entries, at every instant."""
 LEVELS_KEPT = ("warning", "error", "critical")
 ENTRY_MAX_BYTES = 16 * 1024
+LOG_LINES_A_SECOND = 10
+"""More warnings and errors in a process's own log would cost the requests beside them; the recorder is offered all."""
 INGEST_MAX_BYTES = 4 * 1024 * 1024
 """Largest body of log entries, for Caddy as for the log-sink: a forwarder's largest batch, `LOG_CAP` entries, fits."""
 

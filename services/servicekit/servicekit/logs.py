@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from servicekit.context import request_id
+from servicekit.facts import LOG_LINES_A_SECOND
 from servicekit.forwarder import Forwarder, Line
 from servicekit.lines import kept_fields, later_line_from, level_of, line_from, line_maker, warning_line
 from servicekit.tally import Tally
 
-LINES_A_SECOND = 10
-"""Warnings and errors that a process writes to its own log at most: more would cost the requests beside them."""
 _BURST = 200
-"""And so many at once. What is below a warning is written always: it is there only if somebody asked for it."""
+"""Warnings and errors that may be written at once, before it is `LOG_LINES_A_SECOND`. What is below a warning is
+written always: it is there only if somebody asked for it."""
 _EXCEPTION_COSTS = 10
 """How many ordinary lines the work on one with a traceback is worth."""
 
@@ -27,8 +27,8 @@ _EXCEPTION_COSTS = 10
 class JsonHandler(logging.Handler):
     """Writes each record as one JSON line to standard error and offers warnings and worse to the forwarder.
 
-    In a flood, beyond `LINES_A_SECOND`, lines are counted instead of written, and the forwarder renders those alone
-    that it sends. Lines are clean: no secrets, no control characters, at most 16 KiB.
+    In a flood, beyond `LOG_LINES_A_SECOND`, lines are counted instead of written, and the forwarder renders those
+    alone that it sends. Lines are clean: no secrets, no control characters, at most 16 KiB.
     """
 
     def __init__(self, service: str, forwarder: Forwarder | None) -> None:
@@ -68,9 +68,9 @@ class JsonHandler(logging.Handler):
 
     def _note(self, now: float, cost: int) -> None:
         """Find out when the line after the one that is written now may be written, and tell how many were not."""
-        self._allowance = min(_BURST, self._allowance + (now - self._counted_at) * LINES_A_SECOND) - cost
+        self._allowance = min(_BURST, self._allowance + (now - self._counted_at) * LOG_LINES_A_SECOND) - cost
         self._counted_at = now
-        self.next_at = now + (1 - self._allowance) / LINES_A_SECOND
+        self.next_at = now + (1 - self._allowance) / LOG_LINES_A_SECOND
         if now - self._told_at < 1:
             return
         unwritten = self.unwritten.total()
@@ -88,8 +88,8 @@ class JsonHandler(logging.Handler):
 class _Way:
     """What a flood's warnings of one logger and level become, without a record: lines to be made of `maker` later.
 
-    It holds from `begun` to `until`, by the wall clock: who else would get them is not asked again for so long, which
-    is until the next line is written, a tenth of a second or, after a traceback, a whole one.
+    It holds from `begun` to `until`, by the wall clock, which is when the next line is written: who else would get
+    them is not asked again before that. To ask each time was a seventh of what a warning costs.
     """
 
     begun: float

@@ -27,12 +27,18 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7, help="rounds a side (default: 7)")
     parser.add_argument("--seconds", type=float, default=0.4, help="length of a round (default: 0.4)")
     parser.add_argument("--only", default="", metavar="TEXT", help="routes, lists and faults that contain this")
+    parser.add_argument(
+        "--slices", type=int, default=interference.SLICES,
+        help=f"slices a side of `interference` (default: {interference.SLICES})",
+    )  # fmt: skip
     options = parser.parse_args()
+    if options.slices < 1:
+        parser.error("--slices: at least 1")
     timing = Timing(options.rounds, options.seconds)
     report, begun = Report(), time.monotonic()
     try:
         for part in options.parts or PARTS:
-            _run(part, report, timing, options.only)
+            _run(part, report, timing, options.only, options.slices)
     except (LoadError, PlumblineError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
@@ -42,7 +48,7 @@ def main() -> int:
     return 0
 
 
-def _run(part: str, report: Report, timing: Timing, only: str) -> None:
+def _run(part: str, report: Report, timing: Timing, only: str, slices: int) -> None:
     match part:
         case "routes":
             routes.run(report, timing, only)
@@ -51,7 +57,7 @@ def _run(part: str, report: Report, timing: Timing, only: str) -> None:
         case "sink":
             sink.run(report)
         case "interference":
-            interference.run(report, only)
+            interference.run(report, only, slices)
         case "deploy":
             deploy.run(report)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from importlib import resources
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 WEB = Path(str(resources.files(__package__).joinpath("web")))
+_GUARD = (WEB / "guard.js").read_text(encoding="utf-8")
+GUARD_SOURCE = f"'sha256-{base64.b64encode(hashlib.sha256(_GUARD.encode()).digest()).decode()}'"
+"""What a Content-Security-Policy has to allow for the one script that stands in the pages themselves."""
 # An old page with a new script would be a riddle; a validator is cheap.
 _FRESH = {"Cache-Control": "no-cache"}
 
@@ -22,12 +27,20 @@ class _Assets(StaticFiles):
         return response
 
 
+def _guarded(name: str) -> str:
+    before, after = (WEB / name).read_text(encoding="utf-8").split("<!-- guard.js -->")
+    return f"{before}<script>{_GUARD}</script>{after}"
+
+
+_PAGE, _LOGIN = _guarded("index.html"), _guarded("login.html")
+
+
 async def _page(request: Request) -> Response:
-    return FileResponse(WEB / "index.html", headers=_FRESH)
+    return HTMLResponse(_PAGE, headers=_FRESH)
 
 
 async def _login(request: Request) -> Response:
-    return FileResponse(WEB / "login.html", headers=_FRESH)
+    return HTMLResponse(_LOGIN, headers=_FRESH)
 
 
 async def _to_page(request: Request) -> Response:

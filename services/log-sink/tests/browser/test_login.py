@@ -23,6 +23,7 @@ def answer(page: Any, login: int, stats: int = 200) -> list[str]:
 
 
 def sign_in(page: Any) -> None:
+    page.wait_for_selector("#submit:enabled")
     page.fill("#username", "operator")
     page.fill("#password", "p&ss wörd")
     page.keyboard.press("Enter")
@@ -57,3 +58,40 @@ def test_a_refusal_says_why(open_page: Any, keep: Any, login: int, stats: int, s
     assert page.url.endswith("/logs/login")
     assert page.is_enabled("#submit")
     keep(page, f"login-{login}-{stats}")
+
+
+def test_what_a_changing_network_cuts_is_asked_again(open_page: Any) -> None:
+    page = open_page("/logs/login", live=False)
+    answer(page, 200)
+    for pattern in ("**/auth/login", "**/logs/stats"):
+        page.route(pattern, lambda route: route.abort("failed"), times=1)
+    sign_in(page)
+    page.wait_for_selector("#line[data-state=live]")
+
+
+def test_nobody_there_is_said(open_page: Any) -> None:
+    page = open_page("/logs/login", live=False)
+    page.route("**/auth/login", lambda route: route.abort("failed"))
+    sign_in(page)
+    page.wait_for_selector("#trouble:has-text('Nobody answered')")
+    assert page.is_enabled("#submit")
+
+
+def test_nothing_is_sent_before_the_form_works(chromium: Any, sink: Any) -> None:
+    """The form's own way of sending would show the session token as a page."""
+    with chromium.new_context() as context:
+        page = context.new_page()
+        sent = answer(page, 200)
+        held: list[Any] = []
+        page.route("**/assets/login.js", lambda route: held.append(route))
+        page.goto(f"{sink.url}/logs/login", wait_until="commit")
+        page.fill("#username", "operator")
+        page.fill("#password", "p&ss")
+        page.keyboard.press("Enter")
+        assert page.is_disabled("#submit")
+        held[0].continue_()
+        page.wait_for_selector("#submit:enabled")
+        assert sent == []
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#line[data-state=live]")
+        assert sent == ["username=operator&password=p%26ss"]

@@ -317,3 +317,46 @@ def test_a_page_in_the_background_still_tells(chromium: Any, sink: Any) -> None:
     sink.stop()
     holds(page, "() => document.title.startsWith('(Not live)')")
     context.close()
+
+
+def cut(page: Any, pattern: str, times: int | None = None) -> None:
+    """Cut what is under way to `pattern`, as a network that changes does."""
+    page.route(pattern, lambda route: route.abort("failed"), times=times)
+
+
+@pytest.mark.parametrize("part", ["assets/main.js", "assets/time.js", "assets/style.css"])
+def test_a_part_that_is_cut_off_is_fetched_again(chromium: Any, sink: Any, part: str) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        cut(page, f"**/{part}", times=1)
+        page.goto(f"{sink.url}/logs/?service=backend")
+        page.wait_for_selector("#line[data-state=live]")
+        page.wait_for_selector(".alarm:has-text('did not arrive')", state="detached")
+        assert page.evaluate("() => performance.getEntriesByType('navigation')[0].type") == "reload"
+        assert page.url.endswith("?service=backend")
+
+
+@pytest.mark.parametrize("path", ["/logs/", "/logs/login"])
+def test_a_part_that_stays_away_is_said_and_tried_again(chromium: Any, sink: Any, keep: Any, path: str) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        cut(page, "**/assets/dom.js")
+        page.goto(sink.url + path)
+        page.wait_for_selector(".alarm:has-text('A part of this page did not arrive. Trying again…')")
+        keep(page, f"cut-{path.rsplit('/')[-1] or 'page'}")
+        page.wait_for_event("load")
+        page.wait_for_selector(".alarm:has-text('did not arrive')")
+
+
+def test_a_page_that_does_not_start_says_so(chromium: Any, sink: Any) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.clock.install()
+        page.route(
+            "**/assets/main.js",
+            lambda route: route.fulfill(body="import { none } from './dom.js';", content_type="text/javascript"),
+        )
+        page.goto(f"{sink.url}/logs/")
+        assert not page.is_visible(".alarm:has-text('did not start')")
+        page.clock.run_for(30_100)
+        page.wait_for_selector(".alarm:has-text('This page did not start. Trying again…')")

@@ -2,6 +2,7 @@
 
 import { byId } from "./dom.js";
 
+const CUT_MS = 500;
 const form = byId("login"), trouble = byId("trouble"), submit = byId("submit");
 
 function complain(text) {
@@ -9,12 +10,22 @@ function complain(text) {
   trouble.hidden = false;
 }
 
+async function ask(...request) {
+  try {
+    return await fetch(...request);
+  } catch {
+    // A network that changes cuts what is under way, and is there again a moment later.
+    await new Promise((resolve) => setTimeout(resolve, CUT_MS));
+    return fetch(...request);
+  }
+}
+
 async function signIn() {
-  const response = await fetch("/auth/login", { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  const response = await ask("/auth/login", { method: "POST", body: new URLSearchParams(new FormData(form)) });
   if (response.status === 401) return complain("User name or password is wrong.");
   if (response.status === 429) return complain("Too many attempts. Wait a moment, then try again.");
   if (!response.ok) return complain(`Signing in did not work (${response.status}). The backend may be down; try again in a moment.`);
-  const allowed = await fetch("/logs/stats");
+  const allowed = await ask("/logs/stats");
   if (allowed.status === 403) return complain("You are signed in, but this account is not an operator. Sign in with an operator's account.");
   if (allowed.status === 401) return complain("The browser did not keep the session. Allow cookies for this address and try again.");
   location.assign("/logs/");
@@ -32,3 +43,6 @@ form.addEventListener("submit", async (event) => {
     submit.disabled = false;
   }
 });
+
+form.dataset.state = "ready";
+submit.disabled = false;

@@ -4,22 +4,24 @@
   const PATIENCE_MS = 30000;
   // The first time at once: most cuts are over by then. A page that still gets no further asks like Caddy's, every 5 s.
   const WAIT_MS = performance.getEntriesByType("navigation")[0]?.type === "reload" ? 5000 : 1000;
-  let tried = false;
+  let reloading = false;
 
-  const again = (what) => {
-    if (tried) return;
-    tried = true;
+  const reload = (why) => {
+    if (reloading) return;
+    reloading = true;
     const notice = document.createElement("p");
     notice.className = "alarm";
     notice.setAttribute("role", "alert");
-    notice.textContent = `${what} Trying again…`;
+    notice.textContent = `${why} Trying again…`;
     document.body?.prepend(notice);
     setTimeout(() => location.reload(), WAIT_MS);
   };
 
-  // In the capturing phase: a script or style sheet that does not come tells nobody but itself.
+  // In the capturing phase: what does not come tells nobody but its own element.
   addEventListener("error", ({ target }) => {
-    if (target instanceof HTMLScriptElement || target instanceof HTMLLinkElement) again("A part of this page did not arrive.");
+    if (target instanceof HTMLScriptElement) reload("A part of this page did not arrive.");
+    // Without its style a page works, and somebody may be typing: only the style is asked for again.
+    else if (target instanceof HTMLLinkElement) setTimeout(() => target.replaceWith(target.cloneNode()), WAIT_MS);
   }, true);
-  setTimeout(() => { if (document.querySelector("[data-state=loading]")) again("This page did not start."); }, PATIENCE_MS);
+  setTimeout(() => { if (document.querySelector("[data-state=loading]")) reload("This page did not start."); }, PATIENCE_MS);
 }

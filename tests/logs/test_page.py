@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +16,17 @@ from plumbline.stack import Stack
 from plumbline.targets.base import Target
 
 pytestmark = pytest.mark.browser
-PATIENCE_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser.chromium() as found:
-        yield found
 
 
 @pytest.fixture
-def page(chromium: Any, stack: Stack) -> Iterator[Any]:
-    """A page that fails the test if it reports an error or asks anybody but the front door."""
-    faults: list[str] = []
-    with chromium.new_context(viewport={"width": 1280, "height": 860}, base_url=stack.base_url) as context:
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: faults.append(f"script error: {error}"))
-        page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
-        page.on("request", lambda one: None if one.url.startswith(stack.base_url) else faults.append(one.url))
-        yield page
-    assert faults == []
+def page(new_page: Callable[..., Any], stack: Stack) -> Any:
+    """A page of the front door."""
+    return new_page(stack.base_url)
 
 
 def sign_in(page: Any, stack: Stack) -> None:
-    page.goto("/logs/")
-    page.wait_for_selector("#username")
+    browser.visit(page, "/logs/")
+    page.wait_for_selector("#submit:enabled")
     assert page.url.endswith("/logs/login")
     page.fill("#username", stack.operator.username)
     page.fill("#password", read_secret(Path(stack.operator.password_file)))
@@ -73,7 +58,7 @@ def test_from_signing_in_to_signing_out(page: Any, stack: Stack) -> None:
     browser.keep(page, "stack-request")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_selector("#username")
-    page.goto("/logs/")
+    browser.visit(page, "/logs/")
     page.wait_for_selector("#username")
 
 
@@ -100,7 +85,7 @@ def test_it_opens_while_the_backend_is_away(page: Any, target: Target, stack: St
     sign_in(page, stack)
     target.stop("backend")
     try:
-        page.reload()
+        browser.visit(page, "/logs/")
         page.wait_for_selector("#line[data-state=live]")
         browser.keep(page, "stack-backend-away")
     finally:
@@ -110,7 +95,7 @@ def test_it_opens_while_the_backend_is_away(page: Any, target: Target, stack: St
 def test_a_recorder_that_is_away_says_so_in_words(page: Any, target: Target, stack: Stack) -> None:
     target.stop("log-sink")
     try:
-        page.goto("/logs/login")
+        browser.visit(page, "/logs/login")
         page.wait_for_selector("h1:has-text('The recorder does not answer')")
         browser.keep(page, "stack-away")
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -77,21 +78,20 @@ def test_nobody_there_is_said(open_page: Any) -> None:
     assert page.is_enabled("#submit")
 
 
-def test_nothing_is_sent_before_the_form_works(chromium: Any, sink: Any) -> None:
+def test_nothing_is_sent_before_the_form_works(new_page: Callable[..., Any], sink: Any) -> None:
     """The form's own way of sending would show the session token as a page."""
-    with chromium.new_context() as context:
-        page = context.new_page()
-        sent = answer(page, 200)
-        held: list[Any] = []
-        page.route("**/assets/login.js", lambda route: held.append(route))
-        page.goto(f"{sink.url}/logs/login", wait_until="commit")
-        page.fill("#username", "operator")
-        page.fill("#password", "p&ss")
-        page.keyboard.press("Enter")
-        assert page.is_disabled("#submit")
-        held[0].continue_()
-        page.wait_for_selector("#submit:enabled")
-        assert sent == []
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#line[data-state=live]")
-        assert sent == ["username=operator&password=p%26ss"]
+    page = new_page(sink.url)
+    sent = answer(page, 200)
+    held: list[Any] = []
+    page.route("**/assets/login.js", lambda route: held.append(route))
+    page.goto("/logs/login", wait_until="commit")
+    page.fill("#username", "operator")
+    page.fill("#password", "p&ss")
+    page.keyboard.press("Enter")
+    assert page.is_disabled("#submit")
+    held[0].continue_()
+    page.wait_for_selector("#submit:enabled")
+    assert sent == []
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#line[data-state=live]")
+    assert sent == ["username=operator&password=p%26ss"]

@@ -13,6 +13,7 @@ from plumbline.testing import RedisServer, wait_until
 pytestmark = pytest.mark.browser
 
 Make = Callable[..., dict[str, Any]]
+NewPage = Callable[..., Any]
 TRACEBACK = (
     'Traceback (most recent call last):\n  File "measure.py", line 41, in measure\nOSError: cannot identify image'
 )
@@ -283,16 +284,14 @@ def test_nothing_matches(sink: Any, open_page: Any, keep: Any, entry: Make) -> N
     ],
 )
 def test_not_allowed_and_not_reachable_look_different(
-    chromium: Any, sink: Any, keep: Any, status: int, state: str, says: str
+    new_page: NewPage, sink: Any, keep: Any, status: int, state: str, says: str
 ) -> None:
-    context = chromium.new_context()
-    page = context.new_page()
+    page = new_page(sink.url)
     page.route("**/logs/entries", lambda route: route.fulfill(status=status, json={"detail": "of the front door"}))
-    page.goto(f"{sink.url}/logs/")
+    page.goto("/logs/")
     page.wait_for_selector(f"#line[data-state={state}]")
     assert says in page.text_content("#blank")
     keep(page, state)
-    context.close()
 
 
 def test_dropped_entries_can_be_put_aside_until_there_are_more(sink: Any, open_page: Any, entry: Make) -> None:
@@ -307,16 +306,14 @@ def test_dropped_entries_can_be_put_aside_until_there_are_more(sink: Any, open_p
     assert "2 entries were dropped" in page.text_content("#alarm-text")
 
 
-def test_a_page_in_the_background_still_tells(chromium: Any, sink: Any) -> None:
-    context = chromium.new_context()
+def test_a_page_in_the_background_still_tells(new_page: NewPage, sink: Any) -> None:
+    page = new_page(sink.url)
     # Browsers give no frames to a page that nobody sees.
-    context.add_init_script("window.requestAnimationFrame = () => 0")
-    page = context.new_page()
-    page.goto(f"{sink.url}/logs/")
+    page.add_init_script("window.requestAnimationFrame = () => 0")
+    page.goto("/logs/")
     page.wait_for_selector("#line[data-state=live]")
     sink.stop()
     holds(page, "() => document.title.startsWith('(Not live)')")
-    context.close()
 
 
 def cut(page: Any, pattern: str, times: int | None = None) -> None:
@@ -325,47 +322,40 @@ def cut(page: Any, pattern: str, times: int | None = None) -> None:
 
 
 @pytest.mark.parametrize("script", ["main", "time"])
-def test_a_script_that_is_cut_off_is_fetched_again(chromium: Any, sink: Any, script: str) -> None:
-    with chromium.new_context() as context:
-        page = context.new_page()
-        cut(page, f"**/assets/{script}.js", times=1)
-        page.goto(f"{sink.url}/logs/?service=backend")
-        page.wait_for_selector("#line[data-state=live]")
-        assert page.evaluate("() => performance.getEntriesByType('navigation')[0].type") == "reload"
-        assert page.url.endswith("?service=backend")
+def test_a_script_that_is_cut_off_is_fetched_again(new_page: NewPage, sink: Any, script: str) -> None:
+    page = new_page(sink.url)
+    cut(page, f"**/assets/{script}.js", times=1)
+    page.goto("/logs/?service=backend")
+    page.wait_for_selector("#line[data-state=live]")
+    assert page.evaluate("() => performance.getEntriesByType('navigation')[0].type") == "reload"
+    assert page.url.endswith("?service=backend")
 
 
-def test_a_style_that_is_cut_off_comes_while_somebody_types(chromium: Any, sink: Any) -> None:
-    with chromium.new_context() as context:
-        page = context.new_page()
-        cut(page, "**/assets/style.css", times=1)
-        page.goto(f"{sink.url}/logs/login")
-        page.fill("#username", "oper")
-        page.wait_for_function("() => getComputedStyle(document.querySelector('form')).display === 'grid'")
-        assert page.input_value("#username") == "oper"
+def test_a_style_that_is_cut_off_comes_while_somebody_types(new_page: NewPage, sink: Any) -> None:
+    page = new_page(sink.url)
+    cut(page, "**/assets/style.css", times=1)
+    page.goto("/logs/login")
+    page.fill("#username", "oper")
+    page.wait_for_function("() => getComputedStyle(document.querySelector('form')).display === 'grid'")
+    assert page.input_value("#username") == "oper"
 
 
 @pytest.mark.parametrize("path", ["/logs/", "/logs/login"])
-def test_a_part_that_stays_away_is_said_and_tried_again(chromium: Any, sink: Any, keep: Any, path: str) -> None:
-    with chromium.new_context() as context:
-        page = context.new_page()
-        cut(page, "**/assets/dom.js")
-        page.goto(sink.url + path)
-        page.wait_for_selector(".alarm:has-text('A part of this page did not arrive. Trying again…')")
-        keep(page, f"cut-{path.rsplit('/')[-1] or 'page'}")
-        page.wait_for_event("load")
-        page.wait_for_selector(".alarm:has-text('did not arrive')")
+def test_a_part_that_stays_away_is_said_and_tried_again(new_page: NewPage, sink: Any, keep: Any, path: str) -> None:
+    page = new_page(sink.url)
+    cut(page, "**/assets/dom.js")
+    page.goto(path)
+    page.wait_for_selector(".alarm:has-text('A part of this page did not arrive. Trying again…')")
+    keep(page, f"cut-{path.rsplit('/')[-1] or 'page'}")
+    page.wait_for_event("load")
+    page.wait_for_selector(".alarm:has-text('did not arrive')")
 
 
-def test_a_page_that_does_not_start_says_so(chromium: Any, sink: Any) -> None:
-    with chromium.new_context() as context:
-        page = context.new_page()
-        page.clock.install()
-        page.route(
-            "**/assets/main.js",
-            lambda route: route.fulfill(body="import { none } from './dom.js';", content_type="text/javascript"),
-        )
-        page.goto(f"{sink.url}/logs/")
-        assert not page.is_visible(".alarm:has-text('did not start')")
-        page.clock.run_for(30_100)
-        page.wait_for_selector(".alarm:has-text('This page did not start. Trying again…')")
+def test_a_page_that_does_not_start_says_so(new_page: NewPage, sink: Any) -> None:
+    page = new_page(sink.url)
+    page.clock.install()
+    page.route("**/assets/main.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto("/logs/")
+    assert not page.is_visible(".alarm:has-text('did not start')")
+    page.clock.run_for(30_100)
+    page.wait_for_selector(".alarm:has-text('This page did not start. Trying again…')")

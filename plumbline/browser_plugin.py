@@ -50,7 +50,7 @@ def pytest_runtest_makereport(
     """Add to the report of a failed check what its pages show and did."""
     report = yield
     if report.failed and call.when == "call":
-        none: list[browser.Watched] = []
-        for number, page in enumerate(item.stash.get(_WATCHED, none), 1):
+        pages: list[browser.Watched] = item.stash.get(_WATCHED, [])
+        for number, page in enumerate(pages, 1):
             report.sections.append((f"page {number}", page.explain(f"failed-{item.name}-{number}")))
     return report

@@ -85,7 +85,7 @@ class JsonHandler(logging.Handler):
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _FastPath:
     """What a flood's warnings of one logger and level become, without a record: lines to be made of `maker` later.
 
     It holds from `begun` to `until`, by the wall clock, which is when the next line is written: who else would get
@@ -99,8 +99,8 @@ class _Way:
     count: Callable[[], int]
 
 
-def _way(logger: logging.Logger, level: int, now: float) -> _Way | None:
-    """Return the way from `now` on; None if it is no flood, or not just one `JsonHandler` would get what is logged."""
+def _fast_path(logger: logging.Logger, level: int, now: float) -> _FastPath | None:
+    """Return the fast path from `now` on; None if there is no flood, or not just one `JsonHandler` would get it."""
     if logger.filters or not logger.isEnabledFor(level):
         return None
     one = logger
@@ -113,14 +113,14 @@ def _way(logger: logging.Logger, level: int, now: float) -> _Way | None:
     if calm_in <= 0:
         return None
     maker = line_maker(handler.service, level_of(level), logger.name)
-    return _Way(now, now + calm_in, maker, handler.forwarder.offer, handler.unwritten.add)
+    return _FastPath(now, now + calm_in, maker, handler.forwarder.offer, handler.unwritten.add)
 
 
 def _method(level: int) -> Any:
-    """Return logging's own method of a level; in a flood it goes the way that `Logger` describes."""
+    """Return logging's own method of a level; in a flood it takes the fast path that `Logger` describes."""
     name = level_of(level)
     ordinary = getattr(logging.Logger, name)
-    ways: dict[logging.Logger, _Way | None] = {}
+    paths: dict[logging.Logger, _FastPath | None] = {}
 
     @functools.wraps(ordinary)
     def method(
@@ -132,15 +132,15 @@ def _method(level: int) -> Any:
         stack_info: bool = False,
         stacklevel: int = 1,
     ) -> None:
-        now, way = time.time(), ways.get(self)
-        if way is None or not way.begun <= now < way.until:
-            way = ways[self] = _way(self, level, now)
-        if way is not None and not exc_info and not stack_info:
+        now, path = time.time(), paths.get(self)
+        if path is None or not path.begun <= now < path.until:
+            path = paths[self] = _fast_path(self, level, now)
+        if path is not None and not exc_info and not stack_info:
             try:
                 fields = kept_fields(msg, args, extra)
                 if fields is not None:
-                    way.offer(name, (way.maker, now, msg, args, fields, request_id.get()))
-                    way.count()
+                    path.offer(name, (path.maker, now, msg, args, fields, request_id.get()))
+                    path.count()
                     return
             except Exception:  # noqa: S110  # logging's own way has a place to tell it
                 pass

@@ -241,6 +241,14 @@ def test_signing_out(open_page: Any, status: int, says: str) -> None:
     assert page.url.endswith("/logs/login") == (status == 204)
 
 
+def test_signing_out_is_asked_again_where_it_was_cut(open_page: Any) -> None:
+    page = open_page()
+    page.route("**/auth/logout", lambda route: route.fulfill(status=204))
+    cut(page, "**/auth/logout", times=1)
+    page.click("#sign-out")
+    page.wait_for_selector("#submit:enabled")
+
+
 def test_what_is_read_aloud(sink: Any, open_page: Any, entry: Make) -> None:
     sink.post(entry("upload failed", level="error", exception=TRACEBACK, request_id="abc12345"))
     page = open_page("/logs/?service=backend")

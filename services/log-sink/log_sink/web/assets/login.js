@@ -1,23 +1,13 @@
 // Signs in at the backend, then asks the recorder whether this account may come in.
 
+import { ask } from "./ask.js";
 import { byId } from "./dom.js";
 
-const CUT_MS = 500;
 const form = byId("login"), trouble = byId("trouble"), submit = byId("submit");
 
 function complain(text) {
   trouble.textContent = text;
   trouble.hidden = false;
-}
-
-async function ask(...request) {
-  try {
-    return await fetch(...request);
-  } catch {
-    // A network that changes cuts what is under way, and is there again a moment later.
-    await new Promise((resolve) => setTimeout(resolve, CUT_MS));
-    return fetch(...request);
-  }
 }
 
 async function signIn() {

@@ -1,5 +1,6 @@
 // Puts the parts together: the feed fills the store, filters choose, the list shows.
 
+import { ask } from "./ask.js";
 import { byId, setText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Filters } from "./filters.js";
@@ -89,7 +90,7 @@ const droppedKey = () => `${stats.since} ${stats.dropped}`;
 byId("alarm-seen").addEventListener("click", () => { sessionStorage.setItem(SEEN, droppedKey()); draw(); });
 
 byId("sign-out").addEventListener("click", async () => {
-  const answer = await fetch("/auth/logout", { method: "POST" }).catch(() => null);
+  const answer = await ask("/auth/logout", { method: "POST" }).catch(() => null);
   if (answer?.ok) location.assign("/logs/login");
   else setText(byId("sign-out"), "Still signed in; try again");
 });

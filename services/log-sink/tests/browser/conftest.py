@@ -16,7 +16,7 @@ def open_page(new_page: Callable[..., Any], sink: Any) -> Callable[..., Any]:
 
     def open_it(path: str = "/logs/", *, live: bool = True, **options: Any) -> Any:
         page = new_page(sink.url, **options)
-        page.goto(path)
+        browser.visit(page, path)
         if live:
             page.wait_for_selector("#line[data-state=live]")
         return page

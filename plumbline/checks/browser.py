@@ -98,6 +98,11 @@ def visit(page: Any, address: str) -> None:
                 raise
 
 
+def cut(page: Any, pattern: str, times: int | None = None) -> None:
+    """Cut requests to `pattern` off, as a network that changes does: the next `times` of them, or all."""
+    page.route(pattern, lambda route: route.abort("failed"), times=times)
+
+
 def keep(page: Any, name: str) -> None:
     """Keep a screenshot as a test artifact."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)

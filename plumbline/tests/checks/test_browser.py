@@ -45,7 +45,7 @@ def test_a_page_explains_itself(chromium: Any, tmp_path: Path, monkeypatch: pyte
     with chromium.new_context() as context:
         page = context.new_page()
         watched = browser.Watched(page, "data:")
-        page.route("**/missing.js", lambda route: route.abort("failed"))
+        browser.cut(page, "**/missing.js")
         page.goto(PAGE)
         page.add_script_tag(content="fetch('http://127.0.0.1/missing.js').catch(() => document.title = 'cut')")
         page.wait_for_function("() => document.title === 'cut'")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from plumbline.checks import browser
+
 pytestmark = pytest.mark.browser
 
 
@@ -65,14 +67,14 @@ def test_what_a_changing_network_cuts_is_asked_again(open_page: Any) -> None:
     page = open_page("/logs/login", live=False)
     answer(page, 200)
     for pattern in ("**/auth/login", "**/logs/stats"):
-        page.route(pattern, lambda route: route.abort("failed"), times=1)
+        browser.cut(page, pattern, times=1)
     sign_in(page)
     page.wait_for_selector("#line[data-state=live]")
 
 
 def test_nobody_there_is_said(open_page: Any) -> None:
     page = open_page("/logs/login", live=False)
-    page.route("**/auth/login", lambda route: route.abort("failed"))
+    browser.cut(page, "**/auth/login")
     sign_in(page)
     page.wait_for_selector("#trouble:has-text('Nobody answered')")
     assert page.is_enabled("#submit")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from plumbline.checks import browser
 from plumbline.testing import RedisServer, wait_until
 
 pytestmark = pytest.mark.browser
@@ -244,7 +245,7 @@ def test_signing_out(open_page: Any, status: int, says: str) -> None:
 def test_signing_out_is_asked_again_where_it_was_cut(open_page: Any) -> None:
     page = open_page()
     page.route("**/auth/logout", lambda route: route.fulfill(status=204))
-    cut(page, "**/auth/logout", times=1)
+    browser.cut(page, "**/auth/logout", times=1)
     page.click("#sign-out")
     page.wait_for_selector("#submit:enabled")
 
@@ -296,7 +297,7 @@ def test_not_allowed_and_not_reachable_look_different(
 ) -> None:
     page = new_page(sink.url)
     page.route("**/logs/entries", lambda route: route.fulfill(status=status, json={"detail": "of the front door"}))
-    page.goto("/logs/")
+    browser.visit(page, "/logs/")
     page.wait_for_selector(f"#line[data-state={state}]")
     assert says in page.text_content("#blank")
     keep(page, state)
@@ -318,52 +319,7 @@ def test_a_page_in_the_background_still_tells(new_page: NewPage, sink: Any) -> N
     page = new_page(sink.url)
     # Browsers give no frames to a page that nobody sees.
     page.add_init_script("window.requestAnimationFrame = () => 0")
-    page.goto("/logs/")
+    browser.visit(page, "/logs/")
     page.wait_for_selector("#line[data-state=live]")
     sink.stop()
     holds(page, "() => document.title.startsWith('(Not live)')")
-
-
-def cut(page: Any, pattern: str, times: int | None = None) -> None:
-    """Cut what is under way to `pattern`, as a network that changes does."""
-    page.route(pattern, lambda route: route.abort("failed"), times=times)
-
-
-@pytest.mark.parametrize("script", ["main", "time"])
-def test_a_script_that_is_cut_off_is_fetched_again(new_page: NewPage, sink: Any, script: str) -> None:
-    page = new_page(sink.url)
-    cut(page, f"**/assets/{script}.js", times=1)
-    page.goto("/logs/?service=backend")
-    page.wait_for_selector("#line[data-state=live]")
-    assert page.evaluate("() => performance.getEntriesByType('navigation')[0].type") == "reload"
-    assert page.url.endswith("?service=backend")
-
-
-def test_a_style_that_is_cut_off_comes_while_somebody_types(new_page: NewPage, sink: Any) -> None:
-    page = new_page(sink.url)
-    cut(page, "**/assets/style.css", times=1)
-    page.goto("/logs/login")
-    page.fill("#username", "oper")
-    page.wait_for_function("() => getComputedStyle(document.querySelector('form')).display === 'grid'")
-    assert page.input_value("#username") == "oper"
-
-
-@pytest.mark.parametrize("path", ["/logs/", "/logs/login"])
-def test_a_part_that_stays_away_is_said_and_tried_again(new_page: NewPage, sink: Any, keep: Any, path: str) -> None:
-    page = new_page(sink.url)
-    cut(page, "**/assets/dom.js")
-    page.goto(path)
-    page.wait_for_selector(".alarm:has-text('A part of this page did not arrive. Trying again…')")
-    keep(page, f"cut-{path.rsplit('/')[-1] or 'page'}")
-    page.wait_for_event("load")
-    page.wait_for_selector(".alarm:has-text('did not arrive')")
-
-
-def test_a_page_that_does_not_start_says_so(new_page: NewPage, sink: Any) -> None:
-    page = new_page(sink.url)
-    page.clock.install()
-    page.route("**/assets/main.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
-    page.goto("/logs/")
-    assert not page.is_visible(".alarm:has-text('did not start')")
-    page.clock.run_for(30_100)
-    page.wait_for_selector(".alarm:has-text('This page did not start. Trying again…')")

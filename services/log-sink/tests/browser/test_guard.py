@@ -1,0 +1,54 @@
+"""What the script in the pages themselves does when a part of a page does not come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from plumbline.checks import browser
+
+pytestmark = pytest.mark.browser
+
+NewPage = Callable[..., Any]
+
+
+@pytest.mark.parametrize("script", ["main", "time"])
+def test_a_script_that_is_cut_off_is_fetched_again(new_page: NewPage, sink: Any, script: str) -> None:
+    page = new_page(sink.url)
+    browser.cut(page, f"**/assets/{script}.js", times=1)
+    browser.visit(page, "/logs/?service=backend")
+    page.wait_for_selector("#line[data-state=live]")
+    assert page.evaluate("() => performance.getEntriesByType('navigation')[0].type") == "reload"
+    assert page.url.endswith("?service=backend")
+
+
+def test_a_style_that_is_cut_off_comes_while_somebody_types(new_page: NewPage, sink: Any) -> None:
+    page = new_page(sink.url)
+    browser.cut(page, "**/assets/style.css", times=1)
+    browser.visit(page, "/logs/login")
+    page.fill("#username", "oper")
+    page.wait_for_function("() => getComputedStyle(document.querySelector('form')).display === 'grid'")
+    assert page.input_value("#username") == "oper"
+
+
+@pytest.mark.parametrize("path", ["/logs/", "/logs/login"])
+def test_a_part_that_stays_away_is_said_and_tried_again(new_page: NewPage, sink: Any, keep: Any, path: str) -> None:
+    page = new_page(sink.url)
+    browser.cut(page, "**/assets/dom.js")
+    browser.visit(page, path)
+    page.wait_for_selector(".alarm:has-text('A part of this page did not arrive. Trying again…')")
+    keep(page, f"cut-{path.rsplit('/')[-1] or 'page'}")
+    page.wait_for_event("load")
+    page.wait_for_selector(".alarm:has-text('did not arrive')")
+
+
+def test_a_page_that_does_not_start_says_so(new_page: NewPage, sink: Any) -> None:
+    page = new_page(sink.url)
+    page.clock.install()
+    page.route("**/assets/main.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    browser.visit(page, "/logs/")
+    assert not page.is_visible(".alarm:has-text('did not start')")
+    page.clock.run_for(30_100)
+    page.wait_for_selector(".alarm:has-text('This page did not start. Trying again…')")

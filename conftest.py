@@ -3,4 +3,9 @@
 import pytest
 
 pytest.register_assert_rewrite("plumbline.checks")
-pytest_plugins = ["plumbline.testing", "plumbline.pytest_plugin", "plumbline.browser_plugin"]
+pytest_plugins = [
+    "plumbline.testing",
+    "plumbline.disrupt_plugin",
+    "plumbline.pytest_plugin",
+    "plumbline.browser_plugin",
+]

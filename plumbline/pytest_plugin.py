@@ -15,8 +15,9 @@ import pytest
 import redis
 
 from plumbline import deploy, diagnose, identity
-from plumbline.checks import rows
+from plumbline.checks import disturbance, rows
 from plumbline.checks.client import User
+from plumbline.disrupt_plugin import OWN
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.home import DEFAULT_HOME, Home
 from plumbline.stack import Stack
@@ -70,15 +71,16 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     """The target that carries the stack: to ask for addresses, and to stop, kill and start components by name."""
     notes = _Notes(request.config)
     if request.config.getoption("target") == RemoteTarget.name:
-        yield _remote(request.config)
+        yield disturbance.guarded(_remote(request.config))
         return
     running = running_stack(request.config)
     if running is None:
-        yield from _own_stack(request.config, notes)
+        request.config.stash[OWN] = True
+        yield from map(disturbance.guarded, _own_stack(request.config, notes))
         return
     _refuse_stale(running)
     notes(lambda: print(f"\nreusing the stack in {running.stack().home}", flush=True))
-    yield running
+    yield disturbance.guarded(running)
 
 
 def running_stack(config: pytest.Config) -> Target | None:
@@ -136,7 +138,7 @@ def _skipping(item: pytest.Item) -> Generator[None, None, None]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Name and count the checks that were skipped for want of access."""
+    """Name and count the checks that were not made."""
     for reason, names in config.stash.get(_NOT_PROVEN, {}).items():
         terminalreporter.section(f"{len(names)} not proven: {reason}")
         for name in names:
@@ -201,15 +203,16 @@ def stack(target: Target) -> Stack:
 
 @pytest.fixture
 def database(stack: Stack) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-    """A connection to the stack's Postgres."""
+    """A connection to the stack's Postgres that reads: nothing that a check writes could be told from users' data."""
     with rows.connect(stack) as connection:
+        connection.execute("SET default_transaction_read_only = on")
         yield connection
 
 
 @pytest.fixture
 def redis_client(stack: Stack) -> Iterator[redis.Redis]:
-    """A connection to the stack's Redis."""
-    with redis.Redis.from_url(stack.redis.url, decode_responses=True, socket_timeout=5) as client:
+    """A connection to the stack's Redis; only marked checks can write over it."""
+    with disturbance.ReadingRedis.from_url(stack.redis.url, decode_responses=True, socket_timeout=5) as client:
         yield client
 
 

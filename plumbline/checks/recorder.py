@@ -19,6 +19,7 @@ from servicekit.facts import LOG_STREAM
 
 from plumbline import recorder as operator
 from plumbline.checks.client import User
+from plumbline.checks.disturbance import disturbs
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
 from plumbline.net import free_port
@@ -52,6 +53,7 @@ def wait_for(client: redis.Redis, wanted: Callable[[dict[str, Any]], bool], what
 
 def burst(user: User, name: str) -> list[str]:
     """Make the backend log `BURST` warnings, each with a mark of its own, in a known order; return the marks."""
+    disturbs(f"floods the recorder with {BURST} warnings")
     marks = [f"{name}-{number:04}" for number in range(BURST)]
     with user.socket() as connection:
         for mark in marks:
@@ -149,6 +151,7 @@ def adds_up(shown: dict[str, Any]) -> bool:
 @contextmanager
 def sink_beside(stack: Stack) -> Iterator[int]:
     """Run one more log-sink on the stack's Redis, and yield the port of its line protocol. Raises NotGivenError."""
+    disturbs("runs a second log-sink")
     if not stack.home:
         raise NotGivenError("needs to run a second log-sink on the stack's Redis (never done to a remote stack)")
     ports = {"log-sink": free_port(), "log-ingest": free_port(), "redis": 0}

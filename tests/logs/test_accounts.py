@@ -12,6 +12,8 @@ from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.testing import wait_until
 
+pytestmark = pytest.mark.disrupt
+
 
 def of_backend(shown: dict[str, Any]) -> int:
     return int(shown["by_service"].get("backend", {"received": 0})["received"])

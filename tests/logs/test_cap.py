@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 import redis
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
@@ -28,6 +29,7 @@ def test_the_cap_is_two_hundred() -> None:
     assert LOG_CAP == 200
 
 
+@pytest.mark.disrupt
 def test_a_burst_leaves_the_newest_in_order_and_never_one_too_many(
     alice: User, stack: Stack, redis_client: redis.Redis
 ) -> None:
@@ -42,6 +44,7 @@ def test_a_burst_leaves_the_newest_in_order_and_never_one_too_many(
     assert held == marks[-len(held) :]
 
 
+@pytest.mark.disrupt
 def test_the_books_balance_after_a_burst(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
     marks = recorder.burst(alice, "count")
     recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
@@ -52,6 +55,7 @@ def test_the_books_balance_after_a_burst(alice: User, stack: Stack, redis_client
     assert recorder.adds_up(shown)
 
 
+@pytest.mark.disrupt
 def test_a_million_entries_by_two_sinks_beside_the_stacks_own(
     alice: User, stack: Stack, redis_client: redis.Redis
 ) -> None:
@@ -103,6 +107,7 @@ def test_redis_keeps_nothing_on_disk(redis_client: redis.Redis) -> None:
     assert persistence["rdb_bgsave_in_progress"] == 0
 
 
+@pytest.mark.disrupt
 def test_a_restarted_redis_starts_empty_and_fills_again(target: Target, alice: User, stack: Stack) -> None:
     with redis.Redis.from_url(stack.redis.url, decode_responses=True) as client:
         before = recorder.burst(alice, "before")

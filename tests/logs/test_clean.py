@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 import redis
 import requests
 from servicekit.facts import ENTRY_MAX_BYTES, LOG_STREAM
@@ -51,6 +52,7 @@ def test_of_a_service(alice: User, redis_client: redis.Redis) -> None:
     assert_clean(raw(redis_client))
 
 
+@pytest.mark.disrupt
 def test_of_caddy(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
     headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"access_token={SECRET}"}
     target.stop("backend")
@@ -64,6 +66,7 @@ def test_of_caddy(target: Target, stack: Stack, redis_client: redis.Redis) -> No
     assert_clean(raw(redis_client))
 
 
+@pytest.mark.disrupt
 def test_of_anybody_inside(stack: Stack, redis_client: redis.Redis) -> None:
     head = b'{"level":"error","service":"hostile","message":"'
     lines = [

@@ -98,6 +98,7 @@ def test_nobody_writes_from_outside(stack: Stack, redis_client: redis.Redis) -> 
     assert [one for one in recorder.stream(redis_client) if one["message"] == "planted"] == []
 
 
+@pytest.mark.disrupt
 def test_operators_read_while_the_backend_is_away_and_others_still_do_not(
     target: Target, stack: Stack, alice: User
 ) -> None:
@@ -111,6 +112,7 @@ def test_operators_read_while_the_backend_is_away_and_others_still_do_not(
             target.start("backend")
 
 
+@pytest.mark.disrupt
 def test_with_nobody_to_ask_it_stays_closed_and_says_so(target: Target, stack: Stack) -> None:
     with operator.operator_session(stack) as session:
         for service in ("backend", "data-processor"):

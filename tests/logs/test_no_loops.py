@@ -15,6 +15,8 @@ from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.testing import wait_until
 
+pytestmark = pytest.mark.disrupt
+
 FORWARDERS = 5
 """One in each process of backend, data-processor and worker."""
 TRIES_SOON, TRIES_A_SECOND = 6, 0.5

@@ -62,6 +62,7 @@ def test_from_signing_in_to_signing_out(page: Any, stack: Stack) -> None:
     page.wait_for_selector("#username")
 
 
+@pytest.mark.disrupt
 def test_the_line_breaks_and_goes_on(page: Any, target: Target, stack: Stack) -> None:
     sign_in(page, stack)
     before = forged(stack)
@@ -81,6 +82,7 @@ def test_the_line_breaks_and_goes_on(page: Any, target: Target, stack: Stack) ->
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.disrupt
 def test_it_opens_while_the_backend_is_away(page: Any, target: Target, stack: Stack) -> None:
     sign_in(page, stack)
     target.stop("backend")
@@ -92,6 +94,7 @@ def test_it_opens_while_the_backend_is_away(page: Any, target: Target, stack: St
         target.start("backend")
 
 
+@pytest.mark.disrupt
 def test_a_recorder_that_is_away_says_so_in_words(page: Any, target: Target, stack: Stack) -> None:
     target.stop("log-sink")
     try:

@@ -41,6 +41,7 @@ def test_a_forged_token_is_a_warning(stack: Stack, redis_client: redis.Redis, se
     assert entry["ts"]
 
 
+@pytest.mark.disrupt
 def test_a_database_that_is_away_is_an_error_of_both_services(
     target: Target, alice: User, redis_client: redis.Redis
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_database_that_is_away_is_an_error_of_both_services(
         wait_until(lambda path=path: alice.get(path).status == 200, f"{path} answers again")
 
 
+@pytest.mark.disrupt
 @pytest.mark.parametrize("service", PATHS)
 def test_a_stopped_upstream_is_an_error_of_caddy(
     target: Target, alice: User, redis_client: redis.Redis, service: str
@@ -81,6 +83,7 @@ def test_a_stopped_upstream_is_an_error_of_caddy(
     assert "502" in str(entry)
 
 
+@pytest.mark.disrupt
 def test_an_address_without_end_costs_no_entry(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
     front = urlsplit(stack.base_url)
     target.stop("backend")
@@ -100,6 +103,7 @@ def test_an_address_without_end_costs_no_entry(target: Target, stack: Stack, red
         recorder.wait_for(redis_client, said_by("caddy", "error", {request_id}), f"502 of Caddy for {request_id}")
 
 
+@pytest.mark.disrupt
 def test_the_recorders_own_trouble_is_recorded_when_redis_is_back(target: Target, stack: Stack) -> None:
     with operator.operator_session(stack) as session:
         target.stop("redis")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import requests
 
 from plumbline import ROOT
@@ -67,6 +68,7 @@ def test_follow_shows_what_is_kept_and_then_what_comes(stack: Stack) -> None:
         assert sorted(until(*marks)) == sorted(marks)
 
 
+@pytest.mark.disrupt
 def test_follow_goes_on_after_a_restart_without_gap_or_repeat(target: Target, stack: Stack) -> None:
     before = forged(stack)
     with followed(operator.follow(stack, service="backend")) as until:
@@ -96,6 +98,7 @@ def test_the_command_follows(stack: Stack) -> None:
     assert {(json.loads(line)["service"], json.loads(line)["level"]) for line in shown} == {("backend", "warning")}
 
 
+@pytest.mark.disrupt
 def test_the_command_reads_while_the_backend_is_away(target: Target, stack: Stack) -> None:
     if not stack.home:
         raise NotGivenError("needs the stack's home (nobody has it of a remote stack)")

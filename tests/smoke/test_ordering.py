@@ -24,6 +24,8 @@ def test_a_wrong_order_would_be_seen(database: psycopg.Connection[dict[str, Any]
         ("data-processor", "ready"),
     ]
     with database.transaction(force_rollback=True):
+        # Nobody else ever sees these.
+        database.execute("SET TRANSACTION READ WRITE")
         for minute, (component, event) in enumerate(events):
             database.execute(
                 "INSERT INTO stack_events (stack_id, component, event, detail, at)"

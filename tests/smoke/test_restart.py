@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import psycopg
+import pytest
 
 from plumbline import identity
 from plumbline.checks import rows, samples
@@ -61,6 +62,7 @@ def answers(user: User, addresses: Iterable[str]) -> dict[str, Any]:
     return {address: (answer.status, answer.body) for address in addresses for answer in [user.get(address)]}
 
 
+@pytest.mark.disrupt
 def test_everything_is_still_there_after_a_restart(target: Target, alice: User) -> None:
     shown = furnish(alice)
     with rows.connect(target.stack()) as database:

@@ -30,13 +30,14 @@ from backend.live.hub import COME_AGAIN, Hub
 from backend.middleware import BodyLimit, OwnPages, RequestContext
 from backend.passwords import Passwords
 from backend.readiness import Readiness
-from backend.routes import auth, channels, health, live, messages
+from backend.routes import auth, channels, health, invites, live, messages
 from backend.sessions import Sessions
 from backend.settings import CLAIM_VARIABLE, SERVICE, BackendSettings, load
-from backend.throttle import LoginThrottle
+from backend.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
+_ROUTES = (messages, channels, auth, invites, health, live)
 _YOUNG_OBJECTS = 10_000
 """How many new objects may be alive before cycles are looked for among them; Python's own 700 is a request or two."""
 
@@ -58,7 +59,9 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
         openapi_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        routes=[route for module in (messages, channels, auth, health, live) for route in module.router.routes],
+        routes=[
+            route for module in (messages, channels, auth, invites, health, live) for route in module.router.routes
+        ],
     )
     errors.install(app)
     openapi.install(app)
@@ -90,7 +93,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             events=events,
             sessions=Sessions(settings.token_secret(), settings.session_ttl_s, secure=settings.cookie_secure),
             passwords=passwords,
-            throttle=LoginThrottle(redis, settings.login_attempts, settings.login_window_s),
+            throttle=Throttle(redis, settings),
             readiness=readiness,
         )
         on_stop(functools.partial(hub.end_all, COME_AGAIN))

@@ -10,13 +10,14 @@ from fastapi.requests import HTTPConnection
 from servicekit.tokens import Identity
 
 from backend.database import Database
+from backend.errors import NotAnOperator
 from backend.live.events import EventBus
 from backend.live.hub import Hub
 from backend.passwords import Passwords
 from backend.readiness import Readiness
 from backend.sessions import Sessions
 from backend.settings import BackendSettings
-from backend.throttle import LoginThrottle
+from backend.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Services:
     events: EventBus
     sessions: Sessions
     passwords: Passwords
-    throttle: LoginThrottle
+    throttle: Throttle
     readiness: Readiness
 
 
@@ -61,7 +62,16 @@ async def _caller(request: Request) -> Caller:
     return Caller(found.sessions.verify(request).identity, found)
 
 
+async def _operator(request: Request) -> Caller:
+    caller = await _caller(request)
+    if not caller.user.is_operator:
+        raise NotAnOperator
+    return caller
+
+
 House = Annotated[Services, Depends(_services)]
 """The services, for whoever asks."""
 Authenticated = Annotated[Caller, Depends(_caller)]
 """Somebody with a valid session; anybody else is refused with 401."""
+Operator = Annotated[Caller, Depends(_operator)]
+"""An operator; anybody else is refused with 401 or 403."""

@@ -61,6 +61,22 @@ class NotAnOperator(ApiError):
     status, code, text = 403, "not_an_operator", "this is for operators only"
 
 
+class RegistrationClosed(ApiError):
+    """Nobody registers here."""
+
+    status, code, text = 403, "registration_closed", "registration is closed on this stack: ask an operator"
+
+
+class InviteNeeded(ApiError):
+    """Registration without a good invite, where one is needed."""
+
+    status, code, text = (
+        403,
+        "invite_needed",
+        'registration needs an invite that is unused and not expired: ask an operator, and send its code as "invite"',
+    )
+
+
 class NotYourSocket(ApiError):
     """A socket address of somebody else."""
 
@@ -83,6 +99,12 @@ class NoSuchUser(ApiError):
     """There is no such user."""
 
     status, code, text = 404, "no_such_user", "there is no such user"
+
+
+class NoSuchInvite(ApiError):
+    """There is no such invite."""
+
+    status, code, text = 404, "no_such_invite", "there is no such invite"
 
 
 class UsernameTaken(ApiError):
@@ -126,9 +148,21 @@ class TooManyAttempts(ApiError):
 
     status, code, text = 429, "too_many_attempts", "too many failed logins: wait, then try again"
 
+    def __init__(self, retry_after_s: int, whose: str) -> None:
+        super().__init__(
+            f"too many failed logins for {whose}: try again in {retry_after_s} s", {"Retry-After": str(retry_after_s)}
+        )
+
+
+class TooManyRegistrations(ApiError):
+    """More registrations than one address may make."""
+
+    status, code, text = 429, "too_many_registrations", "too many registrations from your address: wait, then try again"
+
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(
-            f"too many failed logins: try again in {retry_after_s} s", {"Retry-After": str(max(1, retry_after_s))}
+            f"too many registrations from your address: try again in {retry_after_s} s",
+            {"Retry-After": str(retry_after_s)},
         )
 
 

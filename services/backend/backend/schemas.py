@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from backend.invites import CODE_MAX
+
 MAX_ID = 2**63 - 1
 """Largest value of a Postgres bigint."""
 PAGE_MAX = 100
@@ -52,6 +54,11 @@ Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{3,32}$", description="
 DisplayName = Annotated[str, Field(max_length=64), AfterValidator(one_line)]
 Password = Annotated[str, Field(min_length=8, max_length=256), AfterValidator(storable)]
 ChannelName = Annotated[str, Field(max_length=80), AfterValidator(one_line)]
+InviteCode = Annotated[
+    str,
+    Field(min_length=1, max_length=CODE_MAX, description="The code of an invite, where registration needs one."),
+    AfterValidator(storable),
+]
 Content = Annotated[str, Field(min_length=1, max_length=8000), AfterValidator(storable)]
 Link = Annotated[str, Field(max_length=2048), AfterValidator(_link)]
 
@@ -62,6 +69,7 @@ class Registration(BaseModel):
     username: Username
     password: Password
     display_name: DisplayName | None = None
+    invite: InviteCode | None = None
 
 
 class ChannelCreate(BaseModel):
@@ -140,6 +148,33 @@ class Message(BaseModel):
     channel_id: int
     timestamp: datetime
     target_user_id: int | None
+
+
+class Invite(BaseModel):
+    """An invite for one registration."""
+
+    id: int
+    created_by: int | None
+    created_at: datetime
+    expires_at: datetime
+    used_by: int | None
+    used_at: datetime | None
+
+
+class NewInvite(BaseModel):
+    """An invite that was just made. `code` is shown this once."""
+
+    id: int
+    created_at: datetime
+    expires_at: datetime
+    code: str
+
+
+class InvitePage(BaseModel):
+    """Invites, and the `before` of the following page."""
+
+    items: list[Invite]
+    next: int | None
 
 
 class ChannelPage(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
@@ -39,7 +39,29 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     login_attempts: int = Field(
         30, ge=1, description="Failed logins allowed to one user name from one address in a window."
     )
+    login_attempts_per_address: int = Field(
+        200,
+        ge=1,
+        description="Failed logins allowed to one address in a window, whatever the names; an IPv6 address counts as "
+        "its /64 network. Users who have logged in from there before are not held up by it.",
+    )
+    login_attempts_per_name: int = Field(
+        200,
+        ge=1,
+        description="Failed logins allowed to one user name in a window, whatever the addresses. Addresses from which "
+        "that user has logged in before are not held up by it.",
+    )
     login_window_s: int = Field(60, ge=1, description="Length of that window, in seconds.")
+    registration: Literal["open", "invite", "closed"] = Field(
+        "open",
+        description="Who may register: anyone, those with an invite that an operator made (`POST /auth/invites`), or "
+        "nobody.",
+    )
+    registrations_per_address: int = Field(
+        200, ge=1, description="Registrations allowed to one address (an IPv6 /64) in a window."
+    )
+    registration_window_s: int = Field(600, ge=1, description="Length of that window, in seconds.")
+    invite_ttl_s: int = Field(7 * 24 * 3600, ge=60, description="How long an invite is good for, in seconds.")
     body_max_bytes: int = Field(64 * 1024, ge=1024, description="Largest request body, in bytes.")
     frame_max_bytes: int = Field(64 * 1024, ge=1024, description="Largest WebSocket frame from a client, in bytes.")
     socket_queue: int = Field(256, ge=1, description="Frames that may wait for one slow socket before it is closed.")

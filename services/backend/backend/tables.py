@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -51,6 +52,18 @@ users = Table(
     Column("is_operator", Boolean, nullable=False, server_default=text("false")),
     _moment("created_at"),
     Index("users_username_key", text(f"({USERNAME_KEY})"), unique=True),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    _id(),
+    Column("code_hash", LargeBinary, nullable=False, unique=True),
+    Column("created_by", BigInteger, ForeignKey("users.id", ondelete="SET NULL")),
+    _moment("created_at"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("used_by", BigInteger, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("used_at", DateTime(timezone=True)),
 )
 
 channels = Table(

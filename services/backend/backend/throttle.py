@@ -1,99 +1,79 @@
-"""Counts failed logins by user name and address: in Redis, shared by all processes; in memory while Redis is away."""
+"""How often one address may try to log in and to register, and how often one user name may be tried."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import ipaddress
 import logging
-import math
-import time
 
 import redis.asyncio as aioredis
-from fastapi import Request
-from redis.exceptions import RedisError
-from servicekit.outage import Outage
 
-from backend.errors import TooManyAttempts
-from backend.settings import Network
+from backend.addresses import counted_as
+from backend.counters import Counter, Marks, Store
+from backend.errors import TooManyAttempts, TooManyRegistrations
+from backend.settings import BackendSettings
 
 log = logging.getLogger(__name__)
 
-_REDIS_S = 0.5
-_REMEMBERED = 10_000
+_KNOWN_S = 90 * 24 * 3600
+"""How long an address stays known to a user who logged in from it."""
+
+Lane = tuple[str, ...]
+"""Whose turn it is when passwords are hashed: see `backend.passwords`."""
 
 
-class LoginThrottle:
-    """At most `attempts` tries without success in `window_s` seconds for one name from one address."""
+class Throttle:
+    """Limits logins and registrations.
 
-    def __init__(self, redis: aioredis.Redis, attempts: int, window_s: int) -> None:
-        self._redis = redis
-        self._attempts = attempts
-        self._window_s = window_s
-        self._outage = Outage(log, "Redis (logins are counted in each process alone)", level=logging.WARNING)
-        self._counts: dict[str, tuple[int, float]] = {}
+    A name and an address that belong together, because that user has logged in from there, have a quota of their own:
+    neither neighbours at the same address nor strangers who try the name from elsewhere use it up.
+    """
 
-    async def attempt(self, username: str, address: str) -> None:
-        """Count one try, before its password is looked at. Raises TooManyAttempts, with the seconds to wait."""
-        key = _key(username, address)
-        count, left_s = await self._count(key)
-        if count > self._attempts:
-            log.warning("login throttled", extra={"fields": {"username": username[:64], "address": address}})
-            raise TooManyAttempts(math.ceil(left_s))
+    def __init__(self, redis: aioredis.Redis, settings: BackendSettings) -> None:
+        store = Store(redis)
+        window_s = settings.login_window_s
+        self._by_both = Counter(store, "login", settings.login_attempts, window_s)
+        self._by_address = Counter(store, "login-address", settings.login_attempts_per_address, window_s)
+        self._by_name = Counter(store, "login-name", settings.login_attempts_per_name, window_s)
+        self._known = Marks(store, "login-known", _KNOWN_S)
+        self._registrations = Counter(
+            store, "registration", settings.registrations_per_address, settings.registration_window_s
+        )
+
+    async def login(self, username: str, address: str) -> Lane:
+        """Count one try, before its password is looked at, and return its lane. Raises TooManyAttempts."""
+        name, place = username.lower(), counted_as(address)
+        self._refuse(await self._by_both.add(name, place), username, address, "this user name from your address")
+        if await self._known.has(name, place):
+            return (place, name)
+        # One after the other: what an earlier limit refuses must not use up a later one.
+        self._refuse(await self._by_address.add(place), username, address, "your address")
+        self._refuse(await self._by_name.add(name), username, address, "this user name")
+        return (place,)
 
     async def succeeded(self, username: str, address: str) -> None:
-        """Forget the tries that came before a success."""
-        key = _key(username, address)
-        self._counts.pop(key, None)
-        if self._outage.expected:
+        """Forget a user's tries at this address, and that it was new."""
+        name, place = username.lower(), counted_as(address)
+        await self._by_both.clear(name, place)
+        if not await self._known.has(name, place):
+            await self._by_address.take_back(place)
+            await self._by_name.take_back(name)
+        await self._known.set(name, place)
+
+    async def registration(self, address: str) -> Lane:
+        """Count one registration and return its lane. Raises TooManyRegistrations."""
+        place = counted_as(address)
+        left_s = await self._registrations.add(place)
+        if left_s is not None:
+            log.warning("registration throttled", extra={"fields": {"address": address}})
+            raise TooManyRegistrations(left_s)
+        return (place,)
+
+    async def registered(self, username: str, address: str) -> None:
+        """Remember where a new user registered: it is known from then on."""
+        await self._known.set(username.lower(), counted_as(address))
+
+    def _refuse(self, left_s: int | None, username: str, address: str, whose: str) -> None:
+        if left_s is None:
             return
-        try:
-            async with asyncio.timeout(_REDIS_S):
-                await self._redis.delete(key)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._outage.failed(error)
-
-    async def _count(self, key: str) -> tuple[int, float]:
-        if not self._outage.expected:
-            try:
-                async with asyncio.timeout(_REDIS_S), self._redis.pipeline(transaction=True) as pipe:
-                    pipe.set(key, 0, ex=self._window_s, nx=True)
-                    pipe.incr(key)
-                    pipe.pttl(key)
-                    _, count, left_ms = await pipe.execute()
-                self._outage.worked()
-                return int(count), max(0, int(left_ms)) / 1000
-            except (RedisError, OSError, TimeoutError) as error:
-                self._outage.failed(error)
-        return self._count_here(key)
-
-    def _count_here(self, key: str) -> tuple[int, float]:
-        now = time.monotonic()
-        if len(self._counts) >= _REMEMBERED:
-            self._counts = {name: entry for name, entry in self._counts.items() if entry[1] > now}
-        count, until = self._counts.get(key, (0, 0.0))
-        if until <= now:
-            count, until = 0, now + self._window_s
-        if len(self._counts) < _REMEMBERED or key in self._counts:
-            self._counts[key] = (count + 1, until)
-        return count + 1, until - now
-
-
-def client_address(request: Request, trusted: tuple[Network, ...]) -> str:
-    """Return the address a request came from: what the proxy in front of us saw, if the peer is one that we trust."""
-    peer = request.client.host if request.client else "unknown"
-    forwarded = request.headers.getlist("x-forwarded-for")
-    if not forwarded:
-        return peer
-    try:
-        if any(ipaddress.ip_address(peer) in network for network in trusted):
-            # The last entry is our proxy's own observation; those before it are hearsay.
-            return str(ipaddress.ip_address(forwarded[-1].rpartition(",")[2].strip()))
-    except ValueError:
-        pass
-    return peer
-
-
-def _key(username: str, address: str) -> str:
-    # Hashed: a name may be anything here, and nobody needs to read who tried to log in out of Redis.
-    return "plumbline:login:" + hashlib.sha256(f"{username.lower()}\0{address}".encode()).hexdigest()
+        fields = {"username": username[:64], "address": address, "limit": whose}
+        log.warning("login throttled", extra={"fields": fields})
+        raise TooManyAttempts(left_s, whose)

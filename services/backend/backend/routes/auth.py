@@ -10,13 +10,21 @@ from fastapi.responses import Response
 from pydantic import AfterValidator
 from servicekit.tokens import Identity
 
+from backend.addresses import client_address
 from backend.database import Row
-from backend.deps import Authenticated, House
-from backend.errors import NotAnOperator, Unauthenticated, UsernameTaken, WrongCredentials
+from backend.deps import Authenticated, House, Operator
+from backend.errors import (
+    InviteNeeded,
+    RegistrationClosed,
+    Unauthenticated,
+    UsernameTaken,
+    WrongCredentials,
+)
+from backend.invites import code_hash
+from backend.queries import invites as invites_sql
 from backend.queries import users as sql
 from backend.responses import json_response, refusals
 from backend.schemas import Registration, Session, User, storable
-from backend.throttle import client_address
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -24,22 +32,33 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 Field = Annotated[str, Form(max_length=256), AfterValidator(storable)]
 
 
-@router.post("/register", status_code=201, response_model=User, responses=refusals(409, 413, 415))
-async def register(body: Registration, house: House) -> Response:
+@router.post("/register", status_code=201, response_model=User, responses=refusals(403, 409, 413, 415, 429))
+async def register(body: Registration, request: Request, house: House) -> Response:
     """Create a user and log in: the session cookie is set."""
+    mode = house.settings.registration
+    if mode == "closed":
+        raise RegistrationClosed
+    address = client_address(request, house.settings.trusted_proxies)
+    lane = await house.throttle.registration(address)
+    invite = {"code_hash": code_hash(body.invite or "")}
+    if mode == "invite" and await house.database.one(invites_sql.IS_GOOD, invite) is None:
+        raise InviteNeeded
     if await house.database.one(sql.BY_USERNAME, {"username": body.username}) is not None:
         raise UsernameTaken
-    row = await house.database.one(
-        sql.CREATE,
-        {
-            "username": body.username,
-            "display_name": body.display_name or body.username,
-            "password_hash": await house.passwords.hash(body.password),
-            "is_operator": False,
-        },
-    )
+    user = {
+        "username": body.username,
+        "display_name": body.display_name or body.username,
+        "password_hash": await house.passwords.hash(body.password, lane),
+    }
+    if mode == "invite":
+        row = await house.database.one(invites_sql.REGISTER, {**user, **invite})
+        if row is None and await house.database.one(invites_sql.IS_GOOD, invite) is None:
+            raise InviteNeeded
+    else:
+        row = await house.database.one(sql.CREATE, {**user, "is_operator": False})
     if row is None:
         raise UsernameTaken
+    await house.throttle.registered(body.username, address)
     response = json_response(row, 201)
     house.sessions.set_cookie(response, house.sessions.issue(_identity(row)))
     return response
@@ -54,10 +73,10 @@ async def login(
 ) -> Response:
     """Log in with a form of user name and password: the token is in the body and in the session cookie."""
     address = client_address(request, house.settings.trusted_proxies)
-    await house.throttle.attempt(username, address)
+    lane = await house.throttle.login(username, address)
     row = await house.database.one(sql.BY_USERNAME, {"username": username})
     password_hash = row.pop("password_hash") if row else None
-    if not await house.passwords.matches(password_hash, password) or row is None:
+    if not await house.passwords.matches(password_hash, password, lane) or row is None:
         raise WrongCredentials
     await house.throttle.succeeded(username, address)
     token = house.sessions.issue(_identity(row))
@@ -86,11 +105,8 @@ async def read_me(caller: Authenticated) -> Response:
 
 
 @router.get("/operator", response_class=Response, responses=refusals(401, 403))
-async def check_operator(caller: Authenticated) -> Response:
+async def check_operator(caller: Operator) -> Response:
     """Say whether the session is an operator's, for the proxy to ask before it shows the recorder."""
-    # By the token alone: the recorder has to open most of all when the database is away.
-    if not caller.user.is_operator:
-        raise NotAnOperator
     return Response(headers={"X-Operator": caller.user.username})
 
 

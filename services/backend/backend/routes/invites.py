@@ -1,0 +1,45 @@
+"""Invites, for operators."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from backend import invites
+from backend.deps import House, Operator
+from backend.errors import NoSuchInvite, Unauthenticated
+from backend.queries import invites as sql
+from backend.responses import json_response, page_response, refusals
+from backend.schemas import MAX_ID, Before, InvitePage, Limit, NewInvite, PathId
+
+router = APIRouter(prefix="/auth/invites", tags=["auth"])
+
+
+@router.post("", status_code=201, response_model=NewInvite, responses=refusals(401, 403))
+async def create_invite(caller: Operator, house: House) -> Response:
+    """Make an invite for one registration. Its code is in this answer alone."""
+    code = invites.new_code()
+    wanted = {
+        "code_hash": invites.code_hash(code),
+        "user_id": caller.user.user_id,
+        "ttl_s": house.settings.invite_ttl_s,
+    }
+    row = await caller.db.one(sql.CREATE, wanted)
+    if row is None:
+        raise Unauthenticated("this session's user no longer exists: log in again")
+    return json_response({**row, "code": code}, 201)
+
+
+@router.get("", response_model=InvitePage, responses=refusals(401, 403))
+async def list_invites(caller: Operator, before: Before = MAX_ID, limit: Limit = 50) -> Response:
+    """List invites, newest first."""
+    rows = await caller.db.all(sql.LIST, {"before": before, "limit": limit + 1})
+    return page_response(rows, limit, "id")
+
+
+@router.delete("/{invite_id}", status_code=204, response_class=Response, responses=refusals(401, 403, 404))
+async def delete_invite(invite_id: PathId, caller: Operator) -> Response:
+    """Take an invite back."""
+    if await caller.db.one(sql.DELETE, {"id": invite_id}) is None:
+        raise NoSuchInvite
+    return Response(status_code=204)

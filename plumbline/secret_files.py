@@ -12,6 +12,8 @@ SECRETS: dict[str, str] = {
     "postgres_password": "password of the database role app_user",
     "token_secret": "key that signs session tokens",
     "operator_password": "password of the first operator, who may read the recorder",
+    "redis_password": "password of Redis",
+    "internal_secret": "secret by which Caddy and the services know each other",
 }
 """Every secret: file name and what it is for."""
 

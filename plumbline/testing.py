@@ -23,6 +23,10 @@ from plumbline.net import free_port
 from plumbline.targets.embedded import accounts, postgres
 from plumbline.targets.embedded import redis_server as redis_programs
 
+REDIS_PASSWORD = "the password of every Redis of these tests"  # noqa: S105  opens nothing
+INTERNAL_SECRET = "by which Caddy and the services know each other"  # noqa: S105  opens nothing
+THROUGH_CADDY = {facts.INTERNAL_HEADER: INTERNAL_SECRET}
+"""Header of a request that Caddy passes on to a service."""
 _PATIENCE_S = 30.0
 
 
@@ -33,6 +37,14 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = _PAT
         if time.monotonic() >= deadline:
             raise AssertionError(f"waited {timeout_s:g} s in vain: {what}")
         time.sleep(0.02)
+
+
+def shared_secrets(folder: Path) -> dict[str, str]:
+    """Write the secret files that every service needs into `folder`, and return the settings that name them."""
+    values = {"redis_password": REDIS_PASSWORD, "internal_secret": INTERNAL_SECRET}
+    for name, value in values.items():
+        (folder / name).write_text(value)
+    return {f"PLUMBLINE_{name.upper()}_FILE": str(folder / name) for name in values}
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from servicekit import facts
 
 from plumbline.net import direct_session, free_port
 from plumbline.targets.embedded.programs import CADDYFILE, caddy_command, find_caddy
+from plumbline.testing import shared_secrets
 
 PATIENCE_S = 10
 SPOOFED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
@@ -83,6 +84,7 @@ def front(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> Start:
         environment = {
             "HOME": str(tmp_path),
             "PATH": os.defpath,
+            **shared_secrets(tmp_path),
             **{f"PLUMBLINE_{name}_PORT": port for name, port in ports.items()},
             **dict.fromkeys(("PLUMBLINE_DATA_PROCESSOR", "PLUMBLINE_LOG_SINK"), f"127.0.0.1:{free_port()}"),
             "PLUMBLINE_LOG_INGEST": f"127.0.0.1:{free_port()}",

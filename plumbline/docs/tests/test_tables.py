@@ -14,7 +14,7 @@ import pytest
 from plumbline import ROOT
 from plumbline.docs import facts, tables
 from plumbline.targets.embedded.programs import service_command
-from plumbline.testing import PostgresServer
+from plumbline.testing import PostgresServer, shared_secrets
 
 _COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
@@ -53,6 +53,7 @@ def _migrate(service: str, server: PostgresServer, folder: Path) -> None:
             "PLUMBLINE_POSTGRES_PORT": str(server.port),
             "PLUMBLINE_POSTGRES_PASSWORD_FILE": str(server.password_file),
             "PLUMBLINE_TOKEN_SECRET_FILE": str(folder / "token_secret"),
+            **shared_secrets(folder),
         },
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -87,6 +87,8 @@ class Layout:
             "PLUMBLINE_WORKERS": "1" if service == "log-sink" else "2",
             "PLUMBLINE_STACK_ID": self.stack_id,
             "PLUMBLINE_REDIS_URL": self.redis_url,
+            "PLUMBLINE_REDIS_PASSWORD_FILE": str(self.home.secrets / "redis_password"),
+            "PLUMBLINE_INTERNAL_SECRET_FILE": str(self.home.secrets / "internal_secret"),
             **(self._ingest_environment() if service == "log-sink" else self._database_environment()),
         }
 
@@ -113,6 +115,7 @@ class Layout:
             "XDG_CONFIG_HOME": folder,
             "PLUMBLINE_FRONT_PORT": str(self.ports["front"]),
             "PLUMBLINE_INTERNAL_PORT": str(self.ports["internal"]),
+            "PLUMBLINE_INTERNAL_SECRET_FILE": str(self.home.secrets / "internal_secret"),
             "PLUMBLINE_LOG_INGEST": f"127.0.0.1:{self.ports['log-ingest']}",
             "PLUMBLINE_BACKEND": f"127.0.0.1:{self.ports['backend']}",
             "PLUMBLINE_DATA_PROCESSOR": f"127.0.0.1:{self.ports['data-processor']}",

@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from websockets.sync.client import ClientConnection, connect
 
 from plumbline.net import free_port
-from plumbline.testing import PostgresServer, RedisServer, wait_until
+from plumbline.testing import PostgresServer, RedisServer, shared_secrets, wait_until
 
 SERVICES = Path(__file__).parents[2]
 OPERATOR_PASSWORD = "the operator's first password"
@@ -49,7 +49,7 @@ class Backend:
         }
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
         self.environment |= {f"PLUMBLINE_{name.upper()}": str(value) for name, value in values.items()}
-        self.environment["TMPDIR"] = str(folder)
+        self.environment |= {"TMPDIR": str(folder), **shared_secrets(folder)}
         self.environment["PYTHONPATH"] = os.pathsep.join(str(SERVICES / name) for name in ("servicekit", "backend"))
         self._process: subprocess.Popen[bytes] | None = None
 

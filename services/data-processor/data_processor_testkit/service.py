@@ -21,7 +21,7 @@ from servicekit import tokens
 from servicekit.tokens import Identity
 
 from plumbline.net import free_port
-from plumbline.testing import PostgresServer, wait_until
+from plumbline.testing import PostgresServer, shared_secrets, wait_until
 
 TOKEN_SECRET = "0123456789abcdef0123456789abcdef-for-tests"  # noqa: S105  # of no deployment
 _numbers = itertools.count(1)
@@ -48,6 +48,7 @@ class Service:
             "POOL_SIZE": 4,
         } | settings
         self.environment = os.environ | {f"PLUMBLINE_{name}": str(value) for name, value in given.items()}
+        self.environment |= shared_secrets(folder)
         self.environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
 
     def run(self, package: str, command: str) -> subprocess.CompletedProcess[str]:

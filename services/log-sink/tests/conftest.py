@@ -20,7 +20,7 @@ import redis
 import requests
 
 from plumbline.net import free_port
-from plumbline.testing import RedisServer, wait_until
+from plumbline.testing import RedisServer, shared_secrets, wait_until
 
 SERVICES = Path(__file__).parents[2]
 
@@ -38,6 +38,7 @@ class SinkProcess:
             "PLUMBLINE_PORT": str(self.port),
             "PLUMBLINE_INGEST_PORT": str(self.ingest_port),
             "PLUMBLINE_REDIS_URL": redis_url,
+            **shared_secrets(log.parent),
             **{f"PLUMBLINE_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self._environment = environment

@@ -10,12 +10,14 @@ from log_sink.sink import Sink
 from servicekit import stopping
 
 from plumbline.net import free_port
-from plumbline.testing import RedisServer, misses_a_cancellation
+from plumbline.testing import RedisServer, misses_a_cancellation, shared_secrets
 
 
 def test_a_sink_stops(redis_server: RedisServer, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping, "_AGAIN_S", 0.01)
     monkeypatch.setenv(stopping._FOLDER_VARIABLE, str(tmp_path))
+    for name, value in shared_secrets(tmp_path).items():
+        monkeypatch.setenv(name, value)
 
     async def main() -> None:
         sink = Sink(LogSinkSettings(port=free_port(), ingest_port=free_port(), redis_url=redis_server.url))

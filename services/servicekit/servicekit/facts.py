@@ -26,6 +26,8 @@ MIGRATION_LOCK_KEY = 0x706C756D62
 """Session advisory lock that both migration chains take ("plumb" in ASCII)."""
 
 REQUEST_ID_HEADER = "X-Request-Id"
+INTERNAL_HEADER = "X-Plumbline-Internal"
+"""Header with the secret by which Caddy and the services know each other."""
 DROPPED_HEADER = "Plumbline-Dropped"
 """How a log forwarder reports entries that it had to discard: `service;level=warning;count=7, …`."""
 SUPERSEDED_HEADER = "Plumbline-Superseded"

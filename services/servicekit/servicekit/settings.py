@@ -33,8 +33,17 @@ class ServiceSettings(BaseSettings):
         None, description="Caddy's internal listener for log entries; none are forwarded without it."
     )
     redis_url: str = Field(
-        "redis://127.0.0.1:6379/0", description="Redis that carries events and the recorder's stream."
+        "redis://127.0.0.1:6379/0",
+        description="Redis that carries events and the recorder's stream, without a password.",
     )
+    redis_password_file: Path = Field(description="File that holds the password of Redis.")
+    internal_secret_file: Path = Field(
+        description="File that holds the secret by which Caddy and the services know each other."
+    )
+
+    def redis_password(self) -> str:
+        """Return the password of Redis. Raises SecretError if the file is unusable."""
+        return read_secret(self.redis_password_file)
 
 
 class DatabaseSettings(BaseModel):

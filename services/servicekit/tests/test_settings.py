@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from servicekit.secrets import SecretError
 from servicekit.settings import DatabaseSettings, ServiceSettings, TokenSettings, explain
 
+from plumbline.testing import shared_secrets
+
 
 class _Settings(ServiceSettings, DatabaseSettings, TokenSettings):
     pass
@@ -20,6 +22,8 @@ def environment(monkeypatch, tmp_path):
     values = {"PORT": "8001", "POSTGRES_PASSWORD_FILE": str(password), "TOKEN_SECRET_FILE": str(tmp_path / "token")}
     for name, value in values.items():
         monkeypatch.setenv(f"PLUMBLINE_{name}", value)
+    for name, value in shared_secrets(tmp_path).items():
+        monkeypatch.setenv(name, value)
     return monkeypatch
 
 

@@ -50,6 +50,8 @@ def write(home: Home, output: Path) -> dict[str, Any]:
     """
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise PlumblineError(f"{output} cannot be written: name a file in a folder that exists (--output)")
+    if os.path.lexists(output) and not _is_bundle(output):
+        raise PlumblineError(f"{output} exists and is no bundle: move it away, or name another file (--output)")
     home.prepare()
     project = Project(home)
     if project.from_bundle:
@@ -69,6 +71,18 @@ def write(home: Home, output: Path) -> dict[str, Any]:
     except OSError as error:
         raise PlumblineError(f"{output} cannot be written: {error.strerror}") from None
     return manifest
+
+
+def _is_bundle(file: Path) -> bool:
+    """Say whether a file is a bundle of any version, which a new one may replace."""
+    if file.is_symlink() or not file.is_file():
+        return False
+    try:
+        with tarfile.open(file) as tar:
+            first = tar.next()
+            return first is not None and first.name == _MANIFEST
+    except (OSError, tarfile.TarError):
+        return False
 
 
 def _gather(project: Project, names: Mapping[str, str], folder: Path) -> dict[str, Any]:
@@ -178,6 +192,8 @@ def _scratch(beside: Path) -> Iterator[Path]:
     """A folder on the disk of `beside`, gone afterwards: images are large, and /tmp may be small."""
     parent = beside.absolute().parent
     for left in parent.glob(f"{_SCRATCH}*"):
+        if left.is_symlink() or not left.is_dir() or left.stat().st_uid != os.geteuid():
+            continue  # not made by this user: in a shared folder, others could hold this up with one
         with _locked(left) as nobodys:
             if nobodys:  # whoever made it was killed
                 shutil.rmtree(left, ignore_errors=True)
@@ -188,7 +204,7 @@ def _scratch(beside: Path) -> Iterator[Path]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
     """Lock a folder for as long as the block runs, unless another process has; yields whether it worked."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         free = True

@@ -194,7 +194,7 @@ def _kept(stack: Stack, **chosen: str | None) -> Iterator[dict[str, Any] | str]:
 
 
 def _reset(options: argparse.Namespace, home: Home) -> int:
-    if not home.exists:
+    if not (home.exists or home.is_one):
         print(f"There is no stack in {home.root}.")
         return EXIT_OK
     with home.lock("reset"):
@@ -207,8 +207,13 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
             if answer.strip() != home.root.name:
                 print("Nothing was deleted.")
                 return EXIT_FAILED
-        _existing(home).remove()
-    print(f"Deleted {home.root}.")
+        kept = _existing(home).remove() if home.exists else home.remove()
+    if not kept:
+        print(f"Deleted {home.root}.")
+        return EXIT_OK
+    print(f"Deleted the stack in {home.root}. Kept, because the stack did not make it:")
+    for one in kept:
+        print(f"  {one}")
     return EXIT_OK
 
 

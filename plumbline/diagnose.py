@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from servicekit import facts
 
-from plumbline import secret_files
+from plumbline import belongings, secret_files
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.targets.base import Target
@@ -29,8 +29,8 @@ def write_bundle(home: Home, target: Target, occasion: str, error: BaseException
     """Write a bundle for `occasion` (a step's or a check's name) and return its folder. The last ten are kept."""
     now = datetime.now(UTC)
     folder = home.diagnostics / f"{now:%Y%m%dT%H%M%S.%f}-{occasion}"
-    folder.mkdir(parents=True)
-    folder.chmod(0o700)
+    home.diagnostics.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)
     files = {
         "occasion.txt": _occasion(occasion, now, error),
         "machine.txt": _machine(home),
@@ -44,7 +44,7 @@ def write_bundle(home: Home, target: Target, occasion: str, error: BaseException
         for value in secret:
             text = text.replace(value, _MASK)
         path.write_text(text + "\n", encoding="utf-8", errors="replace")
-    for old in sorted(home.diagnostics.iterdir())[:-KEPT]:
+    for old in sorted(home.diagnostics.glob(belongings.BUNDLES))[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import shlex
-import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal
 
-from plumbline import ROOT
+from plumbline import ROOT, belongings, home_lock
 from plumbline.errors import PlumblineError
 
 DEFAULT_HOME = ROOT / ".plumbline"
+_ANOTHER = "choose another folder with --home: an empty one, or one that is not there yet"
 _FORMAT = 1
+_ALWAYS_WRITTEN = {"format", "target", "stack_id", "sources", "programs", "phase", "deployed_at", "ports"}
 _COMMAND = re.compile(r"\./deploy-local\.sh(?: (?:up|down|status|logs|reset|doctor)\b)?")
 Phase = Literal["absent", "deploying", "ready", "down"]
 
@@ -66,9 +67,19 @@ def _read(path: Path) -> State:
     return state
 
 
-def _write(place: Path, text: str) -> None:
+def _is_state(path: Path) -> bool:
+    """Say whether the file holds a state as every version wrote it, also those that wrote no marker."""
+    with contextlib.suppress(OSError, ValueError):
+        raw = json.loads(path.read_text())
+        return isinstance(raw, dict) and raw.keys() >= _ALWAYS_WRITTEN
+    return False
+
+
+def write_privately(place: Path, text: str) -> None:
+    """Write a file of the home, for its owner alone: whole, or not at all."""
     partial = place.with_suffix(".partial")
-    with partial.open("w") as handle:
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())  # else a power cut could leave an empty file under the right name
@@ -87,17 +98,32 @@ class Home:
         self.diagnostics = self.root / "diagnostics"
         self._state = self.root / "state.json"
         self._copy = self.root / "state.copy.json"
-        self._lock = self.root / "lock"
 
     @property
     def exists(self) -> bool:
         """Say whether a stack was ever deployed here."""
         try:
-            return self._state.exists()
+            return self._state.exists() and self.is_one
         except OSError as error:
-            raise PlumblineError(
-                f"{self.root} cannot be read: {error.strerror}", hint="choose another folder with --home"
-            ) from None
+            raise PlumblineError(f"{self.root} cannot be read: {error.strerror}", hint=_ANOTHER) from None
+
+    @property
+    def is_one(self) -> bool:
+        """Say whether this folder is a home: it has the marker, or the state of a version that wrote none."""
+        return home_lock.has_marker(self.root) or _is_state(self._state) or _is_state(self._copy)
+
+    def refusal(self) -> str | None:
+        """Return why this folder may not become a home, None if it is one or may: people's files are in no danger."""
+        try:
+            if not self.root.exists() or self.is_one:
+                return None
+            strange = belongings.unknown(self.root, belongings.PREPARED)
+        except OSError as error:
+            return f"{self.root} cannot be used: {error.strerror}"
+        if not strange:
+            return None
+        named = ", ".join(strange[:3]) + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")
+        return f"{self.root} is no home of a stack, and not empty: {named}"
 
     def named_in(self, text: str) -> str:
         """Return `text` with `--home` in each command of deploy-local.sh, so that it works on this home."""
@@ -107,16 +133,38 @@ class Home:
         return _COMMAND.sub(lambda command: command[0] + option, text)
 
     def prepare(self) -> None:
-        """Create the folders that are missing. The root is open to other accounts' passage, its secrets are not."""
-        for folder, mode in (
-            (self.root, 0o755), (self.data, 0o755), (self.secrets, 0o700), (self.logs, 0o700), (self.run, 0o700),
-        ):  # fmt: skip
-            if not folder.exists():
-                folder.mkdir(parents=True)
-                folder.chmod(mode)
+        """Create the folders that are missing, and close what others could read. Raises PlumblineError."""
+        self._refuse()
+        home_lock.make_folder(self.root)
+        home_lock.mark(self.root)
+        for folder in (self.data, self.secrets, self.logs, self.run):
+            home_lock.make_folder(folder)
+        self._close()
+
+    def _close(self) -> None:
+        """Let nobody but the owner read the home. As root, Postgres's own account has to pass through to its data."""
+        passage = 0o711 if os.geteuid() == 0 else 0o700
+        own = os.geteuid()
+        modes = dict.fromkeys((self.root, self.data), passage)
+        modes |= dict.fromkeys((self.secrets, self.logs, self.run, self.diagnostics, self.root / "bundle"), 0o700)
+        files = (belongings.MARKER, "lock", "state.json", "state.copy.json", "kubernetes.json")
+        modes |= {self.root / name: 0o600 for name in files}
+        for path, mode in modes.items():
+            with contextlib.suppress(FileNotFoundError):
+                found = path.lstat()
+                ours = found.st_uid == own and not stat.S_ISLNK(found.st_mode)
+                if ours and stat.S_IMODE(found.st_mode) != mode:
+                    path.chmod(mode)
+
+    def _refuse(self) -> None:
+        refusal = self.refusal()
+        if refusal:
+            raise PlumblineError(refusal, hint=_ANOTHER)
 
     def load(self) -> State:
         """Return the remembered state; that of a stack never deployed if there is none."""
+        if not self.exists:
+            return State()
         try:
             return _read(self._state)
         except FileNotFoundError:
@@ -133,6 +181,8 @@ class Home:
 
     def repair(self) -> bool:
         """Put the copy of an unreadable state file back; say whether that was needed. Raises PlumblineError."""
+        if not self.exists:
+            return False
         try:
             _read(self._state)
         except FileNotFoundError:
@@ -154,7 +204,7 @@ class Home:
         state = replace(state, **changes)  # type: ignore[arg-type]
         for place in (self._state, self._copy):
             try:
-                _write(place, json.dumps(asdict(state), indent=2) + "\n")
+                write_privately(place, json.dumps(asdict(state), indent=2) + "\n")
             except OSError as error:
                 raise PlumblineError(
                     f"the state file {place} cannot be written: {error.strerror}",
@@ -172,45 +222,28 @@ class Home:
     @contextlib.contextmanager
     def lock(self, doing: str) -> Iterator[None]:
         """Hold this home for one command that changes it; another one meanwhile is refused by name."""
-        try:
-            missing = [folder for folder in (self.root, *self.root.parents) if not folder.exists()]
-            handle = self._open_lock()
-        except OSError as error:
-            raise PlumblineError(
-                f"{self.root} cannot be used: {error.strerror}", hint="choose another folder with --home"
-            ) from None
-        with handle:
-            handle.truncate(0)
-            with contextlib.suppress(OSError):  # on a full disk the holder is nameless
-                os.write(handle.fileno(), f"'{doing}' (pid {os.getpid()})".encode())
+        self._refuse()
+        with contextlib.ExitStack() as until_the_end:
             try:
-                yield
-            finally:
-                with contextlib.suppress(OSError):
-                    handle.truncate(0)
-                    if not self.exists:  # nothing was deployed, so nothing stays
-                        self._lock.unlink(missing_ok=True)
-                        for folder in missing:
-                            folder.rmdir()
+                until_the_end.enter_context(home_lock.held(self.root, doing, self._is_unused))
+                self._close()
+            except OSError as error:
+                raise PlumblineError(f"{self.root} cannot be used: {error.strerror}", hint=_ANOTHER) from None
+            yield
 
-    def _open_lock(self) -> TextIO:
-        while True:
-            self.root.mkdir(parents=True, exist_ok=True)
-            handle = self._lock.open("a+")
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                with handle:
-                    handle.seek(0)
-                    holder = handle.read().strip() or "another command"
-                raise PlumblineError(
-                    f"{holder} is working on {self.root} right now", hint="wait for it to end, then try again"
-                ) from None
-            # The holder before may have deleted the file between the opening and the locking.
-            if self._lock.exists() and os.path.samestat(self._lock.stat(), os.fstat(handle.fileno())):
-                return handle
-            handle.close()
+    def _is_unused(self) -> bool:
+        return not self.exists and not belongings.unknown(self.root, {**belongings.PREPARED, belongings.MARKER: None})
 
-    def remove(self) -> None:
-        """Delete the whole home."""
-        shutil.rmtree(self.root, ignore_errors=False)
+    def remove(self) -> list[str]:
+        """Delete what the stack made, and the folder if it is empty then; return what was kept, each in words.
+
+        If anything was, the marker stays as well, so that a stack can be deployed here again.
+        """
+        last = {str(self.root / name) for name in (*belongings.STATE, belongings.MARKER)}
+        kept = [one for one in belongings.remove(self.root, belongings.IN_A_HOME) if one not in last]
+        belongings.remove(self.root, belongings.STATE)
+        if not kept:
+            (self.root / belongings.MARKER).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a link to a folder, or where a disk is mounted
+                self.root.rmdir()
+        return kept

@@ -56,18 +56,31 @@ def port_problems(port: int, is_ours: Callable[[int], bool]) -> Iterator[str]:
 
 
 def folder_problems(home: Home, minimum_bytes: int = DISK_MINIMUM_BYTES) -> Iterator[str]:
-    """The home: writable, and room on its disk."""
+    """The home: a folder of this user, in which nothing of theirs is in danger, and room on its disk."""
     existing = home.root
     while not existing.exists():
         existing = existing.parent
     if not existing.is_dir():
         yield f"{existing} is not a folder: choose another with --home"
         return
-    if not os.access(existing, os.W_OK | os.X_OK):
+    refusal = home.refusal()
+    if refusal:
+        yield f"{refusal}: choose another folder with --home, an empty one or a new one"
+        return
+    if home.root.exists() and home.root.stat().st_uid != os.geteuid():
+        yield f"{home.root} belongs to {_owner(home.root)}: deploy as that user, or choose another folder with --home"
+    elif not os.access(existing, os.W_OK | os.X_OK):
         yield f"{existing} is not writable by this user: choose another folder with --home"
     free = shutil.disk_usage(existing).free
     if free < minimum_bytes:
         yield f"only {free >> 20} MiB free on the disk of {existing}: {minimum_bytes >> 20} MiB are needed"
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return f"the user {folder.owner()}"
+    except KeyError:
+        return f"the user with the number {folder.stat().st_uid}"
 
 
 def path_problems(*folders: Path) -> Iterator[str]:

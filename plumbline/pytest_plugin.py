@@ -160,8 +160,6 @@ def _refuse_stale(running: Target) -> None:
 
 def _own_stack(config: pytest.Config, notes: _Notes) -> Iterator[Target]:
     home = Home(Path(tempfile.mkdtemp(prefix="plumbline-")))
-    # Postgres may have to run under another account, which has to get through here.
-    home.root.chmod(0o755)
     keep = config.getoption("keep_stack")
     mine, why = choose(config.getoption("target"), home, 0)
     try:
@@ -178,9 +176,9 @@ def _own_stack(config: pytest.Config, notes: _Notes) -> Iterator[Target]:
         if keep:
             notes(lambda: print(_how_to_look_inside(home), flush=True))
         else:
-            if home.exists:
-                mine.remove()
+            kept = mine.remove() if home.exists else []
             shutil.rmtree(home.root, ignore_errors=True)
+            assert not kept, f"reset does not know that the stack makes {', '.join(kept)}"  # noqa: S101  a check
 
 
 def _how_to_look_inside(home: Home) -> str:

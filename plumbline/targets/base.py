@@ -30,8 +30,8 @@ class Target(Protocol):
     def down(self) -> list[str]:
         """Stop every component, last started first, and return the names of those that were running. Data stay."""
 
-    def remove(self) -> None:
-        """Stop the stack and delete all it owns: data, secrets, logs, state."""
+    def remove(self) -> list[str]:
+        """Stop the stack and delete all it made: data, secrets, logs, state. Return what was kept, each in words."""
 
     def stack(self) -> Stack:
         """Return the stack as it is now."""

@@ -143,7 +143,7 @@ class RemoteTarget:
         """Refused."""
         _refuse()
 
-    def remove(self) -> None:
+    def remove(self) -> list[str]:
         """Refused."""
         _refuse()
 

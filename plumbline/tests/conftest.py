@@ -53,8 +53,8 @@ class ScriptedTarget:
     def down(self) -> list[str]:
         return []
 
-    def remove(self) -> None:
-        self.home.remove()
+    def remove(self) -> list[str]:
+        return self.home.remove()
 
     def stack(self) -> Stack:
         return Stack(

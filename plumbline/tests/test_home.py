@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pwd
 import subprocess
 import sys
 
@@ -44,15 +46,18 @@ def test_naming_a_home_changes_nothing(home, tmp_path, listing):
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-def test_secrets_are_closed_and_the_way_to_the_data_is_open_whatever_the_umask(home, mask):
+def test_a_home_is_closed_but_for_the_way_to_the_data_whatever_the_umask(home, mask):
     before = os.umask(mask)
     try:
         home.prepare()
         home.prepare()
     finally:
         os.umask(before)
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (home.root, home.data, home.secrets, home.logs)}
-    assert modes == {"home": 0o755, "data": 0o755, "secrets": 0o700, "logs": 0o700}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (home.root, *home.root.iterdir())}
+    passage = 0o711 if os.geteuid() == 0 else 0o700  # of root's stack, Postgres has an account of its own
+    assert modes == {
+        "home": passage, "data": passage, "secrets": 0o700, "logs": 0o700, "run": 0o700, ".plumbline-home": 0o600
+    }  # fmt: skip
 
 
 def test_state_survives_and_leaves_no_half_written_file(home):
@@ -60,7 +65,7 @@ def test_state_survives_and_leaves_no_half_written_file(home):
     saved = home.save(State(), target="embedded", phase="ready", ports={"front": 8080})
     assert Home(home.root).load() == saved
     files = sorted(path.name for path in home.root.iterdir() if path.is_file())
-    assert files == ["state.copy.json", "state.json"]
+    assert files == [".plumbline-home", "state.copy.json", "state.json"]
 
 
 def test_an_interrupted_save_keeps_the_state_before(home, monkeypatch):
@@ -142,7 +147,7 @@ def test_a_command_that_was_killed_holds_nothing(home, held):
     held.kill()
     held.wait()
     with home.lock("up"):
-        assert f"'up' (pid {os.getpid()})" in (home.root / "lock").read_text()
+        assert f"'up' (pid {os.getpid()})" in (home.root / ".plumbline-home").read_text()
 
 
 def test_a_command_that_failed_holds_nothing(home):
@@ -230,3 +235,55 @@ def test_waiting_commands_are_let_in_one_after_the_other(home, held):
             return False
 
     wait_until(free, "the home is free again")
+
+
+def test_what_others_could_read_of_an_older_home_is_closed_by_the_next_command(home):
+    home.prepare()
+    home.save(State(), target="embedded")
+    (home.root / "lock").touch()
+    for path in (home.root, *home.root.iterdir()):
+        path.chmod(0o755)
+    with home.lock("up"):
+        modes = {path.name: path.stat().st_mode & 0o077 for path in (home.root, *home.root.iterdir())}
+    passage = 0o011 if os.geteuid() == 0 else 0
+    assert {name for name, mode in modes.items() if mode} == ({"home", "data"} if passage else set())
+    assert modes["home"] == modes["data"] == passage
+
+
+def test_a_stranger_that_holds_a_home_is_named_and_not_waited_for(public_folder):
+    if os.geteuid() != 0:
+        pytest.skip("only root can let another user take the lock")
+    home = Home(public_folder / "home")
+    home.prepare()
+    marker = home.root / ".plumbline-home"
+    tell, until = os.pipe(), os.pipe()
+    stranger = os.fork()  # nobody may not be allowed to run this Python
+    if stranger == 0:
+        descriptor = os.open(marker, os.O_RDWR)
+        os.setuid(pwd.getpwnam("nobody").pw_uid)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.write(tell[1], b"held")
+        os.read(until[0], 1)
+        os._exit(0)
+    try:
+        assert os.read(tell[0], 4) == b"held"
+        with pytest.raises(PlumblineError, match=rf"nobody holds {marker} with .*\(pid {stranger}\)") as caught:
+            home.lock("up").__enter__()
+        assert f"kill {stranger}" in caught.value.hint
+    finally:
+        os.write(until[1], b".")
+        os.waitpid(stranger, 0)
+        for descriptor in (*tell, *until):
+            os.close(descriptor)
+
+
+def test_a_stranger_cannot_open_what_is_locked(public_folder):
+    home = Home(public_folder / "home")
+    home.prepare()
+    with home.lock("up"):
+        home.save(State(), target="embedded")
+        for name in (".plumbline-home", "state.json", "state.copy.json"):
+            if os.geteuid() == 0:
+                with unprivileged(), pytest.raises(PermissionError):
+                    (home.root / name).open()
+            assert (home.root / name).stat().st_mode & 0o077 == 0

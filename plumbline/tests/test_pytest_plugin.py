@@ -51,9 +51,9 @@ class OwnTarget(ScriptedTarget):
         super().begin()
         self.home.save(self.home.load(), target=self.name)
 
-    def remove(self) -> None:
+    def remove(self) -> list[str]:
         self.done.append("remove")
-        super().remove()
+        return super().remove()
 
 
 @pytest.fixture

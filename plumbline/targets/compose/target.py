@@ -189,14 +189,14 @@ class ComposeTarget(TargetInAHome):
             self._state = self.home.save_down(self._state)
         return running
 
-    def remove(self) -> None:
-        """Stop the stack and delete all it owns."""
+    def remove(self) -> list[str]:
+        """Stop the stack and delete all it made."""
         self.down()
         volumes = self.project.labelled("volume")
         if volumes:
             engine.output("volume", "rm", *volumes)
         images.remove(self.project)
-        self.home.remove()
+        return self.home.remove()
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a container's log, or of the build's."""

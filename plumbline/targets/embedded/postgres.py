@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import shutil
@@ -14,6 +15,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from servicekit import facts
 
+from plumbline import belongings
 from plumbline.errors import PlumblineError, StepError
 from plumbline.targets.embedded.accounts import Account
 
@@ -196,7 +198,7 @@ def _copy_programs(binaries: Path, site: Path) -> None:
     for folder in (copy.parents[1], copy.parent):
         if not folder.exists():
             folder.mkdir()
-            folder.chmod(0o755)  # whatever the umask
+            folder.chmod(0o711)  # whatever the umask: only passage is needed
     partial = copy.with_name(copy.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     for folder in (site / inside, site / f"{inside.parent}.libs"):
@@ -210,6 +212,19 @@ def _copy_programs(binaries: Path, site: Path) -> None:
             mode = path.stat().st_mode & 0o777
             path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
     partial.rename(copy)
+
+
+def remove_private_place(home: Path) -> list[str]:
+    """Delete what is in the private place of this home; return what was kept, each in words."""
+    base = private_place(home)
+    try:
+        kept = belongings.remove(base, dict.fromkeys(("postgres", "postgres.partial", "programs-*")))
+    except PermissionError:  # made for a stack of root, at the same path
+        return [f"{base}, which belongs to another user"]
+    if not kept:
+        with contextlib.suppress(FileNotFoundError):
+            base.rmdir()
+    return kept
 
 
 def private_place(home: Path) -> Path:

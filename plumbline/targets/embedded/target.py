@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -295,11 +294,10 @@ class EmbeddedTarget(TargetInAHome):
             self._state = self.home.save_down(self._state)
         return running
 
-    def remove(self) -> None:
-        """Stop the stack and delete all it owns."""
+    def remove(self) -> list[str]:
+        """Stop the stack and delete all it made."""
         self.down()
-        shutil.rmtree(postgres.private_place(self.home.root), ignore_errors=True)
-        self.home.remove()
+        return postgres.remove_private_place(self.home.root) + self.home.remove()
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's log."""

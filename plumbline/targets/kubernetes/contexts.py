@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from plumbline.home import Home
+from plumbline.home import Home, write_privately
 from plumbline.targets.kubernetes import kubectl
 
 CONTEXT_VARIABLE = "PLUMBLINE_KUBERNETES_CONTEXT"
@@ -46,7 +46,7 @@ class Choice:
 
     def save(self, home: Home) -> None:
         """Remember it: later commands must not follow a context that was switched meanwhile."""
-        (home.root / "kubernetes.json").write_text(json.dumps(asdict(self), indent=2) + "\n")
+        write_privately(home.root / "kubernetes.json", json.dumps(asdict(self), indent=2) + "\n")
 
 
 def remembered(home: Home) -> Choice | None:

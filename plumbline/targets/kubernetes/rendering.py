@@ -57,7 +57,7 @@ class Recipe:
 
     def text(self, *, real_secrets: bool = True) -> str:
         """Render to YAML. Raises PlumblineError. Other words stand in for secrets that are not wanted."""
-        place = self.home.root / "kubernetes"
+        place = self.home.root / ".kubernetes"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(mode=0o700, parents=True)
         try:

@@ -339,7 +339,7 @@ class KubernetesTarget(TargetInAHome):
             self._state = self.home.save_down(self._state)
         return running
 
-    def remove(self) -> None:
+    def remove(self) -> list[str]:
         """Delete the namespace with all that is in it, the images and the home."""
         if self._choice is not None:
             recipe, cluster = self._recipe(), self._cluster
@@ -348,7 +348,7 @@ class KubernetesTarget(TargetInAHome):
                 if not cluster_preflight.not_ours(cluster, recipe):
                     cluster.output("delete", "namespace", recipe.namespace, "--ignore-not-found", "--wait=true")
                 images.remove(recipe)
-        self.home.remove()
+        return self.home.remove()
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's pods, of a migration, or of the build."""

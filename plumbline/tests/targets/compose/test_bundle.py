@@ -70,7 +70,7 @@ def refusal(archive: Path, home: Path) -> PlumblineError:
         bundle.load(archive, Home(home))
     assert not (home / "bundle").exists()
     assert not Home(home).exists
-    assert list(home.glob(".*")) == []
+    assert list(home.glob(".plumbline-bundle-*")) == []
     return error.value
 
 
@@ -136,7 +136,7 @@ def test_what_a_killed_command_left_is_removed_by_the_next_and_what_runs_is_left
     said: None, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
-    home.mkdir()
+    Home(home).prepare()
     code = (
         "import pathlib, sys; from plumbline import bundle\n"
         "with bundle._scratch(pathlib.Path(sys.argv[1])) as folder:\n    print(folder, flush=True); input()"

@@ -1,0 +1,210 @@
+"""`reset` deletes what the stack made; people's files, in the home or beyond a link, stay and are named."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+
+from plumbline import belongings, cli, preflight
+from plumbline.errors import PlumblineError
+from plumbline.home import Home, State
+from plumbline.targets.embedded import postgres
+from plumbline.targets.embedded.programs import PORTS
+
+
+@pytest.fixture
+def home(public_folder):
+    return Home(public_folder / "home")
+
+
+@pytest.fixture
+def deployed(home):
+    """The home of a stack that is down, with a file wherever a stack makes one."""
+    home.prepare()
+    ports = {name: 20000 + number for number, name in enumerate(PORTS)}
+    home.save(State(), target="embedded", stack_id="abc", phase="down", ports=ports)
+    for name in (
+        "secrets/token_secret", "secrets/.token_secret.partial", "data/postgres/PG_VERSION", "data/postgres.partial/x",
+        "logs/backend.log", "logs/backend.log.1", "logs/migrate-backend.log", "logs/supervisord.log", "run/backend/tmp",
+        "diagnostics/20250101T000000.000000-caddy/logs/x.log", "bundle/compose.yaml", "bundle/defaults/backend.env",
+        ".kubernetes/overlay.yaml", "kubernetes.json", "lock",
+    ):  # fmt: skip
+        (home.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (home.root / name).write_text("made by the stack")
+    return home
+
+
+@pytest.fixture
+def thesis(tmp_path):
+    """A folder of a user, outside of any home, with names such as a stack uses, too."""
+    folder = tmp_path / "thesis"
+    (folder / "logs").mkdir(parents=True)
+    for name in ("chapter-1.tex", "backend.log", "postgres", "logs/backend.log"):
+        (folder / name).write_text("three years of work")
+    return folder
+
+
+def _reset(home, capsys):
+    code = cli.main(["reset", "--yes", "--home", str(home.root)])
+    return code, capsys.readouterr().out
+
+
+def test_all_that_a_stack_makes_is_deleted(deployed, public_folder, listing, capsys):
+    assert _reset(deployed, capsys) == (0, f"Deleted {deployed.root}.\n")
+    assert listing(public_folder) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["thesis.pdf", "secrets/mine.key", "data/thesis.pdf", "data/mine/thesis.pdf", "logs/mine.log", "diagnostics/notes",
+     "bundle/defaults/notes.txt", "settings.env", ".git/config"],
+)  # fmt: skip
+def test_a_users_file_in_the_home_is_kept_and_named(deployed, listing, capsys, name):
+    mine = deployed.root / name
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("three years of work")
+    code, said = _reset(deployed, capsys)
+    assert code == 0
+    named = said.splitlines()[-1].strip()
+    assert str(mine).startswith(named)
+    assert mine.read_text() == "three years of work"
+    files = {path for path, (_, content) in listing(deployed.root).items() if content is not None}
+    assert files - {belongings.MARKER} == {name}
+    assert not deployed.exists
+    with deployed.lock("up"):  # where a stack was, one may be again
+        deployed.prepare()
+
+
+@pytest.mark.parametrize("name", ["data", "logs", "run", "secrets", "diagnostics", "bundle", "data/postgres"])
+def test_a_link_is_not_followed_out(deployed, thesis, listing, capsys, name):
+    before = listing(thesis)
+    shutil.rmtree(deployed.root / name)
+    (deployed.root / name).symlink_to(thesis)
+    code, said = _reset(deployed, capsys)
+    assert code == 0
+    assert f"  {thesis}, which {deployed.root / name} led to\n" in said
+    assert listing(thesis) == before
+
+
+def test_a_link_inside_of_what_is_deleted_is_not_followed(deployed, thesis, listing, capsys):
+    before = listing(thesis)
+    for folder in (deployed.run, deployed.data / "postgres"):
+        (folder / "elsewhere").symlink_to(thesis)
+    assert _reset(deployed, capsys) == (0, f"Deleted {deployed.root}.\n")
+    assert listing(thesis) == before
+
+
+def test_a_home_that_is_a_link_is_emptied_and_the_link_stays(deployed, tmp_path, capsys):
+    link = tmp_path / "link"
+    link.symlink_to(deployed.root)
+    assert _reset(Home(link), capsys) == (0, f"Deleted {link}.\n")
+    assert link.is_symlink()
+    assert list(deployed.root.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["up", "bundle", "bundle load x.tar"])
+def test_a_folder_with_a_users_files_is_not_made_a_home(thesis, listing, capsys, command):
+    before = listing(thesis.parent)
+    assert cli.main([*command.split(), "--home", str(thesis)]) == 1
+    said = capsys.readouterr().err
+    assert f"{thesis} is no home of a stack, and not empty: {thesis}/backend.log, {thesis}/chapter-1.tex, " in said
+    assert "--home" in said
+    assert listing(thesis.parent) == before
+
+
+@pytest.mark.parametrize("state", [None, "{}", '{"format": 1, "ports": {}}', "["])
+@pytest.mark.parametrize("command", ["down", "status", "logs", "doctor", "doctor --repair --bundle", "reset --yes"])
+def test_no_command_touches_a_folder_that_is_no_home(thesis, listing, capsys, command, state):
+    if state is not None:
+        (thesis / "state.json").write_text(state)
+    before = listing(thesis.parent)
+    cli.main([*command.split(), "--home", str(thesis)])
+    streams = capsys.readouterr()
+    said = streams.out + streams.err
+    assert "There is no stack in" in said or "no stack in" in said or "no home" in said or "Nothing is running" in said
+    assert "restore the file" not in said
+    assert listing(thesis.parent) == before
+
+
+@pytest.mark.parametrize("root", ["/", "~", "."])
+def test_nobody_deploys_into_a_whole_disk_a_users_home_or_a_checkout(root):
+    (problem,) = preflight.folder_problems(Home(postgres.Path(root)))
+    assert "is no home of a stack, and not empty" in problem
+    with pytest.raises(PlumblineError, match="not empty"), Home(postgres.Path(root)).lock("up"):
+        pytest.fail("held it")
+
+
+def test_an_empty_folder_will_do_and_so_does_one_that_was_prepared(home):
+    home.secrets.mkdir(parents=True)
+    (home.secrets / "token_secret").write_text("mine")
+    (home.root / "settings.env").write_text("PLUMBLINE_WORKERS=1")
+    with home.lock("up"):
+        home.prepare()
+    assert home.is_one
+
+
+def test_a_home_of_a_version_without_a_marker_is_known_by_its_state(deployed, capsys):
+    (deployed.root / belongings.MARKER).unlink()
+    assert Home(deployed.root).exists
+    with deployed.lock("up"):
+        pass
+    assert (deployed.root / belongings.MARKER).exists()
+    (deployed.root / belongings.MARKER).unlink()
+    (deployed.root / "state.json").write_text("half a")
+    assert cli.main(["doctor", "--repair", "--home", str(deployed.root)]) == 1
+    assert "The state file is back as it was." in capsys.readouterr().out
+    assert json.loads((deployed.root / "state.json").read_text())["stack_id"] == "abc"
+
+
+def test_a_first_deployment_that_was_interrupted_can_go_on_or_be_deleted(home, public_folder, listing, capsys):
+    home.prepare()
+    with home.lock("up"):
+        pass
+    assert home.is_one
+    assert _reset(home, capsys)[0] == 0
+    assert listing(public_folder) == {}
+
+
+def test_a_home_of_another_user_is_not_deployed_into(home):
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a folder of another user's")
+    home.root.mkdir()
+    os.chown(home.root, 65534, -1)
+    (problem,) = preflight.folder_problems(home)
+    assert f"{home.root} belongs to the user nobody: deploy as that user" in problem
+
+
+def test_old_diagnostics_make_room_and_a_users_notes_do_not(deployed, scripted):
+    from plumbline import diagnose
+
+    (deployed.diagnostics / "0-notes").mkdir()
+    for _ in range(diagnose.KEPT + 2):
+        diagnose.write_bundle(deployed, scripted, "caddy")
+    found = sorted(path.name for path in deployed.diagnostics.iterdir())
+    assert len(found) == diagnose.KEPT + 1
+    assert found[0] == "0-notes"
+
+
+def test_a_bundle_replaces_no_file_that_is_none(home, tmp_path):
+    from plumbline import bundle
+
+    (tmp_path / "thesis.tar").write_text("three years of work")
+    with pytest.raises(PlumblineError, match="exists and is no bundle"):
+        bundle.write(home, tmp_path / "thesis.tar")
+    assert (tmp_path / "thesis.tar").read_text() == "three years of work"
+
+
+def test_a_private_place_is_emptied_by_name(home, tmp_path, monkeypatch):
+    place = tmp_path / "private"
+    monkeypatch.setattr(postgres, "private_place", lambda _: place)
+    assert postgres.remove_private_place(home.root) == []
+    for name in ("postgres", "programs-1.0"):
+        (place / name).mkdir(parents=True)
+    (place / "notes").write_text("mine")
+    assert postgres.remove_private_place(home.root) == [str(place / "notes")]
+    (place / "notes").unlink()
+    assert postgres.remove_private_place(home.root) == []
+    assert not place.exists()

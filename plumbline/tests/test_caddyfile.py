@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -19,7 +20,7 @@ from servicekit import facts
 
 from plumbline.net import direct_session, free_port
 from plumbline.targets.embedded.programs import CADDYFILE, caddy_command, find_caddy
-from plumbline.testing import shared_secrets
+from plumbline.testing import shared_secrets, wait_until
 
 PATIENCE_S = 10
 SPOOFED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
@@ -203,3 +204,106 @@ def test_without_anybody_to_ask_the_recorder_stays_closed_and_says_so(
     assert (browser.status_code, browser.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
     assert "does not answer" in browser.text
     assert browser.headers["X-Request-Id"] in browser.text
+
+
+class Upstream:
+    """A service that reads a body, and says how each ended; it answers when it has the whole of one, or never."""
+
+    def __init__(self, answer: bytes | None) -> None:
+        self._answer = answer
+        self.ends: list[str] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=(self._listener.accept()[0],), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            raw = b""
+            while b"\r\n\r\n" not in raw:
+                raw += connection.recv(65536)
+            head, _, body = raw.partition(b"\r\n\r\n")
+            declared = re.search(rb"Content-Length: (\d+)", head)
+            left = int(declared[1]) - len(body) if declared else 0
+            while left > 0 and (chunk := connection.recv(65536)):
+                left -= len(chunk)
+            self.ends.append("whole" if left == 0 else "cut")
+            if self._answer is None:
+                connection.recv(1)
+            try:
+                connection.sendall(self._answer or b"")
+            except OSError:
+                self.ends.append("reader given up")
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Callable[..., Upstream]]:
+    made: list[Upstream] = []
+
+    def make(answer: bytes | None = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") -> Upstream:
+        made.append(Upstream(answer))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def connect(door: str, head: str) -> socket.socket:
+    port = int(door.rpartition(":")[2])
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(PATIENCE_S)
+    client.connect(("127.0.0.1", port))
+    client.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
+    return client
+
+
+@pytest.mark.parametrize("path", ["/channels", "/data-processor/templates/", "/logs/health"])
+def test_a_service_that_hangs_becomes_a_504_that_says_so(
+    front: Start, upstream: Callable[..., Upstream], path: str
+) -> None:
+    hung = f"127.0.0.1:{upstream(None).port}"
+    names = ("PLUMBLINE_BACKEND", "PLUMBLINE_DATA_PROCESSOR", "PLUMBLINE_LOG_SINK")
+    limits = {"PLUMBLINE_UPSTREAM_TIMEOUT": "1s", "PLUMBLINE_DECODING_TIMEOUT": "1s"}
+    door = front(1, **dict.fromkeys(names, hung), **limits)
+    answer = direct_session().get(f"{door}{path}", timeout=PATIENCE_S)
+    assert (answer.status_code, answer.json()["code"]) == (504, "upstream_unavailable")
+
+
+@pytest.mark.parametrize(("path", "name"), [("/channels", "BACKEND"), ("/data-processor/documents/", "DATA_PROCESSOR")])
+def test_a_body_that_does_not_come_is_ended_for_the_service(
+    front: Start, upstream: Callable[..., Upstream], path: str, name: str
+) -> None:
+    service = upstream()
+    limits = {"PLUMBLINE_FRONT_BODY_PATIENCE": "1s", f"PLUMBLINE_{name}": f"127.0.0.1:{service.port}"}
+    door = front(1, **limits) if name != "BACKEND" else front(service.port, **limits)
+    with connect(door, f"POST {path} HTTP/1.1\r\nContent-Length: 5000") as client:
+        client.sendall(b"x")
+        wait_until(lambda: service.ends == ["cut"], "the service is told that the body ended", PATIENCE_S)
+
+
+def test_a_body_on_a_slow_line_arrives(front: Start, upstream: Callable[..., Upstream]) -> None:
+    service = upstream()
+    door = front(service.port, PLUMBLINE_FRONT_BODY_PATIENCE="2s", PLUMBLINE_FRONT_BODY_RATE="1000")
+    with connect(door, "POST /channels HTTP/1.1\r\nContent-Length: 90000") as client:
+        for _ in range(45):  # for longer than a body that stands still may take
+            client.sendall(b"x" * 2000)
+            time.sleep(0.06)
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    assert service.ends == ["whole"]
+
+
+def test_a_reader_that_does_not_read_is_given_up(front: Start, upstream: Callable[..., Upstream]) -> None:
+    large = 32 * 1024**2
+    service = upstream(f"HTTP/1.1 200 OK\r\nContent-Length: {large}\r\n\r\n".encode() + b"x" * large)
+    door = front(1, PLUMBLINE_DATA_PROCESSOR=f"127.0.0.1:{service.port}", PLUMBLINE_FRONT_READ_PATIENCE="1s")
+    with connect(door, "GET /data-processor/documents/1/content HTTP/1.1"):
+        wait_until(lambda: service.ends == ["whole", "reader given up"], "the service is rid of it", PATIENCE_S)

@@ -37,7 +37,8 @@ STATEMENTS: dict[str, LiteralString] = {
         SELECT m.id, m.content, m.image_url, m.sender_id, u.username, u.display_name, m.channel_id, m.created_at,
                m.target_user_id
         FROM messages m LEFT JOIN users u ON u.id = m.sender_id
-        WHERE m.channel_id = %(n)s AND m.target_user_id IS NULL ORDER BY m.id DESC LIMIT 100
+        WHERE m.channel_id = %(n)s AND m.target_user_id IS NULL
+        ORDER BY m.target_user_id DESC, m.id DESC LIMIT 100
     """,
     "channels": f"SELECT {_CHANNEL} FROM channels WHERE type = 'public' ORDER BY id DESC LIMIT 100",
     "names": f"""
@@ -92,6 +93,7 @@ STATEMENTS: dict[str, LiteralString] = {
     "leave": """
         DELETE FROM memberships WHERE channel_id = %(n)s AND user_id = %(user_id)s RETURNING channel_id, user_id
     """,
+    "delete": "DELETE FROM channels WHERE id = %(n)s AND created_by = %(user_id)s RETURNING id",
 }
 _ONE = frozenset({"revision", "user", "direct"})
 

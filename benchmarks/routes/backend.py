@@ -67,6 +67,10 @@ def _channels(world: World) -> list[Case]:
              Call("POST", "/channels/{n}/leave", status=204),
              Call("POST", "/write/leave/{n}", json(me)), fresh.channels(world.operator_id),
              as_operator=True),
+        Case("DELETE /channels/{channel_id}", "delete 2 rows",
+             Call("DELETE", "/channels/{n}", status=204),
+             Call("POST", "/write/delete/{n}", json(me)), fresh.channels(world.operator_id),
+             as_operator=True),
     ]  # fmt: skip
 
 

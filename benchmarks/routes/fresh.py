@@ -37,12 +37,13 @@ def people() -> Values:
 
 
 def channels(member_id: int | None = None) -> Values:
-    """Make public channels, with that user in them."""
+    """Make public channels, created by that user and with that user in them."""
     return _made(
         """
         WITH made AS (
-            INSERT INTO channels (name, type) SELECT '#' || gen_random_uuid(), 'public'
-            FROM generate_series(1, %(count)s) RETURNING id
+            INSERT INTO channels (name, type, created_by)
+            SELECT '#' || gen_random_uuid(), 'public', %(member_id)s::bigint FROM generate_series(1, %(count)s)
+            RETURNING id
         ), members AS (
             INSERT INTO memberships (channel_id, user_id)
             SELECT id, %(member_id)s FROM made WHERE %(member_id)s::bigint IS NOT NULL

@@ -14,8 +14,13 @@ from benchmarks.house import SERVICES
 from benchmarks.routes.part import cases
 from plumbline.docs import facts
 
-# Answered 501: there is nothing to measure before they do something.
-LATER = {
+# What ends the session that it is called with; what operators do now and then; and what is answered 501: there is
+# nothing to measure before it does something.
+UNMEASURED = {
+    "DELETE /auth/me",
+    "POST /auth/invites",
+    "GET /auth/invites",
+    "DELETE /auth/invites/{invite_id}",
     "POST /data-processor/documents/{document_id}/apply-template/",
     "POST /data-processor/documents/{document_id}/export/",
     "GET /data-processor/batch/{batch_id}/export/",
@@ -25,7 +30,7 @@ LATER = {
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_route_has_a_benchmark_and_every_benchmark_a_route(service: str) -> None:
     routes = {f"{route.method} {route.path}" for route in facts.services()[service].routes}
-    assert {case.route for case in cases(World())[service]} == routes - LATER
+    assert {case.route for case in cases(World())[service]} == routes - UNMEASURED
 
 
 def test_routes_and_floors_answer_and_the_figures_are_kept(

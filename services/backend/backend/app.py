@@ -30,7 +30,7 @@ from backend.live.hub import COME_AGAIN, Hub
 from backend.middleware import BodyLimit, OwnPages, RequestContext
 from backend.passwords import Passwords
 from backend.readiness import Readiness
-from backend.routes import auth, channels, health, invites, live, messages
+from backend.routes import account, auth, channels, health, invites, live, messages
 from backend.sessions import Sessions
 from backend.settings import CLAIM_VARIABLE, SERVICE, BackendSettings, load
 from backend.throttle import Throttle
@@ -60,7 +60,9 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         routes=[
-            route for module in (messages, channels, auth, invites, health, live) for route in module.router.routes
+            route
+            for module in (messages, channels, auth, account, invites, health, live)
+            for route in module.router.routes
         ],
     )
     errors.install(app)

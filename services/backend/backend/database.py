@@ -8,7 +8,7 @@ import logging
 import os
 import select
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, LiteralString
 
 import psycopg
@@ -16,7 +16,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from servicekit.outage import Outage
 
-from backend.errors import DatabaseAway, Overloaded
+from backend.errors import DatabaseAway, Overloaded, TooMuchAtOnce
 
 log = logging.getLogger(__name__)
 # The pool reports every failed attempt; Outage says it once.
@@ -27,6 +27,8 @@ WAIT_S = 3.0
 _WAIT_AWAY_S = 0.5
 ANSWER_S = 5.0
 """Longest wait for the answer to a statement."""
+DELETION_S = 20.0
+"""Longest wait for a deletion that takes much with it."""
 _WAITING = 1000
 _PLANS = "-c plan_cache_mode=force_generic_plan"
 """One plan a statement and connection: planning anew for each set of parameters costs as much as running most do."""
@@ -71,7 +73,8 @@ class Database:
     ) -> list[Row]:
         """Run `statement` and return its rows.
 
-        Waits `wait_s` seconds at most for a connection, then `answer_s` for the answer.
+        Waits `wait_s` seconds at most for a connection, then `answer_s` for the answer. Raises TooMuchAtOnce if a
+        statement that was given more time than usual takes longer.
         """
         pool = self._pool
         try:
@@ -82,8 +85,9 @@ class Database:
             raise self._away(error) from error
         deadline = asyncio.get_running_loop().call_later(answer_s, _cut, conn)
         try:
-            cursor = await conn.execute(statement, params, prepare=True)
-            rows = await cursor.fetchall()
+            async with _time_for(conn, answer_s):
+                cursor = await conn.execute(statement, params, prepare=True)
+                rows = await cursor.fetchall()
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise self._away(error) from error
         finally:
@@ -102,6 +106,21 @@ class Database:
     def _away(self, error: BaseException) -> DatabaseAway:
         self._outage.failed(error)
         return DatabaseAway()
+
+
+@contextlib.asynccontextmanager
+async def _time_for(conn: psycopg.AsyncConnection[DictRow], answer_s: float) -> AsyncIterator[None]:
+    """Let Postgres itself end the block's statement in time, where that is later than usual."""
+    if answer_s <= ANSWER_S:
+        yield
+        return
+    try:
+        async with conn.transaction():
+            # Before the connection is cut, so that it is known why there was no answer.
+            await conn.execute("SELECT set_config('statement_timeout', %s, true)", [str(int((answer_s - 1) * 1000))])
+            yield
+    except psycopg.errors.QueryCanceled as error:
+        raise TooMuchAtOnce from error
 
 
 async def _check(conn: psycopg.AsyncConnection[DictRow]) -> None:

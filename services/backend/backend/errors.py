@@ -55,6 +55,18 @@ class NotAMember(ApiError):
     )
 
 
+class NotTheCreator(ApiError):
+    """Channels are deleted by those who created them."""
+
+    status, code, text = 403, "not_the_creator", "only the user who created a channel can delete it"
+
+
+class WrongPassword(ApiError):
+    """A password that has to be given again is wrong."""
+
+    status, code, text = 403, "wrong_password", "the password is wrong: nothing was changed"
+
+
 class NotAnOperator(ApiError):
     """The place is for operators."""
 
@@ -123,6 +135,22 @@ class DirectChannel(ApiError):
     """Something that the two of a direct channel cannot do with it."""
 
     status, code, text = 409, "direct_channel", "a direct channel keeps its two members"
+
+
+class LastOperator(ApiError):
+    """Somebody has to be able to read the recorder."""
+
+    status, code, text = 409, "last_operator", "you are the last operator: make another user an operator first"
+
+
+class TooMuchAtOnce(ApiError):
+    """A deletion that takes too much with it."""
+
+    status, code, text = (
+        409,
+        "too_much_at_once",
+        "there is too much to delete at once, nothing was deleted: delete some of the documents first, then try again",
+    )
 
 
 class BodyTooLarge(ApiError):
@@ -245,8 +273,13 @@ def _field(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
 
-async def _lost_user(_request: Request, _error: Exception) -> Response:
-    # The only foreign key that a request can violate is its own user's: every other row is read in the same statement.
+async def _just_deleted(_request: Request, error: Exception) -> Response:
+    # Rows are read and referred to in one statement: what is not there was deleted between the two.
+    reference = (error.diag.constraint_name or "") if isinstance(error, psycopg.Error) else ""
+    if "_channel_id_" in reference:
+        return refusal_response(NoSuchChannel())
+    if reference.startswith(("memberships_user_id_", "messages_target_user_id_")):
+        return refusal_response(NoSuchUser())
     return refusal_response(Unauthenticated("this session's user no longer exists: log in again"))
 
 
@@ -266,7 +299,7 @@ def install(app: FastAPI) -> None:
         Exception: _unforeseen,
         HTTPException: _refused,
         RequestValidationError: _invalid,
-        psycopg.errors.ForeignKeyViolation: _lost_user,
+        psycopg.errors.ForeignKeyViolation: _just_deleted,
         psycopg.errors.UndefinedTable: _schema_behind,
         psycopg.errors.UndefinedColumn: _schema_behind,
     }

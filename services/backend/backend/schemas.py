@@ -72,6 +72,12 @@ class Registration(BaseModel):
     invite: InviteCode | None = None
 
 
+class AccountDeletion(BaseModel):
+    """The password, again, of the account to delete."""
+
+    password: Annotated[str, Field(max_length=256), AfterValidator(storable)]
+
+
 class ChannelCreate(BaseModel):
     """A new channel."""
 
@@ -137,7 +143,7 @@ class Member(BaseModel):
 
 
 class Message(BaseModel):
-    """A stored message. Without a sender it is the system's, and shown to `target_user_id` alone."""
+    """A stored message. Without a sender it is a welcome, shown to `target_user_id` alone, or its sender is deleted."""
 
     id: int
     content: str

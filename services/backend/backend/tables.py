@@ -52,6 +52,7 @@ users = Table(
     Column("is_operator", Boolean, nullable=False, server_default=text("false")),
     _moment("created_at"),
     Index("users_username_key", text(f"({USERNAME_KEY})"), unique=True),
+    Index("users_operator_idx", "id", postgresql_where=text("is_operator")),
 )
 
 invites = Table(
@@ -64,6 +65,9 @@ invites = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("used_by", BigInteger, ForeignKey("users.id", ondelete="SET NULL")),
     Column("used_at", DateTime(timezone=True)),
+    # For deletions, as others below: Postgres looks for all that refers to what is deleted.
+    Index("invites_created_by_idx", "created_by", postgresql_where=text("created_by IS NOT NULL")),
+    Index("invites_used_by_idx", "used_by", postgresql_where=text("used_by IS NOT NULL")),
 )
 
 channels = Table(
@@ -79,6 +83,7 @@ channels = Table(
     CheckConstraint("direct_key IS NULL OR type = 'private'", name="direct"),
     Index("channels_public_name_key", text(f"({CHANNEL_KEY})"), unique=True, postgresql_where=text("type = 'public'")),
     Index("channels_public_id_idx", "id", postgresql_where=text("type = 'public'")),
+    Index("channels_created_by_idx", "created_by", postgresql_where=text("created_by IS NOT NULL")),
 )
 
 memberships = Table(
@@ -95,20 +100,15 @@ messages = Table(
     metadata,
     _id(),
     Column("channel_id", BigInteger, ForeignKey("channels.id", ondelete="CASCADE"), nullable=False),
-    Column("sender_id", BigInteger, ForeignKey("users.id")),
+    Column("sender_id", BigInteger, ForeignKey("users.id", ondelete="SET NULL")),
     Column("target_user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE")),
     Column("content", Text, nullable=False),
     Column("image_url", Text),
     _moment("created_at"),
     # A page is the merge of two bounded scans: what everybody sees, and what this user alone sees.
-    Index("messages_shared_idx", "channel_id", "id", postgresql_where=text("target_user_id IS NULL")),
-    Index(
-        "messages_personal_idx",
-        "channel_id",
-        "target_user_id",
-        "id",
-        postgresql_where=text("target_user_id IS NOT NULL"),
-    ),
+    Index("messages_channel_id_idx", "channel_id", "target_user_id", "id"),
+    Index("messages_sender_id_idx", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
+    Index("messages_target_user_id_idx", "target_user_id", postgresql_where=text("target_user_id IS NOT NULL")),
 )
 
 stack_events = Table(

@@ -78,10 +78,12 @@ def crowded(backend: Backend, postgres_server: Any) -> Any:
         channels.MEMBERS_AMONG,
         channels.ACCESS,
         channels.LEAVE,
+        channels.DELETE,
         channels.IS_MEMBER,
         messages.LIST,
         messages.POST,
         STATEMENTS["users.BY_USERNAME"],
+        STATEMENTS["users.DELETE"],
     ],
 )
 @pytest.mark.parametrize("generic", [False, True])
@@ -139,6 +141,7 @@ def explained(crowded: psycopg.Connection, statement: str, options: str, *, gene
     values = {
         "before": 2**63 - 1, "limit": PAGE, "user_id": user, "channel_id": channel, "after": None, "prefix": "crowd-1",
         "channel_ids": [channel], "user_ids": [user], "content": "x", "image_url": None, "username": "crowd-7",
+        "id": user,
     }  # fmt: skip
     crowded.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan".encode())
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))

@@ -15,8 +15,13 @@ def moment() -> models.DateTimeField[object, object]:
 
 
 def author(name: str) -> models.ForeignKey[object, object]:
-    """Return a reference to the user who made a row. A user who has made something cannot be deleted."""
-    return models.ForeignKey(User, models.PROTECT, db_column=name, db_index=False, related_name="+")
+    """Return a reference to the user who made a row, which stays when the user is deleted."""
+    return models.ForeignKey(User, models.SET_NULL, null=True, db_column=name, db_index=False, related_name="+")
+
+
+def author_index(table: str, name: str) -> models.Index:
+    """Return the index that the deletion of a user finds rows by."""
+    return models.Index(fields=[name], condition=Q(**{f"{name}__isnull": False}), name=f"{table}_{name}_idx")
 
 
 def channel() -> models.ForeignKey[object, object]:

@@ -19,7 +19,8 @@ from servicekit.outage import Outage
 
 from backend.database import Database
 from backend.errors import ApiError
-from backend.live.hub import Hub
+from backend.live import frames
+from backend.live.hub import EXPIRED, Hub
 from backend.queries import channels as sql
 
 log = logging.getLogger(__name__)
@@ -193,7 +194,9 @@ class EventBus:
             user_ids = event.user_ids
             if user_ids is None:
                 user_ids = members.get(event.channel_id or 0, [])
-            if user_ids:
+            if event.frame == frames.ACCOUNT_DELETED:
+                self._hub.end_users(user_ids, EXPIRED)
+            elif user_ids:
                 self._hub.deliver(user_ids, orjson.dumps(event.frame).decode())
 
     async def _members(self, events: list[Event], here: list[int]) -> dict[int, list[int]]:

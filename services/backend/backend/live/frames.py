@@ -13,6 +13,10 @@ from backend.schemas import MAX_ID
 Frame = dict[str, Any]
 
 
+ACCOUNT_DELETED: Frame = {"type": "account_deleted"}
+"""Ends the sockets of the users that it is for, in every process."""
+
+
 class BadFrameError(Exception):
     """A frame that cannot be used; `code` is for programs, the message for people."""
 
@@ -75,6 +79,13 @@ def welcome(row: Row, user_id: int) -> Frame:
         "timestamp": row["welcome_at"],
         "target_user_id": user_id,
     }
+
+
+def channel_deleted(channel_id: int, channel_name: str, deleted_by: int) -> Frame:
+    """Return the frame that tells members that their channel is gone."""
+    return {
+        "type": "channel_deleted", "channel_id": channel_id, "channel_name": channel_name, "deleted_by": deleted_by,
+    }  # fmt: skip
 
 
 def membership(kind: str, *, channel_id: int, channel_name: str, user: Row) -> Frame:

@@ -120,6 +120,12 @@ class Hub:
             for socket in tuple(self._sockets.get(user_id, ())):
                 socket.send(text)
 
+    def end_users(self, user_ids: Iterable[int], code: int) -> None:
+        """Close all sockets of these users with `code`."""
+        for user_id in user_ids:
+            for socket in tuple(self._sockets.get(user_id, ())):
+                socket.end(code)
+
     async def end_all(self, code: int) -> None:
         """Close every socket with `code`, those that come meanwhile too; return when none is left."""
         self._ended_with = code

@@ -171,6 +171,21 @@ LEAVE = """
     FROM gone g JOIN users u ON u.id = g.user_id
 """
 
+# By its creator; a direct channel by either of its two. What is in it goes with it, by the foreign keys.
+# No row: no such channel, or the user may not delete it.
+DELETE = """
+    WITH gone AS (
+        DELETE FROM channels c
+        WHERE c.id = %(channel_id)s AND (
+            c.direct_key IS NULL AND c.created_by = %(user_id)s
+            OR c.direct_key IS NOT NULL
+               AND EXISTS (SELECT FROM memberships m WHERE m.channel_id = c.id AND m.user_id = %(user_id)s)
+        )
+        RETURNING c.name
+    )
+    SELECT name, ARRAY(SELECT user_id FROM memberships WHERE channel_id = %(channel_id)s) AS member_ids FROM gone
+"""
+
 # Newest first by user id; by a range, as in messages.LIST. A private channel shows its members to members; no row also
 # where it has none to show.
 MEMBERS = """

@@ -18,9 +18,9 @@ POST = """
     FROM posted p CROSS JOIN sender s
 """
 
-# Two bounded scans, each over an index of its own: what everybody sees, and what this user alone sees. Ranges, in the
-# order of the index, instead of equalities: with these the planner may read the primary key backwards, through all that
-# is newer in other channels.
+# Two bounded scans of one index: what everybody sees, and what this user alone sees. In the order of that index, and
+# personal ones by ranges instead of equalities: otherwise the planner may read the primary key backwards, through all
+# that is newer in other channels.
 # A member gets at least one row, with a null id where there is nothing to show. No row: not a member, or no channel.
 LIST = """
     SELECT page.id, page.content, page.image_url, page.sender_id, u.username, u.display_name,
@@ -30,9 +30,8 @@ LIST = """
         (
             SELECT id, channel_id, sender_id, target_user_id, content, image_url, created_at
             FROM messages
-            WHERE (channel_id, id) < (me.channel_id, %(before)s) AND channel_id >= me.channel_id
-              AND target_user_id IS NULL
-            ORDER BY channel_id DESC, id DESC
+            WHERE channel_id = me.channel_id AND target_user_id IS NULL AND id < %(before)s
+            ORDER BY channel_id DESC, target_user_id DESC, id DESC
             LIMIT %(limit)s
         ) UNION ALL (
             SELECT id, channel_id, sender_id, target_user_id, content, image_url, created_at

@@ -20,3 +20,34 @@ BY_ID = """
     FROM users
     WHERE id = %(id)s
 """
+
+HASH_OF = """
+    SELECT password_hash FROM users WHERE id = %(id)s
+"""
+
+# One statement, so one transaction. Operators are locked in one order, so that the last two cannot both go at once.
+# Private channels that nobody else is in go with the user: nobody could ever get into them again. No row: no such user,
+# or the last operator.
+DELETE = """
+    WITH me AS MATERIALIZED (
+        SELECT id, is_operator FROM users WHERE id = %(id)s
+    ), operators AS MATERIALIZED (
+        SELECT id FROM users WHERE is_operator AND (SELECT is_operator FROM me) ORDER BY id FOR UPDATE
+    ), leaver AS MATERIALIZED (
+        SELECT id FROM me WHERE NOT is_operator OR (SELECT count(*) FROM operators) > 1
+    ), abandoned AS (
+        DELETE FROM channels c
+        USING leaver, memberships m
+        WHERE m.user_id = leaver.id AND c.id = m.channel_id AND c.type = 'private'
+          AND NOT EXISTS (SELECT FROM memberships other WHERE other.channel_id = c.id AND other.user_id <> leaver.id)
+        RETURNING c.id
+    ), gone AS (
+        DELETE FROM users u USING leaver WHERE u.id = leaver.id RETURNING u.id, u.username, u.display_name
+    )
+    SELECT gone.id AS user_id, gone.username, gone.display_name, ARRAY(
+        SELECT json_build_array(c.id, c.name)
+        FROM memberships m JOIN channels c ON c.id = m.channel_id
+        WHERE m.user_id = %(id)s AND c.id NOT IN (SELECT id FROM abandoned)
+    ) AS channels
+    FROM gone
+"""

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import AfterValidator
 
-from backend.database import Database, Row
+from backend.database import DELETION_S, Database, Row
 from backend.deps import Authenticated
 from backend.errors import (
     ChannelExists,
@@ -17,6 +17,7 @@ from backend.errors import (
     NoSuchChannel,
     NoSuchUser,
     NotAMember,
+    NotTheCreator,
     Unauthenticated,
 )
 from backend.live import frames
@@ -109,6 +110,20 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
         frame = frames.membership("join", channel_id=row["id"], channel_name=row["name"], user=member)
         caller.events.emit(row["id"], frame)
     return json_response(_pick(row, _CHANNEL), 201)
+
+
+@router.delete("/{channel_id}", status_code=204, response_class=Response, responses=refusals(401, 403, 404, 409))
+async def delete_channel(channel_id: PathId, caller: Authenticated) -> Response:
+    """Delete a channel with all that is in it: only its creator can; a direct channel either of its two members."""
+    wanted = {"channel_id": channel_id, "user_id": caller.user.user_id}
+    gone = await caller.db.one(sql.DELETE, wanted, answer_s=DELETION_S)
+    if gone is None:
+        access = await caller.db.one(sql.ACCESS, wanted)
+        if access is None:
+            raise NoSuchChannel
+        raise NotTheCreator if access["is_member"] or access["type"] == "public" else NotAMember
+    caller.events.emit(None, frames.channel_deleted(channel_id, gone["name"], caller.user.user_id), gone["member_ids"])
+    return Response(status_code=204)
 
 
 @router.post("/{channel_id}/join", response_model=Channel, responses=refusals(401, 403, 404, 409))

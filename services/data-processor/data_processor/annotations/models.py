@@ -35,7 +35,10 @@ class Annotation(models.Model):
 
     class Meta:
         db_table = "annotations"
-        indexes = [models.Index(fields=["document", "id"], name="annotations_document_id_idx")]
+        indexes = [
+            models.Index(fields=["document", "id"], name="annotations_document_id_idx"),
+            fields.author_index("annotations", "created_by"),
+        ]
         constraints = [
             fields.box_check("annotations_box_check", relative=False),
             fields.colour_check("annotations_colour_check"),

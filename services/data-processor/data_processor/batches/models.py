@@ -28,7 +28,10 @@ class BatchJob(models.Model):
 
     class Meta:
         db_table = "batch_jobs"
-        indexes = [models.Index(fields=["channel", "id"], name="batch_jobs_channel_id_idx")]
+        indexes = [
+            models.Index(fields=["channel", "id"], name="batch_jobs_channel_id_idx"),
+            fields.author_index("batch_jobs", "created_by"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(status__in=JOB_STATUSES), name="batch_jobs_status_check"),
             models.CheckConstraint(

@@ -14,7 +14,8 @@ _ON_DELETE = {models.CASCADE: " ON DELETE CASCADE", models.SET_NULL: " ON DELETE
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     """Writes a foreign key's `on_delete` into its constraint.
 
-    Only references made with their table go through here: one that is added later needs the clause in its migration.
+    References that are made with their table or altered go through here: one that is added to a table later needs the
+    clause in its migration.
     """
 
     def _create_fk_sql(self, model: type[models.Model], field: Any, suffix: str) -> Statement:

@@ -38,7 +38,10 @@ class Document(models.Model):
 
     class Meta:
         db_table = "documents"
-        indexes = [models.Index(fields=["channel", "id"], name="documents_channel_id_idx")]
+        indexes = [
+            models.Index(fields=["channel", "id"], name="documents_channel_id_idx"),
+            fields.author_index("documents", "uploaded_by"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(media_type__in=MEDIA_TYPES), name="documents_media_type_check"),
             models.CheckConstraint(condition=Q(size__gt=0), name="documents_size_check"),

@@ -19,7 +19,10 @@ class Template(models.Model):
 
     class Meta:
         db_table = "templates"
-        indexes = [models.Index(fields=["channel", "id"], name="templates_channel_id_idx")]
+        indexes = [
+            models.Index(fields=["channel", "id"], name="templates_channel_id_idx"),
+            fields.author_index("templates", "created_by"),
+        ]
         constraints = [
             models.UniqueConstraint("channel", Func(F("name"), function="lower"), name="templates_name_key"),
             models.CheckConstraint(condition=~Q(name=""), name="templates_name_check"),

@@ -1,0 +1,43 @@
+"""The end of an account."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from backend.addresses import client_address
+from backend.database import DELETION_S
+from backend.deps import Authenticated, House
+from backend.errors import LastOperator, Unauthenticated, WrongPassword
+from backend.live import frames
+from backend.queries import users as sql
+from backend.responses import refusals
+from backend.schemas import AccountDeletion
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+
+@router.delete("/me", status_code=204, response_class=Response, responses=refusals(401, 403, 409, 413, 415, 429))
+async def delete_me(request: Request, body: AccountDeletion, caller: Authenticated, house: House) -> Response:
+    """Delete one's own account, with its password. What was said and uploaded stays, without a name."""
+    user = caller.user
+    address = client_address(request, house.settings.trusted_proxies)
+    lane = await house.throttle.login(user.username, address)
+    row = await caller.db.one(sql.HASH_OF, {"id": user.user_id})
+    if row is None:
+        raise Unauthenticated("this session's user no longer exists: log in again")
+    if not await house.passwords.matches(row["password_hash"], body.password, lane):
+        raise WrongPassword
+    await house.throttle.succeeded(user.username, address)
+    gone = await caller.db.one(sql.DELETE, {"id": user.user_id}, answer_s=DELETION_S)
+    if gone is None:
+        if await caller.db.one(sql.BY_ID, {"id": user.user_id}) is None:
+            raise Unauthenticated("this session's user no longer exists: log in again")
+        raise LastOperator
+    for channel_id, name in gone["channels"]:
+        frame = frames.membership("leave", channel_id=channel_id, channel_name=name, user=gone)
+        caller.events.emit(channel_id, frame)
+    caller.events.emit(None, frames.ACCOUNT_DELETED, [user.user_id])
+    response = Response(status_code=204)
+    house.sessions.clear_cookie(response)
+    return response

@@ -1,0 +1,192 @@
+"""Channels and accounts are deleted with what is theirs alone, and everybody who has to know hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+from backend import database
+from backend.errors import TooMuchAtOnce
+from websockets.exceptions import ConnectionClosed
+
+from plumbline.testing import PostgresServer, wait_until
+
+from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, Person, frames_before_pong, frames_until
+
+MakePerson = Callable[[], Person]
+Sql = psycopg.Connection[dict[str, Any]]
+
+
+def delete(person: Person, path: str, body: object = None) -> requests.Response:
+    return person.http.delete(person.url + path, json=body, timeout=TIMEOUT_S)
+
+
+def leave_for_good(person: Person) -> requests.Response:
+    return delete(person, "/auth/me", {"password": person.password})
+
+
+def count(sql: Sql, table: str, channel_id: int) -> int:
+    key = "id" if table == "channels" else "channel_id"
+    row = sql.execute(f"SELECT count(*) AS n FROM {table} WHERE {key} = %s".encode(), (channel_id,)).fetchone()
+    assert row is not None
+    return int(row["n"])
+
+
+@pytest.mark.parametrize("kind", ["public", "private"])
+def test_a_channel_goes_with_all_that_is_in_it_and_its_members_hear_of_it_once(
+    person: MakePerson, sql: Sql, kind: str
+) -> None:
+    creator, member, outsider = person(), person(), person()
+    channel, other = creator.channel(kind), creator.channel(kind)
+    creator.post(f"/channels/{channel['id']}/members", {"user_id": member.id})
+    for one in (channel, other):
+        creator.says(one["id"], "to be or not to be")
+    with creator.socket() as own, member.socket() as theirs, outsider.socket() as outside:
+        assert delete(creator, f"/channels/{channel['id']}").status_code == 204
+        wanted = {
+            "type": "channel_deleted", "channel_id": channel["id"], "channel_name": channel["name"],
+            "deleted_by": creator.id,
+        }  # fmt: skip
+        for socket in (own, theirs):
+            assert frames_until(socket, lambda frame: frame["type"] == "channel_deleted")[-1] == wanted
+            assert [one for one in frames_before_pong(socket) if one["type"] == "channel_deleted"] == []
+        assert [one for one in frames_before_pong(outside) if one["type"] == "channel_deleted"] == []
+    for table in ("channels", "memberships", "messages"):
+        assert count(sql, table, channel["id"]) == 0
+        assert count(sql, table, other["id"]) > 0
+    gone = delete(creator, f"/channels/{channel['id']}")
+    assert (gone.status_code, gone.json()["code"]) == (404, "no_such_channel")
+    assert creator.post("/channels/", {"name": channel["name"], "type": kind}).status_code == 201
+
+
+@pytest.mark.parametrize(("kind", "code"), [("public", "not_the_creator"), ("private", "not_a_member")])
+def test_a_channel_of_somebody_else_stays(person: MakePerson, sql: Sql, kind: str, code: str) -> None:
+    creator, member, outsider = person(), person(), person()
+    channel = creator.channel(kind)["id"]
+    creator.post(f"/channels/{channel}/members", {"user_id": member.id})
+    for somebody, why in ((outsider, code), (member, "not_the_creator")):
+        refused = delete(somebody, f"/channels/{channel}")
+        assert (refused.status_code, refused.json()["code"]) == (403, why)
+    nobody = requests.delete(f"{creator.url}/channels/{channel}", timeout=TIMEOUT_S)
+    assert nobody.status_code == 401
+    assert count(sql, "channels", channel) == 1
+
+
+def test_either_of_two_can_delete_their_direct_channel_and_nobody_else(person: MakePerson, sql: Sql) -> None:
+    opener, other, outsider = person(), person(), person()
+    channel = opener.post(f"/channels/dm/{other.id}").json()["id"]
+    assert delete(outsider, f"/channels/{channel}").json()["code"] == "not_a_member"
+    assert delete(other, f"/channels/{channel}").status_code == 204
+    assert count(sql, "channels", channel) == 0
+    again = opener.post(f"/channels/dm/{other.id}")
+    assert (again.status_code, again.json()["id"] != channel) == (201, True)
+
+
+@pytest.mark.parametrize("what", ["post", "join"])
+def test_what_comes_while_the_channel_is_being_deleted_finds_none(
+    person: MakePerson, sql: Sql, postgres_server: PostgresServer, what: str
+) -> None:
+    creator, guest = person(), person()
+    channel = creator.channel()["id"]
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_server.conninfo) as deleting:
+        deleting.execute("DELETE FROM channels WHERE id = %s", (channel,))
+        if what == "post":
+            late = pool.submit(creator.post, f"/channels/{channel}/messages", {"content": "too late"})
+        else:
+            late = pool.submit(guest.post, f"/channels/{channel}/join")
+        waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        wait_until(lambda: (sql.execute(waiting).fetchone() or {})["n"] > 0, "the call waits for the deletion")
+        deleting.commit()
+        answer = late.result()
+    assert (answer.status_code, answer.json()["code"]) == (404, "no_such_channel")
+
+
+def test_an_account_goes_and_what_was_said_stays_without_a_name(person: MakePerson, sql: Sql) -> None:
+    leaver, friend = person(), person()
+    room, alone, direct = leaver.channel(), leaver.channel("private"), leaver.post(f"/channels/dm/{friend.id}").json()
+    friend.post(f"/channels/{room['id']}/join")
+    said = leaver.says(room["id"], "remember me")
+    with friend.socket() as theirs, leaver.socket() as own:
+        assert delete(leaver, "/auth/me", {"password": "not it"}).json()["code"] == "wrong_password"
+        assert delete(leaver, "/auth/me", {}).status_code == 422
+        assert leaver.get("/auth/me").status_code == 200
+        answer = leave_for_good(leaver)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert 'access_token=""' in answer.headers["Set-Cookie"]
+        # In no particular order.
+        left = [frames_until(theirs, lambda frame: frame["type"] == "leave")[-1] for _ in range(2)]
+        assert {frame["channel_id"]: frame["username"] for frame in left} == {
+            room["id"]: leaver.name, direct["id"]: leaver.name,
+        }  # fmt: skip
+        with pytest.raises(ConnectionClosed) as closed:
+            frames_until(own, lambda _: False)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+    assert sql.execute("SELECT id FROM users WHERE id = %s", (leaver.id,)).fetchall() == []
+    assert sql.execute("SELECT channel_id FROM memberships WHERE user_id = %s", (leaver.id,)).fetchall() == []
+    row = sql.execute("SELECT sender_id, content FROM messages WHERE id = %s", (said["id"],)).fetchone()
+    assert row == {"sender_id": None, "content": "remember me"}
+    shown = next(
+        one for one in friend.get(f"/channels/{room['id']}/messages").json()["items"] if one["id"] == said["id"]
+    )
+    assert shown == {**said, "sender_id": None, "username": None, "display_name": None}
+    assert sql.execute("SELECT created_by FROM channels WHERE id = %s", (room["id"],)).fetchone() == {
+        "created_by": None
+    }
+    # Nobody could ever have got into the one that only the leaver was in.
+    assert [count(sql, "channels", one["id"]) for one in (alone, direct)] == [0, 1]
+    assert delete(friend, f"/channels/{direct['id']}").status_code == 204
+    again = requests.post(
+        leaver.url + "/auth/login", data={"username": leaver.name, "password": leaver.password}, timeout=TIMEOUT_S
+    )
+    assert again.json()["code"] == "wrong_credentials"
+
+
+def test_the_last_operator_stays(backend: Backend, person: MakePerson, sql: Sql) -> None:
+    with requests.Session() as http:
+        form = {"username": "operator", "password": OPERATOR_PASSWORD}
+        assert http.post(backend.url + "/auth/login", data=form, timeout=TIMEOUT_S).status_code == 200
+        refused = http.delete(backend.url + "/auth/me", json={"password": OPERATOR_PASSWORD}, timeout=TIMEOUT_S)
+        assert (refused.status_code, refused.json()["code"]) == (409, "last_operator")
+        assert http.get(backend.url + "/auth/me", timeout=TIMEOUT_S).status_code == 200
+
+
+def test_of_the_last_two_operators_one_stays_even_under_a_race(person: MakePerson, sql: Sql) -> None:
+    people = [person(), person()]
+    alone = people[0].channel("private")["id"], people[1].channel("private")["id"]
+    with ExitStack() as afterwards:
+        sql.execute("UPDATE users SET is_operator = false WHERE username = 'operator'")
+        afterwards.callback(sql.execute, "UPDATE users SET is_operator = username = 'operator' WHERE is_operator")
+        afterwards.callback(sql.execute, "UPDATE users SET is_operator = true WHERE username = 'operator'")
+        sql.execute("UPDATE users SET is_operator = true WHERE id = ANY(%s)", ([one.id for one in people],))
+        with ThreadPoolExecutor(2) as pool:
+            statuses = [answer.status_code for answer in pool.map(leave_for_good, people)]
+    assert sorted(statuses) == [204, 409]
+    # Whoever is refused keeps everything.
+    assert [count(sql, "channels", one) for one in alone] == [int(status == 409) for status in statuses]
+
+
+def test_a_deletion_that_takes_too_long_says_what_to_do(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "ANSWER_S", 0.1)
+
+    async def ask() -> None:
+        asked = database.Database(postgres_server.conninfo, 1)
+        await asked.open()
+        try:
+            with pytest.raises(TooMuchAtOnce):
+                await asked.one("SELECT pg_sleep(20)", {}, answer_s=1.2)
+            assert await asked.one("SELECT current_setting('statement_timeout') AS is", {}, answer_s=0.1) == {
+                "is": "100ms"
+            }
+        finally:
+            await asked.close()
+
+    asyncio.run(ask())

@@ -1,0 +1,67 @@
+"""What the deletion of a channel takes with it here, and what the deletion of a user leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data_processor_testkit.service import Person, Service
+
+BOX = {"x": 1, "y": 2, "width": 3, "height": 4}
+TABLES = ("documents", "document_contents", "annotations", "templates", "template_labels", "batch_jobs", "batch_items")
+
+
+def furnish(person: Person, channel: int, document: dict[str, Any]) -> dict[str, int]:
+    """Let `person` make one of everything beside `document`; return the ids."""
+    mark = {"page": 1, "bounding_box": BOX, "label_type": "field", "label_name": "sum"}
+    annotation = person.post(f"documents/{document['id']}/annotations/", json=mark).json()
+    label = {
+        "name": "sum", "label_type": "field", "colour": "#112233", "page": 1, "required": True,
+        "bounding_box": {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.05}, "expected_format": None,
+    }  # fmt: skip
+    template = person.post("templates/", json={"channel_id": channel, "name": "T", "labels": [label]}).json()
+    job = {"channel_id": channel, "template_id": template["id"], "document_ids": [document["id"]]}
+    return {
+        "documents": document["id"], "annotations": annotation["id"], "templates": template["id"],
+        "batch_jobs": person.post("batch/", json=job).json()["id"],
+    }  # fmt: skip
+
+
+def counts(service: Service) -> dict[str, int]:
+    return {table: service.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+
+
+def test_a_channel_takes_everything_with_it(
+    service: Service, person: Person, channel: int, document: dict[str, Any]
+) -> None:
+    other = person.create_channel()
+    before = counts(service)
+    furnish(person, channel, document)
+    furnish(person, other, dict(person.upload(other, person.get(f"documents/{document['id']}/content").content).json()))
+    with service.database() as database:
+        for one in (channel, other):
+            database.execute("DELETE FROM channels WHERE id = %s", (one,))
+    assert counts(service) == before | {
+        "documents": before["documents"] - 1, "document_contents": before["document_contents"] - 1,
+    }  # fmt: skip
+
+
+def test_what_a_deleted_user_has_made_stays_without_a_name(
+    service: Service, person: Person, channel: int, document: dict[str, Any]
+) -> None:
+    friend = Person(service)
+    friend.join(channel)
+    made = furnish(person, channel, document)
+    before = counts(service)
+    with service.database() as database:
+        database.execute("DELETE FROM users WHERE id = %s", (person.id,))
+    assert counts(service) == before
+    paths = {
+        f"documents/{made['documents']}/": "uploaded_by",
+        f"documents/{made['documents']}/annotations/{made['annotations']}/": "created_by",
+        f"templates/{made['templates']}/": "created_by",
+        f"batch/{made['batch_jobs']}/": "created_by",
+    }
+    for path, author in paths.items():
+        shown = friend.get(path)
+        assert (shown.status_code, shown.json()[author]) == (200, None), path
+    assert friend.get(f"documents/{made['documents']}/content").status_code == 200

@@ -11,8 +11,8 @@ import orjson
 from servicekit.bounds import CUT, Bounded, safe_text
 from servicekit.facts import ENTRY_MAX_BYTES
 
-# The entry's id is added on the way out: `"id":"1763845137000-1234567890",`.
-_ROOM_FOR_ID = 64
+# Added on the way out: `"id":"1763845137000-1234567890"`, the id that it replaces, and a fault's kind and count.
+_ROOM_FOR_ID = 320
 SIZE_MAX = ENTRY_MAX_BYTES - _ROOM_FOR_ID
 MESSAGE_MAX = 8192
 EXCEPTION_MAX = 12288

@@ -12,6 +12,10 @@ DATABASE_SCHEMA = "public"
 LOG_STREAM = "logs:recent"
 LOG_CAP = 200
 """The recorder keeps at most this many entries, at every instant."""
+FAULTS_KEPT = 20
+"""Of these, at most so many are about faults of clients, and as many about requests that failed."""
+FAULTS_FOLDED_S = 60
+"""Faults of one kind are one entry for so long, with their number."""
 LEVELS_KEPT = ("warning", "error", "critical")
 ENTRY_MAX_BYTES = 16 * 1024
 LOG_LINES_A_SECOND = 10

@@ -8,12 +8,14 @@ import threading
 import time
 import uuid
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, LOG_CAP, SUPERSEDED_HEADER
+from servicekit.faults import counted
 from servicekit.tally import Tally
 
 QUEUE_SIZE = LOG_CAP
@@ -47,6 +49,22 @@ def render(line: Line) -> bytes:
     return made
 
 
+class _Ready(NamedTuple):
+    """A line as it is sent, and how many entries it stands for."""
+
+    level: str
+    line: bytes
+    stands_for: int = 1
+
+
+@dataclass(slots=True)
+class _Faults:
+    """Faults of one kind that have not been sent: the first one's line, and how many there are."""
+
+    line: Line
+    count: int = 1
+
+
 class _RefusedError(Exception):
     """The receiver will not take these lines, now or later: sending them again would only hold up the next ones."""
 
@@ -58,7 +76,7 @@ class _Batch:
     number: int
     begun: float
     """By the monotonic clock."""
-    lines: list[tuple[str, bytes]]
+    lines: list[_Ready]
     dropped: Counter[str]
     superseded: Counter[str]
 
@@ -89,6 +107,8 @@ class Forwarder:
         """How many of them were taken out of the queue or told as superseded."""
         self._superseded: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
+        self._faults: dict[tuple[str, str], _Faults] = {}
+        self._faults_lock = threading.Lock()
         self._waiting: _Batch | None = None
         self._filled = threading.Event()
         self._closing = threading.Event()
@@ -102,6 +122,20 @@ class Forwarder:
         # In this order: what is not counted yet is never taken for superseded, and what is counted is looked at.
         self._queue.append((level, line))
         self._offered[level].add()
+        if not self._filled.is_set():
+            self._filled.set()
+
+    def count(self, level: str, kind: str, make: Callable[[], Line]) -> None:
+        """Count one fault of a kind. `make` gives its line, and is called only if no fault of that kind waits yet.
+
+        Faults do not stand in the queue, so that they cannot push out what else waits there.
+        """
+        with self._faults_lock:
+            waiting = self._faults.get((level, kind))
+            if waiting is None:
+                self._faults[level, kind] = _Faults(make())
+            else:
+                waiting.count += 1
         if not self._filled.is_set():
             self._filled.set()
 
@@ -141,7 +175,7 @@ class Forwarder:
         longest = now + LONGEST_PAUSE_S
         # Not by the queue's event: every line that is offered meanwhile would wake this thread.
         self._closing.wait(max(_PAUSE_S, sent.begun + lines * _PAUSE_A_LINE_S - now))
-        while lines == len(self._queue) == QUEUE_SIZE and time.monotonic() < longest:
+        while lines >= QUEUE_SIZE == len(self._queue) and time.monotonic() < longest:
             before = self._unaccounted()
             if self._closing.wait(_LOOK_S) or self._unaccounted() == before:
                 return
@@ -161,7 +195,9 @@ class Forwarder:
             # First what was offered, then what is there of it: lines that come in between are superseded of the next.
             offered = self._unaccounted()
             waiting = [self._queue.popleft() for _ in range(len(self._queue))]
-            if waiting or offered:
+            with self._faults_lock:
+                faults, self._faults = self._faults, {}
+            if waiting or offered or faults:
                 break
             if self._closing.is_set():
                 return None
@@ -174,9 +210,11 @@ class Forwarder:
         batch = _Batch(self._number, time.monotonic(), [], dropped, superseded)
         for level, line in waiting:
             try:
-                batch.lines.append((level, self._rendered(line)))
+                batch.lines.append(_Ready(level, self._rendered(line)))
             except Exception:  # a fault of ours; it costs this line, and neither this thread nor the others
                 batch.dropped[level] += 1
+        for (level, kind), some in faults.items():
+            batch.lines.append(_Ready(level, counted(self._rendered(some.line), kind, some.count), some.count))
         return batch
 
     def _rendered(self, line: Line) -> bytes:
@@ -191,7 +229,7 @@ class Forwarder:
                 headers[header] = ", ".join(
                     f"{self._service};level={level};count={count}" for level, count in sorted(counts.items())
                 )
-        body = b"".join(line for _, line in batch.lines)
+        body = b"".join(ready.line for ready in batch.lines)
         try:
             status = self._request(body, headers)
         except (ConnectionError, http.client.RemoteDisconnected):
@@ -219,10 +257,12 @@ class Forwarder:
         self._waiting = None
         self._superseded += batch.superseded
         self._dropped += batch.dropped
-        self._dropped.update(level for level, _ in batch.lines)
+        for ready in batch.lines:
+            self._dropped[ready.level] += ready.stands_for
 
     def _report_unsent(self) -> None:
-        left = len(self._queue) + (len(self._waiting.lines) if self._waiting else 0)
+        left = len(self._queue) + sum(faults.count for faults in self._faults.values())
+        left += sum(ready.stands_for for ready in self._waiting.lines) if self._waiting else 0
         if left:
             print(f"log forwarding ends with {left} entries that nobody took", file=sys.stderr, flush=True)
 

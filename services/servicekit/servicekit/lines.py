@@ -16,8 +16,8 @@ from servicekit.forwarder import Line
 _FORMATTER = logging.Formatter()
 _NO_FIELDS: dict[str, Any] = {}
 _SCALARS = frozenset((int, float, bool, type(None)))
-_ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"fields", "message", "asctime"}
-"""What every record has, and what formatters leave on it."""
+_ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"fields", "message", "asctime", "counted_as"}
+"""What every record has, what formatters leave on it, and what `servicekit.faults` adds."""
 
 
 def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> bytes:

@@ -8,11 +8,13 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from servicekit.context import request_id
 from servicekit.facts import LOG_LINES_A_SECOND
+from servicekit.faults import counted, is_framework, kind_of_record
 from servicekit.forwarder import Forwarder, Line
 from servicekit.lines import kept_fields, later_line_from, level_of, line_from, line_maker, warning_line
 from servicekit.tally import Tally
@@ -24,11 +26,33 @@ _EXCEPTION_COSTS = 10
 """How many ordinary lines the work on one with a traceback is worth."""
 
 
+class _Allowance:
+    """How many lines about faults of one kind may be written: `_BURST` at once, and then one a second."""
+
+    def __init__(self) -> None:
+        self._left = float(_BURST)
+        self._counted_at = time.monotonic()
+        self._left_out = 0
+
+    def take(self, now: float) -> int:
+        """Return how many faults the line stands for that may be written now; 0 if none may."""
+        self._left = min(_BURST, self._left + now - self._counted_at)
+        self._counted_at = now
+        if self._left < 1:
+            self._left_out += 1
+            return 0
+        self._left -= 1
+        number, self._left_out = self._left_out + 1, 0
+        return number
+
+
 class JsonHandler(logging.Handler):
     """Writes each record as one JSON line to standard error and offers warnings and worse to the forwarder.
 
     In a flood, beyond `LOG_LINES_A_SECOND`, lines are counted instead of written, and the forwarder renders those
     alone that it sends. Lines are clean: no secrets, no control characters, at most 16 KiB.
+
+    Faults that clients cause (see `servicekit.faults`) are counted by kind and take nothing of what others may write.
     """
 
     def __init__(self, service: str, forwarder: Forwarder | None) -> None:
@@ -41,9 +65,17 @@ class JsonHandler(logging.Handler):
         self._allowance = float(_BURST)
         self._counted_at = self._told_at = self.next_at
         self._told = 0
+        self._faults: dict[str, _Allowance] = {}
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Handle one record: what logging does, but in a flood without a lock and without the writing."""
+        kind = kind_of_record(record) if record.levelno >= logging.WARNING else None
+        if kind is not None and not self.filters:
+            try:
+                self._count(record, kind)
+            except Exception:
+                self.handleError(record)
+            return True
         if record.levelno < logging.WARNING or time.monotonic() >= self.next_at or self.filters:
             return super().handle(record)
         try:
@@ -53,6 +85,14 @@ class JsonHandler(logging.Handler):
         except Exception:
             self.handleError(record)
         return True
+
+    def _count(self, record: logging.LogRecord, kind: str) -> None:
+        if self.forwarder is not None:
+            self.forwarder.count(level_of(record.levelno), kind, lambda: line_from(record, self.service))
+        with self.lock or nullcontext():
+            number = self._faults.setdefault(kind, _Allowance()).take(time.monotonic())
+        if number:
+            self._write(counted(line_from(record, self.service), kind, number))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write and offer a record; one that cannot be rendered is told to logging's own error hook, never raised."""
@@ -101,7 +141,7 @@ class _FastPath:
 
 def _fast_path(logger: logging.Logger, level: int, now: float) -> _FastPath | None:
     """Return the fast path from `now` on; None if there is no flood, or not just one `JsonHandler` would get it."""
-    if logger.filters or not logger.isEnabledFor(level):
+    if logger.filters or not logger.isEnabledFor(level) or is_framework(logger.name):
         return None
     one = logger
     while (parent := one.parent) is not None and one.propagate and not one.handlers:

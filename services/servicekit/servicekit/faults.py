@@ -1,0 +1,81 @@
+"""Faults that clients can cause as often as they like: counted by kind, so that they cannot fill the recorder.
+
+A fault of a kind is written and recorded with all its details when it happens first. Further ones are counted, and the
+recorder shows the count with that first example. A kind is a fixed name in the code: nothing of it comes from a client.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import PurePath
+from typing import Any
+
+from servicekit.context import client_address
+
+CLIENT = "client"
+"""What clients do wrong: bad tokens, bad frames, broken uploads."""
+REQUEST = "request"
+"""Requests that the stack failed to answer. A client may be able to provoke them, so they are counted, too."""
+GROUPS = (CLIENT, REQUEST)
+_FRAMEWORKS = ("django", "granian", "_granian", "asyncio")
+"""Loggers of others that report what a request has met. Whatever they say is counted as a fault of requests."""
+_KIND = re.compile(rf"(?:{'|'.join(GROUPS)})\.[A-Za-z0-9_.:-]{{1,100}}")
+_NOT_IN_A_KIND = re.compile(r"[^A-Za-z0-9_.:-]")
+
+
+def client_fault(
+    log: logging.Logger,
+    kind: str,
+    message: str,
+    *args: object,
+    exc_info: BaseException | None = None,
+    **fields: Any,
+) -> None:
+    """Log a warning about something that a client did wrong.
+
+    `kind` is a short fixed name such as `bad_token`. `message` and `args` are as for `log.warning`; `fields` become
+    fields of the entry: whatever helps an operator to follow it up. The client's address is added.
+    """
+    address = client_address()
+    if address is not None:
+        fields.setdefault("address", address)
+    log.warning(message, *args, exc_info=exc_info, extra={"counted_as": f"{CLIENT}.{kind}", "fields": fields})
+
+
+def request_fault(log: logging.Logger, error: BaseException, message: str, **fields: Any) -> None:
+    """Log an exception that a request has met, with its trace. Its kind is the place in the code that raised it."""
+    log.error(message, exc_info=error, extra={"counted_as": kind_of(error), "fields": fields})
+
+
+def kind_of(error: BaseException) -> str:
+    """Return a kind for an exception: its type, and where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{PurePath(trace.tb_frame.f_code.co_filename).stem}:{trace.tb_lineno}" if trace else "unknown"
+    return f"{REQUEST}.{_NOT_IN_A_KIND.sub('_', f'{type(error).__name__}.{place}')[:100]}"
+
+
+def kind_of_record(record: logging.LogRecord) -> str | None:
+    """Return the kind of fault that a record reports; None for all that clients cannot cause at will."""
+    kind = record.__dict__.get("counted_as")
+    if kind is not None or not is_framework(record.name):
+        return kind if is_kind(kind) else None
+    error = record.exc_info[1] if record.exc_info else None
+    return kind_of(error) if error is not None else f"{REQUEST}.{_NOT_IN_A_KIND.sub('_', record.name)[:100]}"
+
+
+def is_framework(name: str) -> bool:
+    """Tell whether a logger is one of those whose every warning is counted."""
+    return name.startswith(_FRAMEWORKS)
+
+
+def is_kind(name: object) -> bool:
+    """Tell whether `name` can be a kind: a group and a short name of simple letters."""
+    return isinstance(name, str) and _KIND.fullmatch(name) is not None
+
+
+def counted(line: bytes, kind: str, count: int) -> bytes:
+    """Return an entry's line, with its line end, marked as one of `count` faults of a kind."""
+    return b'%s,"kind":"%s","count":%d}\n' % (line[: line.rindex(b"}")], kind.encode(), count)

@@ -1,0 +1,139 @@
+"""What clients do wrong is counted by kind: it costs little, and pushes out nothing that the stack itself says."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+import pytest
+from servicekit import context, faults
+from servicekit.faults import client_fault, counted, kind_of, request_fault
+from servicekit.forwarder import QUEUE_SIZE
+from servicekit.logs import JsonHandler
+
+from plumbline.testing import wait_until
+
+
+@pytest.fixture
+def log():
+    """A logger of its own, whose records go to the handlers that a test gives it."""
+    log = logging.getLogger("tests.faults")
+    log.propagate, log.handlers = False, []
+    yield log
+    log.handlers = []
+
+
+def handle_by(log, forwarder=None):
+    handler = JsonHandler("backend", forwarder)
+    log.addHandler(handler)
+    return handler
+
+
+def written(capsys):
+    return [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_fault_is_told_with_its_kind_and_who_caused_it(log, capsys):
+    handle_by(log)
+    given = context.forwarded_for.set("10.0.0.1, 203.0.113.9"), context.request_id.set("a-request")
+    client_fault(log, "bad_token", "a session token was refused: %s", "signature", code="x")
+    context.forwarded_for.reset(given[0])
+    context.request_id.reset(given[1])
+    (entry,) = written(capsys)
+    assert (entry["kind"], entry["count"], entry["level"]) == ("client.bad_token", 1, "warning")
+    assert (entry["message"], entry["request_id"]) == ("a session token was refused: signature", "a-request")
+    assert entry["fields"] == {"code": "x", "address": "203.0.113.9"}
+
+
+def test_a_forwarded_address_that_is_none_is_left_out():
+    given = context.forwarded_for.set("<script>")
+    assert context.client_address() is None
+    context.forwarded_for.reset(given)
+
+
+def test_faults_wait_beside_the_queue_and_push_out_nothing(log, new_receiver, new_forwarder):
+    receiver = new_receiver()
+    forwarder = new_forwarder(receiver.url)
+    handle_by(log, forwarder)
+    log.error("of the stack itself")
+    wait_until(lambda: forwarder._failures > 0, "the receiver is away")
+    for number in range(20 * QUEUE_SIZE):
+        client_fault(log, ("bad_token", "bad_frame")[number % 2], "number %d", number)
+    for number in range(QUEUE_SIZE):
+        log.warning("warning %d", number)
+    receiver.start()
+    wait_until(lambda: len(receiver.lines) == QUEUE_SIZE + 3, "all has arrived")
+    told = {entry["kind"]: entry for entry in receiver.entries if "kind" in entry}
+    assert {kind: entry["count"] for kind, entry in told.items()} == {
+        "client.bad_token": 10 * QUEUE_SIZE, "client.bad_frame": 10 * QUEUE_SIZE,
+    }  # fmt: skip
+    assert told["client.bad_token"]["message"] == "number 0"
+    assert {post.superseded for post in receiver.posts} == {None}
+
+
+def test_faults_that_a_receiver_refuses_are_counted_as_dropped_one_by_one(log, receiver, new_forwarder):
+    forwarder = new_forwarder(receiver.url)
+    handle_by(log, forwarder)
+    receiver.statuses = [413]
+    receiver.hold()
+    log.error("first")
+    wait_until(lambda: receiver.seen == 1, "a request is under way")
+    for _ in range(30):
+        client_fault(log, "bad_token", "no")
+    receiver.release.set()
+    wait_until(lambda: forwarder._dropped["warning"] == 30 or receiver.seen > 2, "the faults were refused")
+    log.error("last")
+    wait_until(lambda: any(entry["message"] == "last" for entry in receiver.entries), "the last entry arrives")
+    dropped = "".join(post.dropped or "" for post in receiver.posts)
+    sent = sum(entry.get("count", 0) for entry in receiver.entries)
+    assert ("level=warning;count=30" in dropped) != (sent == 30)
+
+
+def test_a_flood_of_faults_leaves_the_process_s_own_log_to_others(log, capsys):
+    handler = handle_by(log)
+    for _ in range(5000):
+        client_fault(log, "bad_token", "no")
+    log.warning("of the stack itself")
+    entries = written(capsys)
+    assert entries[-1]["message"] == "of the stack itself"
+    assert len(entries) < 500
+    assert handler.unwritten.total() == 0
+
+
+def test_an_exception_is_counted_by_the_place_that_raised_it(log, capsys):
+    handle_by(log)
+
+    def fail(text):
+        raise ValueError(text)
+
+    for text in ("one", "two"):
+        try:
+            fail(text)
+        except ValueError as error:
+            request_fault(log, error, "unforeseen", path=f"/{text}")
+    first, second = written(capsys)
+    assert first["kind"] == second["kind"]
+    assert first["kind"].startswith("request.ValueError.test_faults:")
+    assert first["level"] == "error"
+    assert "ValueError: one" in first["exception"]
+    assert first["fields"] == {"path": "/one"}
+    with pytest.raises(ValueError, match="elsewhere") as elsewhere:
+        raise ValueError("elsewhere")
+    assert kind_of(elsewhere.value) != first["kind"]
+
+
+@pytest.mark.parametrize("name", ["django.request", "django.security.DisallowedHost", "_granian", "asyncio"])
+def test_what_frameworks_say_of_requests_is_counted(name):
+    record = logging.LogRecord(name, logging.ERROR, __file__, 1, "anything %s", ("x",), None)
+    assert faults.kind_of_record(record) == f"request.{name}"
+
+
+def test_what_the_stack_itself_says_is_not_counted():
+    assert faults.kind_of_record(logging.makeLogRecord({"name": "backend.database", "levelno": logging.ERROR})) is None
+    assert faults.kind_of_record(logging.makeLogRecord({"name": "backend", "counted_as": "no kind"})) is None
+
+
+def test_a_counted_line_stays_one_line_of_json():
+    line = counted(b'{"message":"a } b"}\n', "client.bad_token", 57)
+    assert orjson.loads(line) == {"message": "a } b", "kind": "client.bad_token", "count": 57}
+    assert line.endswith(b"}\n")

@@ -13,6 +13,7 @@ import psycopg
 from pydantic import ValidationError
 from servicekit import logs
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED, EXIT_TEMPORARY
+from servicekit.lifeline import watched_workers
 from servicekit.migrations import MigrationLockError
 from servicekit.secrets import SecretError
 from servicekit.settings import explain
@@ -87,7 +88,11 @@ def _serve(settings: BackendSettings) -> int:
     settings.conninfo(SERVICE)
     settings.token_secret()
     logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
-    with tempfile.TemporaryDirectory(prefix="plumbline-backend-") as folder, announced_stops() as announce:
+    with (
+        tempfile.TemporaryDirectory(prefix="plumbline-backend-") as folder,
+        announced_stops() as announce,
+        watched_workers() as watch,
+    ):
         os.environ[CLAIM_VARIABLE] = str(Path(folder) / "ready")
         server = Granian(
             "backend.app:create_app",
@@ -106,6 +111,7 @@ def _serve(settings: BackendSettings) -> int:
         # A worker that replaces a dead one must not be a copy of a process whose threads hold locks at that moment.
         multiprocessing.set_start_method("spawn")
         server.on_startup(announce)
+        server.on_startup(watch)
         server.serve()
     return 0
 

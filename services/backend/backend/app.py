@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from servicekit import logs
+from servicekit import lifeline, logs
 from servicekit.facts import VERSION
 from servicekit.forwarder import Forwarder
 from servicekit.stopping import on_stop
@@ -44,6 +44,7 @@ _YOUNG_OBJECTS = 10_000
 
 def create_app() -> ASGIApp:
     """Return what a server process runs, with settings from the environment; logging is configured too."""
+    lifeline.end_with_parent()
     settings = load()
     forwarder = logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
     return RequestContext(build(settings, forwarder))
@@ -103,11 +104,13 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
         gc.collect()
         gc.freeze()
         gc.set_threshold(_YOUNG_OBJECTS)
+        beating = asyncio.create_task(lifeline.beat_from_loop())
         announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
         try:
             yield
         finally:
             announcement.cancel()
+            beating.cancel()
     passwords.close()
     await redis.aclose()
     await database.close()

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import psycopg
+from servicekit.lifeline import watched_workers
 from servicekit.migrations import migration_lock, record_event
 from servicekit.waiting import wait_for
 
@@ -114,5 +115,7 @@ def serve(settings: DataProcessorSettings) -> int:
     # A worker that replaces a dead one must not be a copy of a process whose threads hold locks at that moment.
     multiprocessing.set_start_method("spawn")
     server.on_startup(lambda: ready.announce(settings))
-    server.serve()
+    with watched_workers() as watch:
+        server.on_startup(watch)
+        server.serve()
     return 0

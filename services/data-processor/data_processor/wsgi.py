@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from data_processor import process
+from servicekit import lifeline
+
+from data_processor import process, settings_typed
+from data_processor.web.slow_lane import threads
+from data_processor.web.turns import Turns
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def application() -> Application:
     """Return the WSGI application (granian calls this as a factory, in each worker)."""
+    lifeline.end_with_parent()
     process.configure(forward=True)
     from django.core.handlers.wsgi import WSGIHandler
 
     handler = WSGIHandler()
+    turns = Turns(threads(settings_typed.current()))
+    lifeline.beat_from_thread(turns.taken)
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        response = handler(environ, start_response)
+        with turns.one():
+            response = handler(environ, start_response)
         if response.streaming:
             return cast(Iterable[bytes], response)
         # A list goes out in one piece; anything else is asked for chunk after chunk, from another thread.

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
 from pathlib import Path
 
+import orjson
 import psutil
 import pytest
 from data_processor_testkit import samples
@@ -83,3 +89,26 @@ def test_decoders_end_with_their_service(
         service.stop()
     gone, alive = psutil.wait_procs(decoders, 30)
     assert (len(gone), alive) == (len(decoders), [])
+
+
+def test_a_task_that_nobody_waits_for_any_more_ends_the_decoder() -> None:
+    ours, theirs = Pipe()
+    code = (
+        "import sys, time; from data_processor.documents.files import child; child._GRACE_S = 0\n"
+        "child._TASKS['inspect'] = lambda request, data: time.sleep(3600)\n"
+        "child.main(int(sys.argv[1]))"
+    )
+    decoder = subprocess.Popen(
+        [sys.executable, "-c", code, str(theirs.fileno())],
+        pass_fds=[theirs.fileno()],
+        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    try:
+        assert ours.poll(60)
+        assert ours.recv_bytes() == b"started"
+        ours.send_bytes(orjson.dumps({"task": "inspect", "timeout_s": 0.5}))
+        ours.send_bytes(b"a file")
+        assert decoder.wait(30) == -signal.SIGALRM
+    finally:
+        decoder.kill()
+        decoder.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import socket
 import sys
 from contextlib import closing
@@ -12,6 +13,7 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from pydantic import ValidationError
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
+from servicekit.lifeline import watched_workers
 from servicekit.settings import explain
 from servicekit.stopping import announced_stops
 
@@ -43,10 +45,15 @@ def main() -> int:
         loop=Loops.uvloop,
         websockets=False,
         log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        respawn_interval=1.0,
         workers_kill_timeout=_KILL_AFTER_S,
     )
-    with announced_stops() as announce:
+    # A worker that replaces a dead one must not be a copy of a process whose threads hold locks at that moment.
+    multiprocessing.set_start_method("spawn")
+    with announced_stops() as announce, watched_workers() as watch:
         server.on_startup(announce)
+        server.on_startup(watch)
         server.serve()
     return 0
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from servicekit import logs
+from servicekit import lifeline, logs
 from servicekit.context import accept_request_id, request_id
 from servicekit.facts import REQUEST_ID_HEADER
 from starlette.applications import Starlette
@@ -76,6 +77,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 def create_app() -> Starlette:
     """Return the application, with settings from the environment."""
+    lifeline.end_with_parent()
     settings = LogSinkSettings()  # type: ignore[call-arg]
     logs.configure("log-sink", settings.log_level, None)
 
@@ -84,9 +86,11 @@ def create_app() -> Starlette:
         sink = Sink(settings)
         await sink.start()
         app.state.sink = sink
+        beating = asyncio.create_task(lifeline.beat_from_loop())
         try:
             yield
         finally:
+            beating.cancel()
             await sink.stop()
 
     return Starlette(

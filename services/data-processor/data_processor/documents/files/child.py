@@ -7,7 +7,9 @@ on until the socket closes.
 from __future__ import annotations
 
 import contextlib
+import math
 import resource
+import signal
 import sys
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,6 +21,9 @@ from data_processor.documents.files.broken import BrokenFileError
 
 _MEMORY_MAX = 2 * 1024**3
 """Address space in bytes: the largest image that is taken, a few times over."""
+
+_GRACE_S = 5
+"""How much longer than allowed a task may take before the process ends itself."""
 
 Answer = tuple[dict[str, Any], bytes]
 
@@ -56,10 +61,14 @@ def main(descriptor: int) -> None:
         while True:
             request = orjson.loads(connection.recv_bytes())
             data = connection.recv_bytes()
+            # Without the process that asks, nobody is left to end a task that takes too long.
+            signal.alarm(math.ceil(request["timeout_s"]) + _GRACE_S)
             try:
                 answer, attachment = _TASKS[request["task"]](request, data)
             except BrokenFileError as error:
                 answer, attachment = {"reason": str(error), "code": error.code, "cause": error.cause}, b""
+            finally:
+                signal.alarm(0)
             connection.send_bytes(orjson.dumps(answer))
             connection.send_bytes(attachment)
 

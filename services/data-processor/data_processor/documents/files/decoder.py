@@ -109,6 +109,7 @@ def decode(task: str, media_type: str, data: bytes) -> tuple[dict[str, Any], byt
     settings = settings_typed.current()
     request = {
         "task": task,
+        "timeout_s": settings.decode_timeout_s,
         "media_type": media_type,
         "max_pixels": settings.image_max_pixels,
         "max_pages": settings.pdf_max_pages,

@@ -7,5 +7,6 @@ pytest_plugins = [
     "plumbline.testing",
     "plumbline.disrupt_plugin",
     "plumbline.pytest_plugin",
+    "plumbline.created_plugin",
     "plumbline.browser_plugin",
 ]

@@ -16,7 +16,6 @@ import redis
 
 from plumbline import deploy, diagnose, identity
 from plumbline.checks import disturbance, rows
-from plumbline.checks.client import User
 from plumbline.disrupt_plugin import OWN
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.home import DEFAULT_HOME, Home
@@ -212,21 +211,3 @@ def redis_client(stack: Stack) -> Iterator[redis.Redis]:
     """A connection to the stack's Redis; only marked checks can write over it."""
     with disturbance.ReadingRedis.from_url(stack.redis.url, decode_responses=True, socket_timeout=5) as client:
         yield client
-
-
-@pytest.fixture(scope="session")
-def new_user(target: Target) -> Callable[[], User]:
-    """Makes a user with an account and a session of its own."""
-    return lambda: User(target.stack().base_url)
-
-
-@pytest.fixture(scope="session")
-def alice(new_user: Callable[[], User]) -> User:
-    """A user."""
-    return new_user()
-
-
-@pytest.fixture(scope="session")
-def bob(new_user: Callable[[], User]) -> User:
-    """Another user."""
-    return new_user()

@@ -14,8 +14,15 @@ import requests
 from websockets.sync.client import ClientConnection, connect
 
 from plumbline import net
+from plumbline.checks.created import PREFIX, Run
+from plumbline.errors import NotGivenError
+from plumbline.recorder import operator_session
+from plumbline.stack import Stack
 
 TIMEOUT_S = 15.0
+
+_CHANNELS, _DIRECT = "/channels/", "/channels/dm/"
+_NAMED = (_CHANNELS, "/data-processor/documents/", "/data-processor/templates/")
 
 
 class Answer:
@@ -55,19 +62,33 @@ class Answer:
 
 
 class User:
-    """A registered account with a session."""
+    """A registered account with a session. What it creates is written down in `run`, which deletes it."""
 
-    def __init__(self, base_url: str, prefix: str = "check") -> None:
-        self.base_url = base_url
-        self.username = f"{prefix}-{secrets.token_hex(5)}"
+    def __init__(self, stack: Stack, run: Run) -> None:
+        self.base_url = stack.base_url
+        self._run = run
+        self.username = run.new_name()
         self.password = secrets.token_urlsafe(12)
         self.http = net.direct_session()
         # Each call carries the bearer token alone: what the cookie can do is checked on its own.
         self.http.cookies.set_policy(_NoCookies())
-        account = self.post("/auth/register", {"username": self.username, "password": self.password}).expect(201)
-        self.id: int = account["id"]
+        run.will_register(self.username, self.password)
+        self.id: int = self._register(stack).expect(201)["id"]
         self.token: str = self.login().expect(200)["access_token"]
         self.http.headers["Authorization"] = f"Bearer {self.token}"
+
+    def _register(self, stack: Stack) -> Answer:
+        account = {"username": self.username, "password": self.password}
+        answer = self.post("/auth/register", account)
+        match answer.json:
+            case {"code": "registration_closed"}:
+                raise NotGivenError("needs to register, and registration is closed on this stack")
+            case {"code": "invite_needed"}:
+                with operator_session(stack) as operator:
+                    invite = Answer(operator.post(f"{self.base_url}/auth/invites", timeout=TIMEOUT_S)).expect(201)
+                    answer = self.post("/auth/register", account | {"invite": invite["code"]})
+                    operator.delete(f"{self.base_url}/auth/invites/{invite['id']}", timeout=TIMEOUT_S)
+        return answer
 
     def login(self) -> Answer:
         """Log in with the account's password."""
@@ -75,7 +96,14 @@ class User:
 
     def call(self, method: str, path: str, **arguments: Any) -> Answer:
         """Make one HTTP call."""
-        return Answer(self.http.request(method, self.base_url + path, timeout=TIMEOUT_S, **arguments))
+        answer = Answer(self.http.request(method, self.base_url + path, timeout=TIMEOUT_S, **arguments))
+        if method == "POST" and answer.status == 201:
+            if path == _CHANNELS or path.startswith(_DIRECT):
+                self._run.has_channel(self.username, answer.json["id"])
+            if path in _NAMED:
+                name = answer.json.get("name") or answer.json["filename"]
+                assert name.lstrip("#").startswith(PREFIX), f"checks name what they create {PREFIX}…, not {name!r}"
+        return answer
 
     def get(self, path: str, **parameters: Any) -> Answer:
         """GET with query parameters."""
@@ -108,7 +136,7 @@ class User:
 
     def create_channel(self, kind: str = "public") -> dict[str, Any]:
         """Create a channel with a name that nobody has and return it."""
-        name = f"{'#' if kind == 'public' else ''}check-{secrets.token_hex(5)}"
+        name = f"{'#' if kind == 'public' else ''}{self._run.new_name()}"
         channel: dict[str, Any] = self.post("/channels/", {"name": name, "type": kind}).expect(201)
         return channel
 

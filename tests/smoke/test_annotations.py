@@ -10,6 +10,7 @@ import pytest
 
 from plumbline.checks import rows, samples
 from plumbline.checks.client import User
+from plumbline.checks.created import PREFIX
 
 Database = psycopg.Connection[dict[str, Any]]
 BOX = {"x": 10.5, "y": 20, "width": 30.25, "height": 15}
@@ -22,7 +23,7 @@ FULL = {
 @pytest.fixture(scope="module")
 def annotations(alice: User) -> str:
     channel = alice.create_channel("private")
-    document = alice.upload(channel["id"], "page.png", samples.png(120, 80)).expect(201)
+    document = alice.upload(channel["id"], f"{PREFIX}page.png", samples.png(120, 80)).expect(201)
     return f"/data-processor/documents/{document['id']}/annotations/"
 
 
@@ -84,5 +85,5 @@ def test_an_annotation_that_makes_no_sense_is_refused(alice: User, annotations: 
 def test_an_annotation_is_found_under_its_own_document_alone(alice: User, annotations: str) -> None:
     created = alice.post(annotations, FULL).expect(201)
     channel = alice.create_channel("private")
-    other = alice.upload(channel["id"], "other.png", samples.png()).expect(201)
+    other = alice.upload(channel["id"], f"{PREFIX}other.png", samples.png()).expect(201)
     alice.get(f"/data-processor/documents/{other['id']}/annotations/{created['id']}/").expect_problem(404)

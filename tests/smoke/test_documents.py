@@ -10,6 +10,7 @@ import pytest
 
 from plumbline.checks import rows, samples
 from plumbline.checks.client import User
+from plumbline.checks.created import PREFIX
 
 Database = psycopg.Connection[dict[str, Any]]
 DOCUMENTS = "/data-processor/documents/"
@@ -23,8 +24,8 @@ def channel(alice: User) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "content", "media_type", "size"),
     [
-        ("picture.png", samples.png(120, 80), "image/png", (120, 80)),
-        ("invoice.pdf", samples.pdf(width=300, height=200), "application/pdf", (300, 200)),
+        (f"{PREFIX}picture.png", samples.png(120, 80), "image/png", (120, 80)),
+        (f"{PREFIX}invoice.pdf", samples.pdf(width=300, height=200), "application/pdf", (300, 200)),
     ],
     ids=["png", "pdf"],
 )
@@ -63,9 +64,13 @@ def test_an_upload_is_a_row_with_its_bytes(
 
 def test_the_members_hear_of_an_upload(alice: User, channel: dict[str, Any]) -> None:
     with alice.socket() as hers:
-        document = alice.upload(channel["id"], "heard.png", samples.png(seed=3)).expect(201)
+        document = alice.upload(channel["id"], f"{PREFIX}heard.png", samples.png(seed=3)).expect(201)
         frame = hers.wait_for("document_uploaded", document_id=document["id"])
-    assert (frame["channel_id"], frame["uploaded_by"], frame["filename"]) == (channel["id"], alice.id, "heard.png")
+    assert (frame["channel_id"], frame["uploaded_by"], frame["filename"]) == (
+        channel["id"],
+        alice.id,
+        f"{PREFIX}heard.png",
+    )
     thumbnail = alice.get(frame["thumbnail_url"])
     assert thumbnail.status == 200
     assert thumbnail.headers["Content-Type"].startswith("image/")
@@ -74,12 +79,16 @@ def test_the_members_hear_of_an_upload(alice: User, channel: dict[str, Any]) -> 
 def test_rename_list_and_delete(alice: User, database: Database) -> None:
     channel = alice.create_channel("private")
     ids = [
-        alice.upload(channel["id"], f"{number}.png", samples.png(seed=number)).expect(201)["id"] for number in range(5)
+        alice.upload(channel["id"], f"{PREFIX}{number}.png", samples.png(seed=number)).expect(201)["id"]
+        for number in range(5)
     ]
     pages = list(alice.pages(DOCUMENTS, channel_id=channel["id"], limit=2))
     assert [one["id"] for page in pages for one in page] == ids[::-1]
-    assert alice.patch(f"{DOCUMENTS}{ids[0]}/", {"filename": "renamed.png"}).expect(200)["filename"] == "renamed.png"
-    assert rows.one(database, "documents", id=ids[0])["filename"] == "renamed.png"
+    assert (
+        alice.patch(f"{DOCUMENTS}{ids[0]}/", {"filename": f"{PREFIX}renamed.png"}).expect(200)["filename"]
+        == f"{PREFIX}renamed.png"
+    )
+    assert rows.one(database, "documents", id=ids[0])["filename"] == f"{PREFIX}renamed.png"
     assert alice.delete(f"{DOCUMENTS}{ids[0]}/").status == 204
     assert rows.many(database, "documents", id=ids[0]) == []
     assert rows.many(database, "document_contents", document_id=ids[0]) == []
@@ -104,24 +113,29 @@ def test_a_hostile_file_is_refused_and_leaves_nothing(
 ) -> None:
     count = "SELECT count(*) AS documents FROM documents WHERE channel_id = %s"
     before = database.execute(count, (channel["id"],)).fetchone()
-    alice.upload(channel["id"], "innocent.png", content, "image/png").expect_problem(status)
+    alice.upload(channel["id"], f"{PREFIX}innocent.png", content, "image/png").expect_problem(status)
     assert database.execute(count, (channel["id"],)).fetchone() == before
 
 
 @pytest.mark.parametrize(
     ("sent", "kept"),
-    [("../../etc/passwd", "passwd"), ("C:\\temp\\scan.png", "scan.png"), ("🚀 Übersicht.png", "🚀 Übersicht.png")],
+    [
+        ("../../etc/{}passwd", "{}passwd"),
+        ("C:\\temp\\{}scan.png", "{}scan.png"),
+        ("{} 🚀 Übersicht.png", "{} 🚀 Übersicht.png"),
+    ],
     ids=["path", "windows-path", "emoji"],
 )
 def test_a_name_is_only_a_name(alice: User, channel: dict[str, Any], sent: str, kept: str) -> None:
-    assert alice.upload(channel["id"], sent, samples.png()).expect(201)["filename"] == kept
+    document = alice.upload(channel["id"], sent.format(PREFIX), samples.png()).expect(201)
+    assert document["filename"] == kept.format(PREFIX)
 
 
 def test_a_stranger_gets_nothing_of_another_channel(alice: User, bob: User, channel: dict[str, Any]) -> None:
-    document = alice.upload(channel["id"], "mine.png", samples.png()).expect(201)
+    document = alice.upload(channel["id"], f"{PREFIX}mine.png", samples.png()).expect(201)
     for path in ("", "content", "thumbnail", "annotations/"):
         bob.get(f"{DOCUMENTS}{document['id']}/{path}").expect_problem(403)
     bob.delete(f"{DOCUMENTS}{document['id']}/").expect_problem(403)
-    bob.upload(channel["id"], "mine.png", samples.png()).expect_problem(403)
+    bob.upload(channel["id"], f"{PREFIX}mine.png", samples.png()).expect_problem(403)
     bob.get(DOCUMENTS, channel_id=channel["id"]).expect_problem(403)
     alice.get(f"{DOCUMENTS}{2**62}/").expect_problem(404)

@@ -11,6 +11,7 @@ import pytest
 from plumbline import identity
 from plumbline.checks import rows, samples
 from plumbline.checks.client import User
+from plumbline.checks.created import PREFIX
 from plumbline.targets.base import Target
 
 RESTARTED = ("postgres", "log-sink", "backend", "data-processor")
@@ -34,7 +35,10 @@ def furnish(user: User) -> dict[str, Any]:
     user.post(f"/channels/{channel['id']}/messages", {"content": "remember me"}).expect(201)
     addresses = [f"/channels/{channel['id']}/{part}" for part in ("messages", "members")]
     documents = []
-    for name, content in (("kept.pdf", samples.pdf("Remember me")), ("kept.png", samples.png(seed=9))):
+    for name, content in (
+        (f"{PREFIX}kept.pdf", samples.pdf("Remember me")),
+        (f"{PREFIX}kept.png", samples.png(seed=9)),
+    ):
         document = user.upload(channel["id"], name, content).expect(201)
         documents.append(document["id"])
         path = f"/data-processor/documents/{document['id']}/"
@@ -47,7 +51,7 @@ def furnish(user: User) -> dict[str, Any]:
     label = {"name": "total", "label_type": "field", "colour": "#112233", "page": 1, "required": True,
              "bounding_box": {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.05}, "expected_format": None}  # fmt: skip
     template = user.post(
-        "/data-processor/templates/", {"channel_id": channel["id"], "name": "kept", "labels": [label]}
+        "/data-processor/templates/", {"channel_id": channel["id"], "name": f"{PREFIX}kept", "labels": [label]}
     ).expect(201)
     job = user.post(
         "/data-processor/batch/",

@@ -10,6 +10,7 @@ import pytest
 
 from plumbline.checks import rows, samples
 from plumbline.checks.client import User
+from plumbline.checks.created import PREFIX
 
 Database = psycopg.Connection[dict[str, Any]]
 TEMPLATES = "/data-processor/templates/"
@@ -31,7 +32,7 @@ def channel(alice: User) -> dict[str, Any]:
 
 
 def new_template(alice: User, channel: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    body = {"channel_id": channel["id"], "name": f"Invoice {secrets.token_hex(4)}", "labels": LABELS} | changes
+    body = {"channel_id": channel["id"], "name": f"{PREFIX}invoice-{secrets.token_hex(4)}", "labels": LABELS} | changes
     created: dict[str, Any] = alice.post(TEMPLATES, body).expect(201)
     return created
 
@@ -79,7 +80,7 @@ def test_templates_are_listed_changed_and_deleted(alice: User, channel: dict[str
     ids=["outside", "pixels", "bad-regex", "no-name"],
 )
 def test_a_label_that_makes_no_sense_is_refused(alice: User, channel: dict[str, Any], label: dict[str, Any]) -> None:
-    body = {"channel_id": channel["id"], "name": f"T {secrets.token_hex(4)}", "labels": [LABELS[0] | label]}
+    body = {"channel_id": channel["id"], "name": f"{PREFIX}{secrets.token_hex(4)}", "labels": [LABELS[0] | label]}
     alice.post(TEMPLATES, body).expect_problem(422)
 
 
@@ -92,7 +93,9 @@ def test_a_stranger_sees_no_template(alice: User, bob: User, channel: dict[str, 
 
 def test_a_batch_job_is_a_row_with_an_item_a_document(alice: User, channel: dict[str, Any], database: Database) -> None:
     template = new_template(alice, channel)
-    documents = [alice.upload(channel["id"], f"{n}.png", samples.png(seed=n)).expect(201)["id"] for n in range(3)]
+    documents = [
+        alice.upload(channel["id"], f"{PREFIX}{n}.png", samples.png(seed=n)).expect(201)["id"] for n in range(3)
+    ]
     body = {"channel_id": channel["id"], "template_id": template["id"], "document_ids": documents}
     job = alice.post("/data-processor/batch/", body).expect(202)
     assert (job["status"], job["total"], job["done"], job["failed"]) == ("pending", 3, 0, 0)
@@ -101,7 +104,9 @@ def test_a_batch_job_is_a_row_with_an_item_a_document(alice: User, channel: dict
     assert (row["status"], row["total"], row["done"], row["failed"]) == ("pending", 3, 0, 0)
     items = sorted(rows.many(database, "batch_items", batch_job_id=job["id"]), key=lambda item: item["position"])
     kept = [(item["position"], item["document_id"], item["filename"], item["status"], item["error"]) for item in items]
-    assert kept == [(n, document, f"{n - 1}.png", "pending", None) for n, document in enumerate(documents, start=1)]
+    assert kept == [
+        (n, document, f"{PREFIX}{n - 1}.png", "pending", None) for n, document in enumerate(documents, start=1)
+    ]
     assert job["id"] in [
         one["id"] for one in alice.get("/data-processor/batch/", channel_id=channel["id"]).expect(200)["items"]
     ]
@@ -111,7 +116,7 @@ def test_a_batch_job_is_a_row_with_an_item_a_document(alice: User, channel: dict
 
 def test_a_batch_of_another_channels_documents_is_refused(alice: User, channel: dict[str, Any]) -> None:
     elsewhere = alice.create_channel("private")
-    foreign = alice.upload(elsewhere["id"], "foreign.png", samples.png()).expect(201)["id"]
+    foreign = alice.upload(elsewhere["id"], f"{PREFIX}foreign.png", samples.png()).expect(201)["id"]
     template = new_template(alice, channel)
     body = {"channel_id": channel["id"], "template_id": template["id"], "document_ids": [foreign]}
     answer = alice.post("/data-processor/batch/", body)

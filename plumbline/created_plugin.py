@@ -1,0 +1,60 @@
+"""Gives checks users of their own, and deletes afterwards what these have created, whatever became of the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from plumbline.checks import created
+from plumbline.checks.client import User
+from plumbline.targets.base import Target
+
+_LEFT = pytest.StashKey[list[created.Left]]()
+
+
+@pytest.fixture(scope="session")
+def run(target: Target, request: pytest.FixtureRequest) -> Iterator[created.Run]:
+    """What this run creates in the stack."""
+    stack = target.stack()
+    left = created.delete_of_killed_runs(stack)
+    this = created.Run(stack)
+    try:
+        yield this
+    finally:
+        request.config.stash[_LEFT] = left + this.delete()
+
+
+@pytest.fixture(scope="session")
+def new_user(target: Target, run: created.Run) -> Callable[[], User]:
+    """Makes a user with an account and a session of its own."""
+    return lambda: User(target.stack(), run)
+
+
+@pytest.fixture(scope="session")
+def alice(new_user: Callable[[], User]) -> User:
+    """A user."""
+    return new_user()
+
+
+@pytest.fixture(scope="session")
+def bob(new_user: Callable[[], User]) -> User:
+    """Another user."""
+    return new_user()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a run fail that leaves something in the stack."""
+    if session.config.stash.get(_LEFT, []):
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name what could not be deleted, and the way out."""
+    left = config.stash.get(_LEFT, [])
+    if left:
+        terminalreporter.section(f"{len(left)} accounts could not be deleted: the next run on this stack tries again")
+        for one in left:
+            terminalreporter.line(f"{one.username}: {one.reason}")

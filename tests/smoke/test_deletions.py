@@ -1,0 +1,77 @@
+"""Channels and accounts are deleted with what is theirs alone; the rows say so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from plumbline.checks import rows, samples
+from plumbline.checks.client import User
+from plumbline.checks.created import PREFIX
+
+Database = psycopg.Connection[dict[str, Any]]
+IN_A_CHANNEL = ("memberships", "messages", "documents", "templates", "batch_jobs")
+
+
+def furnish(user: User, channel: int) -> dict[str, int]:
+    """Let `user` put one of everything into a channel; return the ids."""
+    message = user.post(f"/channels/{channel}/messages", {"content": "remember me"}).expect(201)
+    document = user.upload(channel, f"{PREFIX}kept.png", samples.png()).expect(201)
+    mark = {"page": 1, "bounding_box": {"x": 1, "y": 2, "width": 3, "height": 4}, "label_type": "a", "label_name": "b"}
+    annotation = user.post(f"/data-processor/documents/{document['id']}/annotations/", mark).expect(201)
+    template = user.post("/data-processor/templates/", {"channel_id": channel, "name": f"{PREFIX}kept"}).expect(201)
+    job = {"channel_id": channel, "template_id": template["id"], "document_ids": [document["id"]]}
+    batch_job = user.post("/data-processor/batch/", job).expect(202)
+    return {
+        "messages": message["id"], "documents": document["id"], "annotations": annotation["id"],
+        "templates": template["id"], "batch_jobs": batch_job["id"],
+    }  # fmt: skip
+
+
+def test_a_channel_goes_with_all_that_is_in_it(alice: User, bob: User, database: Database) -> None:
+    channel, other = alice.create_channel(), alice.create_channel()
+    bob.post(f"/channels/{channel['id']}/join").expect(200)
+    made, kept = furnish(alice, channel["id"]), furnish(alice, other["id"])
+    bob.delete(f"/channels/{channel['id']}").expect_problem(403)
+    with alice.socket() as hers, bob.socket() as his:
+        assert alice.delete(f"/channels/{channel['id']}").status == 204
+        for socket in (hers, his):
+            frame = socket.wait_for("channel_deleted", channel_id=channel["id"])
+            assert (frame["channel_name"], frame["deleted_by"]) == (channel["name"], alice.id)
+            assert len([one for one in socket.drain() if one["type"] == "channel_deleted"]) == 1
+    assert rows.many(database, "channels", id=channel["id"]) == []
+    for table in IN_A_CHANNEL:
+        assert rows.many(database, table, channel_id=channel["id"]) == []
+        assert rows.many(database, table, channel_id=other["id"]) != []
+    for table, key in {"document_contents": "document_id", "annotations": "document_id"}.items():
+        assert rows.many(database, table, **{key: made["documents"]}) == []
+        assert len(rows.many(database, table, **{key: kept["documents"]})) == 1
+    assert rows.many(database, "batch_items", batch_job_id=made["batch_jobs"]) == []
+    alice.delete(f"/channels/{channel['id']}").expect_problem(404)
+    alice.get(f"/data-processor/documents/{made['documents']}/").expect_problem(404)
+
+
+def test_an_account_goes_and_what_it_made_stays_without_a_name(
+    new_user: Callable[[], User], bob: User, database: Database
+) -> None:
+    leaver = new_user()
+    room, alone = bob.create_channel(), leaver.create_channel("private")
+    leaver.post(f"/channels/{room['id']}/join").expect(200)
+    made = furnish(leaver, room["id"])
+    furnish(leaver, alone["id"])
+    leaver.call("DELETE", "/auth/me", json={"password": "not it"}).expect_problem(403)
+    answer = leaver.call("DELETE", "/auth/me", json={"password": leaver.password})
+    assert answer.status == 204
+    assert "access_token=" in answer.headers["Set-Cookie"]
+    assert rows.many(database, "users", id=leaver.id) == []
+    assert rows.many(database, "memberships", user_id=leaver.id) == []
+    assert rows.many(database, "channels", id=alone["id"]) == []
+    authors = {"messages": "sender_id", "documents": "uploaded_by"}
+    for table, row_id in made.items():
+        assert rows.one(database, table, id=row_id)[authors.get(table, "created_by")] is None
+    listed = bob.get(f"/channels/{room['id']}/messages").expect(200)["items"]
+    assert {one["id"]: one["username"] for one in listed}[made["messages"]] is None
+    assert bob.get(f"/data-processor/documents/{made['documents']}/content").status == 200
+    leaver.login().expect_problem(401)

@@ -1,10 +1,25 @@
-#!/usr/bin/env bash
-# Deploys Plumbline on this machine: finds a Python, makes .venv, hands over to `python -m plumbline`.
+#!/usr/bin/env -S bash -p
+# Deploys Plumbline on this machine: finds a Python, makes .venv, hands over to plumbline/__main__.py.
 # Everything else, --help included, is in there.
+#
+# Only this checkout's code is to run, wherever the script is called from: bash -p passes over BASH_ENV and the functions
+# of the caller's shell, python -I over PYTHON* variables, the current folder and packages in the user's home.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+unset CDPATH "${!PYTHON@}" PIP_PREFIX PIP_ROOT PIP_TARGET PIP_USER UV_PREFIX UV_PYTHON UV_SYSTEM_PYTHON UV_TARGET
+
+absolute_folders() { # of $PATH: a relative one would be another in each folder
+  local folder found=() IFS=:
+  for folder in $PATH; do
+    [[ $folder != /* ]] || found+=("$folder")
+  done
+  printf '%s' "${found[*]}"
+}
+PATH=$(absolute_folders)
+
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 venv=$here/.venv
 lock=$here/requirements/local.txt
+ours=$venv/.made-by-deploy-local
 stamp=$venv/.installed-from
 
 fail() {
@@ -17,7 +32,7 @@ find_python() {
   [ -z "${PLUMBLINE_PYTHON:-}" ] || candidates=("$PLUMBLINE_PYTHON")
   for candidate in "${candidates[@]}"; do
     command -v "$candidate" >/dev/null 2>&1 || continue
-    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    if "$candidate" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       command -v "$candidate"
       return
     fi
@@ -33,18 +48,23 @@ install() {
   [ -w "$here" ] || fail "$here belongs to somebody else, and .venv in it does not work for this user" \
     "Use a checkout of your own: git clone $here"
   echo "Installing into .venv with $("$python" --version) (only after a change of requirements/) ..."
+  if [ -e "$venv" ] && [ ! -e "$stamp" ] && [ ! -e "$ours" ]; then
+    fail "$venv was not made by this script: move it away, then the same command again"
+  fi
   rm -rf "$venv"
-  "$python" -m venv "$venv" || {
+  mkdir "$venv"
+  touch "$ours"
+  "$python" -I -m venv "$venv" || {
     rm -rf "$venv"
     fail "$python cannot make a virtual environment. On Debian: apt-get install python3-venv"
   }
   export PIP_DISABLE_PIP_VERSION_CHECK=1 # pip's advertisement for itself is no news of ours
   # uv installs the same locked set several times faster; where it cannot (a mirror only pip knows of), pip does it.
   # It is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store.
-  if ! { "$venv/bin/python" -m pip install --quiet --require-hashes -r "$here/requirements/bootstrap.txt" &&
+  if ! { "$venv/bin/python" -I -m pip install --quiet --require-hashes -r "$here/requirements/bootstrap.txt" &&
     UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true} VIRTUAL_ENV=$venv "$venv/bin/uv" pip install --quiet --require-hashes -r "$lock"; }; then
     echo "uv could not install the packages; trying pip, which takes about a minute longer ..." >&2
-    "$venv/bin/python" -m pip install --quiet --require-hashes -r "$lock" ||
+    "$venv/bin/python" -I -m pip install --quiet --require-hashes -r "$lock" ||
       fail "the packages could not be installed: see the lines above. Is a package index reachable (pip config list)?"
   fi
   digest >"$stamp"
@@ -56,5 +76,4 @@ digest() { cksum "$lock" "$here/requirements/bootstrap.txt" "${BASH_SOURCE[0]}" 
 if [ "$(cat "$stamp" 2>/dev/null)" != "$(digest)" ] || [ ! -x "$venv/bin/python" ]; then
   install
 fi
-export PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
-exec "$venv/bin/python" -m plumbline "$@"
+exec "$venv/bin/python" -I "$here/plumbline/__main__.py" "$@"

@@ -14,6 +14,10 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
+# Sessions run this checkout's code in their own environments, whatever the caller's shell says to Python.
+for _name in [name for name in os.environ if name.startswith("PYTHON")]:
+    del os.environ[_name]
+
 # uv is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store.
 os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 

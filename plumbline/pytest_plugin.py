@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import redis
 
-from plumbline import deploy, diagnose, identity
+from plumbline import deploy, diagnose, environment, identity
 from plumbline.checks import disturbance, rows
 from plumbline.disrupt_plugin import OWN
 from plumbline.errors import NotGivenError, PlumblineError
@@ -97,6 +98,7 @@ def _remote(config: pytest.Config) -> RemoteTarget:
     option = config.getoption
     if not option("base_url"):
         pytest.exit("--target remote needs --base-url: the front door of the stack", 4)
+    environment.go_directly(urlsplit(option("base_url")).hostname or "")
     if option("ca_file"):
         if not option("ca_file").is_file():
             pytest.exit(f"--ca-file {option('ca_file')}: there is no such file", 4)

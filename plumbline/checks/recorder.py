@@ -17,6 +17,7 @@ import redis
 import requests
 from servicekit.facts import LOG_STREAM
 
+from plumbline import net
 from plumbline import recorder as operator
 from plumbline.checks.client import User
 from plumbline.checks.disturbance import disturbs
@@ -176,7 +177,8 @@ def sink_beside(stack: Stack) -> Iterator[int]:
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(url, timeout=5).ok
+        with net.direct_session() as http:
+            return http.get(url, timeout=5).ok
     except requests.RequestException:
         return False
 

@@ -89,7 +89,8 @@ def _ask(name: str) -> Service:
     done = subprocess.run(
         [sys.executable, "-m", f"plumbline.docs.probes.{PROBES[name]}"],
         # Nothing of the caller's: a PLUMBLINE_ variable of a running stack would show as a default.
-        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(map(str, folders)), "LC_ALL": "C.UTF-8"},
+        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(map(str, folders)), "LC_ALL": "C.UTF-8",
+             "PYTHONSAFEPATH": "1"},
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:

@@ -12,11 +12,12 @@ import pytest
 
 from plumbline import ROOT
 
-_TOOLS = ("bash", "dirname", "head", "cut", "cksum", "cat", "rm", "mkdir", "env")
+_TOOLS = ("bash", "dirname", "readlink", "head", "cut", "cksum", "cat", "rm", "mkdir", "touch", "env")
 _FAKE = """#!/bin/sh
+[ "$1" != -I ] || shift
 case "$1" in
   --version) echo "{version}" ;;
-  -c) exec "{real}" -c "import sys; sys.version_info = {numbers}; $2" ;;
+  -c) exec "{real}" -I -c "import sys; sys.version_info = {numbers}; $2" ;;
   *) echo "$@" >>"{calls}"; exit {otherwise} ;;
 esac
 """
@@ -141,7 +142,7 @@ def test_what_is_installed_is_used_at_once_and_gets_every_argument(checkout, pat
     venv = checkout / ".venv" / "bin"
     venv.mkdir(parents=True)
     program = venv / "python"
-    program.write_text('#!/bin/sh\nprintf "%s|" "$PYTHONPATH" "$@"\nexit 7\n')
+    program.write_text('#!/bin/sh\nprintf "%s|" "${PYTHONPATH-unset}" "$@"\nexit 7\n')
     program.chmod(0o755)
     stamp = subprocess.run(
         f"cksum '{checkout}/requirements/local.txt' '{checkout}/requirements/bootstrap.txt' "
@@ -151,7 +152,7 @@ def test_what_is_installed_is_used_at_once_and_gets_every_argument(checkout, pat
     (checkout / ".venv" / ".installed-from").write_bytes(stamp.stdout)
     done = _run(checkout, path, "up", "--home", "with space", PYTHONPATH="mine")
     assert done.returncode == 7, "the exit code is the command's own"
-    assert done.stdout == f"{checkout}:mine|-m|plumbline|up|--home|with space|"
+    assert done.stdout == f"unset|-I|{checkout}/plumbline/__main__.py|up|--home|with space|"
     program.rename(checkout / "gone")
     program.symlink_to(checkout / "nowhere")
     assert "found: none" in _run(checkout, path, "up").stderr, "the Python that was installed with is gone"
@@ -160,3 +161,118 @@ def test_what_is_installed_is_used_at_once_and_gets_every_argument(checkout, pat
     with (checkout / "requirements" / "local.txt").open("a") as lock:
         lock.write("# changed\n")
     assert "found: none" in _run(checkout, path, "up").stderr, "a changed lock is installed from"
+
+
+def test_a_venv_of_the_users_own_is_left_alone(checkout, path, listing):
+    _fake(path, "python3")
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    (checkout / ".venv" / "bin" / "mine").write_text("x")
+    before = listing(checkout)
+    done = _run(checkout, path)
+    assert done.returncode == 1
+    assert f"{checkout}/.venv was not made by this script: move it away" in done.stderr
+    assert listing(checkout) == before
+
+
+def test_an_installation_that_was_interrupted_is_made_anew(checkout, path):
+    _fake(path, "python3", otherwise=1)
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv" / ".made-by-deploy-local").touch()
+    assert "cannot make a virtual environment" in _run(checkout, path).stderr
+
+
+_EVIL = "from pathlib import Path\nPath({mark!r}).touch()\nraise SystemExit('not our code')\n"
+
+
+@pytest.fixture
+def mark(tmp_path):
+    """A file that code of the caller's folder makes when it runs."""
+    return tmp_path / "ran"
+
+
+@pytest.fixture
+def evil(tmp_path, mark):
+    """A folder with modules, and with programs, by the names of what we run and import."""
+    folder = tmp_path / "evil"
+    (folder / "plumbline").mkdir(parents=True)
+    for name in ("secrets", "json", "argparse", "pip", "venv", "sitecustomize", "usercustomize", "plumbline/__main__"):
+        (folder / f"{name}.py").write_text(_EVIL.format(mark=str(mark)))
+    for name in ("python3", "cksum", "dirname", "startup"):
+        (folder / name).write_text(f"#!/bin/sh\ntouch '{mark}'\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def installed(checkout):
+    """The checkout with its packages, as the script leaves it: `plan` works."""
+    for name in ("plumbline", "services"):
+        (checkout / name).symlink_to(ROOT / name)
+    program = checkout / ".venv" / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    program.chmod(0o755)
+    stamp = subprocess.run(
+        f"cksum '{checkout}/requirements/local.txt' '{checkout}/requirements/bootstrap.txt' "
+        f"'{checkout}/deploy-local.sh' | cut -d' ' -f1,2",
+        shell=True, capture_output=True, check=True,
+    )  # fmt: skip
+    (checkout / ".venv" / ".installed-from").write_bytes(stamp.stdout)
+    return checkout
+
+
+_SHELL = {
+    "BASH_ENV": "{evil}/startup", "ENV": "{evil}/startup", "CDPATH": "{evil}", "PATH": ":.:{path}:",
+    "BASH_FUNC_dirname%%": "() {{ touch '{mark}'; }}",
+}  # fmt: skip
+_PYTHON = {
+    "PYTHONHOME": "{evil}", "PYTHONSTARTUP": "{evil}/json.py", "PYTHONUSERBASE": "{evil}", "PYTHONINSPECT": "1",
+    "PYTHONPATH": "{evil}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("surroundings", [{}, {"PYTHONPATH": ""}, {"PYTHONPATH": "{evil}"}, _SHELL, _PYTHON])
+def test_only_our_own_code_runs(installed, path, evil, mark, surroundings):
+    given = {name: value.format(evil=evil, path=path, mark=mark) for name, value in surroundings.items()}
+    packages = evil / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    packages.mkdir(parents=True)
+    shutil.copy(evil / "usercustomize.py", packages)
+    done = subprocess.run(
+        [str(installed / "deploy-local.sh"), "plan"],
+        env={"PATH": str(path), "HOME": str(evil), **given}, cwd=evil,
+        capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "1. preflight" in done.stdout
+    assert not mark.exists()
+
+
+def test_only_our_own_code_runs_while_installing(checkout, path, evil, mark):
+    python = path / "python3"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    (checkout / "requirements" / "bootstrap.txt").write_text("--no-index\nnothing-of-this-name==1\n")
+    (checkout / "requirements" / "local.txt").write_text("--no-index\nnothing-of-this-name==1\n")
+    done = subprocess.run(
+        [str(checkout / "deploy-local.sh")],
+        env={"PATH": f".:{path}", "HOME": str(evil), "PYTHONPATH": str(evil), "PIP_TARGET": str(evil)}, cwd=evil,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert "the packages could not be installed" in done.stderr
+    assert not mark.exists()
+
+
+def test_it_may_be_called_through_a_link_and_by_a_relative_path(installed, path, evil, tmp_path):
+    link = tmp_path / "bin" / "plumb"
+    link.symlink_to(os.path.relpath(installed / "deploy-local.sh", link.parent))
+    relative = os.path.relpath(installed / "deploy-local.sh", evil)
+    for program in (str(link), relative, "plumb"):
+        done = subprocess.run(
+            [program, "plan"], env={"PATH": str(path), "CDPATH": str(evil)}, cwd=evil,
+            capture_output=True, text=True, check=False, timeout=60,
+        ) if program != "plumb" else subprocess.run(
+            ["bash", "-c", "plumb plan"], env={"PATH": str(path)}, cwd=evil,
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "1. preflight" in done.stdout

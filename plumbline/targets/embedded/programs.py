@@ -80,7 +80,11 @@ class Layout:
         return {
             "PATH": os.defpath,
             "PYTHONPATH": f"{folder}:{ROOT / 'services' / 'servicekit'}",
+            # Else Python would run what lies in its working folder, or in the user's own site-packages.
+            "PYTHONSAFEPATH": "1",
+            "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",
+            "HOME": str(self.home.run),  # libpq reads ~/.pgpass and ~/.postgresql
             "TMPDIR": str(self.home.run),  # what a killed service leaves goes with the home
             "PLUMBLINE_HOST": "127.0.0.1",
             "PLUMBLINE_PORT": str(self.ports[service]),

@@ -167,7 +167,7 @@ serverurl=unix://{_escape(str(self._socket))}
         # A clean environment: nothing of the caller's shell, and so none of its secrets, reaches the services.
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home.run), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)],
+            [sys.executable, "-I", "-m", "supervisor.supervisord", "-c", str(self._config)],
             env=environment, cwd=self._home.run, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode != 0:

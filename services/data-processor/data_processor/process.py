@@ -27,5 +27,5 @@ def configure(*, forward: bool) -> None:
     logging.getLogger("django.request").addFilter(lambda record: record.exc_info is not None)
     # The pool reports every attempt to reconnect; requests and /health report the outage.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "data_processor.settings")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "data_processor.settings"
     django.setup()

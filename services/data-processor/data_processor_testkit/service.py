@@ -47,7 +47,8 @@ class Service:
             "REDIS_URL": redis_url,
             "POOL_SIZE": 4,
         } | settings
-        self.environment = os.environ | {f"PLUMBLINE_{name}": str(value) for name, value in given.items()}
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
+        self.environment |= {f"PLUMBLINE_{name}": str(value) for name, value in given.items()}
         self.environment |= shared_secrets(folder)
         self.environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
 

@@ -69,7 +69,7 @@ class _Decoder:
         self._process = subprocess.Popen(
             [sys.executable, "-m", _CHILD, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONSAFEPATH": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

@@ -166,6 +166,20 @@ def test_a_caddy_that_goes_asks_for_its_connections_to_be_given_up(
     assert processes[0].wait(PATIENCE_S) == 0
 
 
+def test_no_answer_is_read_as_anything_but_what_it_says_it_is(front: Start, servers: list[ThreadingHTTPServer]) -> None:
+    port = free_port()
+    serve(port, servers)
+    door = front(port)
+    statuses = {}
+    for path in ("/health", "/", "/logs", "/nowhere", "/data-processor/templates/", "/logs/", "/logs/health"):
+        answer = direct_session().get(f"{door}{path}", timeout=PATIENCE_S, allow_redirects=False)
+        assert answer.headers.get("X-Content-Type-Options") == "nosniff", path
+        statuses[path] = answer.status_code
+    too_large = direct_session().post(f"{door}/channels", data=b"x" * 1_000_001, timeout=PATIENCE_S)
+    assert (too_large.status_code, too_large.headers.get("X-Content-Type-Options")) == (413, "nosniff")
+    assert sorted(statuses.values()) == [200, 302, 308, 404, 502, 502, 502]
+
+
 def test_without_keepalive_each_request_has_a_connection_of_its_own(
     front: Start, servers: list[ThreadingHTTPServer]
 ) -> None:

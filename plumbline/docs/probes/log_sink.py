@@ -12,7 +12,7 @@ def main() -> None:
     """Print what the log-sink says about itself."""
     settings = import_module("log_sink.settings").LogSinkSettings
     common.surroundings(settings)
-    app = import_module("log_sink.app").create_app()
+    app = import_module("log_sink.app").build(settings())
     common.answer(
         settings=common.settings(settings),
         routes=[item for route in app.routes for item in _routes(route)],

@@ -50,7 +50,7 @@ CHANGES = {
     ),
     "a foreign key": (
         "services/backend/backend/tables.py", 'ForeignKey("users.id", ondelete="SET NULL")', 'ForeignKey("users.id")',
-        "schema.md", "| `channels.created_by` | `users` | forbids deleting it |",
+        "schema.md", "| `invites.created_by` | `users` | forbids deleting it |",
     ),
     "a route of the backend": (
         "services/backend/backend/routes/channels.py", '"/{channel_id}/leave"', '"/{channel_id}/part"',

@@ -23,6 +23,7 @@ from servicekit.stopping import on_stop
 from starlette.types import ASGIApp
 
 from backend import errors, migrations, openapi
+from backend.accounts import Users
 from backend.database import Database
 from backend.deps import Services
 from backend.live.events import EventBus
@@ -85,6 +86,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
         client_name=SERVICE,
     )
     hub, passwords = Hub(), Passwords()
+    users = Users(database, hub)
     readiness = Readiness(database, migrations.head())
     claim = os.environ.get(CLAIM_VARIABLE)
     await database.open()
@@ -95,6 +97,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             hub=hub,
             events=events,
             sessions=Sessions(settings.token_secret(), settings.session_ttl_s, secure=settings.cookie_secure),
+            users=users,
             passwords=passwords,
             throttle=Throttle(redis, settings),
             readiness=readiness,
@@ -105,12 +108,14 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
         gc.freeze()
         gc.set_threshold(_YOUNG_OBJECTS)
         beating = asyncio.create_task(lifeline.beat_from_loop())
+        watch = asyncio.create_task(users.watch_sockets())
         announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
         try:
             yield
         finally:
             announcement.cancel()
             beating.cancel()
+            watch.cancel()
     passwords.close()
     await redis.aclose()
     await database.close()

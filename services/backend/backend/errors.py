@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from servicekit.problems import CONTENT_TYPE, problem
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 log = logging.getLogger(__name__)
 
@@ -253,8 +254,19 @@ def refusal_response(error: HTTPException) -> Response:
     return problem_response(status, code, _STATUS_TEXTS.get(status, error.detail), headers)
 
 
-async def _refused(_request: Request, error: HTTPException) -> Response:
+async def _refused(request: Request, error: HTTPException) -> Response:
+    if error.status_code == 405:
+        return problem_response(405, _STATUS_CODES[405], _STATUS_TEXTS[405], {"Allow": ", ".join(_allowed(request))})
     return refusal_response(error)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return every method that the path takes; the framework names those of the first matching route alone."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    path = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
+    methods = {method for route in routes if route.path == path for method in route.methods or ()}
+    # The outermost layer answers HEAD wherever there is GET.
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

@@ -15,6 +15,7 @@ from backend.errors import BodyTooLarge, ForeignOrigin, refusal_response
 log = logging.getLogger(__name__)
 
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
+_EVERY_ANSWER = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -28,7 +29,7 @@ def _header(scope: Scope, name: bytes) -> str | None:
 
 
 class RequestContext:
-    """Takes over the request id or makes one, puts it on the answer, and logs what nothing else has caught.
+    """Gives every answer its request id and the headers that all carry, and logs what nothing else has caught.
 
     Outermost of all: the answer to an unforeseen error is sent further in (`errors.install`) before it gets here.
     """
@@ -50,7 +51,7 @@ class RequestContext:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
-                message["headers"] = [*message.get("headers", ()), own_header]
+                message["headers"] = [*message.get("headers", ()), *_EVERY_ANSWER, own_header]
             await send(message)
 
         try:

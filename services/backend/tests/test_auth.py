@@ -12,6 +12,8 @@ import pytest
 import requests
 from servicekit.tokens import Identity, issue
 
+from plumbline.testing import wait_until
+
 from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, Person
 
 MakePerson = Callable[[], Person]
@@ -154,6 +156,60 @@ def test_a_session_whose_user_is_gone_is_no_session(backend: Backend) -> None:
     ]:
         response = requests.request(method, backend.url + path, json=body, headers=ghost, timeout=TIMEOUT_S)
         assert response.status_code == 401, (path, response.text)
+
+
+def test_a_deleted_users_token_opens_nothing(
+    backend: Backend, person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    gone = person()
+    room = person().channel()
+    operator = {"Authorization": f"Bearer {issue(backend.token_secret, Identity(gone.id, gone.name, True), 600)}"}
+    assert gone.get("/channels/").status_code == 200
+    sql.execute("DELETE FROM users WHERE id = %s", (gone.id,))
+    # An answer of the last two seconds may still hold, in each of the two processes.
+    wait_until(
+        lambda: {gone.get("/channels/").status_code for _ in range(20)} == {401}, "the token is refused everywhere"
+    )
+    schema = requests.get(backend.url + "/openapi.json", timeout=TIMEOUT_S).json()
+    calls = [
+        (method, path)
+        for path, operations in schema["paths"].items()
+        for method, operation in operations.items()
+        if operation.get("security")
+    ]
+    assert len(calls) >= 14
+    bodies: dict[str, object] = {
+        "/channels/": {"name": "#ghosts"},
+        "/channels/{channel_id}/members": {"user_id": 1},
+        "/channels/{channel_id}/messages": {"content": "boo"},
+    }
+    for method, path in calls:
+        address = path.format(channel_id=room["id"], user_id=1, invite_id=1)
+        answer = requests.request(
+            method,
+            backend.url + address,
+            params={"name": "x"},
+            json=bodies.get(path) if method == "post" else None,
+            headers=operator,
+            timeout=TIMEOUT_S,
+        )
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), (method, path, answer.text)
+
+
+def test_an_operator_who_is_none_any_more_is_told_so(
+    backend: Backend, person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    former = person()
+    sql.execute("UPDATE users SET is_operator = true WHERE id = %s", (former.id,))
+    token = issue(backend.token_secret, Identity(former.id, former.name, True), 600)
+
+    def status() -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.get(backend.url + "/auth/operator", headers=headers, timeout=TIMEOUT_S).status_code
+
+    wait_until(lambda: status() == 200, "the row says operator")
+    sql.execute("UPDATE users SET is_operator = false WHERE id = %s", (former.id,))
+    wait_until(lambda: {status() for _ in range(20)} == {403}, "the row says otherwise")
 
 
 def test_operators_are_told_from_others(backend: Backend, person: MakePerson) -> None:

@@ -17,7 +17,7 @@ class Silent:
     async def receive(self) -> dict[str, Any]:
         return await asyncio.Future()
 
-    async def close(self, code: int) -> None:
+    async def close(self, code: int, reason: str) -> None:
         self.closed_with = code
 
 

@@ -132,7 +132,6 @@ BAD_FRAMES = [
     ('{"type": "typing", "channel_id": true}', "invalid_frame"),
     ('{"type": "typing", "channel_id": 9223372036854775808}', "invalid_frame"),
     ('{"type": "message", "channel_id": 9223372036854775807}', "not_a_member"),
-    ('{"type": "' + "x" * 70_000 + '"}', "frame_too_large"),
     (b'{"type": "ping"}', "binary_frame"),
 ]
 
@@ -198,6 +197,58 @@ def test_the_handshake_is_for_the_users_own_session_from_an_allowed_place(backen
             assert frames_before_pong(socket) == []
 
 
+@pytest.mark.parametrize("frame", ['{"type": "' + "x" * 70_000 + '"}', "ä" * 40_000, b"x" * 70_000])
+def test_an_oversized_frame_is_closed_with_1009_and_those_of_others_live_on(
+    person: MakePerson, frame: str | bytes
+) -> None:
+    somebody = person()
+    with somebody.socket() as own, somebody.socket() as other:
+        own.send(frame)
+        with pytest.raises(websockets.ConnectionClosed):
+            own.recv(timeout=TIMEOUT_S)
+        assert own.protocol.close_code == 1009
+        assert own.protocol.close_reason == "a frame may have 65536 bytes at most"
+        assert frames_before_pong(other) == []
+
+
+def open_raw(address: Backend, somebody: Person) -> sockets.socket:
+    raw = sockets.create_connection(("127.0.0.1", address.port), TIMEOUT_S)
+    raw.sendall(
+        f"GET /ws/{somebody.id} HTTP/1.1\r\nHost: localhost:{address.port}\r\nConnection: Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        f"Cookie: access_token={somebody.token}\r\n\r\n".encode()
+    )
+    assert b"101" in raw.recv(4096)
+    return raw
+
+
+def test_a_frame_beyond_the_servers_own_limit_is_closed_with_1009_once_it_is_announced(
+    backend: Backend, person: MakePerson
+) -> None:
+    with closing(open_raw(backend, person())) as raw:
+        # The head of a text frame of 17 MiB; nothing of it follows.
+        raw.sendall(b"\x81\xff" + (17 * 1024 * 1024).to_bytes(8, "big") + bytes(4))
+        with raw.makefile("rb") as stream:
+            opcode, length = stream.read(2)
+            assert opcode == 0x88
+            assert int.from_bytes(stream.read(length)[:2], "big") == 1009
+
+
+def test_the_sockets_of_a_deleted_user_are_closed(
+    backend: Backend, person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    gone, other = person(), person()
+    with gone.socket() as theirs, other.socket() as mine:
+        sql.execute("DELETE FROM users WHERE id = %s", (gone.id,))
+        with pytest.raises(websockets.ConnectionClosed):
+            theirs.recv(timeout=TIMEOUT_S)
+        assert theirs.protocol.close_code == 4401
+        assert frames_before_pong(mine) == []
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        gone.socket()
+    assert refused.value.response.status_code == 401
+
+
 def test_the_socket_ends_with_the_session(backend: Backend, person: MakePerson) -> None:
     somebody = person()
     short = issue(backend.token_secret, Identity(somebody.id, somebody.name), 2)
@@ -216,26 +267,23 @@ def test_one_who_does_not_read_is_closed_and_hurts_nobody(other_backend: Backend
     channel = sender.channel()["id"]
     for somebody in (reader, sleeper):
         somebody.post(f"/channels/{channel}/join")
-    with closing(sockets.create_connection(("127.0.0.1", other_backend.port))) as raw:
-        raw.sendall(
-            f"GET /ws/{sleeper.id} HTTP/1.1\r\nHost: localhost:{other_backend.port}\r\nConnection: Upgrade\r\n"
-            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-            f"Cookie: access_token={sleeper.token}\r\n\r\n".encode()
-        )
-        assert b"101" in raw.recv(4096)
-        with sender.socket(other_backend.url) as mine, reader.socket(other_backend.url) as theirs:
-            frame = orjson.dumps({"type": "message", "channel_id": channel, "content": "x" * 60_000}).decode()
+    with (
+        closing(open_raw(other_backend, sleeper)),
+        sender.socket(other_backend.url) as mine,
+        reader.socket(other_backend.url) as theirs,
+    ):
+        frame = orjson.dumps({"type": "message", "channel_id": channel, "content": "x" * 60_000}).decode()
 
-            def closed() -> bool:
-                mine.send(frame)
-                for socket in (mine, theirs):
-                    # The events of joining may still be on their way.
-                    frames_until(socket, lambda frame: frame.get("content") == "x" * 60_000)
-                return bool(other_backend.logged("does not read", "warning"))
+        def closed() -> bool:
+            mine.send(frame)
+            for socket in (mine, theirs):
+                # The events of joining may still be on their way.
+                frames_until(socket, lambda frame: frame.get("content") == "x" * 60_000)
+            return bool(other_backend.logged("does not read", "warning"))
 
-            wait_until(closed, "the one who does not read is closed")
-            assert sender.says(channel, "we go on")["id"]
-            assert frames_until(theirs, said)[-1]["content"] == "we go on"
+        wait_until(closed, "the one who does not read is closed")
+        assert sender.says(channel, "we go on")["id"]
+        assert frames_until(theirs, said)[-1]["content"] == "we go on"
 
 
 def test_people_who_come_and_go_never_fail_a_sender(person: MakePerson) -> None:

@@ -12,7 +12,7 @@ def test_every_route_says_how_it_refuses_and_who_may_call_it(backend: Backend) -
         for path, operations in schema["paths"].items()
         for method, operation in operations.items()
     }
-    assert len(routes) == 20
+    assert len(routes) == 22
     for name, operation in routes.items():
         assert operation["description"], name
         if "401" in operation["responses"]:

@@ -133,9 +133,11 @@ class Person:
         self.service = service
         self.name = f"person-{os.getpid()}-{next(_numbers)}"
         ((self.id,),) = service.rows(
-            "INSERT INTO users (username, display_name, password_hash) VALUES (%s, %s, 'x') RETURNING id",
+            "INSERT INTO users (username, display_name, password_hash, is_operator)"
+            " VALUES (%s, %s, 'x', %s) RETURNING id",
             self.name,
             self.name,
+            is_operator,
         )
         self.token = tokens.issue(TOKEN_SECRET, Identity(self.id, self.name, is_operator), 3600)
         self._session = requests.Session()

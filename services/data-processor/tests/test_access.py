@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -11,6 +14,9 @@ from data_processor_testkit.service import TOKEN_SECRET, Person, Service, refusa
 from servicekit import tokens
 from servicekit.tokens import Identity
 
+from plumbline.testing import wait_until
+
+URLS = Path(__file__).parents[1] / "data_processor" / "urls.py"
 OTHER_SECRET = "another-stack-has-another-secret-of-its-own"
 
 
@@ -141,9 +147,84 @@ def test_bearer_token_needs_no_origin(person: Person) -> None:
 
 @pytest.mark.parametrize(("is_operator", "status"), [(True, 200), (False, 403), (None, 401)])
 def test_operators_are_told_from_others(service: Service, is_operator: bool | None, status: int) -> None:
-    headers = {}
-    if is_operator is not None:
-        headers["Authorization"] = f"Bearer {tokens.issue(TOKEN_SECRET, Identity(7, 'ada', is_operator), 60)}"
+    somebody = Person(service, is_operator=bool(is_operator))
+    headers = {} if is_operator is None else {"Authorization": f"Bearer {somebody.token}"}
     answer = requests.get(service.base.replace("/data-processor/", "/auth/operator"), headers=headers, timeout=30)
     assert answer.status_code == status
-    assert answer.headers.get("X-Operator") == ("ada" if status == 200 else None)
+    assert answer.headers.get("X-Operator") == (somebody.name if status == 200 else None)
+
+
+def test_an_operators_token_is_worth_what_the_row_says(service: Service, person: Person) -> None:
+    token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name, True), 60)
+    address = service.base.replace("/data-processor/", "/auth/operator")
+    answer = requests.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    refusal(answer, 403, "not_an_operator")
+
+
+def test_a_deleted_users_token_opens_nothing(service: Service, document: dict[str, Any]) -> None:
+    gone = Person(service, is_operator=True)
+    operator = service.base.replace("/data-processor/", "/auth/operator")
+    assert gone.get("templates/").status_code == 200
+    with service.database() as connection:
+        connection.execute("DELETE FROM users WHERE id = %s", (gone.id,))
+    # An answer of the last two seconds may still hold, in each of the service's processes.
+    wait_until(
+        lambda: {gone.get("templates/").status_code for _ in range(20)} == {401}, "the token is refused everywhere"
+    )
+    for path in (
+        "documents/?channel_id=1",
+        f"documents/{document['id']}/",
+        f"documents/{document['id']}/content",
+        f"documents/{document['id']}/thumbnail",
+        f"documents/{document['id']}/annotations/",
+        "templates/",
+        "templates/1/",
+        "batch/",
+    ):
+        assert "no longer exists" in refusal(gone.get(path), 401, "unauthorized")["detail"]
+    refusal(gone.upload(1, b"x"), 401, "unauthorized")
+    headers = {"Authorization": f"Bearer {gone.token}"}
+    refusal(requests.get(operator, headers=headers, timeout=30), 401, "unauthorized")
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def test_allow_names_every_method_of_every_path(service: Service, person: Person) -> None:
+    # Read as text: what routes lead to needs Django's settings.
+    declared = re.findall(r'path\(\s*"([^"]+)",\s*methods', URLS.read_text(encoding="utf-8"))
+    paths = [re.sub(r"<id:\w+>", "1", path) for path in declared]
+    root = service.base.removesuffix("data-processor/")
+    addresses = [(root if path == "auth/operator" else service.base) + path for path in paths]
+    assert len(set(addresses)) >= 16
+    for address in addresses:
+        answers = {
+            method: requests.request(method, address, headers={"Authorization": "Bearer x.y.z"}, timeout=30)
+            for method in METHODS
+        }
+        taken = {method for method, answer in answers.items() if answer.status_code != 405}
+        assert ("GET" in taken) == ("HEAD" in taken), address
+        for method in set(METHODS) - taken:
+            assert set(answers[method].headers["Allow"].split(", ")) == taken, (method, address)
+
+
+def test_every_answer_is_kept_out_of_caches_and_read_as_what_it_says_it_is(
+    service: Service, person: Person, document: dict[str, Any]
+) -> None:
+    content = person.get(f"documents/{document['id']}/content")
+    known = {"If-None-Match": content.headers["ETag"]}
+    answers = {
+        "content": content,
+        "not modified": person.get(f"documents/{document['id']}/content", headers=known),
+        "part": person.get(f"documents/{document['id']}/content", headers={"Range": "bytes=0-9"}),
+        "list": person.get("templates/"),
+        "not found": person.get("templates/9999999/"),
+        "no address": person.get("nowhere"),
+        "no method": person.call("PUT", "documents/"),
+        "too large": person.post("templates/", data=b"x" * 2_000_000, headers={"Content-Type": "application/json"}),
+        "no session": requests.get(service.base + "templates/", timeout=30),
+    }
+    assert (answers["not modified"].status_code, answers["part"].status_code) == (304, 206)
+    for name, answer in answers.items():
+        assert answer.headers["Cache-Control"] == "no-store", name
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", name

@@ -13,7 +13,6 @@ from servicekit.facts import REQUEST_ID_HEADER
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -67,7 +66,10 @@ async def _http_problem(request: Request, error: Exception) -> Response:
         405: f"{request.method} is not possible here.",
     }
     detail = details.get(error.status_code, error.detail)
-    return problem_response(error.status_code, code, detail, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers.setdefault("Allow", "GET, HEAD")
+    return problem_response(error.status_code, code, detail, headers=headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
@@ -75,11 +77,17 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return problem_response(500, "internal_error", "The log-sink failed on this request; its log says why.")
 
 
-def create_app() -> Starlette:
+def create_app() -> ASGIApp:
     """Return the application, with settings from the environment."""
     lifeline.end_with_parent()
     settings = LogSinkSettings()  # type: ignore[call-arg]
     logs.configure("log-sink", settings.log_level, None)
+    # Around all of it: what answers an unforeseen error stands outside of the framework's own middleware.
+    return Envelope(build(settings))
+
+
+def build(settings: LogSinkSettings) -> Starlette:
+    """Return what is inside the envelope: the routes."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -103,7 +111,6 @@ def create_app() -> Starlette:
             Route("/ingest", api.ingest, methods=["POST"]),
             *pages.routes,
         ],
-        middleware=[Middleware(Envelope)],
         exception_handlers={HTTPException: _http_problem, Exception: _unexpected},
         lifespan=lifespan,
     )

@@ -36,7 +36,7 @@ _PAGE, _LOGIN = _guarded("index.html"), _guarded("login.html")
 
 
 async def _page(request: Request) -> Response:
-    return HTMLResponse(_PAGE, headers=_FRESH)
+    return HTMLResponse(_PAGE, headers={"Cache-Control": "no-store"})
 
 
 async def _login(request: Request) -> Response:

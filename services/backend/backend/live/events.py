@@ -20,7 +20,7 @@ from servicekit.outage import Outage
 from backend.database import Database
 from backend.errors import ApiError
 from backend.live import frames
-from backend.live.hub import EXPIRED, Hub
+from backend.live.hub import ENDED, Hub
 from backend.queries import channels as sql
 
 log = logging.getLogger(__name__)
@@ -195,7 +195,7 @@ class EventBus:
             if user_ids is None:
                 user_ids = members.get(event.channel_id or 0, [])
             if event.frame == frames.ACCOUNT_DELETED:
-                self._hub.end_users(user_ids, EXPIRED)
+                self._hub.end_users(user_ids, ENDED)
             elif user_ids:
                 self._hub.deliver(user_ids, orjson.dumps(event.frame).decode())
 

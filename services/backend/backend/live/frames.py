@@ -25,10 +25,13 @@ class BadFrameError(Exception):
         self.code = code
 
 
-def parse(text: str, max_bytes: int) -> Frame:
+def is_oversized(data: str | bytes, max_bytes: int) -> bool:
+    """Say whether a message has more than `max_bytes`."""
+    return len(data) > max_bytes or (isinstance(data, str) and len(data.encode()) > max_bytes)
+
+
+def parse(text: str) -> Frame:
     """Return the frame in `text`, a JSON object with a string `type`. Raises BadFrameError."""
-    if len(text) > max_bytes or len(text.encode()) > max_bytes:
-        raise BadFrameError("frame_too_large", f"a frame may have {max_bytes} bytes at most")
     try:
         frame = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -17,7 +17,11 @@ log = logging.getLogger(__name__)
 COME_AGAIN = 1012
 """Service restart: the client comes again, and finds a process that stays."""
 SLOW = 1013
-EXPIRED = 4401
+TOO_BIG = 1009
+"""Message too big: RFC 6455's word for it."""
+ENDED = 4401
+"""The session ended: it expired, or its user is gone."""
+_NO_CODE = 1005
 _CLOSE_S = 2.0
 
 
@@ -28,7 +32,7 @@ class Socket:
         self.user_id = user_id
         self._websocket = websocket
         self._frames: asyncio.Queue[str] = asyncio.Queue(queue_size)
-        self._ending: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._ending: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
 
     def send(self, text: str) -> None:
         """Queue one frame. Never waits: a full queue closes the socket."""
@@ -49,10 +53,10 @@ class Socket:
             # Whatever a server raises for a peer that has just gone: the reader sees the end too.
             log.debug("a socket went away while it was written to", exc_info=True)
 
-    def end(self, code: int) -> None:
+    def end(self, code: int, reason: str = "") -> None:
         """Close the socket with `code`, as soon as it can be."""
         if not self._ending.done():
-            self._ending.set_result(code)
+            self._ending.set_result((code, reason))
 
     async def run(self, handle: Callable[[str | bytes], Awaitable[None]]) -> None:
         """Hand each frame that comes in to `handle`, send what is queued; return when the socket has ended."""
@@ -66,7 +70,7 @@ class Socket:
             # The other side may be the one that does not read: it gets its close frame if there is room for it.
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(_CLOSE_S):
-                    await self._websocket.close(self._ending.result())
+                    await self._websocket.close(*self._ending.result())
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
                 raise result
@@ -75,6 +79,10 @@ class Socket:
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
+                if message.get("code") == _NO_CODE:
+                    # The server's own limit (16 MiB) ends a socket like this. To a client that has closed it itself
+                    # nothing more is sent.
+                    self.end(TOO_BIG, "the frame is too large")
                 return
             text = message.get("text")
             await handle(text if text is not None else message.get("bytes") or b"")

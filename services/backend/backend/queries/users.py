@@ -15,6 +15,10 @@ BY_USERNAME = """
     WHERE lower(username COLLATE "C") = lower(%(username)s::text COLLATE "C")
 """
 
+EXISTING = """
+    SELECT id FROM users WHERE id = ANY(%(user_ids)s::bigint[])
+"""
+
 BY_ID = """
     SELECT id, username, display_name, is_operator
     FROM users

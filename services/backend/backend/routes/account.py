@@ -34,6 +34,7 @@ async def delete_me(request: Request, body: AccountDeletion, caller: Authenticat
         if await caller.db.one(sql.BY_ID, {"id": user.user_id}) is None:
             raise Unauthenticated("this session's user no longer exists: log in again")
         raise LastOperator
+    house.users.forget(user.user_id)
     for channel_id, name in gone["channels"]:
         frame = frames.membership("leave", channel_id=channel_id, channel_name=name, user=gone)
         caller.events.emit(channel_id, frame)

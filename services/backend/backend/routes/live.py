@@ -14,7 +14,7 @@ from backend.deps import Services, services
 from backend.errors import ApiError, ForeignOrigin, NotYourSocket, Unauthenticated, refusal_response
 from backend.live import frames
 from backend.live.frames import BadFrameError, Frame
-from backend.live.hub import EXPIRED, Socket
+from backend.live.hub import ENDED, TOO_BIG, Socket
 from backend.queries import channels as sql
 
 log = logging.getLogger(__name__)
@@ -26,14 +26,14 @@ async def live(websocket: WebSocket, user_id: str) -> None:
     """Open the socket of a user, for that user's own session, and serve it until it ends."""
     house = services(websocket)
     try:
-        expires_at = _admit(websocket, user_id, house)
+        expires_at = await _admit(websocket, user_id, house)
     except ApiError as error:
         log.warning("a socket was refused: %s", error.detail, extra={"fields": {"code": error.code}})
         await websocket.send_denial_response(refusal_response(error))
         return
     await websocket.accept()
     socket = Socket(websocket, int(user_id), house.settings.socket_queue)
-    expiry = asyncio.get_running_loop().call_later(max(0.0, expires_at - time.time()), socket.end, EXPIRED)
+    expiry = asyncio.get_running_loop().call_later(max(0.0, expires_at - time.time()), socket.end, ENDED)
     house.hub.add(socket)
     try:
         await socket.run(_Conversation(house, socket).take)
@@ -42,7 +42,7 @@ async def live(websocket: WebSocket, user_id: str) -> None:
         expiry.cancel()
 
 
-def _admit(websocket: WebSocket, user_id: str, house: Services) -> int:
+async def _admit(websocket: WebSocket, user_id: str, house: Services) -> int:
     """Return when the session ends (seconds since the epoch). Raises the ApiError to refuse the handshake with."""
     origin = websocket.headers.get("origin")
     # Programs send no Origin; browsers always do, and would send the cookie along for any page.
@@ -51,6 +51,7 @@ def _admit(websocket: WebSocket, user_id: str, house: Services) -> int:
     session = house.sessions.verify(websocket)
     if user_id != str(session.identity.user_id):
         raise NotYourSocket
+    await house.users.confirm(session.identity, ask=True)
     if session.expires_at <= time.time():
         raise Unauthenticated
     return session.expires_at
@@ -65,11 +66,21 @@ class _Conversation:
         self._max_bytes = house.settings.frame_max_bytes
 
     async def take(self, data: str | bytes) -> None:
-        """Act on one frame; a frame that cannot be used is answered with an error frame and the socket lives on."""
+        """Act on one frame.
+
+        One that cannot be used is answered with an error frame and the socket lives on; one that is too large ends it.
+        """
+        if frames.is_oversized(data, self._max_bytes):
+            log.warning(
+                "a socket was closed: its client sent a frame that is too large",
+                extra={"fields": {"user_id": self._socket.user_id, "max_bytes": self._max_bytes}},
+            )
+            self._socket.end(TOO_BIG, f"a frame may have {self._max_bytes} bytes at most")
+            return
         try:
             if isinstance(data, bytes):
                 raise BadFrameError("binary_frame", "frames are text: send JSON")
-            await self._act(frames.parse(data, self._max_bytes))
+            await self._act(frames.parse(data))
         except BadFrameError as error:
             log.warning(
                 "a bad frame was refused: %s",

@@ -13,13 +13,14 @@ from servicekit.origins import is_foreign
 from servicekit.tokens import Identity, TokenError, Verified
 
 from data_processor import settings_typed
+from data_processor.web import accounts
 from data_processor.web.errors import ForbiddenError, UnauthorizedError
 
 logger = logging.getLogger(__name__)
 
 
 def identify(request: HttpRequest) -> Identity:
-    """Return who sent the request. Raises UnauthorizedError, and logs a warning where the token looks forged."""
+    """Return who sent the request, if that user exists. Raises UnauthorizedError; a forged token is logged, too."""
     header = request.META.get("HTTP_AUTHORIZATION")
     token = tokens.token_from(header, None if header else request.COOKIES.get(SESSION_COOKIE))
     if token is None:
@@ -36,7 +37,7 @@ def identify(request: HttpRequest) -> Identity:
                 extra={"fields": {"reason": str(error), "method": request.method, "path": request.path}},
             )
         raise UnauthorizedError(str(error)) from None
-    return verified.identity
+    return accounts.confirm(verified.identity)
 
 
 @lru_cache(maxsize=1)

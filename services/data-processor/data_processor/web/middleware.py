@@ -24,8 +24,8 @@ class RequestMiddleware:
         request_id.set(current)
         response = self._get_response(request)
         response.headers[REQUEST_ID_HEADER] = current
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Cache-Control", "private, no-cache")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "no-store"
         if not response.streaming and response.status_code not in (204, 304):
             response.headers.setdefault("Content-Length", str(len(response.content)))
         return response

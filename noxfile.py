@@ -1,6 +1,6 @@
-"""The task list: `nox` runs everything but `bench`; `nox -s smoke` runs one; `nox -l` lists them.
+"""The task list: `nox` runs what is marked with * in `nox -l`; `nox -s smoke` runs one.
 
-What follows `--` goes to pytest: `nox -s smoke -- --target embedded --keep-stack -k restart`.
+What follows `--` goes to pytest: `nox -s suites -- --target embedded --keep-stack -k restart`.
 """
 
 from __future__ import annotations
@@ -79,15 +79,22 @@ def _renderer(session: nox.Session) -> None:
 
 
 @nox.session
+def suites(session: nox.Session) -> None:
+    """Prove a stack of its own, gone afterwards: smoke and logs, with the checks that disturb a stack's users."""
+    _install(session)
+    _pytest(session, "tests/smoke", "tests/logs", "--own-stack")
+
+
+@nox.session(default=False)
 def smoke(session: nox.Session) -> None:
-    """Prove a running stack: health, channels, documents, annotations, templates, rows, restarts."""
+    """Prove the stack that runs, without disturbing it: health, channels, documents, annotations, templates, rows."""
     _install(session)
     _pytest(session, "tests/smoke")
 
 
-@nox.session
+@nox.session(default=False)
 def logs(session: nox.Session) -> None:
-    """Prove the recorder: what it keeps, never more than 200, nothing on disk."""
+    """Prove the recorder of the stack that runs, without disturbing it: what it keeps, and from whom."""
     _install(session)
     _pytest(session, "tests/logs")
 

@@ -110,7 +110,7 @@ class _Stack:
         self._run("plumbline", "reset", "--yes", *self._home)
 
     def smoke(self) -> None:
-        self._run("pytest", "tests/smoke", "-q", *self._home)
+        self._run("pytest", "tests/smoke", "-q", "--disrupt", *self._home)
 
     def _run(self, module: str, *arguments: str) -> None:
         done = subprocess.run(

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from plumbline import ROOT, diagnose
 from plumbline.errors import PlumblineError, StepError
@@ -133,7 +132,7 @@ def _say_where(target: Target, home: Home) -> None:
     print(f"  recorder    {stack.base_url}/logs/  as {stack.operator.username}, password in")
     print(f"              {stack.operator.password_file}")
     at_home = "" if home.root == DEFAULT_HOME else f" -- --home {shlex.quote(str(home.root))}"
-    nox = Path(".venv-nox/bin/nox")
-    prove = f"{nox} -s smoke{at_home}" if (ROOT / nox).exists() else "the line under 'Prove it' in README.md"
-    print(f"  prove it    {prove}")
+    print(f"  prove it    .venv-nox/bin/nox -s smoke{at_home}")
+    if not (ROOT / ".venv-nox").exists():
+        print("              after the line under 'Prove it' in README.md")
     print(f"  stop it     {home.named_in('./deploy-local.sh down')}")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from plumbline import ROOT
+
+ON_REQUEST = {"bench", "smoke", "logs"}
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +28,19 @@ def test_every_session_of_plain_nox_is_run(jobs: dict[str, Any]) -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "nox", "--list", "--json"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    wanted = {session["name"] for session in json.loads(listed)} - {"bench"}
+    wanted = {session["name"] for session in json.loads(listed)} - ON_REQUEST
     assert set(jobs["sessions"]["strategy"]["matrix"]["session"]) == wanted
+
+
+def test_plain_nox_leaves_the_stack_in_use_alone() -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "nox", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert set(re.findall(r"^- (\w+)", listed, re.MULTILINE)) == ON_REQUEST
+    ran: list[tuple[str, ...]] = []
+    session = SimpleNamespace(install=lambda *_: None, run=lambda *command: ran.append(command), posargs=[])
+    runpy.run_path(str(ROOT / "noxfile.py"))["suites"](session)
+    assert ran == [("python", "-m", "pytest", "tests/smoke", "tests/logs", "--own-stack")]
 
 
 def test_every_step_either_runs_a_command_or_uses_a_named_version(jobs: dict[str, Any]) -> None:
@@ -56,4 +71,4 @@ def test_what_the_container_job_runs_is_what_our_own_ci_runs(jobs: dict[str, Any
 def test_the_compose_target_must_have_an_engine(jobs: dict[str, Any]) -> None:
     assert jobs["compose"]["env"]["PLUMBLINE_REQUIRE_ENGINE"] == "1"
     commands = [step.get("run", "") for step in jobs["compose"]["steps"]]
-    assert any("--session smoke logs -- --own-stack --target compose" in command for command in commands)
+    assert any("--session suites -- --target compose" in command for command in commands)

@@ -197,6 +197,12 @@ def dropped(counts: dict[str, Any]) -> str:
     return f"{counts['dropped']} dropped ({of})"
 
 
+def _told(entry: dict[str, Any]) -> str:
+    """Return what an entry says, with the number of faults that it stands for."""
+    number = entry.get("count", 1)
+    return f"×{number} {entry['message']}" if number > 1 else str(entry["message"])
+
+
 def line(entry: dict[str, Any], columns: int | None = None) -> str:
     """Return an entry as text for a terminal, what does not fit into one line indented below.
 
@@ -205,10 +211,10 @@ def line(entry: dict[str, Any], columns: int | None = None) -> str:
     """
     level = f"{entry['level'].upper():<8}"
     if columns is None:
-        head, message = f"{entry['ts']} {level} {entry['service']:<15} ", _INDENT.join(entry["message"].split("\n"))
+        head, message = f"{entry['ts']} {level} {entry['service']:<15} ", _INDENT.join(_told(entry).split("\n"))
     else:
         head = f"{_clock(entry['ts'])} {level} {entry['service']:<14} "
-        message = _wrapped(entry["message"], len(head), max(columns, len(head) + 20))
+        message = _wrapped(_told(entry), len(head), max(columns, len(head) + 20))
         head = head.replace(level, f"{_COLOURS[entry['level']]}{level}{_PLAIN}", 1)
     text = head + message
     if entry.get("request_id"):

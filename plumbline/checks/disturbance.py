@@ -16,8 +16,8 @@ NOT_ALLOWED = "would disturb the stack in use; add --disrupt"
 _CHANGES = frozenset({"begin", "run", "down", "remove", "start", "stop", "kill"})
 """The methods of a target that take parts of a stack away from its users."""
 _READS = frozenset({
-    "ACL", "CLIENT", "CONFIG", "EXISTS", "GET", "HELLO", "INFO", "KEYS", "PING", "PUBSUB", "SCAN", "SELECT",
-    "SUBSCRIBE", "TTL", "TYPE", "UNSUBSCRIBE", "XINFO", "XLEN", "XRANGE", "XREAD", "XREVRANGE",
+    "ACL", "CLIENT", "CONFIG", "EXISTS", "GET", "HELLO", "HGET", "HGETALL", "INFO", "KEYS", "PING", "PUBSUB", "SCAN",
+    "SELECT", "SUBSCRIBE", "TTL", "TYPE", "UNSUBSCRIBE", "XINFO", "XLEN", "XRANGE", "XREAD", "XREVRANGE",
 })  # fmt: skip
 
 _unmarked: str | None = None

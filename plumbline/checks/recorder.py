@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import tempfile
@@ -15,21 +16,24 @@ from typing import Any
 import orjson
 import redis
 import requests
-from servicekit.facts import LOG_STREAM
+from servicekit.events import SEPARATOR, Event, encode
+from servicekit.facts import EVENTS_CHANNEL, LOG_STREAM
 
 from plumbline import net
 from plumbline import recorder as operator
-from plumbline.checks.client import User
+from plumbline.checks.client import Answer, User
 from plumbline.checks.disturbance import disturbs
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
 from plumbline.net import free_port
 from plumbline.stack import Stack
 from plumbline.targets.embedded.programs import Layout, service_command
+from plumbline.testing import wait_until
 
 PATIENCE_S = 20.0
 BURST = 1000
 _LINES_A_CALL = 1000
+_EVENTS_A_MESSAGE = 100
 
 
 def stream(client: redis.Redis) -> list[dict[str, Any]]:
@@ -52,15 +56,55 @@ def wait_for(client: redis.Redis, wanted: Callable[[dict[str, Any]], bool], what
         time.sleep(0.05)
 
 
-def burst(user: User, name: str) -> list[str]:
+def warn(stack: Stack, user: User, *marks: str) -> None:
+    """Make the backend warn of each mark, in this order. Nothing that a client does would leave an entry for each.
+
+    The process that has the user's socket is the one that looks at events, and cannot read these.
+    """
+    begin, end = ({"type": "message", "content": secrets.token_hex(8)} for _ in range(2))
+    with user.socket() as connection, redis.Redis.from_url(stack.redis.url, socket_timeout=10) as client:
+
+        def listens() -> bool:
+            client.publish(EVENTS_CHANNEL, encode(Event(None, begin, [user.id])))
+            return begin in connection.drain()
+
+        wait_until(listens, "the backend listens to events")
+        for first in range(0, len(marks), _EVENTS_A_MESSAGE):
+            some = [mark.encode() for mark in marks[first : first + _EVENTS_A_MESSAGE]]
+            client.publish(EVENTS_CHANNEL, SEPARATOR.join(some))
+        client.publish(EVENTS_CHANNEL, encode(Event(None, end, [user.id])))
+        connection.wait_for("message", content=end["content"])
+
+
+def burst(stack: Stack, user: User, name: str) -> list[str]:
     """Make the backend log `BURST` warnings, each with a mark of its own, in a known order; return the marks."""
     disturbs(f"floods the recorder with {BURST} warnings")
     marks = [f"{name}-{number:04}" for number in range(BURST)]
-    with user.socket() as connection:
-        for mark in marks:
-            connection.send({"type": mark})
-        connection.drain()
+    warn(stack, user, *marks)
     return marks
+
+
+def forge(stack: Stack, client: redis.Redis, path: str = "/auth/me", service: str = "backend") -> str:
+    """Send a bad token to a service; return the request's id once the recorder has counted the warning about it."""
+    before = received(client, service)
+    headers = {"Authorization": "Bearer not.a.token"}
+    answer = Answer(requests.get(stack.base_url + path, headers=headers, timeout=10))
+    answer.expect_problem(401)
+    wait_until(lambda: received(client, service) > before, f"the recorder has counted a bad token at {service}")
+    return answer.request_id
+
+
+def received(client: redis.Redis, service: str, level: str = "warning") -> int:
+    """Return how many entries of a service and level the recorder has received."""
+    counted: Any = client.hget(f"{LOG_STREAM}:counters", f"received|{service}|{level}")
+    return int(counted or 0)
+
+
+def end_minutes(client: redis.Redis) -> None:
+    """Let the next fault of each kind be an entry of its own, as if its minute were over."""
+    counters: Any = client.hgetall(f"{LOG_STREAM}:counters")
+    if windows := [name for name in counters if name.startswith("open|")]:
+        client.hdel(f"{LOG_STREAM}:counters", *windows)
 
 
 class Lengths:

@@ -62,7 +62,7 @@ UNMARKED = """
         target.down()
 
     def test_floods(target):
-        recorder.burst(None, "flood")
+        recorder.burst(None, None, "flood")
 
     def test_runs_a_sink(target):
         with recorder.sink_beside(target.stack()):

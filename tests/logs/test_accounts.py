@@ -24,10 +24,10 @@ def test_what_is_said_while_the_sink_is_away_is_counted_when_it_is_back(
 ) -> None:
     with recorder.books(stack) as read:
         before = of_backend(read())
-        recorder.burst(alice, "ahead")
+        recorder.burst(stack, alice, "ahead")
         target.stop("log-sink")
         try:
-            recorder.burst(alice, "away")
+            recorder.burst(stack, alice, "away")
         finally:
             target.start("log-sink")
         wait_until(lambda: of_backend(read()) - before >= 2 * recorder.BURST, "both bursts are counted")
@@ -38,7 +38,7 @@ def test_what_is_said_while_the_sink_is_away_is_counted_when_it_is_back(
 def test_what_is_said_right_before_a_stop_is_counted(target: Target, alice: User, stack: Stack, component: str) -> None:
     with recorder.books(stack) as read:
         before = of_backend(read())
-    recorder.burst(alice, f"last-words-{component}")
+    recorder.burst(stack, alice, f"last-words-{component}")
     target.stop(component)
     target.start(component)
     with recorder.books(stack) as read:

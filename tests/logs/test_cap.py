@@ -34,7 +34,7 @@ def test_a_burst_leaves_the_newest_in_order_and_never_one_too_many(
     alice: User, stack: Stack, redis_client: redis.Redis
 ) -> None:
     with recorder.sampled_length(stack.redis.url) as lengths:
-        marks = recorder.burst(alice, "burst")
+        marks = recorder.burst(stack, alice, "burst")
         recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
     assert lengths.samples > 20
     assert lengths.longest == LOG_CAP
@@ -46,7 +46,7 @@ def test_a_burst_leaves_the_newest_in_order_and_never_one_too_many(
 
 @pytest.mark.disrupt
 def test_the_books_balance_after_a_burst(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
-    marks = recorder.burst(alice, "count")
+    marks = recorder.burst(stack, alice, "count")
     recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
     with recorder.books(stack) as read:
         shown = read()
@@ -74,7 +74,7 @@ def test_a_million_entries_by_two_sinks_beside_the_stacks_own(
             for port, name in zip((first, second), names, strict=True)
         ]
         # Meanwhile the stack's own sink takes in what its services say.
-        recorder.burst(alice, "beside")
+        recorder.burst(stack, alice, "beside")
         for each in floods:
             each.result()
         wait_until(
@@ -110,7 +110,7 @@ def test_redis_keeps_nothing_on_disk(redis_client: redis.Redis) -> None:
 @pytest.mark.disrupt
 def test_a_restarted_redis_starts_empty_and_fills_again(target: Target, alice: User, stack: Stack) -> None:
     with redis.Redis.from_url(stack.redis.url, decode_responses=True) as client:
-        before = recorder.burst(alice, "before")
+        before = recorder.burst(stack, alice, "before")
         recorder.wait_for(client, lambda one: before[-1] in one["message"], "last entry of the burst")
     with recorder.books(stack) as read:
         since = read()["since"]
@@ -121,7 +121,7 @@ def test_a_restarted_redis_starts_empty_and_fills_again(target: Target, alice: U
         assert client.xlen(LOG_STREAM) < LOG_CAP
         with recorder.books(stack) as read:
             assert read()["since"] > since, "the page says since when it has been filling"
-        after = recorder.burst(alice, "after")
+        after = recorder.burst(stack, alice, "after")
         recorder.wait_for(client, lambda one: after[-1] in one["message"], "last entry of the new burst")
         assert marks_held(client, "before") == []
         held = marks_held(client, "after")

@@ -37,16 +37,13 @@ def assert_clean(lines: list[str]) -> None:
         assert unsafe_texts(json.loads(line)) == []
 
 
-def test_of_a_service(alice: User, redis_client: redis.Redis) -> None:
-    # What the backend quotes of a frame is short.
-    kinds = [f"clean-{number} {spelt}" for number, spelt in enumerate((*SPELT, "\x1b[31mred\x00\u2028\u202e"))]
-    with alice.socket() as socket:
-        for kind in kinds:
-            socket.send({"type": kind})
-        socket.drain()
-    for number in range(len(kinds)):
+def test_of_a_service(stack: Stack, alice: User, redis_client: redis.Redis) -> None:
+    # What the backend quotes of an event that it cannot read is short.
+    spelt = [f"clean-{number} {text}" for number, text in enumerate((*SPELT, "\x1b[31mred\x00\u2028\u202e"))]
+    recorder.warn(stack, alice, *spelt)
+    for number in range(len(spelt)):
         entry = recorder.wait_for(
-            redis_client, lambda one, number=number: f"clean-{number} " in one["message"], "frame"
+            redis_client, lambda one, number=number: f"clean-{number} " in one["message"], "warning"
         )
         assert number == len(SPELT) or "[redacted]" in entry["message"]
     assert_clean(raw(redis_client))
@@ -54,6 +51,7 @@ def test_of_a_service(alice: User, redis_client: redis.Redis) -> None:
 
 @pytest.mark.disrupt
 def test_of_caddy(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
+    recorder.end_minutes(redis_client)
     headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"access_token={SECRET}"}
     target.stop("backend")
     try:

@@ -40,16 +40,14 @@ def test_what_is_said_of_a_sink_that_is_down_grows_with_time_and_not_with_traffi
     marks = [f"{mark}-{number:03}" for number in range(warnings)]
 
     def troubles() -> list[str]:
-        return [line for line in said_since(target, "backend", marks[0]) if "log forwarding" in line]
+        return [line for line in said_since(target, "backend", mark) if "log forwarding" in line]
 
+    recorder.warn(stack, alice, mark)
     target.stop("log-sink")
     begun = time.monotonic()
     try:
         requests.get(f"{stack.base_url}/{mark}", timeout=10)
-        with alice.socket() as socket:
-            for one in marks:
-                socket.send({"type": one})
-            socket.drain()
+        recorder.warn(stack, alice, *marks)
         for _ in range(READS):
             assert requests.get(f"{stack.base_url}/logs/health", timeout=10).status_code == 502
         wait_until(lambda: bool(troubles()), "a forwarder has met the sink away")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+import redis
 from servicekit.secrets import read_secret
 
-from plumbline.checks import browser
-from plumbline.checks.client import Answer
+from plumbline import recorder as operator
+from plumbline.checks import browser, recorder
+from plumbline.checks.client import User
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 
@@ -34,21 +36,29 @@ def sign_in(page: Any, stack: Stack) -> None:
     page.wait_for_selector("#line[data-state=live]")
 
 
-def forged(stack: Stack) -> str:
-    headers = {"Authorization": "Bearer not.a.token"}
-    return Answer(requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=10)).request_id
+def forged(stack: Stack, client: redis.Redis) -> str:
+    """Return the request id of the newest entry about bad tokens, of which there is one now."""
+    recorder.forge(stack, client)
+    entries = operator.entries(stack, service="backend")
+    return str([one for one in entries if one.get("kind") == "client.bad_token"][-1]["request_id"])
 
 
-def wait_for_entry(page: Any, request_id: str) -> Any:
+def warned(stack: Stack, user: User) -> str:
+    """Make the backend warn, and return the last word of what it says."""
+    mark = f"mark-{secrets.token_hex(6)}"
+    recorder.warn(stack, user, mark)
+    return mark
+
+
+def wait_for_entry(page: Any, mark: str) -> None:
+    page.locator("li.entry .message", has_text=mark).first.wait_for()
+
+
+def test_from_signing_in_to_signing_out(page: Any, stack: Stack, redis_client: redis.Redis) -> None:
+    sign_in(page, stack)
+    request_id = forged(stack, redis_client)
     link = page.get_by_role("button", name=f"Everything with request id {request_id}").first
     link.wait_for()
-    return link
-
-
-def test_from_signing_in_to_signing_out(page: Any, stack: Stack) -> None:
-    sign_in(page, stack)
-    request_id = forged(stack)
-    link = wait_for_entry(page, request_id)
     browser.keep(page, "stack-live")
     link.click()
     page.wait_for_function(f"() => new URLSearchParams(location.search).get('request_id') === '{request_id}'")
@@ -63,21 +73,21 @@ def test_from_signing_in_to_signing_out(page: Any, stack: Stack) -> None:
 
 
 @pytest.mark.disrupt
-def test_the_line_breaks_and_goes_on(page: Any, target: Target, stack: Stack) -> None:
+def test_the_line_breaks_and_goes_on(page: Any, target: Target, stack: Stack, alice: User) -> None:
     sign_in(page, stack)
-    before = forged(stack)
+    before = warned(stack, alice)
     wait_for_entry(page, before)
     target.stop("log-sink")
     try:
         page.wait_for_selector("#line[data-state=down]")
         assert page.locator("#alarm").is_visible()
         browser.keep(page, "stack-down")
-        meanwhile = [forged(stack) for _ in range(3)]
+        meanwhile = [warned(stack, alice) for _ in range(3)]
     finally:
         target.start("log-sink")
     page.wait_for_selector("#line[data-state=live]")
-    for request_id in (*meanwhile, forged(stack)):
-        wait_for_entry(page, request_id)
+    for mark in (*meanwhile, warned(stack, alice)):
+        wait_for_entry(page, mark)
     ids = page.eval_on_selector_all("li.entry", "rows => rows.map(row => row.dataset.id)")
     assert len(ids) == len(set(ids))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import secrets
 import subprocess
 import sys
 import threading
@@ -12,26 +13,27 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import requests
 
 from plumbline import ROOT
 from plumbline import recorder as operator
-from plumbline.checks.client import Answer
+from plumbline.checks import recorder
+from plumbline.checks.client import User
 from plumbline.checks.recorder import PATIENCE_S
 from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 
 
-def forged(stack: Stack) -> str:
-    """Make the backend warn, and return the id of the request."""
-    headers = {"Authorization": "Bearer not.a.token"}
-    return Answer(requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=10)).request_id
+def warned(stack: Stack, user: User) -> str:
+    """Make the backend warn, and return the last word of what it says."""
+    mark = f"mark-{secrets.token_hex(6)}"
+    recorder.warn(stack, user, mark)
+    return mark
 
 
 @contextmanager
 def followed(things: Iterator[Any]) -> Iterator[Callable[..., list[str]]]:
-    """Read `things` on a thread; yields what returns the request ids that came until all wanted ones were among them.
+    """Read `things` on a thread; yields what returns the last words that came until all wanted ones were among them.
 
     Two processes of a service may hand over their entries in another order than they were asked in. What ends the
     reading is raised where the next id is wanted.
@@ -42,67 +44,67 @@ def followed(things: Iterator[Any]) -> Iterator[Callable[..., list[str]]]:
         try:
             for thing in things:
                 if not isinstance(thing, str):
-                    seen.put(thing["request_id"])
+                    seen.put(thing["message"].rpartition(" ")[2])
         except Exception as error:
             seen.put(error)
 
     threading.Thread(target=read, daemon=True).start()
 
     def until(*wanted: str) -> list[str]:
-        ids: list[str] = []
-        while not set(wanted) <= set(ids):
+        words: list[str] = []
+        while not set(wanted) <= set(words):
             came = seen.get(timeout=PATIENCE_S)
             if isinstance(came, Exception):
                 raise came
-            ids.append(came)
-        return ids
+            words.append(came)
+        return words
 
     yield until
 
 
-def test_follow_shows_what_is_kept_and_then_what_comes(stack: Stack) -> None:
-    before = forged(stack)
+def test_follow_shows_what_is_kept_and_then_what_comes(stack: Stack, alice: User) -> None:
+    before = warned(stack, alice)
     with followed(operator.follow(stack, service="backend", level="warning")) as until:
         until(before)
-        marks = [forged(stack) for _ in range(3)]
+        marks = [warned(stack, alice) for _ in range(3)]
         assert sorted(until(*marks)) == sorted(marks)
 
 
 @pytest.mark.disrupt
-def test_follow_goes_on_after_a_restart_without_gap_or_repeat(target: Target, stack: Stack) -> None:
-    before = forged(stack)
+def test_follow_goes_on_after_a_restart_without_gap_or_repeat(target: Target, stack: Stack, alice: User) -> None:
+    before = warned(stack, alice)
     with followed(operator.follow(stack, service="backend")) as until:
         until(before)
         target.stop("log-sink")
-        meanwhile = [forged(stack) for _ in range(3)]
+        meanwhile = [warned(stack, alice) for _ in range(3)]
         target.start("log-sink")
-        after = forged(stack)
+        after = warned(stack, alice)
         assert sorted(until(*meanwhile, after)) == sorted([*meanwhile, after])
 
 
-def test_the_command_follows(stack: Stack) -> None:
+def test_the_command_follows(stack: Stack, alice: User) -> None:
     if not stack.home:
         raise NotGivenError("needs the stack's home (nobody has it of a remote stack)")
     command = [sys.executable, "-m", "plumbline", "logs", "--home", stack.home, "--json"]
-    before = forged(stack)
+    before = warned(stack, alice)
     with subprocess.Popen([*command, "--follow"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         with followed(map(json.loads, process.stdout)) as until:
             until(before)
-            after = forged(stack)
+            after = warned(stack, alice)
             until(after)
         process.terminate()
     chosen = [*command, "--service", "backend", "--level", "warning"]
     shown = subprocess.run(chosen, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert json.loads(shown[-1])["request_id"] == after
+    assert json.loads(shown[-1])["message"].endswith(after)
     assert {(json.loads(line)["service"], json.loads(line)["level"]) for line in shown} == {("backend", "warning")}
 
 
 @pytest.mark.disrupt
-def test_the_command_reads_while_the_backend_is_away(target: Target, stack: Stack) -> None:
+def test_the_command_reads_while_the_backend_is_away(target: Target, stack: Stack, alice: User) -> None:
     if not stack.home:
         raise NotGivenError("needs the stack's home (nobody has it of a remote stack)")
-    before = forged(stack)
+    before = warned(stack, alice)
     target.stop("backend")
     try:
         command = [sys.executable, "-m", "plumbline", "logs", "--home", stack.home, "--json"]

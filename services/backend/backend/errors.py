@@ -13,6 +13,7 @@ import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from servicekit.faults import request_fault
 from servicekit.problems import CONTENT_TYPE, problem
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
@@ -296,7 +297,7 @@ async def _just_deleted(_request: Request, error: Exception) -> Response:
 
 
 async def _schema_behind(_request: Request, error: Exception) -> Response:
-    log.error("the schema is not what this release needs: %s", str(error).splitlines()[0])
+    request_fault(log, error, f"the schema is not what this release needs: {str(error).splitlines()[0]}")
     return refusal_response(SchemaBehind())
 
 

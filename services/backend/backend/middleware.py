@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from servicekit.context import accept_request_id, request_id
+from servicekit.context import accept_request_id, forwarded_for, request_id
 from servicekit.facts import REQUEST_ID_HEADER
+from servicekit.faults import client_fault, request_fault
 from servicekit.origins import is_foreign
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -47,6 +48,7 @@ class RequestContext:
             scope = {**scope, "method": "GET"}
         own_id = accept_request_id(_header(scope, _REQUEST_ID))
         token = request_id.set(own_id)
+        forwarded_for.set(_header(scope, b"x-forwarded-for"))
         own_header = (_REQUEST_ID, own_id.encode())
 
         async def send_with_id(message: Message) -> None:
@@ -56,8 +58,8 @@ class RequestContext:
 
         try:
             await self._app(scope, receive, send_with_id)
-        except Exception:
-            log.exception("unforeseen error", extra={"fields": {"method": scope.get("method"), "path": scope["path"]}})
+        except Exception as error:
+            request_fault(log, error, "unforeseen error", method=scope.get("method"), path=scope["path"])
         finally:
             request_id.reset(token)
 
@@ -76,12 +78,9 @@ class OwnPages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket; a socket's origin is looked at where it is opened."""
         if scope["type"] == "http" and scope["method"] not in _SAFE and self._is_foreign(scope):
-            log.warning(
-                "refused a cross-site request",
-                extra={
-                    "fields": {"origin": _header(scope, b"origin"), "method": scope["method"], "path": scope["path"]}
-                },
-            )
+            origin = _header(scope, b"origin")
+            message = "refused a cross-site request"
+            client_fault(log, "foreign_origin", message, origin=origin, method=scope["method"], path=scope["path"])
             await refusal_response(ForeignOrigin())(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -8,6 +8,7 @@ import time
 from fastapi.requests import HTTPConnection
 from fastapi.responses import Response
 from servicekit.facts import SESSION_COOKIE
+from servicekit.faults import client_fault
 from servicekit.tokens import Identity, TokenError, Verified, issue, token_from, verify
 
 from backend.errors import Unauthenticated
@@ -43,7 +44,7 @@ class Sessions:
             verified = verify(self._secret, token)
         except TokenError as error:
             if error.suspicious:
-                log.warning("a session token was refused: %s", error)
+                client_fault(log, "bad_token", "a session token was refused: %s", error)
             raise Unauthenticated(str(error)) from None
         if len(self._verified) >= _REMEMBERED:
             self._verified.clear()

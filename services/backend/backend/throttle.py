@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import redis.asyncio as aioredis
+from servicekit.faults import client_fault
 
 from backend.addresses import counted_as
 from backend.counters import Counter, Marks, Store
@@ -63,7 +64,7 @@ class Throttle:
         place = counted_as(address)
         left_s = await self._registrations.add(place)
         if left_s is not None:
-            log.warning("registration throttled", extra={"fields": {"address": address}})
+            client_fault(log, "registration_throttled", "registration throttled", address=address)
             raise TooManyRegistrations(left_s)
         return (place,)
 
@@ -74,6 +75,5 @@ class Throttle:
     def _refuse(self, left_s: int | None, username: str, address: str, whose: str) -> None:
         if left_s is None:
             return
-        fields = {"username": username[:64], "address": address, "limit": whose}
-        log.warning("login throttled", extra={"fields": fields})
+        client_fault(log, "login_throttled", "login throttled", username=username[:64], address=address, limit=whose)
         raise TooManyAttempts(left_s, whose)

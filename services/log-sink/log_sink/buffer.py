@@ -26,8 +26,18 @@ Arrival = tuple[Cell, bytes]
 
 
 @dataclass
+class Faults:
+    """Faults of one kind: the line of the first, and how many there are."""
+
+    line: bytes
+    count: int
+
+
+@dataclass
 class Batch:
     """Everything that arrived since the last batch. `entries` are the newest; the others are superseded.
+
+    `faults` are counted by kind and are no entries: however many come, they push out nothing else.
 
     `rendered` is what is written of the first entries: of all, once the batch is prepared.
     """
@@ -36,10 +46,14 @@ class Batch:
     dropped: Counter[Cell] = field(default_factory=Counter)
     entries: deque[Arrival] = field(default_factory=lambda: deque(maxlen=LOG_CAP))
     rendered: list[bytes] = field(default_factory=list)
+    faults: dict[tuple[Cell, str], Faults] = field(default_factory=dict)
 
     def superseded(self) -> Counter[Cell]:
         """Return how many entries of each cell gave way to newer ones inside this batch."""
-        return self.arrived - Counter(map(_CELL, self.entries))
+        faults: Counter[Cell] = Counter()
+        for (cell, _), some in self.faults.items():
+            faults[cell] += some.count
+        return self.arrived - faults - Counter(map(_CELL, self.entries))
 
 
 class Buffer:
@@ -53,6 +67,16 @@ class Buffer:
         """Take entries in order of arrival."""
         self._batch.arrived.update(map(_CELL, arrivals))
         self._batch.entries.extend(arrivals)
+        self._filled.set()
+
+    def count(self, cell: Cell, kind: str, line: bytes, count: int) -> None:
+        """Take `count` faults of a kind, of which one is told."""
+        self._batch.arrived[cell] += count
+        some = self._batch.faults.get((cell, kind))
+        if some is None:
+            self._batch.faults[cell, kind] = Faults(line, count)
+        else:
+            some.count += count
         self._filled.set()
 
     def supersede(self, cell: Cell, count: int) -> None:

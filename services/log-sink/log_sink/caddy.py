@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from servicekit.faults import REQUEST
+
 SERVICE = "caddy"
+# What Go says where the other end of a client's connection is gone. A service that is gone reads otherwise: `dial tcp`,
+# `EOF`, `read tcp`.
+_CLIENT_LEFT = re.compile(
+    r"context canceled$|http2: stream closed|client disconnected|request body: |^writing: |\bwrite tcp [^ ]+: "
+    r"(?:write: )?(?:broken pipe|connection reset by peer|i/o timeout)$"
+)
 # What has a place of its own in the entry, or none at all.
 _PLACED = frozenset(
     ("level", "ts", "logger", "msg", "request", "request_id", "uuid", "error", "stacktrace", "status", "duration")
@@ -30,14 +39,28 @@ def is_of_clients(raw: dict[str, Any]) -> bool:
     if "status" in raw and is_access(raw):
         return bool(raw["status"] < 500)
     error = raw.get("error")
-    return isinstance(error, str) and error.endswith("context canceled")
+    return isinstance(error, str) and _CLIENT_LEFT.search(error) is not None
 
 
-def concerns_sink(raw: dict[str, Any]) -> bool:
-    """Tell whether the entry reports trouble with the recorder itself, which must not feed itself."""
+def kind(raw: dict[str, Any]) -> str | None:
+    """Return the kind of fault that an entry about a request is counted as; None for all others.
+
+    However many requests meet the same trouble, it is one: a status and the service that was asked, or a part of Caddy.
+    """
+    if is_access(raw):
+        return f"{REQUEST}.{raw['status']}.{_asked(raw)}"
+    name = str(raw.get("logger", ""))
+    if not name.startswith("http.") or not isinstance(raw.get("request"), dict):
+        return None
+    return f"{REQUEST}.{name}.{_asked(raw)}"
+
+
+def _asked(raw: dict[str, Any]) -> str:
     request = raw.get("request")
-    uri = str(request.get("uri", "")) if isinstance(request, dict) else ""
-    return uri.split("?", 1)[0] in ("/ingest", "/logs") or uri.startswith("/logs/")
+    path = str(request.get("uri", "")).split("?", 1)[0] if isinstance(request, dict) else ""
+    if path == "/ingest" or path.startswith("/logs"):
+        return "log-sink"
+    return "data-processor" if path.startswith("/data-processor/") else "backend"
 
 
 def translate(raw: dict[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from redis.exceptions import RedisError
-from servicekit.facts import LOG_CAP
 
-from log_sink.store import Kept, Stats, Store
+from log_sink.store import Kept, Stats, Store, newest_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +53,7 @@ class Hub:
     def __init__(self, store: Store, on_new_filling: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._on_new_filling = on_new_filling
-        self._ring: deque[Kept] = deque(maxlen=LOG_CAP)
+        self._newest: list[Kept] = []
         self._pulse = asyncio.Event()
         self._stats_at = 0.0
         self._stats_owed = False
@@ -109,22 +107,23 @@ class Hub:
 
     def newest(self) -> Position:
         """Return the position of a reader that wants only what comes from now on."""
-        if self._ring:
-            return Position(self._ring[-1].filling, self._ring[-1].ordinal)
+        if self._newest:
+            return Position(self._newest[-1].filling, self._newest[-1].ordinal)
         return Position(self.filling, 0)
 
     def news(self, position: Position) -> News:
         """Return what lies between `position` and now."""
         if position.filling not in (self.filling, 0):
-            return News(list(self._ring), emptied=True)
-        fresh = [kept for kept in self._ring if (kept.filling, kept.ordinal) > (position.filling, position.ordinal)]
-        missed = fresh[0].ordinal - position.ordinal - 1 if fresh and position.filling else 0
+            return News(list(self._newest), emptied=True)
+        fresh = [kept for kept in self._newest if (kept.filling, kept.ordinal) > (position.filling, position.ordinal)]
+        # What lies between two entries that are both here are faults that gave way to others: nothing was missed.
+        missed = self._newest[0].ordinal - position.ordinal - 1 if fresh and position.filling else 0
         return News(fresh, missed=max(0, missed))
 
     async def _reload(self) -> None:
         stats, kept = await self._store.read()
         # All at once, so that nobody who looks meanwhile takes old entries for those of a new filling.
-        self._ring = deque(reversed(kept), maxlen=LOG_CAP)
+        self._newest = kept[::-1]
         self._show(stats)
         if stats.filling != self.filling:
             self._on_new_filling()
@@ -132,7 +131,7 @@ class Hub:
         self._wake()
 
     async def _follow(self) -> None:
-        last = self._ring[-1].id if self._ring else f"{self.filling}-0"
+        last = self._newest[-1].id if self._newest else f"{self.filling}-0"
         fresh = await self._store.after(last, _STATS_SOON_MS if self._stats_owed else BLOCK_MS)
         self._stats_owed |= bool(fresh)
         changed = bool(fresh)
@@ -142,7 +141,8 @@ class Hub:
                 await self._reload()
                 return
             changed |= self._show(stats)
-        self._ring.extend(fresh)
+        if fresh:
+            self._newest = newest_of([*self._newest, *fresh])
         if changed:
             self._wake()
 

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from servicekit.faults import is_kind
+
 from log_sink import caddy, entries
 from log_sink.buffer import UNKNOWN, Arrival, Buffer, Cell
 from log_sink.parse import parse
@@ -25,6 +27,8 @@ _BELOW = frozenset(("debug", "info", "notice", "trace"))
 LINE_MAX = 64 * 1024
 """Longer lines are cut down on arrival, so that a full buffer stays small in memory."""
 SERVICES_MAX = 32
+KINDS_MAX = 128
+_COUNT_MAX = 10**9
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _QUIET_S = 10.0
 
@@ -36,8 +40,7 @@ class Intake:
         self._buffer = buffer
         self._services: set[str] = set()
         self._cells: dict[tuple[Any, str], Cell] = {}
-        self._repeats = 0
-        self._repeats_until = float("-inf")
+        self._kinds: set[str] = set()
         self._bad_lines = 0
         self._bad_told_at = float("-inf")
 
@@ -57,16 +60,15 @@ class Intake:
             if caddy.is_caddys(raw):
                 if caddy.is_of_clients(raw):
                     continue
-                cell = self._cell(caddy.SERVICE, level)
-                if caddy.concerns_sink(raw):
-                    if self._is_repeated(cell):
-                        continue
-                    line = self._with_repeats(raw, cell)
+                cell, kind, count = self._cell(caddy.SERVICE, level), caddy.kind(raw), 1
             else:
-                cell = self._cell(raw.get("service"), level)
+                cell, kind, count = self._cell(raw.get("service"), level), raw.get("kind"), _count(raw.get("count"))
             if len(line) > LINE_MAX:
                 line = entries.build(raw, *cell)
-            arrivals.append((cell, line))
+            if is_kind(kind):
+                self._buffer.count(cell, self._kind(kind), line, count)
+            else:
+                arrivals.append((cell, line))
         if arrivals:
             self._buffer.add(arrivals)
         if bad:
@@ -112,19 +114,16 @@ class Intake:
         self._services.add(name)
         return name
 
-    def _is_repeated(self, cell: Cell) -> bool:
-        """Count one of Caddy's troubles with the recorder as dropped, unless it is the first for a while."""
-        now = time.monotonic()
-        if now >= self._repeats_until:
-            self._repeats_until = now + _QUIET_S
-            return False
-        self._repeats += 1
-        self._buffer.drop(cell, 1)
-        return True
+    def _kind(self, kind: str) -> str:
+        """Return the kind to count by. Kinds are few, whatever a service names."""
+        if kind not in self._kinds and len(self._kinds) >= KINDS_MAX:
+            return f"{kind.partition('.')[0]}.other"
+        self._kinds.add(kind)
+        return kind
 
-    def _with_repeats(self, raw: dict[str, Any], cell: Cell) -> bytes:
-        repeats, self._repeats = self._repeats, 0
-        return entries.build(raw, *cell, repeats)
+
+def _count(number: Any) -> int:
+    return number if type(number) is int and 1 <= number <= _COUNT_MAX else 1
 
 
 def _kept(level: Any) -> str:

@@ -93,6 +93,7 @@ class Sink:
                         silence_s,
                     )
                 first = False
+                await self.store.close_minutes()
             await asyncio.sleep(_COUNT_LOST_EVERY_S)
             self._udp.count_lost()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -16,7 +18,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from servicekit.facts import LOG_CAP, LOG_STREAM
+from servicekit.facts import FAULTS_FOLDED_S, FAULTS_KEPT, LOG_CAP, LOG_STREAM
+from servicekit.faults import GROUPS
 
 from log_sink import entries
 from log_sink.buffer import Batch, Cell
@@ -34,11 +37,17 @@ ANSWER_WITHIN_S = 0.8
 
 
 class Kept(NamedTuple):
-    """One entry of the stream. `filling` and `ordinal` are the two halves of its id."""
+    """One entry of the stream. `filling` and `ordinal` are the two halves of its id.
+
+    Of faults that are counted: their kind, how many they are, and the id of the entry whose place this one has taken.
+    """
 
     filling: int
     ordinal: int
     entry: bytes
+    kind: str = ""
+    count: int = 1
+    replaces: str = ""
 
     @property
     def id(self) -> str:
@@ -47,7 +56,17 @@ class Kept(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """The entry as the API shows it."""
-        return {"id": self.id, **orjson.loads(self.entry)}
+        entry = {"id": self.id, **orjson.loads(self.entry)}
+        if self.kind:
+            entry |= {"kind": self.kind, "count": self.count}
+        if self.replaces:
+            entry["replaces"] = self.replaces
+        return entry
+
+    @property
+    def group(self) -> str:
+        """Whose faults these are; empty for all other entries."""
+        return self.kind.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -103,7 +122,8 @@ def iso(milliseconds: int) -> str:
 class Store:
     """Reads and writes one recorder. Every method raises redis.exceptions.RedisError while Redis is away."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, folded_s: float = FAULTS_FOLDED_S) -> None:
+        self._folding = [FAULTS_KEPT, int(folded_s * 1000)]
         self._redis = redis
         self._script = redis.register_script(_SCRIPT)
         self._last_batch_key = f"{LOG_STREAM}:sink:{uuid.uuid4().hex}"
@@ -125,10 +145,20 @@ class Store:
         self._batch += 1
         superseded = batch.superseded()
         cells = sorted(batch.arrived.keys() | batch.dropped.keys())
-        args: list[Any] = ["write", LOG_CAP, self._batch, _BATCH_MEMORY_S, len(cells)]
+        args: list[Any] = [
+            "write",
+            *self._folding,
+            LOG_CAP,
+            self._batch,
+            _BATCH_MEMORY_S,
+            len(cells),
+            len(batch.faults),
+        ]
         for cell in cells:
             dropped = batch.dropped[cell]
             args += [*cell, batch.arrived[cell] + dropped, superseded[cell], dropped]
+        for (cell, kind), some in batch.faults.items():
+            args += [*cell, kind, some.count, _rendered(cell, some.line)]
         for (cell, _), rendered in zip(batch.entries, batch.rendered, strict=True):
             args += [*cell, rendered]
         return args
@@ -136,6 +166,10 @@ class Store:
     async def write(self, prepared: list[Any]) -> None:
         """Write a prepared batch. Safe to repeat: a batch that went in before is not counted again."""
         await self._script(keys=[LOG_STREAM, COUNTERS, self._last_batch_key], args=prepared)
+
+    async def close_minutes(self) -> None:
+        """Let faults whose minute is over be told with their number."""
+        await self._script(keys=[LOG_STREAM, COUNTERS], args=["close", *self._folding])
 
     async def stats(self) -> Stats:
         """Return the counts of one instant."""
@@ -149,16 +183,21 @@ class Store:
         flat, kept, items = await self._script(keys=[LOG_STREAM, COUNTERS], args=[what])
         cells: dict[tuple[str, str], dict[str, int]] = {}
         filling = 0
+        counts: dict[str, int] = {}
         for name, value in _pairs(flat):
             if name == "since":
                 filling = int(value)
-                continue
-            kind, service, level = name.split("|")
-            cells.setdefault((service, level), {})[kind] = int(value)
+            elif name.startswith("open|"):
+                _, entry_id, _, count = value.decode().split(" ")
+                counts[entry_id] = int(count)
+            elif name.startswith(KINDS):
+                kind, service, level = name.split("|")
+                cells.setdefault((service, level), {})[kind] = int(value)
         for name, value in _pairs(kept):
             service, level = name.split("|")
             cells.setdefault((service, level), {})["kept"] = int(value)
-        return Stats(filling, cells), [_kept(item) for item in items]
+        kept_now = [_kept(item) for item in items]
+        return Stats(filling, cells), [one._replace(count=counts.get(one.id, one.count)) for one in kept_now]
 
     async def after(self, last_id: str, wait_ms: int) -> list[Kept]:
         """Return what is kept and newer than `last_id`, oldest first; wait up to `wait_ms` for it to exist."""
@@ -194,7 +233,22 @@ def _kept(item: tuple[bytes, dict[bytes, bytes] | list[bytes]]) -> Kept:
     filling, ordinal = identity.split(b"-")
     # Scripts answer names and values in one list, commands a mapping.
     pairs = values if isinstance(values, dict) else dict(zip(values[::2], values[1::2], strict=True))
-    return Kept(int(filling), int(ordinal), pairs.get(b"entry", b"{}"))
+    about = {name: pairs[name.encode()].decode() for name in ("kind", "replaces") if name.encode() in pairs}
+    return Kept(int(filling), int(ordinal), pairs.get(b"entry", b"{}"), count=int(pairs.get(b"count", 1)), **about)
+
+
+def newest_of(entries: Iterable[Kept]) -> list[Kept]:
+    """Return what the recorder keeps of entries in order of arrival: see `recorder.lua`, which decides it."""
+    newest, left = [], Counter(dict.fromkeys(GROUPS, FAULTS_KEPT))
+    replaced: set[str] = set()
+    for one in reversed(list(entries)):
+        group = one.group
+        if one.id in replaced or (group and left[group] <= 0):
+            continue
+        left[group] -= 1
+        replaced.add(one.replaces)
+        newest.append(one)
+    return newest[LOG_CAP - 1 :: -1]
 
 
 def _pairs(flat: Any) -> list[tuple[str, bytes]]:

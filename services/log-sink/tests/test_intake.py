@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from log_sink.buffer import Batch, Buffer, Cell
-from log_sink.intake import LINE_MAX, SERVICES_MAX, Intake
+from log_sink.intake import KINDS_MAX, LINE_MAX, SERVICES_MAX, Intake
 
 Make = Callable[..., dict[str, Any]]
 CADDY_ERROR = Cell("caddy", "error")
@@ -16,6 +16,10 @@ def fed(*lines: dict[str, Any] | bytes) -> Batch:
     buffer = Buffer()
     Intake(buffer).feed([line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines], "test")
     return buffer.take_now()
+
+
+def counts(batch: Batch) -> dict[str, int]:
+    return {kind: some.count for (_, kind), some in batch.faults.items()}
 
 
 @pytest.mark.parametrize(
@@ -60,10 +64,80 @@ def test_a_client_that_leaves_is_none_of_the_operators() -> None:
     assert not batch.dropped
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "context canceled",
+        "writing: write tcp 127.0.0.1:8080->127.0.0.1:50000: write: broken pipe",
+        "write tcp 127.0.0.1:8080->127.0.0.1:50000: write: connection reset by peer",
+        "http2: stream closed",
+    ],
+)
+def test_a_client_that_hangs_up_is_no_warning_in_any_of_gos_words(error: str) -> None:
+    batch = fed(aborted("/channels/", error))
+    assert (batch.arrived, batch.dropped) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "dial tcp 127.0.0.1:8001: connect: connection refused",
+        "reading: unexpected EOF",
+        "read tcp 127.0.0.1:40000->127.0.0.1:8001: read: connection reset by peer",
+        "dial tcp 127.0.0.1:8001: i/o timeout",
+    ],
+)
+def test_a_service_that_is_gone_is_a_warning(error: str) -> None:
+    assert fed(aborted("/channels/", error)).arrived == {Cell("caddy", "warning"): 1}
+
+
 def test_live_tails_that_break_with_the_sink_are_one_entry() -> None:
     batch = fed(*[aborted("/logs/stream?after=0", "reading: unexpected EOF")] * 30)
-    assert (batch.arrived, batch.dropped) == ({Cell("caddy", "warning"): 1}, {Cell("caddy", "warning"): 29})
-    assert fed(*[aborted("/channels/", "reading: unexpected EOF")] * 3).arrived == {Cell("caddy", "warning"): 3}
+    assert counts(batch) == {"request.http.handlers.reverse_proxy.log-sink": 30}
+    assert not batch.entries
+    others = fed(*[aborted("/channels/", "reading: unexpected EOF")] * 3)
+    assert counts(others) == {"request.http.handlers.reverse_proxy.backend": 3}
+
+
+def test_a_status_of_many_requests_is_counted_by_service(access: Make) -> None:
+    batch = fed(
+        *[access(501, f"/data-processor/documents/{number}/ocr") for number in range(210)],
+        *[access(502, f"/channels/{number}?x={number}") for number in range(30)],
+        access(502, "/data-processor/templates/"),
+    )
+    assert counts(batch) == {
+        "request.501.data-processor": 210,
+        "request.502.backend": 30,
+        "request.502.data-processor": 1,
+    }
+    assert batch.superseded() == {}
+
+
+def test_faults_of_services_are_counted_by_kind_and_push_out_nothing(entry: Make) -> None:
+    bad = [entry(f"bad {number}", kind="client.bad_token", count=3) for number in range(250)]
+    batch = fed(entry("mine"), *bad)
+    assert counts(batch) == {"client.bad_token": 750}
+    assert [json.loads(line)["message"] for _, line in batch.entries] == ["mine"]
+    assert batch.arrived == {Cell("backend", "warning"): 751}
+
+
+@pytest.mark.parametrize(
+    "kind", ["bad_token", "client.", "client.a b", "client.a|b", "other.a", "client." + "a" * 101, 7, None, []]
+)
+def test_what_is_no_kind_is_an_entry_of_its_own(entry: Make, kind: object) -> None:
+    batch = fed(entry("m", kind=kind))
+    assert (counts(batch), len(batch.entries)) == ({}, 1)
+
+
+@pytest.mark.parametrize("count", [0, -1, True, "7", 1.5, None, 10**12])
+def test_a_count_that_is_none_is_one(entry: Make, count: object) -> None:
+    assert counts(fed(entry("m", kind="client.bad_token", count=count))) == {"client.bad_token": 1}
+
+
+def test_kinds_stay_few(entry: Make) -> None:
+    batch = fed(*(entry("m", kind=f"client.kind_{number}") for number in range(500)))
+    assert len(batch.faults) == KINDS_MAX + 1
+    assert counts(batch)["client.other"] == 500 - KINDS_MAX
 
 
 def test_caddys_other_warnings_are_kept() -> None:
@@ -110,13 +184,10 @@ def test_service_names_stay_few_and_simple(entry: Make) -> None:
     assert batch.arrived[Cell("unknown", "warning")] == 2
 
 
-def test_caddys_trouble_with_the_recorder_is_collapsed_and_accounted_for(access: Make) -> None:
-    batch = fed(
-        *[access(502, "/logs/stream?after=0"), access(502, "/ingest"), access(502, "/logs/")] * 100,
-        access(502, "/logs-of-mine"),
-    )
-    assert batch.arrived == {CADDY_ERROR: 2}
-    assert batch.dropped == {CADDY_ERROR: 299}
+def test_caddys_trouble_with_the_recorder_is_one_entry(access: Make) -> None:
+    batch = fed(*[access(502, "/logs/stream?after=0"), access(502, "/ingest"), access(502, "/logs/")] * 100)
+    assert counts(batch) == {"request.502.log-sink": 300}
+    assert not batch.entries
 
 
 def test_a_huge_line_does_not_wait_in_memory(entry: Make) -> None:

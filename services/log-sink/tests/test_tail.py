@@ -138,7 +138,7 @@ def _opens(sink: Any) -> bool:
 def hub_with(*ids: tuple[int, int], filling: int = 2) -> Hub:
     hub = Hub(None)  # type: ignore[arg-type]
     hub.filling = filling
-    hub._ring.extend(Kept(*identity, b"{}") for identity in ids)
+    hub._newest.extend(Kept(*identity, b"{}") for identity in ids)
     return hub
 
 

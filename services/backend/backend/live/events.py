@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from servicekit import stopping
 from servicekit.events import SEPARATOR, Event, decode, encode
 from servicekit.facts import EVENTS_CHANNEL
+from servicekit.faults import client_fault
 from servicekit.outage import Outage
 
 from backend.database import Database
@@ -33,6 +34,8 @@ _PUBLISH_S = 1.0
 _RESUBSCRIBE_S = 0.5
 _IDLE_CHECK_S = 5.0
 _REMEMBERED = 10_000
+_SHOWN = 60
+"""Bytes of something unreadable that the log shows."""
 
 Item = TypeVar("Item")
 
@@ -78,7 +81,8 @@ class EventBus:
         try:
             self._outgoing.put_nowait((event, encode(event)))
         except asyncio.QueueFull:
-            log.warning("too many live events are waiting: one was dropped", extra={"fields": {"type": frame["type"]}})
+            # Clients that send more than Redis takes cause this as well as a slow Redis does.
+            client_fault(log, "events_waiting", "too many live events are waiting: one was dropped", type=frame["type"])
 
     async def _publish_forever(self) -> None:
         while True:
@@ -119,10 +123,8 @@ class EventBus:
         try:
             self._incoming.put_nowait(event)
         except asyncio.QueueFull:
-            log.warning(
-                "too many live events are arriving: one was dropped",
-                extra={"fields": {"type": event.frame.get("type")}},
-            )
+            message = "too many live events are arriving: one was dropped"
+            client_fault(log, "events_arriving", message, type=event.frame.get("type"))
 
     async def _subscribe_forever(self) -> None:
         while True:
@@ -166,7 +168,8 @@ class EventBus:
         try:
             event = decode(data)
         except ValueError:
-            log.warning("something that is no event came over Redis", extra={"fields": {"bytes": len(data)}})
+            seen = data[:_SHOWN].decode("utf-8", "replace")
+            log.warning("something that is no event came over Redis: %s", seen, extra={"fields": {"bytes": len(data)}})
             return
         self._receive(event)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import WebSocket
 from servicekit import stopping
+from servicekit.faults import client_fault
 from starlette.websockets import WebSocketDisconnect
 
 log = logging.getLogger(__name__)
@@ -40,9 +41,8 @@ class Socket:
             self._frames.put_nowait(text)
         except asyncio.QueueFull:
             if not self._ending.done():
-                log.warning(
-                    "a socket does not read what it is sent: closed", extra={"fields": {"user_id": self.user_id}}
-                )
+                message = "a socket does not read what it is sent: closed"
+                client_fault(log, "slow_socket", message, user_id=self.user_id)
             self.end(SLOW)
 
     async def reply(self, text: str) -> None:

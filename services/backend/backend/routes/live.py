@@ -8,6 +8,7 @@ import time
 
 import orjson
 from fastapi import APIRouter, WebSocket
+from servicekit.faults import client_fault
 from servicekit.origins import is_own
 
 from backend.deps import Services, services
@@ -28,7 +29,7 @@ async def live(websocket: WebSocket, user_id: str) -> None:
     try:
         expires_at = await _admit(websocket, user_id, house)
     except ApiError as error:
-        log.warning("a socket was refused: %s", error.detail, extra={"fields": {"code": error.code}})
+        client_fault(log, "socket_refused", "a socket was refused: %s", error.detail, code=error.code)
         await websocket.send_denial_response(refusal_response(error))
         return
     await websocket.accept()
@@ -82,11 +83,8 @@ class _Conversation:
                 raise BadFrameError("binary_frame", "frames are text: send JSON")
             await self._act(frames.parse(data))
         except BadFrameError as error:
-            log.warning(
-                "a bad frame was refused: %s",
-                error,
-                extra={"fields": {"code": error.code, "user_id": self._socket.user_id}},
-            )
+            user_id = self._socket.user_id
+            client_fault(log, "bad_frame", "a bad frame was refused: %s", error, code=error.code, user_id=user_id)
             await self._answer(frames.error(error.code, str(error)))
         except ApiError as error:
             await self._answer(frames.error(error.code, error.detail))

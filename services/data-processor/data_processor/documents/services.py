@@ -7,6 +7,7 @@ import logging
 
 from psycopg.types.json import Jsonb
 from servicekit.events import Event
+from servicekit.faults import client_fault
 from servicekit.tokens import Identity
 
 from data_processor import events
@@ -128,10 +129,8 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
             _, made = decode("shrink", media_type, data)
     except BrokenFileError as error:
         # It could be read when it was uploaded; what cannot be is a picture of it.
-        logger.warning(
-            "no thumbnail can be made",
-            extra={"fields": {"document_id": document_id, "cause": error.cause or str(error)}},
-        )
+        cause = error.cause or str(error)
+        client_fault(logger, "no_thumbnail", "no thumbnail can be made", document_id=document_id, cause=cause)
         raise ProblemError(404, "no_thumbnail", "no picture can be made of this document") from None
     statements.row(_KEEP_THUMBNAIL, {"document_id": document_id, "thumbnail": made})
     return made

@@ -9,6 +9,7 @@ from time import time
 from django.http import HttpRequest
 from servicekit import tokens
 from servicekit.facts import SESSION_COOKIE
+from servicekit.faults import client_fault
 from servicekit.origins import is_foreign
 from servicekit.tokens import Identity, TokenError, Verified
 
@@ -32,10 +33,8 @@ def identify(request: HttpRequest) -> Identity:
             verified = tokens.verify(_secret(), token)
     except TokenError as error:
         if error.suspicious:
-            logger.warning(
-                "refused a session token",
-                extra={"fields": {"reason": str(error), "method": request.method, "path": request.path}},
-            )
+            message = "refused a session token"
+            client_fault(logger, "bad_token", message, reason=str(error), method=request.method, path=request.path)
         raise UnauthorizedError(str(error)) from None
     return accounts.confirm(verified.identity)
 
@@ -63,8 +62,6 @@ def refuse_forgery(request: HttpRequest) -> None:
     origin = meta.get("HTTP_ORIGIN")
     if not is_foreign(origin, meta.get("HTTP_SEC_FETCH_SITE"), meta.get("HTTP_HOST"), allowed):
         return
-    logger.warning(
-        "refused a cross-site request",
-        extra={"fields": {"origin": origin, "method": request.method, "path": request.path}},
-    )
+    message = "refused a cross-site request"
+    client_fault(logger, "foreign_origin", message, origin=origin, method=request.method, path=request.path)
     raise ForbiddenError("this page may not act for you here: its origin is not allowed", "foreign_origin")

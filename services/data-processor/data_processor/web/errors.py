@@ -10,6 +10,7 @@ import psycopg
 from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from servicekit.faults import client_fault, request_fault
 from servicekit.problems import CONTENT_TYPE, problem
 
 logger = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ def from_exception(error: Exception) -> ProblemError:
         return DatabaseAwayError()
     if isinstance(error, DataError):
         # Values are checked before they reach SQL; this is the net below for those that only Postgres refuses.
-        logger.warning("the database refused a value", exc_info=error)
+        client_fault(logger, "database_value", "the database refused a value", exc_info=error)
         return InvalidError(("", "a value is out of range"))
     if isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
         # Rows are found and referred to in one statement: one was deleted between the two.
@@ -134,9 +135,9 @@ def from_exception(error: Exception) -> ProblemError:
     if isinstance(error, SuspiciousOperation):
         return ProblemError(400, "bad_request", "the request is malformed")
     if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError):
-        logger.error("a statement failed", exc_info=error)
+        request_fault(logger, error, "a statement failed")
     else:
-        logger.error("unhandled exception", exc_info=error)
+        request_fault(logger, error, "unhandled exception")
     return ProblemError(
         500,
         "internal_error",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from servicekit.context import accept_request_id, request_id
+from servicekit.context import accept_request_id, forwarded_for, request_id
 from servicekit.facts import REQUEST_ID_HEADER
 
 _META_KEY = "HTTP_" + REQUEST_ID_HEADER.upper().replace("-", "_")
@@ -22,6 +22,7 @@ class RequestMiddleware:
         """Answer a request."""
         current = accept_request_id(request.META.get(_META_KEY))
         request_id.set(current)
+        forwarded_for.set(request.META.get("HTTP_X_FORWARDED_FOR"))
         response = self._get_response(request)
         response.headers[REQUEST_ID_HEADER] = current
         response.headers["X-Content-Type-Options"] = "nosniff"

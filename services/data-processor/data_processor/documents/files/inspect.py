@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from servicekit.faults import client_fault
+
 from data_processor.documents.files.broken import BrokenFileError
 from data_processor.documents.files.decoder import decode
 from data_processor.web.errors import InvalidError, UnsupportedTypeError
@@ -53,9 +55,7 @@ def inspect(data: bytes) -> Inspection:
     try:
         found, _ = decode("inspect", media_type, data)
     except BrokenFileError as error:
-        logger.warning(
-            "refused an upload",
-            extra={"fields": {"reason": str(error), "cause": error.cause, "media_type": media_type, "size": len(data)}},
-        )
+        about = {"reason": str(error), "cause": error.cause, "media_type": media_type, "size": len(data)}
+        client_fault(logger, "broken_upload", "refused an upload", **about)
         raise InvalidError(("file", str(error)), code=error.code) from None
     return Inspection(media_type, [(width, height) for width, height in found["page_sizes"]], found["text_layer"])

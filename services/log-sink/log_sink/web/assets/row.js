@@ -21,7 +21,8 @@ function entryRow(entry, actions) {
     el("time", { class: "when", datetime: entry.ts, title: entry.ts }, clock(entry.ts)),
     el("span", { class: "level" }, entry.level),
     el("span", { class: "service" }, entry.service),
-    el("span", { class: "message" }, firstLine),
+    el("span", { class: "message" },
+      entry.count > 1 && el("strong", { class: "count" }, `×${number(entry.count)} in this minute`), firstLine),
     entry.exception && el("span", { class: "has-exception", title: "with exception" },
       el("span", { "aria-hidden": "true" }, "⋯"), el("span", { class: "sr-only" }, "with exception")));
   const row = el("li", { class: "entry", data: { id: entry.id, level: entry.level } }, line,
@@ -52,10 +53,12 @@ function details(entry, actions) {
   const fields = Object.entries(entry.fields ?? {});
   return el("div", { class: "details" },
     el("pre", { class: "full-message" }, entry.message),
+    entry.count > 1 && el("p", { class: "counted" }, `This is the first of ${number(entry.count)} of this kind in a minute.`),
     entry.truncated && el("p", { class: "cut" }, "This entry was longer than 16 KiB allow; it is cut where … stands."),
     entry.exception && el("pre", { class: "exception", tabindex: "0", "aria-label": "Exception" }, entry.exception),
     el("dl", { class: "facts" },
       ...fact("time", entry.ts), ...fact("logger", entry.logger || "—"),
+      ...(entry.kind ? fact("kind", entry.kind) : []),
       ...(entry.request_id ? [el("dt", {}, "request"), el("dd", {}, el("button", { type: "button", class: "link", on: { click: () => actions.byRequest(entry.request_id) } }, entry.request_id))] : []),
       ...fields.flatMap(([name, value]) => fact(name, typeof value === "string" ? value : JSON.stringify(value, null, 1))),
       ...fact("id", entry.id)),

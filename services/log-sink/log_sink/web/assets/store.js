@@ -1,6 +1,7 @@
 // What the page knows: the newest entries and the gaps between them, newest first, and what is held back while reading.
 
 export const CAP = 200;
+export const FAULTS_CAP = 20; // of each group of faults: what clients do wrong, and requests that failed
 export const LEVELS = ["warning", "error", "critical"];
 
 // An item is {kind: "entry", id, entry} or {kind: "gap", id, missed} or {kind: "reset", id, since}.
@@ -42,11 +43,23 @@ export class Store {
   }
 
   #put(item) {
-    const items = [item, ...this.#items];
+    const replaced = item.entry?.replaces;
+    const items = withinShare([item, ...this.#items.filter((each) => each.id !== replaced)]);
     let entries = 0;
     const end = items.findIndex((each) => each.kind === "entry" && ++entries > CAP);
     this.#items = end < 0 ? items : items.slice(0, end);
   }
+}
+
+// As the recorder keeps them: the oldest faults of a group give way to newer ones, and to nothing else.
+function withinShare(items) {
+  const seen = {};
+  return items.filter((item) => {
+    const group = item.entry?.kind?.split(".", 1)[0];
+    if (group === undefined) return true;
+    seen[group] = (seen[group] ?? 0) + 1;
+    return seen[group] <= FAULTS_CAP;
+  });
 }
 
 const entriesOf = (items) => items.filter((item) => item.kind === "entry").map((item) => item.entry);

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 
 from plumbline.checks import browser
 from plumbline.testing import RedisServer, wait_until
@@ -323,3 +324,27 @@ def test_a_page_in_the_background_still_tells(new_page: NewPage, sink: Any) -> N
     page.wait_for_selector("#line[data-state=live]")
     sink.stop()
     holds(page, "() => document.title.startsWith('(Not live)')")
+
+
+def test_faults_are_one_row_with_their_number(
+    sink: Any, open_page: Any, keep: Any, entry: Make, empty_redis: redis.Redis
+) -> None:
+    page = open_page("/logs/?service=backend")
+    bad = {"kind": "client.bad_token", "request_id": "abc12345"}
+    sink.post(entry("a session token was refused", count=1, **bad))
+    wait_for_rows(page, 1)
+    sink.post(entry("another one", count=56, **bad), entry("of the stack itself"))
+    wait_for_rows(page, 2)
+    for name, value in empty_redis.hgetall("logs:recent:counters").items():
+        if name.startswith(b"open|"):
+            # Its minute is over.
+            empty_redis.hset("logs:recent:counters", name, b"1 " + value.split(b" ", 1)[1])
+    holds(page, "() => document.querySelector('.count')?.textContent === '×57 in this minute'")
+    assert len(shown(page)) == 2
+    assert "a session token was refused" in shown(page)[0]
+    page.locator("li.entry .row").first.click()
+    assert "the first of 57 of this kind" in page.text_content(".details")
+    keep(page, "counted")
+    page.reload()
+    wait_for_rows(page, 2)
+    assert page.text_content(".count") == "×57 in this minute"

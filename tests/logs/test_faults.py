@@ -1,0 +1,68 @@
+"""Nobody without an operator's session can push entries out: what clients do wrong is counted and folded."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+import requests
+from servicekit.facts import FAULTS_KEPT, LOG_STREAM
+
+from plumbline import recorder as operator
+from plumbline.checks import recorder
+from plumbline.checks.client import User
+from plumbline.stack import Stack
+from plumbline.testing import wait_until
+
+pytestmark = pytest.mark.disrupt
+
+MINE = 20
+TOKENS, FRAMES, CALLS = 250, 300, 210
+
+
+def kinds(client: redis.Redis) -> list[str]:
+    held: Any = client.xrange(LOG_STREAM)
+    return [fields["kind"] for _, fields in held if "kind" in fields]
+
+
+def test_floods_of_faults_push_out_nothing_and_are_counted(
+    stack: Stack, alice: User, redis_client: redis.Redis
+) -> None:
+    recorder.end_minutes(redis_client)
+    marks = [f"mine-{number:02}" for number in range(MINE)]
+    recorder.warn(stack, alice, *marks)
+    recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "the last of the stack's own warnings")
+    of_backend = recorder.received(redis_client, "backend")
+    of_caddy = recorder.received(redis_client, "caddy", "error")
+
+    def bad_token(_: int) -> int:
+        headers = {"Authorization": "Bearer not.a.token"}
+        return requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=20).status_code
+
+    def not_there(number: int) -> int:
+        return alice.get(f"/data-processor/batch/{number + 1}/export/").status
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(bad_token, range(TOKENS))) == {401}
+        with alice.socket() as socket:
+            for number in range(FRAMES):
+                socket.send(f"garbage {number}")
+            socket.drain()
+        assert set(pool.map(not_there, range(CALLS))) == {501}
+    wait_until(
+        lambda: recorder.received(redis_client, "backend") >= of_backend + TOKENS + FRAMES,
+        "every bad token and frame is counted",
+    )
+    wait_until(lambda: recorder.received(redis_client, "caddy", "error") >= of_caddy + CALLS, "every 501 is counted")
+    held = [one["message"] for one in recorder.stream(redis_client)]
+    assert [mark for mark in marks if not any(mark in message for message in held)] == []
+    for group in ("client.", "request."):
+        assert sum(kind.startswith(group) for kind in kinds(redis_client)) <= FAULTS_KEPT
+    told = {one["kind"]: one for one in operator.entries(stack, service="backend") if "kind" in one}
+    assert told["client.bad_token"]["count"] >= TOKENS / 2
+    assert told["client.bad_frame"]["count"] >= FRAMES / 2
+    assert all(told[kind]["request_id"] for kind in ("client.bad_token", "client.bad_frame"))
+    with recorder.books(stack) as read:
+        assert recorder.adds_up(read())

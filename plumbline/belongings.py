@@ -17,7 +17,7 @@ Made = Mapping[str, "Made | None"]
 
 MARKER = ".plumbline-home"
 SETTINGS = "settings.env"
-"""A user's own file: it is read, and never deleted."""
+"""A user's own file: deleted only if nothing was ever written into it."""
 PREPARED: Made = {SETTINGS: None, "secrets": dict.fromkeys(SECRETS)}
 """What people may put into a home before the first deployment."""
 STATE: Made = dict.fromkeys(("state.json", "state.copy.json", "state.partial", "state.copy.partial"))

@@ -151,6 +151,8 @@ def _status(options: argparse.Namespace, home: Home) -> int:
         print(json.dumps(stack.as_json(), indent=2))
     else:
         print(f"{stack.phase}: deployment {stack.stack_id} on target {stack.target}, {stack.base_url}")
+        for line in stack.settings:
+            print(f"  setting: {line}")
         for component in stack.components:
             print(
                 f"  {component.name:<15} {component.state:<9} {component.since or '':<26} {component.detail}".rstrip()

@@ -131,6 +131,8 @@ def _say_where(target: Target, home: Home) -> None:
     print(f"  front door  {stack.base_url}")
     print(f"  recorder    {stack.base_url}/logs/  as {stack.operator.username}, password in")
     print(f"              {stack.operator.password_file}")
+    for line in stack.settings:
+        print(f"  setting     {line}")
     at_home = "" if home.root == DEFAULT_HOME else f" -- --home {shlex.quote(str(home.root))}"
     print(f"  prove it    .venv-nox/bin/nox -s smoke{at_home}")
     if not (ROOT / ".venv-nox").exists():

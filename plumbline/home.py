@@ -11,10 +11,11 @@ import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from plumbline import ROOT, belongings, home_lock
 from plumbline.errors import PlumblineError
+from plumbline.settings import file as settings_file
 
 DEFAULT_HOME = ROOT / ".plumbline"
 _ANOTHER = "choose another folder with --home: an empty one, or one that is not there yet"
@@ -36,6 +37,8 @@ class State:
     phase: Phase = "absent"
     deployed_at: str | None = None
     ports: dict[str, int] = field(default_factory=dict)
+    settings: list[dict[str, Any]] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
 
 
 class _UnreadableError(Exception):
@@ -62,7 +65,10 @@ def _read(path: Path) -> State:
         )
     state = State(**{name: value for name, value in raw.items() if name in State.__dataclass_fields__})
     texts = (state.target, state.stack_id, state.sources, state.programs, state.phase)
+    kinds = (type(state.settings), type(state.secrets))
     if {type(text) for text in texts} != {str} or {type(port) for port in state.ports.values()} - {int}:
+        raise _UnreadableError(f"the state file {path} holds something else than a state")
+    if kinds != (list, dict):
         raise _UnreadableError(f"the state file {path} holds something else than a state")
     return state
 
@@ -92,6 +98,7 @@ class Home:
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
         self.secrets = self.root / "secrets"
+        self.settings = self.root / belongings.SETTINGS
         self.logs = self.root / "logs"
         self.run = self.root / "run"
         self.data = self.root / "data"
@@ -139,6 +146,8 @@ class Home:
         home_lock.mark(self.root)
         for folder in (self.data, self.secrets, self.logs, self.run):
             home_lock.make_folder(folder)
+        if not self.settings.exists():
+            self.settings.write_text(settings_file.HEADER)
         self._close()
 
     def _close(self) -> None:
@@ -239,6 +248,9 @@ class Home:
 
         If anything was, the marker stays as well, so that a stack can be deployed here again.
         """
+        with contextlib.suppress(OSError, ValueError):
+            if self.settings.read_text(encoding="utf-8") == settings_file.HEADER:
+                self.settings.unlink()
         last = {str(self.root / name) for name in (*belongings.STATE, belongings.MARKER)}
         kept = [one for one in belongings.remove(self.root, belongings.IN_A_HOME) if one not in last]
         belongings.remove(self.root, belongings.STATE)

@@ -58,7 +58,10 @@ class OperatorAccount:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What `status --json` says. `phase` is absent, deploying, ready or down."""
+    """What `status --json` says. `phase` is absent, deploying, ready or down.
+
+    `settings` has a line for each setting that differs from its default.
+    """
 
     stack_id: str
     target: str
@@ -70,6 +73,7 @@ class Stack:
     redis: RedisAddress
     operator: OperatorAccount
     components: tuple[Component, ...]
+    settings: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:

@@ -20,13 +20,17 @@ PROBES = {"backend": "backend", "data-processor": "data_processor", "log-sink": 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One field of a service's typed settings. `default` is None where a value must be given."""
+    """One field of a service's typed settings. `default` is None where a value must be given.
+
+    `deployed` says why only the deployment sets it; it is empty where `settings.env` may.
+    """
 
     variable: str
     type: str
     default: str | None
     description: str
     secret: bool
+    deployed: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cached_property
 
 from servicekit import facts
 
@@ -13,24 +16,62 @@ from plumbline import secret_files
 from plumbline.errors import StepError
 from plumbline.home import Home, State
 from plumbline.identity import compare
+from plumbline.settings.resolve import Setting, Wanted, wanted
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+
+_FRONT_HOST, _FRONT_PORT = "PLUMBLINE_FRONT_HOST", "PLUMBLINE_FRONT_PORT"
 
 
 class TargetInAHome(ABC):
     """The part of a target that does not depend on what carries the stack."""
 
     name: str
+    refused_settings: Mapping[str, str] = {}
+    """Settings that this target has no use for, and why."""
 
     def __init__(self, home: Home, front_port: int | None = None) -> None:
         self.home = home
         self._state: State = home.load()
         self._wanted_front = front_port
 
+    @cached_property
+    def _wanted(self) -> Wanted:
+        """What settings.env asks for."""
+        return wanted(self.home.settings, refused=self.refused_settings)
+
+    @property
+    def _applied(self) -> Wanted:
+        """What the stack was deployed with."""
+        return Wanted(tuple(map(Setting.remembered, self._state.settings)))
+
+    def _settings_problems(self) -> list[str]:
+        found = list(self._wanted.problems)
+        port = self._wanted.of("caddy").get(_FRONT_PORT)
+        if port and self._wanted_front is not None and str(self._wanted_front) != port:
+            found.append(
+                f"--port {self._wanted_front} contradicts {_FRONT_PORT}={port} in {self.home.settings}: drop one"
+            )
+        return found
+
+    def _as_wanted(self) -> bool:
+        """Say whether the stack was deployed with the settings and the front port that are wanted now."""
+        if self._settings_problems() or self._wanted.settings != self._applied.settings:
+            return False
+        return self._front_port() in (0, self._state.ports["front"])
+
     def _front_port(self) -> int:
         """Return the front port to use; 0 is any free one."""
         if self._wanted_front is not None:
             return self._wanted_front
-        return self._state.ports.get("front", facts.FRONT_PORT)
+        asked = self._wanted.of("caddy").get(_FRONT_PORT)
+        return int(asked) if asked else self._state.ports.get("front", facts.FRONT_PORT)
+
+    def _front(self) -> str:
+        """Return where this machine reaches the front door, as host:port."""
+        host = self._applied.of("caddy").get(_FRONT_HOST, "127.0.0.1")
+        if ipaddress.ip_address(host).is_unspecified:
+            host = "127.0.0.1"
+        return f"{f'[{host}]' if ':' in host else host}:{self._state.ports.get('front', 0)}"
 
     @abstractmethod
     def stack(self) -> Stack:
@@ -49,6 +90,7 @@ class TargetInAHome(ABC):
             redis=RedisAddress(f"redis://{redis}/0"),
             operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
             components=tuple(components),
+            settings=tuple(one.line() for one in self._applied.settings if one.differs),
         )
 
     def _postgres_at(self, host: str, port: int) -> PostgresAddress:
@@ -68,7 +110,8 @@ class TargetInAHome(ABC):
         """
         if not goes_on:
             self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
-        self._state = self.home.save(self._state, phase="deploying")
+        settings = [asdict(one) for one in self._wanted.settings]
+        self._state = self.home.save(self._state, phase="deploying", settings=settings)
 
     def _make_secrets(self) -> str:
         created = secret_files.generate(self.home.secrets)

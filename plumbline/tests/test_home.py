@@ -65,7 +65,7 @@ def test_state_survives_and_leaves_no_half_written_file(home):
     saved = home.save(State(), target="embedded", phase="ready", ports={"front": 8080})
     assert Home(home.root).load() == saved
     files = sorted(path.name for path in home.root.iterdir() if path.is_file())
-    assert files == [".plumbline-home", "state.copy.json", "state.json"]
+    assert files == [".plumbline-home", "settings.env", "state.copy.json", "state.json"]
 
 
 def test_an_interrupted_save_keeps_the_state_before(home, monkeypatch):

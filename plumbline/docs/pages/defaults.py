@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from servicekit import describe
 from servicekit import facts as shared
 
 from plumbline import ROOT, preflight, secret_files
@@ -13,10 +13,36 @@ from plumbline.docs import facts, words
 from plumbline.docs.commands import commands
 from plumbline.docs.markdown import code, codes, table
 from plumbline.home import DEFAULT_HOME
+from plumbline.settings.caddy import CaddySettings
 from plumbline.targets.choose import TARGETS
-from plumbline.targets.embedded.programs import CADDYFILE, PORTS
+from plumbline.targets.embedded.programs import PORTS
 
-_CADDY_VARIABLE = re.compile(r"\{\$(\w+)(:[^}]*)?\}")
+_SETTINGS = """\
+## Settings
+
+Written into `settings.env` in the home, one `NAME=VALUE` a line; `./deploy-local.sh` checks every line, applies what
+has changed and restarts only the parts that read it. [What the file may look like](../one-machine.md#settings). It is
+the same file on every target:
+
+| target | how a setting gets there |
+| --- | --- |
+| `embedded` | into the environment of the processes that read it |
+| `compose` | into the environment of the containers that read it; front host and port become the published address |
+| `kubernetes` | into the ConfigMap of the part that reads it, over what the overlay says; the front port is forwarded |
+
+A name that stands below for several parts sets it for all of them. With the part in it, it is for that one alone and
+counts more: `PLUMBLINE_BACKEND_WORKERS`, `PLUMBLINE_DATA_PROCESSOR_WORKERS`, `PLUMBLINE_LOG_SINK_LOG_LEVEL`.
+
+Where a stack is brought up by hand (`docker compose`, `kubectl apply`), no `settings.env` is read: each name is an
+environment variable of the container.
+"""
+
+_DEPLOYED = """\
+## Set by the deployment
+
+Environment variables that the parts are given by the deployment; in `settings.env` they are refused. **Secret files**
+are given as a path, never as a value.
+"""
 
 _INTRODUCTION = """\
 # Defaults
@@ -72,7 +98,6 @@ def _parts() -> Iterator[str]:
     target = next(option for option in commands()["up"].options if "--target" in option.flags)
     yield f"## Targets\n\n`--target` takes {codes(TARGETS)}; the default is {code(target.default)}.\n"
     yield from _settings()
-    yield _caddy()
 
 
 def _minimums() -> list[tuple[str, str]]:
@@ -87,43 +112,39 @@ def _value(value: Any) -> str:
 
 
 def _port(name: str) -> str:
-    return f"{code(str(shared.FRONT_PORT))}, another with `--port`" if name == "front" else "a free one"
+    return (
+        f"{code(str(shared.FRONT_PORT))}, another with `--port` or `PLUMBLINE_FRONT_PORT`"
+        if name == "front"
+        else "a free one"
+    )
 
 
 def _settings() -> Iterator[str]:
-    shared_by: dict[facts.Setting, list[str]] = {}
-    for service in facts.services().values():
-        for setting in service.settings:
-            shared_by.setdefault(setting, []).append(service.name)
+    yield _SETTINGS
+    yield from _groups(lambda setting: not setting.deployed)
+    yield _DEPLOYED
+    yield from _groups(lambda setting: bool(setting.deployed))
+
+
+def _groups(chosen: Callable[[facts.Setting], bool]) -> Iterator[str]:
+    read_by: dict[facts.Setting, list[str]] = {}
+    for part, settings in _every().items():
+        for setting in filter(chosen, settings):
+            read_by.setdefault(setting, []).append(part)
     groups: dict[tuple[str, ...], list[facts.Setting]] = {}
-    for setting, names in shared_by.items():
+    for setting, names in read_by.items():
         groups.setdefault(tuple(names), []).append(setting)
-    yield (
-        "## Settings of the services\n\nEach is an environment variable, read once at the start. **Secret files** are "
-        "given as a path, never as a\nvalue.\n"
-    )
-    head = ("variable", "type", "default", "what it is")
+    head = ("name", "type", "default", "what it is")
     for group in sorted(groups, key=lambda one: (-len(one), one)):
         yield f"### {', '.join(group)}\n\n" + table(head, [_setting(one) for one in groups[group]])
+
+
+def _every() -> dict[str, tuple[facts.Setting, ...]]:
+    of_services = {service.name: service.settings for service in facts.services().values()}
+    return of_services | {"caddy": tuple(facts.Setting(**one) for one in describe.fields(CaddySettings))}
 
 
 def _setting(setting: facts.Setting) -> tuple[str, ...]:
     default = "**must be given**" if setting.default is None else code(setting.default) or "none"
     kind = f"**secret file**, {setting.type}" if setting.secret else setting.type
     return code(setting.variable), kind, default, setting.description
-
-
-def _caddy() -> str:
-    found: dict[str, str] = {}
-    for name, default in _CADDY_VARIABLE.findall(CADDYFILE.read_text(encoding="utf-8")):
-        found[name] = found.get(name) or default
-    described = words.load("caddy")
-    words.require(described, found, "caddy", "variables of the Caddyfile")
-    # A colon without anything after it is a default, too: nothing.
-    rows = [
-        (code(name), (code(found[name][1:]) or "none") if found[name] else "**must be given**", described[name])
-        for name in sorted(found)
-    ]
-    return "## Settings of Caddy\n\nVariables of `docker/caddy/Caddyfile`.\n\n" + table(
-        ("variable", "default", "what it is"), rows
-    )

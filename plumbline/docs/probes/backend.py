@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from alembic.migration import MigrationContext
+from servicekit import describe
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects import postgresql
 
@@ -21,7 +22,7 @@ def main() -> None:
     app = import_module("backend.app").build(settings())
     metadata = import_module("backend.tables").metadata
     common.answer(
-        settings=common.settings(settings),
+        settings=describe.fields(settings),
         routes=[item for route in app.routes for item in _routes(route)],
         tables=[_table(table) for table in metadata.tables.values()],
         bookkeeping=[_table(MigrationContext.configure(dialect_name="postgresql")._version)],  # noqa: SLF001

@@ -9,6 +9,8 @@ import re
 from importlib import import_module
 from typing import Any
 
+from servicekit import describe
+
 from plumbline.docs.probes import common
 
 _CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -22,7 +24,7 @@ def main() -> None:
     models = import_module("django.apps").apps.get_models()
     recorder = import_module("django.db.migrations.recorder").MigrationRecorder
     common.answer(
-        settings=common.settings(settings),
+        settings=describe.fields(settings),
         routes=_routes(import_module("data_processor.urls").urlpatterns, "/"),
         tables=[_table(model, common.first_line(model)) for model in models if model._meta.managed],
         bookkeeping=[_table(recorder.Migration, "")],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from servicekit import describe
+
 from plumbline.docs.probes import common
 
 
@@ -14,7 +16,7 @@ def main() -> None:
     common.surroundings(settings)
     app = import_module("log_sink.app").build(settings())
     common.answer(
-        settings=common.settings(settings),
+        settings=describe.fields(settings),
         routes=[item for route in app.routes for item in _routes(route)],
     )
 

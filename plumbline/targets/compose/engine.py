@@ -51,9 +51,9 @@ def docker(
         raise StepError("there is no docker command any more", hint="./deploy-local.sh doctor") from None
 
 
-def output(*arguments: str, env: Mapping[str, str] | None = None, component: str | None = None) -> str:
+def output(*arguments: str, env: Mapping[str, str] | None = None, stdin: str = "", component: str | None = None) -> str:
     """Run `docker ARGUMENTS` and return its output. Raises StepError with what it said if it fails."""
-    done = docker(*arguments, env=env)
+    done = docker(*arguments, env=env, stdin=stdin)
     if done.returncode != 0:
         said = last_words(done.stderr or done.stdout)
         raise StepError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,28 @@ from servicekit import facts
 from plumbline import ROOT
 from plumbline.errors import StepError
 from plumbline.home import Home
+from plumbline.settings.resolve import NONE, PARTS, Wanted
 from plumbline.targets.compose import engine
 
 CHECKOUT = ROOT / "docker"
 _CA_BUNDLES = ("PIP_CERT", "SSL_CERT_FILE")
+_PUBLISHED = {"PLUMBLINE_FRONT_HOST": "PLUMBLINE_PUBLISH_ADDRESS", "PLUMBLINE_FRONT_PORT": "PLUMBLINE_PUBLISH_PORT"}
+"""What is set of the front door, and the variables of compose.yaml that it becomes; in its container it stays."""
+MIGRATING = ("backend", "data-processor")
+"""Services with a container for their migrations beside them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The Compose project of one home. `folder` holds compose.yaml: the checkout's docker/, or an unpacked bundle."""
+    """The Compose project of one home, and the settings that its parts are told beyond compose.yaml.
+
+    `folder` holds compose.yaml: the checkout's docker/, or an unpacked bundle.
+    """
 
     home: Home
     stack_id: str = ""
     front_port: int = facts.FRONT_PORT
+    told: Wanted = NONE
 
     @property
     def tag(self) -> str:
@@ -73,8 +83,20 @@ class Project:
             "PLUMBLINE_TAG": self.tag,
             "PLUMBLINE_VERSION": facts.VERSION,
             "PLUMBLINE_STACK_ID": self.stack_id or "none",
+            "PLUMBLINE_PUBLISH_ADDRESS": self.told.of("caddy").get("PLUMBLINE_FRONT_HOST", "127.0.0.1"),
             "PLUMBLINE_PUBLISH_PORT": str(self.front_port),
         }
+
+    def additions(self) -> str:
+        """Return what is laid over compose.yaml: the settings of each part, and of its migrations."""
+        services = {}
+        for part in PARTS:
+            told = {name: value for name, value in self.told.of(part).items() if name not in _PUBLISHED}
+            if told:
+                services[part] = {"environment": told}
+                if part in MIGRATING:
+                    services[f"migrate-{part}"] = {"environment": told}
+        return json.dumps({"services": services})
 
     def arguments(self, *arguments: str) -> list[str]:
         """Return `compose …` with this project's file."""
@@ -82,7 +104,12 @@ class Project:
 
     def compose(self, *arguments: str, component: str | None = None) -> str:
         """Run `docker compose ARGUMENTS` on this project and return its output. Raises StepError."""
-        return engine.output(*self.arguments(*arguments), env=self.environment(), component=component)
+        whole = self.arguments("--file", "-", *arguments)
+        return engine.output(*whole, env=self.environment(), stdin=self.additions(), component=component)
+
+    def look(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `docker compose ARGUMENTS` on this project and return what came of it, whatever its exit code."""
+        return engine.docker(*self.arguments("--file", "-", *arguments), env=self.environment(), stdin=self.additions())
 
     def resolved(self) -> dict[str, Any]:
         """Return the configuration as Compose understands it. It names secret files, and holds no secret."""

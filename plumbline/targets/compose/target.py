@@ -33,7 +33,7 @@ class ComposeTarget(TargetInAHome):
     @property
     def project(self) -> Project:
         """The Compose project of this stack."""
-        return Project(self.home, self._state.stack_id, self._state.ports.get("front", facts.FRONT_PORT))
+        return Project(self.home, self._state.stack_id, self._state.ports.get("front", facts.FRONT_PORT), self._applied)
 
     def component(self, name: str) -> Component:
         """Return the state of one component."""
@@ -45,7 +45,7 @@ class ComposeTarget(TargetInAHome):
         found = containers.all_of(self.project)
         postgres, redis, front = (found.get(name) for name in ("postgres", "redis", checks.FRONT))
         return self._stack(
-            front.published if front and front.published else f"127.0.0.1:{self._state.ports.get('front', 0)}",
+            front.published if front and front.published else self._front(),
             self._postgres_at(postgres.address if postgres else "", 5432),
             f"{redis.address if redis else ''}:6379",
             (found[name].component() if name in found else Component(name, "stopped") for name in COMPONENTS),
@@ -55,7 +55,8 @@ class ComposeTarget(TargetInAHome):
 
     def problems(self) -> list[str]:
         """Return everything that stands in the way of a deployment."""
-        return checks.problems(Project(self.home, self._state.stack_id, self._front_port()), self._owns_port)
+        project = Project(self.home, self._state.stack_id, self._front_port(), self._wanted)
+        return self._settings_problems() + checks.problems(project, self._owns_port)
 
     def _owns_port(self, port: int) -> bool:
         if port != self._state.ports.get("front"):
@@ -69,9 +70,7 @@ class ComposeTarget(TargetInAHome):
     def unchanged(self) -> bool:
         """Say whether exactly this stack, from exactly these files, is up and ready."""
         state = self._state
-        if state.phase != "ready" or self._front_port() not in (0, state.ports["front"]):
-            return False
-        if not self._remembers(self._marks(self.project)):
+        if state.phase != "ready" or not self._as_wanted() or not self._remembers(self._marks()):
             return False
         stack = self.stack()
         return stack.running and not compare(stack.base_url, state.stack_id)
@@ -85,8 +84,9 @@ class ComposeTarget(TargetInAHome):
             return fingerprint.of_programs([(self.project.unpacked / "manifest.json").read_text()])
         return fingerprint.of_sources(also=_BUILD_INPUTS)
 
-    def _marks(self, project: Project) -> dict[str, str]:
-        neutral = Project(project.home, "", project.front_port)
+    def _marks(self) -> dict[str, str]:
+        # Without what may change under a deployment: its settings, and with them the front port.
+        neutral = Project(self.home)
         return {"sources": self._sources(), "programs": fingerprint.of_programs([neutral.resolved()])}
 
     def begin(self) -> None:
@@ -94,7 +94,7 @@ class ComposeTarget(TargetInAHome):
         self.home.prepare()
         front = self._front_port() or self._state.ports.get("front") or net.free_port()
         self._state = self.home.save(self._state, target=self.name, ports={"front": front})
-        marks = self._marks(self.project)
+        marks = self._marks()
         self._begin(marks, goes_on=self._remembers(marks) and bool(containers.all_of(self.project)))
 
     # The steps of the plan
@@ -219,7 +219,7 @@ class ComposeTarget(TargetInAHome):
             "compose-images.txt": ("images",),
         }
         for name, arguments in commands.items():
-            done = engine.docker(*self.project.arguments(*arguments), env=self.project.environment())
+            done = self.project.look(*arguments)
             files[name] = done.stdout + done.stderr
         files["docker-info.txt"] = engine.docker("info").stdout
         return files

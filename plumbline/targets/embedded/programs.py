@@ -12,6 +12,7 @@ from pathlib import Path
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
+from plumbline.settings.resolve import NONE, Wanted
 from plumbline.targets.embedded import redis_server
 from plumbline.targets.embedded.postgres import Cluster
 from plumbline.targets.embedded.supervisor import Program
@@ -59,11 +60,12 @@ def missing_packages() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are for one deployment."""
+    """Where things are for one deployment, and which settings its parts are told beyond that."""
 
     home: Home
     ports: dict[str, int]
     stack_id: str
+    told: Wanted = NONE
 
     def url(self, component: str, path: str = "") -> str:
         """Return a component's own HTTP address."""
@@ -78,6 +80,7 @@ class Layout:
         """Return the settings of a service. Secrets are named by file, never by value."""
         folder = ROOT / "services" / service
         return {
+            **self.told.of(service),
             "PATH": os.defpath,
             "PYTHONPATH": f"{folder}:{ROOT / 'services' / 'servicekit'}",
             # Else Python would run what lies in its working folder, or in the user's own site-packages.
@@ -88,7 +91,6 @@ class Layout:
             "TMPDIR": str(self.home.run),  # what a killed service leaves goes with the home
             "PLUMBLINE_HOST": "127.0.0.1",
             "PLUMBLINE_PORT": str(self.ports[service]),
-            "PLUMBLINE_WORKERS": "1" if service == "log-sink" else "2",
             "PLUMBLINE_STACK_ID": self.stack_id,
             "PLUMBLINE_REDIS_URL": self.redis_url,
             "PLUMBLINE_REDIS_PASSWORD_FILE": str(self.home.secrets / "redis_password"),
@@ -114,6 +116,7 @@ class Layout:
         """Return what the Caddyfile reads."""
         folder = str(self.directory("caddy"))
         return {
+            **self.told.of("caddy"),
             "HOME": folder,
             "XDG_DATA_HOME": folder,
             "XDG_CONFIG_HOME": folder,

@@ -39,7 +39,7 @@ class EmbeddedTarget(TargetInAHome):
     # What there is
 
     def _layout(self) -> Layout:
-        return Layout(self.home, self._state.ports, self._state.stack_id)
+        return Layout(self.home, self._state.ports, self._state.stack_id, self._applied)
 
     @cached_property
     def _cluster(self) -> postgres.Cluster:
@@ -48,7 +48,8 @@ class EmbeddedTarget(TargetInAHome):
         return postgres.Cluster(binaries, data, account, self._state.ports["postgres"])
 
     def _programs_mark(self, ports: dict[str, int]) -> str:
-        return fingerprint.of_programs(Layout(self.home, ports, "").programs(self._cluster))
+        # Without what may change under a deployment: its settings, and with them the front port.
+        return fingerprint.of_programs(Layout(self.home, {**ports, "front": 0}, "").programs(self._cluster))
 
     def component(self, name: str) -> Component:
         """Return the state of one component."""
@@ -58,7 +59,7 @@ class EmbeddedTarget(TargetInAHome):
         """Return the stack as it is now."""
         ports = self._state.ports
         return self._stack(
-            f"127.0.0.1:{ports.get('front', 0)}",
+            self._front(),
             self._postgres_at("127.0.0.1", ports.get("postgres", 0)),
             f"127.0.0.1:{ports.get('redis', 0)}",
             map(self.component, COMPONENTS) if self._supervisor.alive() else self._without_supervisor(),
@@ -85,7 +86,7 @@ class EmbeddedTarget(TargetInAHome):
 
     def problems(self) -> list[str]:
         """Return everything that stands in the way of a deployment."""
-        return preflight.embedded_problems(self.home, self._front_port(), self._owns_port)
+        return self._settings_problems() + preflight.embedded_problems(self.home, self._front_port(), self._owns_port)
 
     def _owns_port(self, port: int) -> bool:
         """Say whether the listener on `port` is this stack's own Caddy, supervised or left behind."""
@@ -101,7 +102,7 @@ class EmbeddedTarget(TargetInAHome):
         state = self._state
         if state.phase != "ready" or not self._supervisor.alive() or not self.stack().running:
             return False
-        if self._front_port() not in (0, state.ports["front"]) or not self.from_this_checkout():
+        if not self._as_wanted() or not self.from_this_checkout():
             return False
         if self._programs_mark(state.ports) != state.programs:
             return False
@@ -211,7 +212,7 @@ class EmbeddedTarget(TargetInAHome):
         started = [name for name in names if self._supervisor.start(name)]
         for name in names:
             self._wait(name, partial(self._probe_service, name))
-        return "started" if started else "already running"
+        return f"{' and '.join(started)} started" if started else "already running"
 
     # Waiting
 
@@ -252,7 +253,7 @@ class EmbeddedTarget(TargetInAHome):
         return health.reason or (None if health.stack_id == self._state.stack_id else "answers as another stack")
 
     def _probe_front(self) -> str | None:
-        return health_of(self._layout().url("front", HEALTH_PATHS["backend"])).reason
+        return health_of(f"http://{self._front()}{HEALTH_PATHS['backend']}").reason
 
     # Afterwards
 

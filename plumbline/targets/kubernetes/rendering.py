@@ -15,6 +15,7 @@ from plumbline.home import Home
 from plumbline.manifests import render
 from plumbline.manifests.model import COMPONENT, Manifests
 from plumbline.manifests.render import Document
+from plumbline.settings.resolve import NONE, PARTS, Wanted
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
 
 OURS = "plumbline/home"
@@ -25,6 +26,7 @@ IMAGES = {
 }  # fmt: skip
 """Images by their names in k8s/base, and what a stack of its own calls them."""
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "Cluster")
+_FRONT_PORT = "PLUMBLINE_FRONT_PORT"
 _NO_SECRETS = b"not the real one"
 
 
@@ -42,6 +44,7 @@ class Recipe:
     mark: str
     stack_id: str
     tag: str
+    told: Wanted = NONE
 
     @property
     def namespace(self) -> str:
@@ -85,6 +88,11 @@ class Recipe:
         else:
             others = [one for one in stack.get("literals", []) if not one.startswith("PLUMBLINE_STACK_ID=")]
             stack["literals"] = [*others, identity]
+        for part in PARTS:
+            # On top of what the overlay itself says; the front door's port is that of the forward.
+            told = [f"{name}={value}" for name, value in self.told.of(part).items() if name != _FRONT_PORT]
+            if told:
+                generators.append({"name": part, "behavior": "merge", "literals": told})
         if self.choice.overlay == LOCAL:
             content["images"] = [
                 {"name": image, "newName": self.image(name), "newTag": self.tag} for image, name in IMAGES.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -13,6 +13,7 @@ from plumbline.manifests import render
 from plumbline.manifests.model import Manifests
 from plumbline.manifests.render import Document
 from plumbline.plan import COMPONENTS
+from plumbline.settings.resolve import Wanted
 from plumbline.stack import Component, PostgresAddress, Stack
 from plumbline.targets.compose import engine
 from plumbline.targets.in_a_home import TargetInAHome
@@ -39,6 +40,9 @@ class KubernetesTarget(TargetInAHome):
     """One stack in a cluster. See `plumbline.targets.base.Target` for the methods' contracts."""
 
     name = "kubernetes"
+    refused_settings: Mapping[str, str] = {
+        "PLUMBLINE_FRONT_HOST": "a cluster's front door is forwarded to 127.0.0.1; an Ingress opens it to others"
+    }
 
     def __init__(self, home: Home, front_port: int | None = None) -> None:
         super().__init__(home, front_port)
@@ -47,13 +51,14 @@ class KubernetesTarget(TargetInAHome):
 
     # What there is
 
-    def _recipe(self, choice: Choice | None = None, stack_id: str | None = None) -> Recipe:
+    def _recipe(self, choice: Choice | None = None, stack_id: str | None = None, told: Wanted | None = None) -> Recipe:
         choice = choice or self._choice
         if choice is None:
             raise PlumblineError("this stack was never deployed to a cluster", hint="./deploy-local.sh up")
         mark = rendering.mark_of(self.home)
         identity = self._state.stack_id if stack_id is None else stack_id
-        return Recipe(self.home, choice, mark, identity or "none", f"{mark}-{identity or 'none'}")
+        settings = self._applied if told is None else told
+        return Recipe(self.home, choice, mark, identity or "none", f"{mark}-{identity or 'none'}", settings)
 
     @property
     def _cluster(self) -> Cluster:
@@ -118,6 +123,7 @@ class KubernetesTarget(TargetInAHome):
     def problems(self) -> list[str]:
         """Return everything that stands in the way of a deployment; asks whether the cluster is the one meant."""
         found = [
+            *self._settings_problems(),
             *preflight.python_problems(),
             *preflight.folder_problems(self.home),
             *preflight.port_problems(self._front_port(), self._owns_port),
@@ -148,7 +154,7 @@ class KubernetesTarget(TargetInAHome):
         state, choice = self._state, contexts.wanted(self.home)
         if state.phase != "ready" or choice is None or self._choice is None or choice.context != self._choice.context:
             return False
-        if self._front_port() not in (0, state.ports["front"]) or not self._forwards.alive():
+        if not self._as_wanted() or not self._forwards.alive():
             return False
         if not self._remembers(self._marks(choice)) or not self.stack().running:
             return False
@@ -159,7 +165,8 @@ class KubernetesTarget(TargetInAHome):
         return fingerprint.of_sources(also=_SOURCES) == self._state.sources
 
     def _marks(self, choice: Choice) -> dict[str, str]:
-        neutral = self._recipe(choice, stack_id="")
+        # Without what may change under a deployment: its settings.
+        neutral = self._recipe(choice, stack_id="", told=Wanted())
         return {
             "sources": fingerprint.of_sources(also=_SOURCES),
             "programs": fingerprint.of_programs([choice.context, neutral.text(real_secrets=False)]),

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
-from servicekit.settings import DatabaseSettings, ServiceSettings, TokenSettings
+from servicekit.settings import ADDRESS, DatabaseSettings, ServiceSettings, TokenSettings
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SERVICE = "backend"
+FRONT_DOOR_MAX = 1_000_000
+"""Caddy takes no larger body."""
 CLAIM_VARIABLE = "PLUMBLINE_START_CLAIM"
 """Environment variable with the file that the first ready process of a start creates. `serve` sets it."""
 
@@ -20,7 +22,7 @@ CLAIM_VARIABLE = "PLUMBLINE_START_CLAIM"
 class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     """What the backend is told from outside."""
 
-    port: int = Field(8001, ge=1, le=65535, description="TCP port to listen on.")
+    port: int = Field(8001, ge=1, le=65535, description="TCP port to listen on.", json_schema_extra=ADDRESS)
     session_ttl_s: int = Field(12 * 3600, ge=1, description="How long a session lasts, in seconds.")
     cookie_secure: bool = Field(
         False, description="Send the session cookie over HTTPS only. Turn on wherever TLS ends."
@@ -35,6 +37,7 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
         ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
         validate_default=True,
         description="Networks whose X-Forwarded-For is believed, separated by commas.",
+        json_schema_extra={"type": "list of networks, separated by commas"},
     )
     login_attempts: int = Field(
         30, ge=1, description="Failed logins allowed to one user name from one address in a window."
@@ -62,7 +65,7 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     )
     registration_window_s: int = Field(600, ge=1, description="Length of that window, in seconds.")
     invite_ttl_s: int = Field(7 * 24 * 3600, ge=60, description="How long an invite is good for, in seconds.")
-    body_max_bytes: int = Field(64 * 1024, ge=1024, description="Largest request body, in bytes.")
+    body_max_bytes: int = Field(64 * 1024, ge=1024, le=FRONT_DOOR_MAX, description="Largest request body, in bytes.")
     frame_max_bytes: int = Field(64 * 1024, ge=1024, description="Largest WebSocket frame from a client, in bytes.")
     socket_queue: int = Field(256, ge=1, description="Frames that may wait for one slow socket before it is closed.")
     operator_password_file: Path | None = Field(

@@ -7,22 +7,26 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
-from servicekit.settings import DatabaseSettings, ServiceSettings, TokenSettings
+from servicekit.settings import ADDRESS, DatabaseSettings, ServiceSettings, TokenSettings
 
 SERVICE = "data-processor"
+FRONT_DOOR_MAX = 30 * 1024**2
+"""Caddy takes 32 MB; the rest is for what surrounds a file in a form."""
 
 
 class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     """What the data-processor is told from outside."""
 
-    port: int = Field(8002, ge=1, le=65535, description="TCP port to listen on.")
+    port: int = Field(8002, ge=1, le=65535, description="TCP port to listen on.", json_schema_extra=ADDRESS)
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Further browser origins that may change things with the session cookie, separated by commas; "
         "the stack's own is always allowed.",
     )
-    upload_max_bytes: int = Field(25 * 1024**2, ge=1024, description="Largest document that is taken, in bytes.")
-    body_max_bytes: int = Field(1024**2, ge=1024, description="Largest JSON request body, in bytes.")
+    upload_max_bytes: int = Field(
+        25 * 1024**2, ge=1024, le=FRONT_DOOR_MAX, description="Largest document that is taken, in bytes."
+    )
+    body_max_bytes: int = Field(1024**2, ge=1024, le=FRONT_DOOR_MAX, description="Largest JSON request body, in bytes.")
     image_max_pixels: int = Field(40_000_000, ge=1, description="Largest image that is taken, in pixels.")
     pdf_max_pages: int = Field(500, ge=1, le=10_000, description="Most pages that a PDF may have.")
     pdf_text_max_chars: int = Field(500_000, ge=0, description="Most characters of a PDF's text layer that are kept.")

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from pydantic import Field
 from servicekit.facts import INGEST_MAX_BYTES
-from servicekit.settings import ServiceSettings
+from servicekit.settings import ADDRESS, ServiceSettings, deployed
 
 
 class LogSinkSettings(ServiceSettings):
     """Settings of one log-sink process."""
 
-    workers: int = Field(1, ge=1, le=1, description="Always 1: to take in more, run more sinks on the same Redis.")
-    ingest_host: str = Field("127.0.0.1", description="Address on which Caddy's own log entries arrive.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=1,
+        description="Always 1: to take in more, run more sinks on the same Redis.",
+        json_schema_extra=deployed("the log-sink always is one process"),
+    )
+    ingest_host: str = Field(
+        "127.0.0.1", description="Address on which Caddy's own log entries arrive.", json_schema_extra=ADDRESS
+    )
     ingest_port: int = Field(
-        ge=1, le=65535, description="Port for Caddy's own log entries: UDP (one entry a datagram) and TCP (one a line)."
+        ge=1,
+        le=65535,
+        description="Port for Caddy's own log entries: UDP (one entry a datagram) and TCP (one a line).",
+        json_schema_extra=ADDRESS,
     )
     ingest_body_max: int = Field(
         INGEST_MAX_BYTES, ge=1024, le=64 * 1024 * 1024, description="Largest body of POST /ingest, in bytes."

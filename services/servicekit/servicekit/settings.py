@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit import facts
@@ -15,26 +15,46 @@ ENV_PREFIX = "PLUMBLINE_"
 """Prefixed, because a Kubernetes Service called `postgres` puts a POSTGRES_PORT of its own into every environment."""
 
 
+def deployed(why: str) -> dict[str, JsonValue]:
+    """Mark a field that the deployment sets itself: nobody else may, for this reason."""
+    return {DEPLOYED: why}
+
+
+DEPLOYED = "deployed"
+ADDRESS = deployed(
+    "the deployment chooses the addresses and ports inside the stack; those of the front door are "
+    "PLUMBLINE_FRONT_HOST and PLUMBLINE_FRONT_PORT"
+)
+DATABASE = deployed("the deployment creates the database and its role under these names")
+
+
 class ServiceSettings(BaseSettings):
     """What every service needs to know about itself and its surroundings."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(ge=1, le=65535, description="TCP port to listen on.")
+    host: str = Field("127.0.0.1", description="Address to listen on.", json_schema_extra=ADDRESS)
+    port: int = Field(ge=1, le=65535, description="TCP port to listen on.", json_schema_extra=ADDRESS)
     workers: int = Field(2, ge=1, le=64, description="Server processes.")
     stack_id: str = Field(
-        "unidentified", min_length=1, max_length=64, description="Identity of this deployment, reported by /health."
+        "unidentified",
+        min_length=1,
+        max_length=64,
+        description="Identity of this deployment, reported by /health.",
+        json_schema_extra=deployed("each deployment gets an identity of its own"),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level written to standard error."
     )
     log_forward_url: str | None = Field(
-        None, description="Caddy's internal listener for log entries; none are forwarded without it."
+        None,
+        description="Caddy's internal listener for log entries; none are forwarded without it.",
+        json_schema_extra=ADDRESS,
     )
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         description="Redis that carries events and the recorder's stream, without a password.",
+        json_schema_extra=ADDRESS,
     )
     redis_password_file: Path = Field(description="File that holds the password of Redis.")
     internal_secret_file: Path = Field(
@@ -49,14 +69,17 @@ class ServiceSettings(BaseSettings):
 class DatabaseSettings(BaseModel):
     """How to reach the shared Postgres."""
 
-    postgres_host: str = Field("127.0.0.1", description="Postgres host.")
-    postgres_port: int = Field(5432, ge=1, le=65535, description="Postgres port.")
-    postgres_db: str = Field(facts.DATABASE_NAME, description="Database name.")
-    postgres_user: str = Field(facts.DATABASE_USER, description="Database role.")
+    postgres_host: str = Field("127.0.0.1", description="Postgres host.", json_schema_extra=ADDRESS)
+    postgres_port: int = Field(5432, ge=1, le=65535, description="Postgres port.", json_schema_extra=ADDRESS)
+    postgres_db: str = Field(facts.DATABASE_NAME, description="Database name.", json_schema_extra=DATABASE)
+    postgres_user: str = Field(facts.DATABASE_USER, description="Database role.", json_schema_extra=DATABASE)
     postgres_password_file: Path = Field(description="File that holds the role's password.")
     pool_size: int = Field(8, ge=1, le=100, description="Largest number of database connections a process holds.")
     schema_wait_s: float = Field(
-        300.0, ge=0, description="How long `wait` waits for the database and its schema, in seconds."
+        300.0,
+        ge=0,
+        description="How long `wait` waits for the database and its schema, in seconds.",
+        json_schema_extra=deployed("only the pods of a cluster wait for the schema: set it in the overlay"),
     )
 
     def conninfo(self, application_name: str) -> str:

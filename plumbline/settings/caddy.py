@@ -1,0 +1,107 @@
+"""The settings of Caddy: one field for each variable of docker/caddy/Caddyfile, where the same defaults stand."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from servicekit import facts
+from servicekit.settings import ADDRESS, ENV_PREFIX
+
+_DURATION = re.compile(r"\d+(\.\d+)?(ms|s|m|h)")
+
+
+def _duration(value: str) -> str:
+    if not _DURATION.fullmatch(value):
+        raise ValueError("no duration")
+    return value
+
+
+def _keepalive(value: str) -> str:
+    return value if value == "off" else _duration(value)
+
+
+def _address(value: str) -> str:
+    return str(ipaddress.ip_address(value))
+
+
+def _networks(value: str) -> str:
+    return " ".join(str(ipaddress.ip_network(part)) for part in value.split())
+
+
+class CaddySettings(BaseSettings):
+    """What the Caddyfile reads from its environment."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
+
+    front_host: Annotated[str, AfterValidator(_address)] = Field(
+        "127.0.0.1", description="Address of the front door.", json_schema_extra={"type": "IP address"}
+    )
+    front_port: int = Field(facts.FRONT_PORT, ge=1, le=65535, description="Port of the front door.")
+    front_trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        "",
+        description="Networks, separated by spaces, whose X-Forwarded-For the front door believes: those of an ingress "
+        "or a proxy before it.",
+        json_schema_extra={"type": "list of networks, separated by spaces"},
+    )
+    shutdown_delay: Annotated[str, AfterValidator(_duration)] = Field(
+        "0s",
+        description="How long Caddy goes on after it was told to stop, and asks for each connection to be given up.",
+        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+    )
+    upstream_keepalive: Annotated[str, AfterValidator(_keepalive)] = Field(
+        "30s",
+        description="How long an unused connection to a service is kept; `off` opens one for each request.",
+        json_schema_extra={"type": "duration such as 30s, or off"},
+    )
+    upstream_patience: Annotated[str, AfterValidator(_duration)] = Field(
+        "0s",
+        description="How long a request may wait for a service that refuses its connection, such as 2s.",
+        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+    )
+    upstream_timeout: Annotated[str, AfterValidator(_duration)] = Field(
+        "30s",
+        description="How long the backend or the log-sink may take to begin its answer before the client gets a 504.",
+        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+    )
+    decoding_timeout: Annotated[str, AfterValidator(_duration)] = Field(
+        "60s",
+        description="The same for the data-processor, which may wait for a decoder.",
+        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+    )
+    front_body_patience: Annotated[str, AfterValidator(_duration)] = Field(
+        "20s",
+        description="How long a request body may take, and a second more for each PLUMBLINE_FRONT_BODY_RATE bytes of it.",
+        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+    )
+    front_read_patience: Annotated[str, AfterValidator(_duration)] = Field(
+        "30s",
+        description="How long a client may read nothing of its answer before it is given up.",
+        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+    )
+    front_body_rate: int = Field(
+        16384,
+        ge=1,
+        description="The slowest line that is served, in bytes a second, for uploads and for downloads of documents.",
+    )
+    internal_host: str = Field(
+        "127.0.0.1",
+        description="Address of the listener that services hand their log entries to. Never one that the outside can "
+        "reach.",
+        json_schema_extra=ADDRESS,
+    )
+    internal_port: int = Field(ge=1, le=65535, description="Port of that listener.", json_schema_extra=ADDRESS)
+    internal_secret_file: Path = Field(
+        description="File that holds the secret by which Caddy and the services know each other."
+    )
+    backend: str = Field(description="Address (host:port) of the backend.", json_schema_extra=ADDRESS)
+    data_processor: str = Field(description="Address (host:port) of the data-processor.", json_schema_extra=ADDRESS)
+    log_sink: str = Field(description="Address (host:port) of the log-sink.", json_schema_extra=ADDRESS)
+    log_ingest: str = Field(
+        description="Address (host:port) of the log-sink's UDP port, for Caddy's own entries.",
+        json_schema_extra=ADDRESS,
+    )

@@ -1,0 +1,33 @@
+"""Asks every part for its settings, in a process of its own: the harness imports no service.
+
+Reads {part: {variable: value}} from standard input. Prints {part: {"fields": …, "values": …, "problems": …}}.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from typing import Any
+
+from servicekit import describe
+
+MODELS = {
+    "backend": "backend.settings:BackendSettings",
+    "data-processor": "data_processor.settings_typed:DataProcessorSettings",
+    "log-sink": "log_sink.settings:LogSinkSettings",
+    "caddy": "plumbline.settings.caddy:CaddySettings",
+}
+"""Every part that has settings, and the class that declares them."""
+
+
+def _ask(part: str, given: dict[str, str]) -> dict[str, Any]:
+    module, _, name = MODELS[part].partition(":")
+    model = getattr(import_module(module), name)
+    values, problems = describe.read(model, given)
+    return {"fields": describe.fields(model), "values": values, "problems": problems}
+
+
+if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    json.dump({part: _ask(part, asked.get(part, {})) for part in MODELS}, sys.stdout)

@@ -1,0 +1,131 @@
+"""A name leads to the parts that read it; a wrong one is refused with its line and the nearest right one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from plumbline import belongings
+from plumbline.settings import file, resolve
+from plumbline.settings.caddy import CaddySettings
+from plumbline.settings.resolve import Setting, Wanted
+from plumbline.targets.embedded.programs import CADDYFILE, PORTS, Layout
+
+
+@pytest.fixture
+def wanted(tmp_path: Path):  # type: ignore[no-untyped-def]
+    def read(text: str, **arguments: object) -> Wanted:
+        path = tmp_path / belongings.SETTINGS
+        path.write_text(text)
+        return resolve.wanted(path, **arguments)  # type: ignore[arg-type]
+
+    return read
+
+
+def test_a_file_that_sets_nothing_asks_no_service(wanted, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(resolve, "_ask", lambda _: pytest.fail("asked"))
+    assert wanted(file.HEADER) == Wanted()
+
+
+def test_a_general_name_is_for_all_that_read_it_and_one_with_a_part_counts_more(wanted) -> None:  # type: ignore[no-untyped-def]
+    found = wanted("PLUMBLINE_BACKEND_WORKERS=5\nPLUMBLINE_WORKERS=3\nPLUMBLINE_LOG_LEVEL=debug\n")
+    assert found.problems == []
+    assert found.of("backend") == {"PLUMBLINE_WORKERS": "5", "PLUMBLINE_LOG_LEVEL": "debug"}
+    assert found.of("data-processor") == {"PLUMBLINE_WORKERS": "3", "PLUMBLINE_LOG_LEVEL": "debug"}
+    assert found.of("log-sink") == {"PLUMBLINE_LOG_LEVEL": "debug"}, "the log-sink is one process, whatever is asked"
+    assert found.of("caddy") == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("PLUMBLINE_SESION_TTL_S=1", "no setting PLUMBLINE_SESION_TTL_S: did you mean PLUMBLINE_SESSION_TTL_S?"),
+        ("session_ttl_s=1", "did you mean PLUMBLINE_SESSION_TTL_S?"),
+        ("PLUMBLINE_BACKENT_WORKERS=1", "did you mean PLUMBLINE_BACKEND_WORKERS?"),
+        ("XYZ=1", "docs/generated/defaults.md"),
+        ("PLUMBLINE_WORKERS=many", "PLUMBLINE_WORKERS must be an integer from 1 to 64"),
+        ("PLUMBLINE_WORKERS=65", "must be an integer from 1 to 64"),
+        ("PLUMBLINE_LOG_LEVEL=loud", "must be one of debug, info, warning, error"),
+        ("PLUMBLINE_COOKIE_SECURE=maybe", "must be true or false"),
+        ("PLUMBLINE_TRUSTED_PROXIES=10.0.0.0/33", "must be a list of networks"),
+        ("PLUMBLINE_FRONT_TRUSTED_PROXIES=here", "must be a list of networks"),
+        ("PLUMBLINE_SHUTDOWN_DELAY=5", "must be a duration"),
+        ("PLUMBLINE_FRONT_HOST=example.org", "must be an IP address"),
+        ("PLUMBLINE_PORT=1", "cannot be set: the deployment chooses"),
+        ("PLUMBLINE_REDIS_URL=redis://x", "cannot be set: the deployment chooses"),
+        ("PLUMBLINE_STACK_ID=me", "cannot be set: each deployment"),
+        ("PLUMBLINE_TOKEN_SECRET_FILE=/etc/passwd", "cannot be set: secrets are files"),
+        ("PLUMBLINE_LOG_SINK_WORKERS=2", "cannot be set: the log-sink always is one process"),
+    ],
+)
+def test_a_wrong_line_is_refused_with_its_place_and_the_way_out(wanted, tmp_path: Path, line: str, words: str) -> None:  # type: ignore[no-untyped-def]
+    found = wanted(f"# first\n{line}\nPLUMBLINE_POOL_SIZE=4\n")
+    assert found.settings == ()
+    (problem,) = found.problems
+    assert problem.startswith(f"{tmp_path / belongings.SETTINGS}, line 2: ")
+    assert words in problem
+
+
+def test_what_is_wrong_for_one_part_alone_names_that_part(wanted) -> None:  # type: ignore[no-untyped-def]
+    (problem,) = wanted("PLUMBLINE_BODY_MAX_BYTES=9000000\n").problems
+    assert problem.endswith(", for backend")
+
+
+def test_every_problem_is_found_at_once_in_the_order_of_the_lines(wanted) -> None:  # type: ignore[no-untyped-def]
+    found = wanted("PLUMBLINE_WORKERS=0\nPLUMBLINE_NO=1\nA\nPLUMBLINE_POOL_SIZE=x\n")
+    assert [re.search(r"line (\d)", one)[1] for one in found.problems] == ["1", "2", "3", "4"]  # type: ignore[index]
+
+
+def test_only_what_differs_from_its_default_is_shown_as_such(wanted) -> None:  # type: ignore[no-untyped-def]
+    found = wanted("PLUMBLINE_WORKERS=2\nPLUMBLINE_SESSION_TTL_S=3600\nPLUMBLINE_BODY_MAX_BYTES=70000\n")
+    assert [one.line() for one in found.settings if one.differs] == [
+        "PLUMBLINE_SESSION_TTL_S=3600 (default 43200)",
+        "PLUMBLINE_BODY_MAX_BYTES=70000 (default 65536 for backend and 1048576 for data-processor)",
+    ]
+
+
+def test_a_target_may_have_defaults_of_its_own_and_no_use_for_some(wanted) -> None:  # type: ignore[no-untyped-def]
+    found = wanted("PLUMBLINE_BACKEND_POOL_SIZE=8\n", defaults={"backend": {"PLUMBLINE_POOL_SIZE": "4"}})
+    assert [one.line() for one in found.settings if one.differs] == ["PLUMBLINE_BACKEND_POOL_SIZE=8 (default 4)"]
+    found = wanted("PLUMBLINE_FRONT_HOST=::1\n", refused={"PLUMBLINE_FRONT_HOST": "not here"})
+    assert found.problems[0].endswith("PLUMBLINE_FRONT_HOST cannot be set: not here")
+
+
+def test_a_variable_of_the_caller_is_no_setting(wanted, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    resolve._asked.cache_clear()
+    monkeypatch.setenv("PLUMBLINE_WORKERS", "not a number")
+    assert wanted("PLUMBLINE_POOL_SIZE=4\n").problems == []
+
+
+def test_no_name_means_two_things() -> None:
+    singles = [resolve._single(part, one["variable"]) for part, every in resolve.described().items() for one in every]
+    assert len(singles) == len({*singles})
+    assert {*singles}.isdisjoint(one["variable"] for every in resolve.described().values() for one in every)
+
+
+def test_what_the_deployment_tells_the_parts_is_not_for_the_file_to_say(home) -> None:  # type: ignore[no-untyped-def]
+    layout = Layout(home, dict.fromkeys(PORTS, 1), "x")
+    told = {name: layout.service_environment(name) for name in ("backend", "data-processor", "log-sink")}
+    told["caddy"] = layout.caddy_environment()
+    for part, fields in resolve.described().items():
+        deployed = {one["variable"] for one in fields if one["deployed"]} | {"PLUMBLINE_FRONT_PORT"}
+        assert {name for name in told[part] if name.startswith("PLUMBLINE_")} <= deployed, part
+
+
+def test_caddys_settings_are_the_variables_of_the_caddyfile_with_the_same_defaults() -> None:
+    found: dict[str, str | None] = {}
+    for name, default in re.findall(r"\{\$(PLUMBLINE_\w+)(:[^}]*)?\}", CADDYFILE.read_text()):
+        found[name] = found.get(name) or (default[1:] if default else None)
+    declared = {
+        f"PLUMBLINE_{name.upper()}": None if field.is_required() else str(field.default)
+        for name, field in CaddySettings.model_fields.items()
+    }
+    assert declared == found
+
+
+def test_a_setting_is_remembered_as_it_was() -> None:
+    one = Setting("A", "1", "A", ("backend",), "2", differs=True)
+    raw = {"name": "A", "value": "1", "variable": "A", "parts": ["backend"], "default": "2", "differs": True}
+    assert Setting.remembered(raw) == one

@@ -1,0 +1,88 @@
+"""A setting restarts what reads it: every other process goes on, with the deployment's identity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from plumbline.home import Home
+from plumbline.settings.resolve import Setting, Wanted
+from plumbline.targets.embedded import postgres
+from plumbline.targets.embedded.accounts import Account
+from plumbline.targets.embedded.programs import PORTS, Layout
+from plumbline.targets.embedded.supervisor import Program, Supervisor
+from plumbline.targets.embedded.target import EmbeddedTarget
+
+
+def _told(name: str, value: str, *parts: str) -> Wanted:
+    return Wanted((Setting(name, value, name, parts, "", differs=True),))
+
+
+@pytest.fixture
+def programs(home: Home, program: Callable[..., Program]) -> Callable[[Wanted], list[Program]]:
+    """What the supervisor is told of each part, with sleepers in place of the parts themselves."""
+    ports = dict(zip(PORTS, range(1, 20), strict=False))
+    cluster = postgres.Cluster(Path("/nowhere"), home.data, Account(), 1)
+
+    def of(told: Wanted) -> list[Program]:
+        every = Layout(home, ports, "x", told).programs(cluster)
+        return [replace(program(one.name), environment=one.environment) for one in every]
+
+    return of
+
+
+def test_only_what_reads_a_changed_setting_is_restarted(
+    supervisor: Supervisor, programs: Callable[[Wanted], list[Program]]
+) -> None:
+    def apply(told: Wanted) -> dict[str, int | None]:
+        every = programs(told)
+        supervisor.apply(every)
+        for one in every:
+            supervisor.start(one.name)
+        return {one.name: supervisor.component(one.name).pid for one in every}
+
+    before = apply(Wanted())
+    assert None not in before.values()
+    for name, parts in {
+        "PLUMBLINE_SESSION_TTL_S": {"backend"},
+        "PLUMBLINE_POOL_SIZE": {"backend", "data-processor"},
+        "PLUMBLINE_SHUTDOWN_DELAY": {"caddy"},
+    }.items():
+        after = apply(_told(name, "5", *parts))
+        assert {part for part in after if after[part] != before[part]} == parts
+        before = apply(Wanted())
+
+
+def test_a_stack_with_other_settings_than_the_file_says_is_not_as_wanted(home: Home) -> None:
+    home.prepare()
+    home.save(home.load(), target="embedded", ports={"front": 8080})
+    assert EmbeddedTarget(home)._as_wanted()
+    home.settings.write_text("PLUMBLINE_POOL_SIZE=3\n")
+    target = EmbeddedTarget(home)
+    assert not target._as_wanted()
+    target._begin({}, goes_on=True)
+    assert EmbeddedTarget(home)._as_wanted()
+    assert EmbeddedTarget(home)._layout().told.of("backend") == {"PLUMBLINE_POOL_SIZE": "3"}
+    home.settings.write_text("PLUMBLINE_POOL_SIZE=3\nPLUMBLINE_NO=1\n")
+    assert not EmbeddedTarget(home)._as_wanted()
+
+
+def test_a_wrong_file_is_refused_before_anything_is_changed(home: Home) -> None:
+    home.prepare()
+    home.settings.write_text("PLUMBLINE_WORKERS=0\n")
+    assert any("line 1: PLUMBLINE_WORKERS must be" in one for one in EmbeddedTarget(home, 0).problems())
+
+
+def test_the_front_door_is_where_the_file_says_unless_the_command_contradicts(home: Home) -> None:
+    home.prepare()
+    home.settings.write_text("PLUMBLINE_FRONT_PORT=8123\nPLUMBLINE_FRONT_HOST=::1\n")
+    target = EmbeddedTarget(home)
+    assert target._front_port() == 8123
+    target._state = home.save(home.load(), ports={"front": 8123})
+    target._begin({}, goes_on=True)
+    assert target._front() == "[::1]:8123"
+    (problem,) = EmbeddedTarget(home, 9000)._settings_problems()
+    assert "--port 9000 contradicts PLUMBLINE_FRONT_PORT=8123" in problem

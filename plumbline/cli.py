@@ -229,7 +229,10 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
     down = []
     if home.exists:
         try:
-            down = _not_running(target.stack())
+            stack = target.stack()
+            down = _not_running(stack)
+            for line in stack.settings:
+                print(f"  setting: {line}")
         except StepError as error:
             problems += [] if problems else [str(error)]  # most likely what one of them says already
     for problem in [*problems, *down]:

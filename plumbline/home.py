@@ -156,7 +156,7 @@ class Home:
         own = os.geteuid()
         modes = dict.fromkeys((self.root, self.data), passage)
         modes |= dict.fromkeys((self.secrets, self.logs, self.run, self.diagnostics, self.root / "bundle"), 0o700)
-        files = (belongings.MARKER, "lock", "state.json", "state.copy.json", "kubernetes.json")
+        files = (belongings.MARKER, belongings.SETTINGS, "lock", "state.json", "state.copy.json", "kubernetes.json")
         modes |= {self.root / name: 0o600 for name in files}
         for path, mode in modes.items():
             with contextlib.suppress(FileNotFoundError):

@@ -56,7 +56,8 @@ def test_a_home_is_closed_but_for_the_way_to_the_data_whatever_the_umask(home, m
     modes = {path.name: path.stat().st_mode & 0o777 for path in (home.root, *home.root.iterdir())}
     passage = 0o711 if os.geteuid() == 0 else 0o700  # of root's stack, Postgres has an account of its own
     assert modes == {
-        "home": passage, "data": passage, "secrets": 0o700, "logs": 0o700, "run": 0o700, ".plumbline-home": 0o600
+        "home": passage, "data": passage, "secrets": 0o700, "logs": 0o700, "run": 0o700, ".plumbline-home": 0o600,
+        "settings.env": 0o600,
     }  # fmt: skip
 
 

@@ -31,9 +31,9 @@ CHANGES = {
         "defaults.md", "| `PLUMBLINE_KEY_FILE` | **secret file**, text | **must be given** | Key. |",
     ),
     "a fact": ("services/servicekit/servicekit/facts.py", "LOG_CAP = 200", "LOG_CAP = 201", "defaults.md", "| `201` |"),
-    "a default of the Caddyfile": (
-        "docker/caddy/Caddyfile", "{$PLUMBLINE_FRONT_HOST:127.0.0.1}", "{$PLUMBLINE_FRONT_HOST:127.0.0.9}",
-        "defaults.md", "| `PLUMBLINE_FRONT_HOST` | `127.0.0.9` |",
+    "a setting of Caddy": (
+        "plumbline/settings/caddy.py", '"Address of the front door."', '"Place of the front door."',
+        "defaults.md", "| Place of the front door. |",
     ),
     "what a step does": (
         "plumbline/plan.py", "Start Redis, which", "Start a Redis, which", "run-steps.md", "| Start a Redis, which",

@@ -109,8 +109,12 @@ class Layout:
             "PLUMBLINE_POSTGRES_PORT": str(self.ports["postgres"]),
             "PLUMBLINE_POSTGRES_PASSWORD_FILE": str(secrets / "postgres_password"),
             "PLUMBLINE_TOKEN_SECRET_FILE": str(secrets / "token_secret"),
-            "PLUMBLINE_OPERATOR_PASSWORD_FILE": str(secrets / "operator_password"),
         }
+
+    def migration_environment(self, service: str) -> dict[str, str]:
+        """Return the settings of a service's migrations. The backend's create the operator."""
+        operator = {"PLUMBLINE_OPERATOR_PASSWORD_FILE": str(self.home.secrets / "operator_password")}
+        return self.service_environment(service) | (operator if service == "backend" else {})
 
     def caddy_environment(self) -> dict[str, str]:
         """Return what the Caddyfile reads."""

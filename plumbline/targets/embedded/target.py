@@ -192,7 +192,7 @@ class EmbeddedTarget(TargetInAHome):
         with log_file.open("wb") as log:
             try:
                 done = subprocess.run(
-                    service_command(service, "migrate"), env=layout.service_environment(service),
+                    service_command(service, "migrate"), env=layout.migration_environment(service),
                     cwd=self.home.run, stdout=log, stderr=subprocess.STDOUT, check=False, timeout=_MIGRATION_PATIENCE_S,
                 )  # fmt: skip
             except subprocess.TimeoutExpired:

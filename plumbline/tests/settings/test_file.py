@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.home import Home
 from plumbline import belongings
+from plumbline.home import Home
 from plumbline.settings import file
 from plumbline.testing import unprivileged
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
@@ -44,18 +45,25 @@ def test_an_interrupted_deployment_is_finished_without_starting_over(running: Co
         assert after[name] == before[name]
 
 
-def test_a_front_door_that_is_moved_to_another_address_is_found_there(
-    running: ComposeTarget, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = running.stack().base_url
-    monkeypatch.setenv("PLUMBLINE_PUBLISH_ADDRESS", "127.0.0.2")
-    running.run("caddy")
-    assert running.stack().base_url == here.replace("127.0.0.1", "127.0.0.2")
-    running.run("identity")
-    monkeypatch.undo()
-    running.run("caddy")
-    assert running.stack().base_url == here
-    running.run("identity")
+def test_a_setting_makes_only_the_containers_anew_that_read_it(running: ComposeTarget) -> None:
+    before, identity_before = starts(running), running.stack().stack_id
+    running.home.settings.write_text("PLUMBLINE_SESSION_TTL_S=3600\nPLUMBLINE_FRONT_HOST=127.0.0.2\n")
+    moved = ComposeTarget(running.home)
+    deploy.up(running.home, moved, "with settings")
+    after = starts(moved)
+    components = ("postgres", "redis", "log-sink", "backend", "data-processor", "caddy")
+    assert {name for name in components if after[name] != before[name]} == {"backend", "caddy"}
+    stack = moved.stack()
+    assert stack.stack_id == identity_before
+    assert stack.base_url.startswith("http://127.0.0.2:"), "the front door was not moved"
+    assert stack.settings == (
+        "PLUMBLINE_SESSION_TTL_S=3600 (default 43200)",
+        "PLUMBLINE_FRONT_HOST=127.0.0.2 (default 127.0.0.1)",
+    )
+    assert ComposeTarget(running.home).unchanged()
+    running.home.settings.write_text("")
+    deploy.up(running.home, ComposeTarget(running.home), "without settings")
+    running.__init__(running.home)  # type: ignore[misc]  # what others go on with has to know what was deployed
 
 
 def test_a_killed_component_is_started_again(running: ComposeTarget) -> None:
@@ -151,7 +159,8 @@ def test_down_leaves_the_volume_and_nothing_else(running: ComposeTarget) -> None
 def test_a_container_that_ends_is_not_waited_for(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PLUMBLINE_WORKERS", "banana")
+    wrong = {"services": {"backend": {"environment": {"PLUMBLINE_WORKERS": "banana"}}}}
+    monkeypatch.setattr(project.Project, "additions", lambda _: json.dumps(wrong))
     monkeypatch.setattr(containers, "READY_PATIENCE_S", 10_000)  # a wait that did not end at once would not end at all
     with pytest.raises(StepError) as failure:
         deploy.up(home, ComposeTarget(home, 0), "a test")

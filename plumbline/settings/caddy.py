@@ -75,7 +75,8 @@ class CaddySettings(BaseSettings):
     )
     front_body_patience: Annotated[str, AfterValidator(_duration)] = Field(
         "20s",
-        description="How long a request body may take, and a second more for each PLUMBLINE_FRONT_BODY_RATE bytes of it.",
+        description="How long a request body may take, and a second more for each PLUMBLINE_FRONT_BODY_RATE bytes of "
+        "it.",
         json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
     )
     front_read_patience: Annotated[str, AfterValidator(_duration)] = Field(

@@ -11,9 +11,11 @@ from plumbline.stack import Stack
 
 
 def connect(stack: Stack) -> psycopg.Connection[dict[str, Any]]:
-    """Return a connection to the stack's database (autocommit, rows as dicts)."""
+    """Return a connection to the stack's database (autocommit, rows as dicts) that reads: checks write as users do."""
     parameters = {"connect_timeout": 5} | stack.postgres.parameters() | {"application_name": "plumbline-checks"}
-    return psycopg.connect(**parameters, autocommit=True, row_factory=dict_row)
+    connection = psycopg.connect(**parameters, autocommit=True, row_factory=dict_row)
+    connection.execute("SET default_transaction_read_only = on")
+    return connection
 
 
 def one(database: psycopg.Connection[dict[str, Any]], table: str, **key: Any) -> dict[str, Any]:

@@ -18,8 +18,10 @@ def database(postgres_server):
         RedisAddress(""), OperatorAccount("operator", ""), (),
     )  # fmt: skip
     with rows.connect(stack) as connection:
-        connection.execute('CREATE TEMP TABLE "odd; name" (id int, "wh ere" text)')
-        connection.execute("INSERT INTO \"odd; name\" VALUES (1, 'a'), (2, 'b'), (2, 'c')")
+        with connection.transaction():
+            connection.execute("SET TRANSACTION READ WRITE")
+            connection.execute('CREATE TEMP TABLE "odd; name" (id int, "wh ere" text)')
+            connection.execute("INSERT INTO \"odd; name\" VALUES (1, 'a'), (2, 'b'), (2, 'c')")
         yield connection
 
 
@@ -33,6 +35,11 @@ def test_none_and_two_are_not_one(database):
         with pytest.raises(AssertionError, match=f"has {count} rows"):
             rows.one(database, "odd; name", id=key)
     assert len(rows.many(database, "odd; name", id=2)) == 2
+
+
+def test_a_check_cannot_write_past_the_services(database):
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        database.execute("CREATE TABLE planted ()")
 
 
 def test_a_value_is_never_part_of_the_statement(database):

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/usr/bin/env -S bash -p
 # Writes the locked sets: hashes, no download addresses, one resolution for all. Run it after editing an .in file.
 set -euo pipefail
 cd "$(dirname "$0")"

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/usr/bin/env -S bash -p
 # Makes the base images where no container registry can be reached, from Debian packages (through this machine's own apt
 # sources) and PyPI wheels (through its own index), and names them in docker/.env, where every build finds them.
 # Needs root, a Docker engine with buildx, and mmdebstrap: apt-get install mmdebstrap

@@ -14,7 +14,7 @@ _NAMED = "PLUMBLINE_SECRETS_DIR=./secrets"
 def make_secrets(folder: Path = CHECKOUT) -> list[str]:
     """Create the missing secret files below `folder`, name them in its .env and return the names of the new ones."""
     place = folder / "secrets"
-    place.mkdir(exist_ok=True)
+    place.mkdir(mode=0o700, exist_ok=True)
     created = secret_files.generate(place)
     secret_files.share_with_containers(place)
     wrong = secret_files.problems(place, shared_with_containers=True)

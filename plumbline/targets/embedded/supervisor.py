@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import xmlrpc.client
 from dataclasses import dataclass, field
@@ -23,8 +21,8 @@ from supervisor.xmlrpc import SupervisorTransport
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.stack import Component, ComponentState
+from plumbline.targets.embedded import control_socket
 
-_SOCKET_PATH_MAX = 90
 _NAME = "supervisord"
 _LOG = f"{_NAME}.log"
 # STARTING says: younger than a second. So may Caddy be in a ready stack; readiness is for probes to say, not for ages.
@@ -87,7 +85,10 @@ class Supervisor:
         self._home = home
         self._config = home.run / "supervisord.conf"
         self._pid_file = home.run / "supervisord.pid"
-        self._socket = _socket_path(home)
+        self._talk_to(control_socket.find(home))
+
+    def _talk_to(self, socket: Path) -> None:
+        self._socket = socket
         self._transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
         self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=self._transport).supervisor
 
@@ -114,6 +115,9 @@ class Supervisor:
 
     def apply(self, programs: list[Program]) -> None:
         """Make supervisord know exactly `programs`, starting it if need be. What runs unchanged goes on running."""
+        running = self.alive()
+        if not running:
+            self._talk_to(control_socket.make(self._home))
         text = self._render(programs)
         for program in programs:
             program.directory.mkdir(parents=True, exist_ok=True)
@@ -121,7 +125,7 @@ class Supervisor:
         partial.write_text(text)
         partial.chmod(0o600)
         partial.replace(self._config)
-        if not self.alive():
+        if not running:
             self._launch()
             return
         added, changed, removed = self._call("reloadConfig")[0]
@@ -159,11 +163,6 @@ serverurl=unix://{_escape(str(self._socket))}
         return head + "\n".join(program.section(self._home.logs, 10 * (i + 1)) for i, program in enumerate(programs))
 
     def _launch(self) -> None:
-        self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._socket.parent.stat().st_uid != os.geteuid():
-            raise PlumblineError(
-                f"{self._socket.parent} belongs to another user", hint="use --home with a shorter path"
-            )
         # A clean environment: nothing of the caller's shell, and so none of its secrets, reaches the services.
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home.run), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
@@ -241,12 +240,12 @@ serverurl=unix://{_escape(str(self._socket))}
     def shutdown(self) -> None:
         """End supervisord, and with it what it still supervises."""
         pid = self.pid()
-        if pid is None:
-            return
-        process = psutil.Process(pid)
-        with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
-            self._call("shutdown")
-        process.wait(60)
+        if pid is not None:
+            process = psutil.Process(pid)
+            with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
+                self._call("shutdown")
+            process.wait(60)
+        control_socket.remove(self._home)
 
 
 def _component(info: dict[str, Any], log_file: str) -> Component:
@@ -260,12 +259,3 @@ def _component(info: dict[str, Any], log_file: str) -> Component:
         log_file=log_file,
         detail=info["spawnerr"] or (f"exit status {info['exitstatus']}" if state == "failed" else ""),
     )
-
-
-def _socket_path(home: Home) -> Path:
-    # The kernel takes some hundred bytes for a socket's path; a home may lie deeper than that.
-    wanted = home.run / "supervisor.sock"
-    if len(str(wanted)) <= _SOCKET_PATH_MAX:
-        return wanted
-    digest = hashlib.sha256(str(home.root).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"plumbline-{os.geteuid()}" / f"{digest}.sock"

@@ -298,6 +298,7 @@ class EmbeddedTarget(TargetInAHome):
     def remove(self) -> list[str]:
         """Stop the stack and delete all it made."""
         self.down()
+        self._supervisor.shutdown()  # also where it was killed, and left its socket outside of the home
         return postgres.remove_private_place(self.home.root) + self.home.remove()
 
     def log_tail(self, component: str, lines: int) -> list[str]:

@@ -8,6 +8,7 @@ import pwd
 import signal
 import stat
 import sys
+import tempfile
 
 import psutil
 import pytest
@@ -257,8 +258,40 @@ def test_a_home_deeper_than_a_sockets_path_may_be(tmp_path, supervised, program)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert folder.stat().st_uid == os.geteuid()
     assert supervisors[0].pid() != supervisors[1].pid(), "each home has its own"
+    folder = supervisors[0]._socket.parent
     supervisors[0].shutdown()
     assert supervisors[1].component("one").pid, "and does not see the other's"
+    assert not folder.exists(), "nothing is left outside of the home"
+
+
+def test_what_a_stranger_put_into_the_temporary_folder_holds_nobody_up(tmp_path, supervised, program, monkeypatch):
+    shared = tmp_path / "tmp"
+    shared.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
+    home = Home(tmp_path / ("d" * 60) / ("e" * 60) / "home")
+    (shared / f"plumbline-{os.geteuid()}").write_text("taken")
+    supervisor = supervised(home)
+    _run(supervisor, program())
+    assert Supervisor(home).pid() == supervisor.pid(), "the next command finds it"
+    supervisor.shutdown()
+    # /tmp was cleared, and a folder of that name is somebody else's now.
+    taken = shared / "taken"
+    taken.mkdir()
+    taken.chmod(0o777)
+    (home.run / "socket-folder").symlink_to(taken)
+    _run(supervisor, program())
+    assert supervisor._socket.parent != taken
+    assert supervisor._socket.parent.stat().st_mode & 0o077 == 0
+    _kill_all(supervisor)
+    supervisor.shutdown()
+    assert not supervisor._socket.parent.exists(), "nor is anything left of one that was killed"
+
+
+def _kill_all(supervisor):
+    left = supervisor.component("one").pid
+    psutil.Process(supervisor.pid()).kill()
+    wait_until(lambda: not supervisor.alive(), "it is gone")
+    psutil.Process(left).kill()
 
 
 def test_shutdown_ends_everything_and_is_harmless_twice(supervisor, program):

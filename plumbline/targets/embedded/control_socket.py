@@ -1,0 +1,58 @@
+"""Where supervisord listens: in the home, or, if that lies too deep for a socket, in a folder of a random name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from plumbline.home import Home
+
+_PATH_MAX = 90
+"""The kernel takes some hundred bytes for a socket's path, and supervisord adds to it while it opens one."""
+_NAME = "supervisor.sock"
+
+
+def find(home: Home) -> Path:
+    """Return the path of the socket, whether there is one yet or not."""
+    with contextlib.suppress(OSError):
+        return _link(home).readlink() / _NAME
+    return home.run / _NAME
+
+
+def make(home: Home) -> Path:
+    """Return a path where a socket can be opened. Other users can neither reach it nor have taken it before."""
+    if len(str(home.run / _NAME)) <= _PATH_MAX:
+        return home.run / _NAME
+    link = _link(home)
+    if not link.is_symlink() or not _is_ours(link.readlink()):
+        link.unlink(missing_ok=True)
+        link.symlink_to(tempfile.mkdtemp(prefix="plumbline-"))
+    return find(home)
+
+
+def remove(home: Home) -> None:
+    """Delete the folder outside of the home, if there is one."""
+    link = _link(home)
+    if link.is_symlink() and _is_ours(link.readlink()):
+        folder = link.readlink()
+        for left in folder.glob(f"{_NAME}*"):  # of a supervisord that was killed
+            left.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something else is in it
+            folder.rmdir()
+        link.unlink()
+
+
+def _link(home: Home) -> Path:
+    return home.run / "socket-folder"
+
+
+def _is_ours(folder: Path) -> bool:
+    """Say whether a folder is this user's alone: when /tmp was cleared, somebody else may have made one of its name."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077

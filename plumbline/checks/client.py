@@ -66,6 +66,7 @@ class User:
 
     def __init__(self, stack: Stack, run: Run) -> None:
         self.base_url = stack.base_url
+        self._stack = stack
         self._run = run
         self.username = run.new_name()
         self.password = secrets.token_urlsafe(12)
@@ -73,18 +74,19 @@ class User:
         # Each call carries the bearer token alone: what the cookie can do is checked on its own.
         self.http.cookies.set_policy(_NoCookies())
         run.will_register(self.username, self.password)
-        self.id: int = self._register(stack).expect(201)["id"]
+        self.id: int = self.register(self.username, self.password).expect(201)["id"]
         self.token: str = self.login().expect(200)["access_token"]
         self.http.headers["Authorization"] = f"Bearer {self.token}"
 
-    def _register(self, stack: Stack) -> Answer:
-        account = {"username": self.username, "password": self.password}
+    def register(self, username: str, password: str) -> Answer:
+        """Register an account, with an invite where one is needed. Raises NotGivenError where nobody can register."""
+        account = {"username": username, "password": password}
         answer = self.post("/auth/register", account)
         match answer.json:
             case {"code": "registration_closed"}:
                 raise NotGivenError("needs to register, and registration is closed on this stack")
             case {"code": "invite_needed"}:
-                with operator_session(stack) as operator:
+                with operator_session(self._stack) as operator:
                     invite = Answer(operator.post(f"{self.base_url}/auth/invites", timeout=TIMEOUT_S)).expect(201)
                     answer = self.post("/auth/register", account | {"invite": invite["code"]})
                     operator.delete(f"{self.base_url}/auth/invites/{invite['id']}", timeout=TIMEOUT_S)

@@ -42,7 +42,7 @@ def test_the_bearer_and_the_cookie_are_the_same_session(alice: User, stack: Stac
 
 
 def test_a_taken_name_is_a_conflict(alice: User) -> None:
-    alice.post("/auth/register", {"username": alice.username.upper(), "password": "x" * 12}).expect_problem(409)
+    alice.register(alice.username.upper(), "x" * 12).expect_problem(409)
 
 
 def test_a_wrong_password_is_refused(alice: User) -> None:

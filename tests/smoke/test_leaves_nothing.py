@@ -16,6 +16,9 @@ from plumbline.checks.created import PREFIX
 from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
 
+# No run can create anything where this one cannot.
+pytestmark = pytest.mark.usefixtures("alice")
+
 Database = psycopg.Connection[dict[str, Any]]
 NAMES = {"users": "username", "channels": "name", "documents": "filename", "templates": "name"}
 CHECKS = """

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pytest
 
 from plumbline.checks import disturbance
-from plumbline.errors import NotGivenError
-
-OWN = pytest.StashKey[bool]()
-"""Whether the suite brought up the stack that it proves."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,16 +18,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Refuse what disturbs to a check that is not marked, and to what is set up for it."""
+    if not _on_a_stack(item):
+        return (yield)
+    with disturbance.running(item.name, marked=_is_marked(item)):
+        return (yield)
+
+
 @pytest.fixture(autouse=True)
-def _disturbance(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Refuse a marked check where it may not be made, and what disturbs in a check that is not marked."""
-    if "target" not in request.fixturenames:
-        yield
-    elif request.node.get_closest_marker(disturbance.MARKER) is None:
-        with disturbance.unmarked(request.node.name):
-            yield
-    else:
-        request.getfixturevalue("target")
-        if not request.config.stash.get(OWN, False) and not request.config.getoption("disrupt"):
-            raise NotGivenError(disturbance.NOT_ALLOWED)
-        yield
+def _disturbance(request: pytest.FixtureRequest) -> None:
+    """Skip a marked check where it may not be made."""
+    if not _on_a_stack(request.node):
+        return
+    request.getfixturevalue("target")
+    if _is_marked(request.node):
+        disturbance.refuse_in_use()
+
+
+def _on_a_stack(item: pytest.Item) -> bool:
+    return "target" in getattr(item, "fixturenames", ())
+
+
+def _is_marked(item: pytest.Item) -> bool:
+    return item.get_closest_marker(disturbance.MARKER) is not None

@@ -17,7 +17,6 @@ import redis
 
 from plumbline import deploy, diagnose, environment, identity
 from plumbline.checks import disturbance, rows
-from plumbline.disrupt_plugin import OWN
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.home import DEFAULT_HOME, Home
 from plumbline.stack import Stack
@@ -70,12 +69,13 @@ class _Notes:
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     """The target that carries the stack: to ask for addresses, and to stop, kill and start components by name."""
     notes = _Notes(request.config)
+    disturbance.allow(yes=request.config.getoption("disrupt"))
     if request.config.getoption("target") == RemoteTarget.name:
         yield disturbance.guarded(_remote(request.config))
         return
     running = running_stack(request.config)
     if running is None:
-        request.config.stash[OWN] = True
+        disturbance.allow(yes=True)
         yield from map(disturbance.guarded, _own_stack(request.config, notes))
         return
     _refuse_stale(running)

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import redis
 
+from plumbline.errors import NotGivenError
 from plumbline.targets.base import Target
 
 MARKER = "disrupt"
-NOT_ALLOWED = "would disturb the stack in use; add --disrupt"
 
 _CHANGES = frozenset({"begin", "run", "down", "remove", "start", "stop", "kill"})
 """The methods of a target that take parts of a stack away from its users."""
@@ -20,28 +20,47 @@ _READS = frozenset({
     "SELECT", "SUBSCRIBE", "TTL", "TYPE", "UNSUBSCRIBE", "XINFO", "XLEN", "XRANGE", "XREAD", "XREVRANGE",
 })  # fmt: skip
 
-_unmarked: str | None = None
-
 
 class UnmarkedError(AssertionError):
     """A check without the marker does something that disturbs a stack's users."""
 
 
+class _State:
+    """The check that runs on a stack, whether it is marked, and whether marked ones may disturb that stack."""
+
+    check: str | None = None
+    marked = False
+    allowed = False
+
+
+def allow(*, yes: bool) -> None:
+    """Say whether marked checks may disturb the stack."""
+    _State.allowed = yes
+
+
 @contextmanager
-def unmarked(check: str) -> Iterator[None]:
-    """Refuse all that disturbs for as long as `check` runs, which does not carry the marker."""
-    global _unmarked  # one check runs at a time
-    _unmarked = check
+def running(check: str, *, marked: bool) -> Iterator[None]:
+    """Say which check runs for as long as the context lasts, with the fixtures that are made for it."""
+    _State.check, _State.marked = check, marked
     try:
         yield
     finally:
-        _unmarked = None
+        _State.check = None
 
 
 def disturbs(what: str) -> None:
-    """Say that the running check is about to do `what`. Raises UnmarkedError if it does not carry the marker."""
-    if _unmarked is not None:
-        raise UnmarkedError(f"{_unmarked} {what}, which disturbs a stack in use: mark it with @pytest.mark.{MARKER}")
+    """Say that the running check is about to do `what`. Raises UnmarkedError or, on a stack in use, NotGivenError."""
+    if _State.check is None:
+        return
+    if not _State.marked:
+        raise UnmarkedError(f"{_State.check} {what}, which disturbs a stack in use: mark it with @pytest.mark.{MARKER}")
+    refuse_in_use()
+
+
+def refuse_in_use() -> None:
+    """Raise NotGivenError on a stack that no check may disturb."""
+    if not _State.allowed:
+        raise NotGivenError("would disturb the stack in use; add --disrupt")
 
 
 class _Guarded:

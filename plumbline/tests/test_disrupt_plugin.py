@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,18 @@ CHECKS = """
     def test_asks(target):
         assert target.stack().components
         assert target.component("backend").name == "backend"
+"""
+SET_UP = """
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def without(target):
+        target.stop("backend")
+        yield
+        target.start("backend")
+
+    def test_whose_fixture_stops_a_part(without):
+        pass
 """
 UNMARKED = """
     import pytest
@@ -109,3 +122,11 @@ def test_a_check_that_disturbs_and_is_not_marked_fails_on_any_stack(suite: pytes
     result.stdout.fnmatch_lines(
         ["*test_stops_a_part?stop? calls stop(backend), which disturbs a stack in use: mark it*"]
     )
+
+
+def test_what_is_set_up_for_a_check_counts_as_the_check(suite: pytest.Pytester) -> None:
+    suite.makepyfile(SET_UP)
+    suite.runpytest_subprocess().assert_outcomes(errors=1)
+    suite.makepyfile("import pytest\npytestmark = pytest.mark.disrupt\n" + textwrap.dedent(SET_UP))
+    suite.runpytest_subprocess().assert_outcomes(passed=1)
+    suite.runpytest_subprocess("--in-use").assert_outcomes(skipped=1)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-import requests
 from PIL import Image
 from servicekit.facts import OPERATOR_USERNAME
 
 from benchmarks.house import House
+from plumbline.testing import through_caddy
 
 PAGE = 100
 """Rows that every list answers."""
@@ -88,13 +88,13 @@ def fill(house: House, rows: int, elsewhere: int) -> World:
 
 
 def _register(url: str, name: str) -> tuple[int, str]:
-    response = requests.post(f"{url}/auth/register", json={"username": name, "password": PASSWORD}, timeout=30)
+    response = through_caddy("POST", f"{url}/auth/register", json={"username": name, "password": PASSWORD}, timeout=30)
     response.raise_for_status()
     return int(response.json()["id"]), str(response.cookies["access_token"])
 
 
 def _log_in(url: str, name: str, password: str) -> tuple[int, str]:
-    response = requests.post(f"{url}/auth/login", data={"username": name, "password": password}, timeout=30)
+    response = through_caddy("POST", f"{url}/auth/login", data={"username": name, "password": password}, timeout=30)
     response.raise_for_status()
     return int(response.json()["user"]["id"]), str(response.json()["access_token"])
 

@@ -20,7 +20,7 @@ from plumbline.home import Home
 from plumbline.net import free_port
 from plumbline.targets.embedded.postgres import private_place
 from plumbline.targets.embedded.programs import PORTS, Layout, service_command
-from plumbline.testing import PostgresServer, RedisServer, wait_until
+from plumbline.testing import PostgresServer, RedisServer, shared_secrets, wait_until
 
 SERVICES = ("backend", "data-processor")
 _READY = {"backend": "/health", "data-processor": "/data-processor/health", "log-sink": "/logs/health"}
@@ -42,6 +42,7 @@ class House:
         home.prepare()
         secret_files.generate(home.secrets)
         shutil.copy(self.postgres.password_file, home.secrets / "postgres_password")
+        shared_secrets(home.secrets)
         self.operator_password = (home.secrets / "operator_password").read_text().strip()
         ports = {name: free_port() for name in PORTS}
         ports |= {"postgres": self.postgres.port, "redis": self.redis.port}

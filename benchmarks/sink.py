@@ -1,4 +1,4 @@
-"""How many log entries a second one sink takes in over its TCP line protocol, beside a plain sink."""
+"""How many log entries a second one sink takes in, beside a plain sink."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.floors.plain_sink import COUNT_KEY
 from benchmarks.house import House
 from benchmarks.report import Column, Report
 from plumbline.net import free_port
-from plumbline.testing import wait_until
+from plumbline.testing import THROUGH_CADDY, through_caddy, wait_until
 
 ENTRIES = 400_000
 PLAIN_ENTRIES = 8_000
@@ -31,7 +31,7 @@ _COLUMNS = (
     Column("CPU us/entry", 12), Column("ratio", 9),
 )  # fmt: skip
 _EXPLANATION = """\
-One connection sends entries of Caddy's access log (502, 400 bytes) as fast as they are taken. The sink is kept to one
+One connection posts entries of Caddy's access log (502, 400 bytes) as fast as they are taken. The sink is kept to one
 core; sender and Redis run where they like. Counted are entries that Redis has accounted for. The last 200 are kept.
 """
 _LINE = (
@@ -80,7 +80,7 @@ def run(report: Report) -> None:
         sinks = (_Sink(here), _PlainSink(here))
         rounds = [(_take_in(sinks[0], ENTRIES), _take_in(sinks[1], PLAIN_ENTRIES)) for _ in range(ROUNDS)]
     ratio = statistics.median(ours.rate / plain.rate for ours, plain in rounds)
-    table = report.table("log entries over the line protocol, one core", _COLUMNS)
+    table = report.table("log entries over HTTP, one core", _COLUMNS)
     ours, plain = zip(*rounds, strict=True)
     for name, measured, factor in (("log-sink", ours, ratio), ("one XADD a line", plain, 1.0)):
         middle = sorted(measured, key=lambda intake: intake.rate)[len(measured) // 2]
@@ -107,13 +107,13 @@ class _Sink:
     """The log-sink."""
 
     def __init__(self, here: House) -> None:
-        self._url = f"http://127.0.0.1:{here.serve('log-sink', core=_CORE)}/logs/stats"
-        self.port = here.layout.ports["log-ingest"]
+        self.port = here.serve("log-sink", core=_CORE)
+        self._url = f"http://127.0.0.1:{self.port}/logs/stats"
         self.process = psutil.Process(here.running["log-sink"].pid)
 
     def accounted_for(self) -> int:
         """Return how many entries have arrived in Redis so far, kept or superseded."""
-        return int(requests.get(self._url, timeout=_PATIENCE_S).json()["received"])
+        return int(through_caddy("GET", self._url, timeout=_PATIENCE_S).json()["received"])
 
 
 class _PlainSink:
@@ -140,11 +140,11 @@ def _take_in(sink: _Sink | _PlainSink, count: int) -> Intake:
     """Send `count` lines and wait until all are accounted for."""
     before, cpu_before = sink.accounted_for(), _cpu_s(sink.process)
     begun = time.monotonic()
-    with socket.create_connection(("127.0.0.1", sink.port)) as sender:
-        calls, rest = divmod(count, _LINES_A_CALL)
-        for _ in range(calls):
-            sender.sendall(_LINE * _LINES_A_CALL)
-        sender.sendall(_LINE * rest)
+    with requests.Session() as sender:
+        sender.headers.update(THROUGH_CADDY)
+        for first in range(0, count, _LINES_A_CALL):
+            body = _LINE * min(_LINES_A_CALL, count - first)
+            sender.post(f"http://127.0.0.1:{sink.port}/ingest", data=body, timeout=_PATIENCE_S).raise_for_status()
     wait_until(lambda: sink.accounted_for() - before >= count, "every entry is accounted for", _PATIENCE_S)
     return Intake(count, time.monotonic() - begun, _cpu_s(sink.process) - cpu_before)
 

@@ -12,11 +12,13 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+import requests
 from servicekit import facts
 
 from plumbline.net import free_port
@@ -26,7 +28,7 @@ from plumbline.targets.embedded import redis_server as redis_programs
 REDIS_PASSWORD = "the password of every Redis of these tests"  # noqa: S105  opens nothing
 INTERNAL_SECRET = "by which Caddy and the services know each other"  # noqa: S105  opens nothing
 THROUGH_CADDY = {facts.INTERNAL_HEADER: INTERNAL_SECRET}
-"""Header of a request that Caddy passes on to a service."""
+"""Header that Caddy puts on a request to a service."""
 _PATIENCE_S = 30.0
 
 
@@ -45,6 +47,13 @@ def shared_secrets(folder: Path) -> dict[str, str]:
     for name, value in values.items():
         (folder / name).write_text(value)
     return {f"PLUMBLINE_{name.upper()}_FILE": str(folder / name) for name in values}
+
+
+def through_caddy(
+    method: str, url: str, *, headers: Mapping[str, str] | None = None, **arguments: Any
+) -> requests.Response:
+    """Send a service a request as Caddy passes it on."""
+    return requests.request(method, url, headers=THROUGH_CADDY | dict(headers or {}), **arguments)  # noqa: S113  given
 
 
 @contextlib.contextmanager

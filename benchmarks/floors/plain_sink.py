@@ -1,16 +1,18 @@
-"""The sink's floor: what one writes first. Reads a line, sends one XADD, waits for it, reads the next."""
+"""The sink's floor: what one writes first. Takes a request, sends one XADD a line, and waits for each."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 
 import redis.asyncio
 import uvloop
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
 COUNT_KEY = "plain:count"
-"""Where it says, at the end of a connection, how many lines it has written."""
+"""Where it says, after each request, how many lines it has written."""
+_ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 async def serve(redis_url: str, port: int) -> None:
@@ -18,11 +20,15 @@ async def serve(redis_url: str, port: int) -> None:
     client = redis.asyncio.Redis.from_url(redis_url)
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        taken = 0
-        async for line in reader:
-            await client.xadd(LOG_STREAM, {"entry": line.rstrip()}, maxlen=LOG_CAP, approximate=False)
-            taken += 1
-        await client.incrby(COUNT_KEY, taken)
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length:")[2].split()[0])
+                lines = (await reader.readexactly(length)).splitlines()
+                for line in lines:
+                    await client.xadd(LOG_STREAM, {"entry": line}, maxlen=LOG_CAP, approximate=False)
+                await client.incrby(COUNT_KEY, len(lines))
+                writer.write(_ANSWER)
         writer.close()
 
     await (await asyncio.start_server(take, "127.0.0.1", port)).serve_forever()

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
+from servicekit.facts import INTERNAL_HEADER
 
 from benchmarks.dataset import Connection
+from plumbline.testing import INTERNAL_SECRET
 
 Values = Callable[[Connection, int], list[int]]
 """Given a number of calls, returns a number for each of them, making the rows that they stand for where necessary."""
@@ -36,6 +38,7 @@ class Call:
         head = (
             f"{self.method} {self.path.replace('{n}', str(number))} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             f"Cookie: access_token={token}\r\nX-Request-Id: 0123456789abcdef0123456789abcdef\r\n"
+            f"{INTERNAL_HEADER}: {INTERNAL_SECRET}\r\n"
         )
         if self.upgrade:
             head += _UPGRADE

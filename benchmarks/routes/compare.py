@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
-import requests
 
 from benchmarks.dataset import Connection
 from benchmarks.load.generator import Generator
 from benchmarks.load.round import LoadError, Round
 from benchmarks.routes.case import Call, Values
+from plumbline.testing import through_caddy
 
 _WARM_UP_S = 0.25
 _WARM_UP_CALLS = 256
@@ -101,7 +101,7 @@ def _probe(side: Side) -> int:
         return len(side.frame) // 2
     (number,) = side.values(side.db, 1) if side.values else (0,)
     call = side.call
-    response = requests.request(
+    response = through_caddy(
         call.method,
         f"http://127.0.0.1:{side.port}{call.path.replace('{n}', str(number))}",
         data=call.body.replace(b"{n}", b"%d" % number),

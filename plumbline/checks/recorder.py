@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import orjson
 import redis
 import requests
 from servicekit.events import SEPARATOR, Event, encode
-from servicekit.facts import EVENTS_CHANNEL, LOG_STREAM
+from servicekit.facts import EVENTS_CHANNEL, INTERNAL_HEADER, LOG_STREAM
+from servicekit.secrets import read_secret
 
 from plumbline import net
 from plumbline import recorder as operator
@@ -193,14 +194,36 @@ def adds_up(shown: dict[str, Any]) -> bool:
     return all(one["received"] == one["kept"] + one["superseded"] + one["dropped"] for one in parts)
 
 
+@dataclass(frozen=True, slots=True)
+class SinkBeside:
+    """One more log-sink on a stack's Redis, to which entries are sent as Caddy passes them on."""
+
+    url: str
+    secret: str
+
+    def send(self, payload: bytes) -> None:
+        """Send entries, one a line."""
+        answer = requests.post(
+            f"{self.url}/ingest", data=payload, headers={INTERNAL_HEADER: self.secret}, timeout=PATIENCE_S
+        )
+        assert answer.status_code == 204, answer.text
+
+    def flood(self, service: str, count: int) -> None:
+        """Send `count` warnings of `service`, numbered from 0 in their messages."""
+        head = b'{"level":"warning","service":"%s","logger":"flood","message":"' % service.encode()
+        for first in range(0, count, _LINES_A_CALL):
+            numbers = range(first, min(first + _LINES_A_CALL, count))
+            self.send(b"".join(b'%s%d"}\n' % (head, number) for number in numbers))
+
+
 @contextmanager
-def sink_beside(stack: Stack) -> Iterator[int]:
-    """Run one more log-sink on the stack's Redis, and yield the port of its line protocol. Raises NotGivenError."""
-    disturbs("runs a second log-sink")
+def sink_beside(stack: Stack) -> Iterator[SinkBeside]:
+    """Run one more log-sink on the stack's Redis, and yield it. Raises NotGivenError."""
     if not stack.home:
         raise NotGivenError("needs to run a second log-sink on the stack's Redis (never done to a remote stack)")
     ports = {"log-sink": free_port(), "log-ingest": free_port(), "redis": 0}
-    layout = Layout(Home(Path(stack.home)), ports, stack.stack_id)
+    home = Home(Path(stack.home))
+    layout = Layout(home, ports, stack.stack_id)
     environment = layout.service_environment("log-sink") | {"PLUMBLINE_REDIS_URL": stack.redis.url}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -213,7 +236,7 @@ def sink_beside(stack: Stack) -> Iterator[int]:
                     log.seek(0)
                     raise AssertionError(f"the second log-sink did not start: {log.read().decode()[-2000:]}")
                 time.sleep(0.02)
-            yield ports["log-ingest"]
+            yield SinkBeside(layout.url("log-sink"), read_secret(home.secrets / "internal_secret"))
         finally:
             process.terminate()
             process.wait(PATIENCE_S)
@@ -225,18 +248,3 @@ def _answers(url: str) -> bool:
             return http.get(url, timeout=5).ok
     except requests.RequestException:
         return False
-
-
-def send(port: int, payload: bytes) -> None:
-    """Send lines over the line protocol."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as sender:
-        sender.sendall(payload)
-
-
-def flood(port: int, service: str, count: int) -> None:
-    """Send `count` warnings of `service`, numbered from 0 in their messages, over the line protocol."""
-    head = b'{"level":"warning","service":"%s","logger":"flood","message":"' % service.encode()
-    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as sender:
-        for first in range(0, count, _LINES_A_CALL):
-            numbers = range(first, min(first + _LINES_A_CALL, count))
-            sender.sendall(b"".join(b'%s%d"}\n' % (head, number) for number in numbers))

@@ -69,10 +69,7 @@ def test_a_million_entries_by_two_sinks_beside_the_stacks_own(
         ThreadPoolExecutor(2) as pool,
     ):
         before = {name: received_of(read(), name) for name in names}
-        floods = [
-            pool.submit(recorder.flood, port, name, FLOOD // 2)
-            for port, name in zip((first, second), names, strict=True)
-        ]
+        floods = [pool.submit(sink.flood, name, FLOOD // 2) for sink, name in zip((first, second), names, strict=True)]
         # Meanwhile the stack's own sink takes in what its services say.
         recorder.burst(stack, alice, "beside")
         for each in floods:

@@ -75,8 +75,8 @@ def test_of_anybody_inside(stack: Stack, redis_client: redis.Redis) -> None:
         b'{"level":"error","service":"hostile","message":"m","fields":' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}",
         head + b'the end"}',
     ]
-    with recorder.sink_beside(stack) as port:
-        recorder.send(port, b"".join(line + b"\n" for line in lines))
+    with recorder.sink_beside(stack) as sink:
+        sink.send(b"".join(line + b"\n" for line in lines))
         recorder.wait_for(redis_client, lambda one: one["message"] == "the end", "the last line")
     held = [line for line in raw(redis_client) if json.loads(line)["service"] == "hostile"][-len(lines) :]
     assert len(held) == len(lines)

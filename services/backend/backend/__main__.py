@@ -59,7 +59,7 @@ def _migrate(settings: BackendSettings) -> int:
     # Here, because serving needs neither Alembic's commands nor an engine.
     from backend.migrate import MigrationError, migrate
 
-    logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
+    logs.configure(SERVICE, settings.log_level, settings.log_forwarding())
     try:
         print(f"schema at {migrate(settings)}")
     except MigrationError as error:
@@ -87,7 +87,9 @@ def _serve(settings: BackendSettings) -> int:
     # Read once before any process is started, so that a missing one is said in one sentence.
     settings.conninfo(SERVICE)
     settings.token_secret()
-    logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
+    settings.redis_password()
+    settings.internal_secret()
+    logs.configure(SERVICE, settings.log_level, settings.log_forwarding())
     with (
         tempfile.TemporaryDirectory(prefix="plumbline-backend-") as folder,
         announced_stops() as announce,

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 
 from fastapi import Request
-
-from backend.settings import Network
 
 _IPV6_HOME = 64
 """A household or a server has a whole network of this prefix length, so single IPv6 addresses say nothing."""
 
 
-def client_address(request: Request, trusted: tuple[Network, ...]) -> str:
-    """Return the address a request came from: what the proxy in front of us saw, if the peer is one that we trust."""
-    peer = request.client.host if request.client else "unknown"
-    forwarded = request.headers.getlist("x-forwarded-for")
-    if not forwarded:
-        return peer
-    try:
-        if any(ipaddress.ip_address(peer) in network for network in trusted):
-            # The last entry is our proxy's own observation; those before it are hearsay.
-            return str(ipaddress.ip_address(forwarded[-1].rpartition(",")[2].strip()))
-    except ValueError:
-        pass
-    return peer
+def client_address(request: Request) -> str:
+    """Return the address that Caddy saw a request come from. Requests that Caddy did not pass on are refused before."""
+    for forwarded in request.headers.getlist("x-forwarded-for")[-1:]:
+        with suppress(ValueError):
+            # Caddy's own observation is the last one.
+            return str(ipaddress.ip_address(forwarded.rpartition(",")[2].strip()))
+    return request.client.host if request.client else "unknown"
 
 
 def counted_as(address: str) -> str:

@@ -47,8 +47,8 @@ def create_app() -> ASGIApp:
     """Return what a server process runs, with settings from the environment; logging is configured too."""
     lifeline.end_with_parent()
     settings = load()
-    forwarder = logs.configure(SERVICE, settings.log_level, settings.log_forward_url)
-    return RequestContext(build(settings, forwarder))
+    forwarder = logs.configure(SERVICE, settings.log_level, settings.log_forwarding())
+    return RequestContext(build(settings, forwarder), settings.internal_secret())
 
 
 def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> FastAPI:

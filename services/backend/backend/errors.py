@@ -13,6 +13,7 @@ import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from servicekit import inside
 from servicekit.faults import request_fault
 from servicekit.problems import CONTENT_TYPE, problem
 from starlette.exceptions import HTTPException
@@ -253,6 +254,11 @@ def refusal_response(error: HTTPException) -> Response:
         return problem_response(422, "malformed_body", "the request body cannot be parsed", headers)
     code = _STATUS_CODES.get(status, "refused")
     return problem_response(status, code, _STATUS_TEXTS.get(status, error.detail), headers)
+
+
+def front_door_only() -> Response:
+    """Return the refusal of a request that did not come through Caddy."""
+    return Response(orjson.dumps(inside.refusal()), inside.REFUSED, media_type=CONTENT_TYPE)
 
 
 async def _refused(request: Request, error: HTTPException) -> Response:

@@ -1,4 +1,6 @@
-"""What surrounds every request: its id, the log entry for what was not foreseen, whose page asks, the body's limit."""
+"""What surrounds every request: its id, whether it came through Caddy, the log entry for what was not foreseen, whose
+page asks, the body's limit.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +8,18 @@ import logging
 from collections.abc import Collection
 
 from servicekit.context import accept_request_id, forwarded_for, request_id
-from servicekit.facts import REQUEST_ID_HEADER
+from servicekit.facts import INTERNAL_HEADER, REQUEST_ID_HEADER
 from servicekit.faults import client_fault, request_fault
+from servicekit.inside import InternalSecret
 from servicekit.origins import is_foreign
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.errors import BodyTooLarge, ForeignOrigin, refusal_response
+from backend.errors import BodyTooLarge, ForeignOrigin, front_door_only, refusal_response
 
 log = logging.getLogger(__name__)
 
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
+_INTERNAL = INTERNAL_HEADER.lower().encode()
 _EVERY_ANSWER = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -32,11 +36,14 @@ def _header(scope: Scope, name: bytes) -> str | None:
 class RequestContext:
     """Gives every answer its request id and the headers that all carry, and logs what nothing else has caught.
 
+    Refuses what did not come through Caddy: neither its id nor its X-Forwarded-For could be believed.
+
     Outermost of all: the answer to an unforeseen error is sent further in (`errors.install`) before it gets here.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, secret: InternalSecret) -> None:
         self._app = app
+        self._secret = secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket."""
@@ -46,7 +53,8 @@ class RequestContext:
         if scope.get("method") == "HEAD":
             # Answered as GET is; the server leaves out the body.
             scope = {**scope, "method": "GET"}
-        own_id = accept_request_id(_header(scope, _REQUEST_ID))
+        given = dict(scope["headers"])
+        own_id = accept_request_id(given.get(_REQUEST_ID, b"").decode("latin-1"))
         token = request_id.set(own_id)
         forwarded_for.set(_header(scope, b"x-forwarded-for"))
         own_header = (_REQUEST_ID, own_id.encode())
@@ -57,7 +65,10 @@ class RequestContext:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            if self._secret.admits(scope["path"], given.get(_INTERNAL)):
+                await self._app(scope, receive, send_with_id)
+            else:
+                await front_door_only()(scope, receive, send_with_id)
         except Exception as error:
             request_fault(log, error, "unforeseen error", method=scope.get("method"), path=scope["path"])
         finally:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 from servicekit.settings import ADDRESS, DatabaseSettings, ServiceSettings, TokenSettings
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SERVICE = "backend"
 FRONT_DOOR_MAX = 1_000_000
@@ -31,13 +28,6 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
         (),
         description="Further browser origins that may open a WebSocket, log in and change things with the session "
         "cookie, separated by commas; the stack's own is always allowed.",
-    )
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
-        # Every network that is not public; pods of some clusters are in the one shared by carriers, 100.64.0.0/10.
-        ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
-        validate_default=True,
-        description="Networks whose X-Forwarded-For is believed, separated by commas.",
-        json_schema_extra={"type": "list of networks, separated by commas"},
     )
     login_attempts: int = Field(
         30, ge=1, description="Failed logins allowed to one user name from one address in a window."
@@ -75,7 +65,7 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
         60.0, ge=0, description="How long `migrate` waits for another migration to end, in seconds."
     )
 
-    @field_validator("allowed_origins", "trusted_proxies", mode="before")
+    @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from websockets.sync.client import ClientConnection, connect
 
 from plumbline.net import free_port
-from plumbline.testing import PostgresServer, RedisServer, shared_secrets, wait_until
+from plumbline.testing import THROUGH_CADDY, PostgresServer, RedisServer, shared_secrets, wait_until
 
 SERVICES = Path(__file__).parents[2]
 OPERATOR_PASSWORD = "the operator's first password"
@@ -103,6 +103,7 @@ class Person:
         self.name = name or f"user-{secrets.token_hex(6)}"
         self.password = f"password of {self.name}"
         self.http = requests.Session()
+        self.http.headers.update(THROUGH_CADDY)
         response = self.post("/auth/register", {"username": self.name, "password": self.password})
         assert response.status_code == 201, response.text
         self.id: int = response.json()["id"]
@@ -134,7 +135,10 @@ class Person:
         """Open this person's socket at this backend, or another one of the same stack."""
         address = (url or self.url).replace("http", "ws", 1) + f"/ws/{self.id}"
         return connect(
-            address, additional_headers={"Cookie": f"access_token={self.token}", **headers}, max_size=None, proxy=None
+            address,
+            additional_headers={"Cookie": f"access_token={self.token}", **THROUGH_CADDY, **headers},
+            max_size=None,
+            proxy=None,
         )
 
 

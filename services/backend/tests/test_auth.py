@@ -12,7 +12,7 @@ import pytest
 import requests
 from servicekit.tokens import Identity, issue
 
-from plumbline.testing import wait_until
+from plumbline.testing import through_caddy, wait_until
 
 from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, Person
 
@@ -22,14 +22,15 @@ MakePerson = Callable[[], Person]
 def login(backend: Backend, username: str, password: str, address: str | None = None) -> requests.Response:
     headers = {"X-Forwarded-For": address or f"198.51.100.{secrets.randbelow(250)}"}
     form = {"username": username, "password": password}
-    return requests.post(backend.url + "/auth/login", data=form, headers=headers, timeout=TIMEOUT_S)
+    return through_caddy("POST", backend.url + "/auth/login", data=form, headers=headers, timeout=TIMEOUT_S)
 
 
 def test_registering_stores_a_hash_and_sets_a_closed_cookie(
     backend: Backend, sql: psycopg.Connection[dict[str, Any]]
 ) -> None:
     name = f"Reg-{secrets.token_hex(5)}"
-    response = requests.post(
+    response = through_caddy(
+        "POST",
         backend.url + "/auth/register",
         json={"username": name, "password": "correct horse", "display_name": " Rég 😀 "},
         timeout=TIMEOUT_S,
@@ -61,7 +62,7 @@ def test_registering_stores_a_hash_and_sets_a_closed_cookie(
     ],
 )
 def test_registering_refuses(backend: Backend, body: dict[str, Any], field: str) -> None:
-    response = requests.post(backend.url + "/auth/register", json=body, timeout=TIMEOUT_S)
+    response = through_caddy("POST", backend.url + "/auth/register", json=body, timeout=TIMEOUT_S)
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
     assert [error["field"] for error in response.json()["errors"]] == [field]
@@ -69,7 +70,7 @@ def test_registering_refuses(backend: Backend, body: dict[str, Any], field: str)
 
 def test_refusals_never_repeat_the_password(backend: Backend) -> None:
     body = {"username": "no", "password": "a-most-secret-thing" * 20}
-    response = requests.post(backend.url + "/auth/register", json=body, timeout=TIMEOUT_S)
+    response = through_caddy("POST", backend.url + "/auth/register", json=body, timeout=TIMEOUT_S)
     assert response.status_code == 422
     assert "a-most-secret-thing" not in response.text
 
@@ -79,7 +80,7 @@ def test_one_name_is_registered_once_however_it_is_written_and_however_many_try(
 
     def register(spelling: str) -> int:
         body = {"username": spelling, "password": "long enough"}
-        return requests.post(backend.url + "/auth/register", json=body, timeout=TIMEOUT_S).status_code
+        return through_caddy("POST", backend.url + "/auth/register", json=body, timeout=TIMEOUT_S).status_code
 
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(register, [name, name.upper(), name.title(), name] * 2))
@@ -94,8 +95,8 @@ def test_login_answers_with_a_bearer_token_that_works_alone(backend: Backend, pe
     assert body["token_type"] == "bearer"
     assert body["expires_in"] > 0
     assert body["user"]["id"] == somebody.id
-    me = requests.get(
-        backend.url + "/auth/me", headers={"Authorization": f"Bearer {body['access_token']}"}, timeout=TIMEOUT_S
+    me = through_caddy(
+        "GET", backend.url + "/auth/me", headers={"Authorization": f"Bearer {body['access_token']}"}, timeout=TIMEOUT_S
     )
     assert me.json() == body["user"]
 
@@ -136,8 +137,8 @@ def test_a_token_that_proves_nothing_is_refused_with_the_reason(backend: Backend
     unsigned = jwt.encode({"sub": str(somebody.id), "exp": time.time() + 600}, "", algorithm="none")
     reasons = {}
     for name, token in {"forged": forged, "expired": expired, "unsigned": unsigned, "garbage": "a.b.c"}.items():
-        response = requests.get(
-            backend.url + "/auth/me", headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S
+        response = through_caddy(
+            "GET", backend.url + "/auth/me", headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_S
         )
         assert response.status_code == 401
         reasons[name] = response.json()["detail"]
@@ -154,7 +155,7 @@ def test_a_session_whose_user_is_gone_is_no_session(backend: Backend) -> None:
         ("POST", "/channels/", {"name": "#ghosts"}),
         ("POST", "/channels/dm/1", None),
     ]:
-        response = requests.request(method, backend.url + path, json=body, headers=ghost, timeout=TIMEOUT_S)
+        response = through_caddy(method, backend.url + path, json=body, headers=ghost, timeout=TIMEOUT_S)
         assert response.status_code == 401, (path, response.text)
 
 
@@ -170,7 +171,7 @@ def test_a_deleted_users_token_opens_nothing(
     wait_until(
         lambda: {gone.get("/channels/").status_code for _ in range(20)} == {401}, "the token is refused everywhere"
     )
-    schema = requests.get(backend.url + "/openapi.json", timeout=TIMEOUT_S).json()
+    schema = through_caddy("GET", backend.url + "/openapi.json", timeout=TIMEOUT_S).json()
     calls = [
         (method, path)
         for path, operations in schema["paths"].items()
@@ -185,7 +186,7 @@ def test_a_deleted_users_token_opens_nothing(
     }
     for method, path in calls:
         address = path.format(channel_id=room["id"], user_id=1, invite_id=1)
-        answer = requests.request(
+        answer = through_caddy(
             method,
             backend.url + address,
             params={"name": "x"},
@@ -205,7 +206,7 @@ def test_an_operator_who_is_none_any_more_is_told_so(
 
     def status() -> int:
         headers = {"Authorization": f"Bearer {token}"}
-        return requests.get(backend.url + "/auth/operator", headers=headers, timeout=TIMEOUT_S).status_code
+        return through_caddy("GET", backend.url + "/auth/operator", headers=headers, timeout=TIMEOUT_S).status_code
 
     wait_until(lambda: status() == 200, "the row says operator")
     sql.execute("UPDATE users SET is_operator = false WHERE id = %s", (former.id,))
@@ -214,13 +215,13 @@ def test_an_operator_who_is_none_any_more_is_told_so(
 
 def test_operators_are_told_from_others(backend: Backend, person: MakePerson) -> None:
     operator = login(backend, "operator", OPERATOR_PASSWORD).json()["access_token"]
-    response = requests.get(
-        backend.url + "/auth/operator", headers={"Authorization": f"Bearer {operator}"}, timeout=TIMEOUT_S
+    response = through_caddy(
+        "GET", backend.url + "/auth/operator", headers={"Authorization": f"Bearer {operator}"}, timeout=TIMEOUT_S
     )
     assert response.status_code == 200
     assert response.headers["x-operator"] == "operator"
     assert person().get("/auth/operator").status_code == 403
-    assert requests.get(backend.url + "/auth/operator", timeout=TIMEOUT_S).status_code == 401
+    assert through_caddy("GET", backend.url + "/auth/operator", timeout=TIMEOUT_S).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -252,7 +253,7 @@ def test_own_pages_and_bearer_tokens_may_act(backend: Backend, person: MakePerso
     for own in ({"Origin": backend.url}, {"Sec-Fetch-Site": "same-origin"}, {}):
         assert somebody.http.post(join, headers=own, timeout=TIMEOUT_S).status_code == 200
     program = {"Authorization": f"Bearer {somebody.token}", "Origin": "https://elsewhere.example"}
-    assert requests.post(join, headers=program, timeout=TIMEOUT_S).status_code == 200
+    assert through_caddy("POST", join, headers=program, timeout=TIMEOUT_S).status_code == 200
 
 
 def test_head_is_answered_as_get_is_without_a_body(backend: Backend, person: MakePerson) -> None:

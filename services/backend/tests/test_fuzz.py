@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.sync.client import ClientConnection
 
+from plumbline.testing import through_caddy
+
 from .conftest import TIMEOUT_S, Backend, Person, frames_before_pong
 
 ANY_JSON = st.recursive(
@@ -56,7 +58,8 @@ def test_any_body(somebody: Person, own_channel: int, address: str, body: object
     place = address.format(own_channel if channel is None else requests.utils.quote(str(channel), safe=""))
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     answered(
-        requests.post(
+        through_caddy(
+            "POST",
             somebody.url + place,
             data=data,
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {somebody.token}"},
@@ -81,7 +84,7 @@ def test_any_query(somebody: Person, own_channel: int, name: str, before: object
 @given(form=st.dictionaries(st.sampled_from(["username", "password", "x"]), ANY_TEXT))
 def test_any_login(backend: Backend, form: dict[str, str]) -> None:
     encoded = {key: value.encode("utf-8", "surrogatepass") for key, value in form.items()}
-    answered(requests.post(backend.url + "/auth/login", data=encoded, timeout=TIMEOUT_S))
+    answered(through_caddy("POST", backend.url + "/auth/login", data=encoded, timeout=TIMEOUT_S))
 
 
 @pytest.fixture(scope="module")
@@ -109,4 +112,4 @@ def test_any_frame(opened: ClientConnection, frame: object) -> None:
 
 def test_nothing_of_all_that_was_unforeseen(backend: Backend) -> None:
     assert backend.logged("unforeseen", "error") == []
-    assert orjson.loads(requests.get(backend.url + "/health", timeout=TIMEOUT_S).content)["status"] == "ok"
+    assert orjson.loads(through_caddy("GET", backend.url + "/health", timeout=TIMEOUT_S).content)["status"] == "ok"

@@ -14,11 +14,11 @@ import pytest
 import redis
 import websockets
 from servicekit.events import Event, encode
-from servicekit.facts import EVENTS_CHANNEL
+from servicekit.facts import EVENTS_CHANNEL, INTERNAL_HEADER
 from servicekit.tokens import Identity, issue
 from websockets.sync.client import connect
 
-from plumbline.testing import PostgresServer, RedisServer, wait_until
+from plumbline.testing import INTERNAL_SECRET, THROUGH_CADDY, PostgresServer, RedisServer, wait_until
 
 from .conftest import TIMEOUT_S, Backend, Person, frames_before_pong, frames_until
 
@@ -189,11 +189,11 @@ def test_the_handshake_is_for_the_users_own_session_from_an_allowed_place(backen
     ]
     for user_id, headers, status in refused:
         with pytest.raises(websockets.InvalidStatus) as caught:
-            connect(f"{place}/ws/{user_id}", additional_headers=headers, proxy=None)
+            connect(f"{place}/ws/{user_id}", additional_headers=THROUGH_CADDY | headers, proxy=None)
         assert caught.value.response.status_code == status, headers
         assert orjson.loads(caught.value.response.body)["status"] == status, headers
     for headers in (cookie, {"Authorization": f"Bearer {somebody.token}"}, {**cookie, "Origin": backend.url}):
-        with connect(f"{place}/ws/{somebody.id}", additional_headers=headers, proxy=None) as socket:
+        with connect(f"{place}/ws/{somebody.id}", additional_headers=THROUGH_CADDY | headers, proxy=None) as socket:
             assert frames_before_pong(socket) == []
 
 
@@ -216,7 +216,7 @@ def open_raw(address: Backend, somebody: Person) -> sockets.socket:
     raw.sendall(
         f"GET /ws/{somebody.id} HTTP/1.1\r\nHost: localhost:{address.port}\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-        f"Cookie: access_token={somebody.token}\r\n\r\n".encode()
+        f"{INTERNAL_HEADER}: {INTERNAL_SECRET}\r\nCookie: access_token={somebody.token}\r\n\r\n".encode()
     )
     assert b"101" in raw.recv(4096)
     return raw
@@ -253,7 +253,7 @@ def test_the_socket_ends_with_the_session(backend: Backend, person: MakePerson) 
     somebody = person()
     short = issue(backend.token_secret, Identity(somebody.id, somebody.name), 2)
     place = backend.url.replace("http", "ws", 1)
-    bearer = {"Authorization": f"Bearer {short}"}
+    bearer = THROUGH_CADDY | {"Authorization": f"Bearer {short}"}
     with (
         connect(f"{place}/ws/{somebody.id}", additional_headers=bearer, proxy=None) as socket,
         pytest.raises(websockets.ConnectionClosed),

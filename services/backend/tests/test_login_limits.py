@@ -12,7 +12,7 @@ import pytest
 import redis
 import requests
 
-from plumbline.testing import PostgresServer, RedisServer
+from plumbline.testing import PostgresServer, RedisServer, through_caddy
 
 from .conftest import TIMEOUT_S, Backend, Person
 
@@ -47,7 +47,7 @@ def an_address() -> str:
 
 
 def post(server: Backend, path: str, address: str, **body: object) -> requests.Response:
-    return requests.post(server.url + path, headers={"X-Forwarded-For": address}, timeout=TIMEOUT_S, **body)  # type: ignore[arg-type]
+    return through_caddy("POST", server.url + path, headers={"X-Forwarded-For": address}, timeout=TIMEOUT_S, **body)  # type: ignore[arg-type]
 
 
 def login(server: Backend, username: str, password: str, address: str) -> requests.Response:
@@ -178,7 +178,7 @@ class Operator:
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def ask(self, method: str, path: str = "") -> requests.Response:
-        return requests.request(method, self.url + "/auth/invites" + path, headers=self.headers, timeout=TIMEOUT_S)
+        return through_caddy(method, self.url + "/auth/invites" + path, headers=self.headers, timeout=TIMEOUT_S)
 
 
 def test_an_invite_is_good_for_one_registration(by_invite: Backend) -> None:

@@ -7,6 +7,8 @@ import psycopg
 import pytest
 import requests
 
+from plumbline.testing import through_caddy
+
 from .conftest import TIMEOUT_S, Backend, Person
 
 MakePerson = Callable[[], Person]
@@ -97,7 +99,8 @@ def test_an_empty_page_is_a_page(person: MakePerson) -> None:
 def test_posting_refuses(backend: Backend, person: MakePerson, body: bytes) -> None:
     somebody = person()
     channel = somebody.channel()["id"]
-    response = requests.post(
+    response = through_caddy(
+        "POST",
         f"{backend.url}/channels/{channel}/messages",
         data=body,
         headers={"Content-Type": "application/json", "Authorization": f"Bearer {somebody.token}"},
@@ -114,7 +117,8 @@ def test_a_body_over_the_limit_is_refused_however_it_is_sent(
 ) -> None:
     somebody = person()
     body = b'{"content": "' + b"x" * 70_000 + b'"}'
-    response = requests.post(
+    response = through_caddy(
+        "POST",
         f"{backend.url}/channels/{somebody.channel()['id']}/messages",
         data=iter([body[:40_000], body[40_000:]]) if chunked else body,
         headers={"Content-Type": "application/json", "Authorization": f"Bearer {somebody.token}"},
@@ -126,7 +130,8 @@ def test_a_body_over_the_limit_is_refused_however_it_is_sent(
 
 def test_a_body_that_is_not_json_is_named_as_such(backend: Backend, person: MakePerson) -> None:
     somebody = person()
-    response = requests.post(
+    response = through_caddy(
+        "POST",
         f"{backend.url}/channels/{somebody.channel()['id']}/messages",
         data="content=x",
         headers={"Content-Type": "text/plain", "Authorization": f"Bearer {somebody.token}"},
@@ -136,10 +141,12 @@ def test_a_body_that_is_not_json_is_named_as_such(backend: Backend, person: Make
 
 
 def test_every_answer_carries_the_request_id_it_was_given_or_a_new_one(backend: Backend) -> None:
-    given = requests.get(backend.url + "/nowhere", headers={"X-Request-Id": "given-by-caddy"}, timeout=TIMEOUT_S)
+    given = through_caddy(
+        "GET", backend.url + "/nowhere", headers={"X-Request-Id": "given-by-caddy"}, timeout=TIMEOUT_S
+    )
     assert given.status_code == 404
     assert given.headers["x-request-id"] == given.json()["request_id"] == "given-by-caddy"
-    odd = requests.get(backend.url + "/auth/me", headers={"X-Request-Id": "odd id {}"}, timeout=TIMEOUT_S)
+    odd = through_caddy("GET", backend.url + "/auth/me", headers={"X-Request-Id": "odd id {}"}, timeout=TIMEOUT_S)
     assert odd.headers["x-request-id"] == odd.json()["request_id"]
     assert odd.headers["x-request-id"] != "odd id {}"
     assert requests.delete(backend.url + "/health", timeout=TIMEOUT_S).status_code == 405

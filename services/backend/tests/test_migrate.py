@@ -115,7 +115,7 @@ def test_a_migration_that_fails_leaves_nothing(fresh: Backend, empty_postgres: P
     [
         ("POSTGRES_PASSWORD_FILE", "/nowhere/password", "/nowhere/password"),
         ("PORT", "70000", "PLUMBLINE_PORT"),
-        ("TRUSTED_PROXIES", "everywhere", "PLUMBLINE_TRUSTED_PROXIES"),
+        ("LOGIN_ATTEMPTS", "many", "PLUMBLINE_LOGIN_ATTEMPTS"),
     ],
 )
 @pytest.mark.parametrize("command", ["migrate", "serve"])

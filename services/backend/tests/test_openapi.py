@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import requests
+from plumbline.testing import through_caddy
 
 from .conftest import TIMEOUT_S, Backend
 
 
 def test_every_route_says_how_it_refuses_and_who_may_call_it(backend: Backend) -> None:
-    schema = requests.get(backend.url + "/openapi.json", timeout=TIMEOUT_S).json()
+    schema = through_caddy("GET", backend.url + "/openapi.json", timeout=TIMEOUT_S).json()
     routes = {
         f"{method} {path}": operation
         for path, operations in schema["paths"].items()

@@ -12,7 +12,7 @@ import requests
 import websockets
 from backend import migrations
 
-from plumbline.testing import PostgresServer, RedisServer, wait_until
+from plumbline.testing import PostgresServer, RedisServer, through_caddy, wait_until
 
 from .conftest import TIMEOUT_S, Backend, Person, frames_until
 
@@ -39,7 +39,7 @@ def stack(
 
 
 def health(server: Backend, path: str = "/health") -> requests.Response:
-    return requests.get(server.url + path, timeout=TIMEOUT_S)
+    return through_caddy("GET", server.url + path, timeout=TIMEOUT_S)
 
 
 def test_started_before_postgres_it_waits_says_so_and_serves_when_all_is_there(
@@ -56,8 +56,8 @@ def test_started_before_postgres_it_waits_says_so_and_serves_when_all_is_there(
     assert away.headers["retry-after"]
     postgres.start()
     wait_until(lambda: "migrate" in health(server).json().get("reason", ""), "the missing schema is the reason")
-    refused = requests.post(
-        server.url + "/auth/register", json={"username": "early", "password": "long enough"}, timeout=TIMEOUT_S
+    refused = through_caddy(
+        "POST", server.url + "/auth/register", json={"username": "early", "password": "long enough"}, timeout=TIMEOUT_S
     )
     assert (refused.status_code, refused.json()["code"]) == (503, "schema_behind")
     assert server.migrate().returncode == 0
@@ -159,7 +159,8 @@ def test_redis_away_loses_no_write_and_no_local_delivery_and_heals_by_itself(
         for number in range(3):
             posted = somebody.says(channel, f"without redis {number}")
             assert frames_until(socket, lambda frame: frame.get("id") == posted["id"])  # noqa: B023
-        login = requests.post(
+        login = through_caddy(
+            "POST",
             server.url + "/auth/login",
             data={"username": somebody.name, "password": somebody.password},
             timeout=TIMEOUT_S,

@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
         settings = settings_typed.current()
         settings.conninfo(settings_typed.SERVICE)
         settings.token_secret()
+        settings.redis_password()
+        settings.internal_secret()
         run = {"migrate": commands.migrate, "serve": commands.serve, "wait": commands.wait}
         return run[command](settings)
     except ValidationError as error:

@@ -18,7 +18,7 @@ def configure(*, forward: bool) -> None:
     """Configure logging and Django. `forward` says whether warnings go to Caddy, by a thread that no fork keeps."""
     settings = settings_typed.current()
     forwarder = logs.configure(
-        settings_typed.SERVICE, settings.log_level, settings.log_forward_url if forward else None
+        settings_typed.SERVICE, settings.log_level, settings.log_forwarding() if forward else None
     )
     if forwarder is not None:
         # A worker of granian ends through multiprocessing, which skips atexit.

@@ -21,7 +21,7 @@ from servicekit import tokens
 from servicekit.tokens import Identity
 
 from plumbline.net import free_port
-from plumbline.testing import PostgresServer, shared_secrets, wait_until
+from plumbline.testing import THROUGH_CADDY, PostgresServer, shared_secrets, wait_until
 
 TOKEN_SECRET = "0123456789abcdef0123456789abcdef-for-tests"  # noqa: S105  # of no deployment
 _numbers = itertools.count(1)
@@ -141,6 +141,7 @@ class Person:
         )
         self.token = tokens.issue(TOKEN_SECRET, Identity(self.id, self.name, is_operator), 3600)
         self._session = requests.Session()
+        self._session.headers.update(THROUGH_CADDY)
         self._session.headers["Authorization"] = f"Bearer {self.token}"
 
     def create_channel(self) -> int:

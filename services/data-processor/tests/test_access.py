@@ -14,14 +14,14 @@ from data_processor_testkit.service import TOKEN_SECRET, Person, Service, refusa
 from servicekit import tokens
 from servicekit.tokens import Identity
 
-from plumbline.testing import wait_until
+from plumbline.testing import through_caddy, wait_until
 
 URLS = Path(__file__).parents[1] / "data_processor" / "urls.py"
 OTHER_SECRET = "another-stack-has-another-secret-of-its-own"
 
 
 def _bearer(service: Service, header: str) -> requests.Response:
-    return requests.get(service.base + "templates/", headers={"Authorization": header}, timeout=30)
+    return through_caddy("GET", service.base + "templates/", headers={"Authorization": header}, timeout=30)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def _bearer(service: Service, header: str) -> requests.Response:
     ],
 )
 def test_nobody_gets_in(service: Service, path: str, method: str) -> None:
-    response = requests.request(method, service.base + path, timeout=30)
+    response = through_caddy(method, service.base + path, timeout=30)
 
     refusal(response, 401, "unauthorized")
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
@@ -98,8 +98,8 @@ def test_unsigned_token_is_refused(service: Service, person: Person) -> None:
     "header", ["Bearer", "Bearer  ", "Basic eDp5", "Bearer a.b.c", "Bearer " + "x" * 4000, "\xff\xfe"]
 )
 def test_odd_header_is_refused(service: Service, header: str) -> None:
-    response = requests.get(
-        service.base + "templates/", headers={"Authorization": header.encode("latin-1")}, timeout=30
+    response = through_caddy(
+        "GET", service.base + "templates/", headers={"Authorization": header.encode("latin-1")}, timeout=30
     )
     refusal(response, 401, "unauthorized")
 
@@ -107,7 +107,7 @@ def test_odd_header_is_refused(service: Service, header: str) -> None:
 def _with_cookie(service: Service, person: Person, method: str, **headers: str) -> requests.Response:
     cookies = {"access_token": person.token}
     body = {"json": {"channel_id": 2**62, "name": "x"}} if method == "POST" else {}
-    return requests.request(method, service.base + "templates/", cookies=cookies, headers=headers, timeout=30, **body)
+    return through_caddy(method, service.base + "templates/", cookies=cookies, headers=headers, timeout=30, **body)
 
 
 def test_session_cookie_lets_in(service: Service, person: Person) -> None:
@@ -149,7 +149,7 @@ def test_bearer_token_needs_no_origin(person: Person) -> None:
 def test_operators_are_told_from_others(service: Service, is_operator: bool | None, status: int) -> None:
     somebody = Person(service, is_operator=bool(is_operator))
     headers = {} if is_operator is None else {"Authorization": f"Bearer {somebody.token}"}
-    answer = requests.get(service.base.replace("/data-processor/", "/auth/operator"), headers=headers, timeout=30)
+    answer = through_caddy("GET", service.base.replace("/data-processor/", "/auth/operator"), headers=headers, timeout=30)
     assert answer.status_code == status
     assert answer.headers.get("X-Operator") == (somebody.name if status == 200 else None)
 
@@ -157,7 +157,7 @@ def test_operators_are_told_from_others(service: Service, is_operator: bool | No
 def test_an_operators_token_is_worth_what_the_row_says(service: Service, person: Person) -> None:
     token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name, True), 60)
     address = service.base.replace("/data-processor/", "/auth/operator")
-    answer = requests.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    answer = through_caddy("GET", address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     refusal(answer, 403, "not_an_operator")
 
 
@@ -184,7 +184,7 @@ def test_a_deleted_users_token_opens_nothing(service: Service, document: dict[st
         assert "no longer exists" in refusal(gone.get(path), 401, "unauthorized")["detail"]
     refusal(gone.upload(1, b"x"), 401, "unauthorized")
     headers = {"Authorization": f"Bearer {gone.token}"}
-    refusal(requests.get(operator, headers=headers, timeout=30), 401, "unauthorized")
+    refusal(through_caddy("GET", operator, headers=headers, timeout=30), 401, "unauthorized")
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -199,7 +199,7 @@ def test_allow_names_every_method_of_every_path(service: Service, person: Person
     assert len(set(addresses)) >= 16
     for address in addresses:
         answers = {
-            method: requests.request(method, address, headers={"Authorization": "Bearer x.y.z"}, timeout=30)
+            method: through_caddy(method, address, headers={"Authorization": "Bearer x.y.z"}, timeout=30)
             for method in METHODS
         }
         taken = {method for method, answer in answers.items() if answer.status_code != 405}
@@ -222,7 +222,7 @@ def test_every_answer_is_kept_out_of_caches_and_read_as_what_it_says_it_is(
         "no address": person.get("nowhere"),
         "no method": person.call("PUT", "documents/"),
         "too large": person.post("templates/", data=b"x" * 2_000_000, headers={"Content-Type": "application/json"}),
-        "no session": requests.get(service.base + "templates/", timeout=30),
+        "no session": through_caddy("GET", service.base + "templates/", timeout=30),
     }
     assert (answers["not modified"].status_code, answers["part"].status_code) == (304, 206)
     for name, answer in answers.items():

@@ -7,10 +7,11 @@ import re
 from typing import Any
 
 import pytest
-import requests
 from data_processor_testkit.service import Person, Service, refusal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from plumbline.testing import through_caddy
 
 JSON = {"Content-Type": "application/json"}
 
@@ -142,7 +143,7 @@ def test_any_address_gets_an_answer_below_500(person: Person, query: dict[str, s
 
 def test_unknown_address_is_a_problem(service: Service) -> None:
     for path in ("", "nothing", "documents", "documents/1", "documents/1/annotations", "../x", "%00", "%ff", "health/"):
-        refusal(requests.get(service.base + path, timeout=30), 404, "not_found")
+        refusal(through_caddy("GET", service.base + path, timeout=30), 404, "not_found")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_other_method_names_those_that_are_taken(person: Person) -> None:
 
 def test_request_id_is_kept_if_it_is_one(service: Service) -> None:
     def answered(sent: str) -> str:
-        response = requests.get(service.base + "nothing", headers={"X-Request-Id": sent}, timeout=30)
+        response = through_caddy("GET", service.base + "nothing", headers={"X-Request-Id": sent}, timeout=30)
         assert response.json()["request_id"] == response.headers["X-Request-Id"]
         return str(response.headers["X-Request-Id"])
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-import requests
 from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service, refusal
+from servicekit.facts import INTERNAL_HEADER
 
-from plumbline.testing import PostgresServer, RedisServer, wait_until
+from plumbline.testing import INTERNAL_SECRET, PostgresServer, RedisServer, through_caddy, wait_until
 
 POOL = 3
 CROWD = 4 * POOL
@@ -39,7 +39,7 @@ def small(
 
 def _still_serves(service: Service, person: Person) -> None:
     assert service.health().status_code == 200
-    assert requests.get(service.base + "health/live", timeout=PATIENCE_S).status_code == 200
+    assert through_caddy("GET", service.base + "health/live", timeout=PATIENCE_S).status_code == 200
     assert person.get("templates/").status_code == 200
 
 
@@ -50,7 +50,7 @@ def test_bodies_that_trickle_in_leave_threads_for_others(small: Service, path: s
     person = Person(small)
     head = (
         f"POST /data-processor/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {person.token}\r\n"
-        f"Content-Type: {content_type}\r\nContent-Length: 5000\r\n\r\n--b\r\n"
+        f"{INTERNAL_HEADER}: {INTERNAL_SECRET}\r\nContent-Type: {content_type}\r\nContent-Length: 5000\r\n\r\n--b\r\n"
     )
     with ExitStack() as stack:
         crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", small.port))) for _ in range(CROWD)]

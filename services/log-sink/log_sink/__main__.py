@@ -14,6 +14,7 @@ from granian.log import LogLevels
 from pydantic import ValidationError
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
 from servicekit.lifeline import watched_workers
+from servicekit.secrets import SecretError
 from servicekit.settings import explain
 from servicekit.stopping import announced_stops
 
@@ -29,8 +30,13 @@ def main() -> int:
     parser.parse_args()
     try:
         settings = LogSinkSettings()  # type: ignore[call-arg]
+        settings.redis_password()
+        settings.internal_secret()
     except ValidationError as error:
         print(f"log-sink cannot start: {explain(error)}", file=sys.stderr)
+        return EXIT_CONFIG
+    except SecretError as error:
+        print(f"log-sink cannot start: {error}", file=sys.stderr)
         return EXIT_CONFIG
     if taken := _taken(settings):
         print(f"log-sink cannot start: {taken}", file=sys.stderr)
@@ -62,7 +68,6 @@ def _taken(settings: LogSinkSettings) -> str | None:
     """Name the first address that is not free: said here it is one sentence, in the server it is a traceback."""
     wanted = (
         (settings.host, settings.port, socket.SOCK_STREAM, "PLUMBLINE_PORT"),
-        (settings.ingest_host, settings.ingest_port, socket.SOCK_STREAM, "PLUMBLINE_INGEST_PORT"),
         (settings.ingest_host, settings.ingest_port, socket.SOCK_DGRAM, "PLUMBLINE_INGEST_PORT"),
     )
     for host, port, kind, variable in wanted:

@@ -7,9 +7,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from servicekit import lifeline, logs
+import orjson
+from servicekit import inside, lifeline, logs
 from servicekit.context import accept_request_id, request_id
-from servicekit.facts import REQUEST_ID_HEADER
+from servicekit.facts import INTERNAL_HEADER, REQUEST_ID_HEADER
+from servicekit.inside import InternalSecret
+from servicekit.problems import CONTENT_TYPE
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -34,17 +37,22 @@ _SECURITY_HEADERS = {
 
 
 class Envelope:
-    """Gives every request its id and every answer that id and the security headers."""
+    """Gives every request its id and every answer that id and the security headers.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Refuses what did not come through Caddy.
+    """
+
+    def __init__(self, app: ASGIApp, secret: InternalSecret) -> None:
         self._app = app
+        self._secret = secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI call."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        current = accept_request_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        given = Headers(scope=scope)
+        current = accept_request_id(given.get(REQUEST_ID_HEADER))
         request_id.set(current)
 
         async def send_with_headers(message: Message) -> None:
@@ -54,7 +62,13 @@ class Envelope:
                 headers[REQUEST_ID_HEADER] = current
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        shown = given.get(INTERNAL_HEADER)
+        if self._secret.admits(scope["path"], None if shown is None else shown.encode("latin-1")):
+            await self._app(scope, receive, send_with_headers)
+        else:
+            await Response(orjson.dumps(inside.refusal()), inside.REFUSED, media_type=CONTENT_TYPE)(
+                scope, receive, send_with_headers
+            )
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:
@@ -81,9 +95,9 @@ def create_app() -> ASGIApp:
     """Return the application, with settings from the environment."""
     lifeline.end_with_parent()
     settings = LogSinkSettings()  # type: ignore[call-arg]
-    logs.configure("log-sink", settings.log_level, None)
+    logs.configure("log-sink", settings.log_level)
     # Around all of it: what answers an unforeseen error stands outside of the framework's own middleware.
-    return Envelope(build(settings))
+    return Envelope(build(settings), settings.internal_secret())
 
 
 def build(settings: LogSinkSettings) -> Starlette:

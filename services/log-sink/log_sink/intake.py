@@ -31,6 +31,7 @@ KINDS_MAX = 128
 _COUNT_MAX = 10**9
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _QUIET_S = 10.0
+_REFUSED_QUIET_S = 60.0
 
 
 class Intake:
@@ -43,6 +44,8 @@ class Intake:
         self._kinds: set[str] = set()
         self._bad_lines = 0
         self._bad_told_at = float("-inf")
+        self._refused = 0
+        self._refused_told_at = float("-inf")
 
     def feed(self, lines: Iterable[bytes], source: str) -> None:
         """Take lines of JSON, one entry each. Unreadable ones are counted and reported, never raised."""
@@ -81,6 +84,21 @@ class Intake:
     def superseded(self, service: Any, level: Any, count: int) -> None:
         """Count entries that their sender replaced by newer ones."""
         self._buffer.supersede(self._cell(service, _kept(level)), count)
+
+    def refused(self, count: int) -> None:
+        """Count datagrams that do not come from Caddy, and say so now and then."""
+        self._buffer.drop(Cell(UNKNOWN, UNKNOWN), count)
+        self._refused += count
+        now = time.monotonic()
+        if now - self._refused_told_at >= _REFUSED_QUIET_S:
+            self._refused_told_at = now
+            count, self._refused = self._refused, 0
+            logger.warning(
+                "%d datagrams were dropped: they do not carry the internal secret, so they are not Caddy's. "
+                "Does another program send to this port?",
+                count,
+                extra={"fields": {"datagrams": count}},
+            )
 
     def bad(self, bad: int, source: str) -> None:
         """Count lines that could not be read, and say so now and then."""

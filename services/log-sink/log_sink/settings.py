@@ -23,7 +23,7 @@ class LogSinkSettings(ServiceSettings):
     ingest_port: int = Field(
         ge=1,
         le=65535,
-        description="Port for Caddy's own log entries: UDP (one entry a datagram) and TCP (one a line).",
+        description="UDP port for Caddy's own log entries, one a datagram.",
         json_schema_extra=ADDRESS,
     )
     ingest_body_max: int = Field(

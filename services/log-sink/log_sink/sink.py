@@ -14,7 +14,7 @@ from servicekit import stopping
 from log_sink.buffer import Buffer
 from log_sink.hub import BLOCK_MS, Hub
 from log_sink.intake import Intake
-from log_sink.listeners import TcpListener, UdpListener
+from log_sink.listeners import UdpListener
 from log_sink.senders import Senders
 from log_sink.settings import LogSinkSettings
 from log_sink.store import ANSWER_WITHIN_S, Store, connect
@@ -29,7 +29,7 @@ _LAST_WRITE_S = 2.0
 
 
 class Sink:
-    """Owns the listeners, the buffer, the Redis clients and the background tasks."""
+    """Owns the listener, the buffer, the Redis clients and the background tasks."""
 
     def __init__(self, settings: LogSinkSettings) -> None:
         self.settings = settings
@@ -47,13 +47,12 @@ class Sink:
         self._stopping = False
 
     async def start(self) -> None:
-        """Listen and work. Raises OSError if an ingest address cannot be had."""
+        """Listen and work. Raises OSError if the ingest address cannot be had."""
         logging.getLogger().addHandler(self._trouble)
-        self._udp = UdpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
-        self._tcp = TcpListener(self.intake, self.settings.ingest_host, self.settings.ingest_port)
+        secret = self.settings.internal_secret()
+        self._udp = UdpListener(self.intake, secret, self.settings.ingest_host, self.settings.ingest_port)
         stopping.on_stop(self.hub.end_readers)
         self._udp.start()
-        await self._tcp.start()
         looked = self.hub.pulse()
         for name, work in (("writer", self._writer.run()), ("tail", self.hub.run()), ("losses", self._count_losses())):
             task = asyncio.create_task(work, name=name)
@@ -67,7 +66,6 @@ class Sink:
         """Stop taking in, write what is left for two seconds at most, and let go of everything."""
         self._stopping = True
         self.hub.close()
-        self._tcp.close()
         self._udp.count_lost()
         self._udp.close()
         await stopping.end(self._tasks)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,20 @@ import redis
 import requests
 
 from plumbline.net import free_port
-from plumbline.testing import RedisServer, shared_secrets, wait_until
+from plumbline.testing import INTERNAL_SECRET, THROUGH_CADDY, RedisServer, shared_secrets, wait_until
 
 SERVICES = Path(__file__).parents[2]
+KEY = b',"plumbline_key":%s}' % json.dumps(INTERNAL_SECRET).encode()
+"""What the Caddyfile appends to each entry."""
 
 
 class SinkProcess:
     """One `python -m log_sink serve`."""
 
     def __init__(self, redis_url: str, log: Path, **settings: object) -> None:
-        self.port, self.ingest_port, self.log = free_port(), _port_for_both(), log
+        self.port, self.ingest_port, self.log = free_port(), free_port(), log
+        self.http = requests.Session()
+        self.http.headers.update(THROUGH_CADDY)
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
         environment |= {
@@ -86,7 +90,7 @@ class SinkProcess:
             self.process.wait(15)
 
     def get(self, path: str, **arguments: Any) -> requests.Response:
-        return requests.get(f"{self.url}{path}", timeout=10, **arguments)
+        return self.http.get(f"{self.url}{path}", timeout=10, **arguments)
 
     def stats(self) -> dict[str, Any]:
         return self.get("/logs/stats").json()
@@ -105,28 +109,24 @@ class SinkProcess:
 
     def post(self, *entries: dict[str, Any] | bytes, **arguments: Any) -> requests.Response:
         lines = [entry if isinstance(entry, bytes) else json.dumps(entry).encode() for entry in entries]
-        return requests.post(f"{self.url}/ingest", data=b"\n".join(lines), timeout=10, **arguments)
+        return self.http.post(f"{self.url}/ingest", data=b"\n".join(lines), timeout=10, **arguments)
 
     def datagram(self, *payloads: bytes) -> None:
+        """Send entries as Caddy does: with the internal secret at the end."""
+        self.unkeyed_datagram(*(payload.removesuffix(b"}") + KEY for payload in payloads))
+
+    def unkeyed_datagram(self, *payloads: bytes) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             for payload in payloads:
                 sender.sendto(payload, ("127.0.0.1", self.ingest_port))
 
-    def lines(self, payload: bytes) -> None:
-        with socket.create_connection(("127.0.0.1", self.ingest_port), 10) as sender:
-            sender.sendall(payload)
+    def flood(self, *entries: dict[str, Any]) -> None:
+        """Send many entries, in as many requests as a forwarder would need."""
+        for start in range(0, len(entries), 1000):
+            assert self.post(*entries[start : start + 1000]).status_code == 204
 
     def stream(self, **arguments: Any) -> EventStream:
-        return EventStream(requests.get(f"{self.url}/logs/stream", stream=True, timeout=15, **arguments))
-
-
-def _port_for_both() -> int:
-    """Return a port that is free for TCP and for UDP."""
-    while True:
-        port = free_port()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        return EventStream(self.http.get(f"{self.url}/logs/stream", stream=True, timeout=15, **arguments))
 
 
 class EventStream:

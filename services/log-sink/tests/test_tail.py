@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import pytest
 from log_sink.hub import Hub, Position
 from log_sink.store import Kept
+from servicekit.facts import INTERNAL_HEADER
 
-from plumbline.testing import RedisServer, wait_until
+from plumbline.testing import INTERNAL_SECRET, RedisServer, wait_until
 
 Make = Callable[..., dict[str, Any]]
 
@@ -63,7 +63,7 @@ def test_what_was_superseded_meanwhile_is_one_number(sink: Any, entry: Make) -> 
     sink.post(entry("seen"))
     wait_until(lambda: sink.stats()["kept"] == 1, "an entry is kept")
     last = sink.entries()[0]["id"]
-    sink.lines(b"".join(json.dumps(entry(f"m{n}")).encode() + b"\n" for n in range(5000)))
+    sink.flood(*(entry(f"m{n}") for n in range(5000)))
     wait_until(lambda: sink.received() == 5001, "the flood is in")
     with sink.stream(headers={"Last-Event-ID": last}) as stream:
         events = stream.until(named("m4999"))
@@ -76,7 +76,7 @@ def test_seen_and_missed_add_up_in_a_flood(sink: Any, entry: Make) -> None:
     total = 30_000
     with sink.stream(params={"after": "0"}) as stream:
         stream.next()
-        sink.lines(b"".join(json.dumps(entry(f"m{n}")).encode() + b"\n" for n in range(total)))
+        sink.flood(*(entry(f"m{n}") for n in range(total)))
         events = stream.until(named(f"m{total - 1}"))
     numbers = [int(message[1:]) for message in messages(events)]
     missed = sum(data["missed"] for name, _, data in events if name == "gap")
@@ -111,7 +111,8 @@ def test_redis_restarts_under_a_tail(sink: Any, redis_server: RedisServer, entry
 def test_a_reader_that_does_not_read_costs_nothing(sink: Any, entry: Make) -> None:
     with socket.create_connection(("127.0.0.1", sink.port), 10) as lazy, sink.stream(params={"after": "0"}) as stream:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        lazy.sendall(b"GET /logs/stream?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        key = f"{INTERNAL_HEADER}: {INTERNAL_SECRET}\r\n".encode()
+        lazy.sendall(b"GET /logs/stream?after=0 HTTP/1.1\r\nHost: localhost\r\n" + key + b"\r\n")
         stream.next()
         for turn in range(20):
             sink.post(*(entry(f"{turn}-{n} {'x' * 2000}", fields={"n": n}) for n in range(200)))

@@ -14,8 +14,9 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, LOG_CAP, SUPERSEDED_HEADER
+from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, INTERNAL_HEADER, LOG_CAP, SUPERSEDED_HEADER
 from servicekit.faults import counted
+from servicekit.inside import InternalSecret
 from servicekit.tally import Tally
 
 QUEUE_SIZE = LOG_CAP
@@ -92,11 +93,12 @@ class Forwarder:
     gives way, is one step of the interpreter.
     """
 
-    def __init__(self, service: str, url: str) -> None:
+    def __init__(self, service: str, url: str, secret: InternalSecret) -> None:
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname:
             raise ValueError(f"log forward URL must be http://host:port/path, not {url!r}")
         self._service = service
+        self._secret = secret
         self._address = (parts.hostname, parts.port or 80)
         self._path = parts.path or "/"
         self._id = uuid.uuid4().hex
@@ -223,7 +225,11 @@ class Forwarder:
         return render(line)
 
     def _post(self, batch: _Batch) -> None:
-        headers = {"Content-Type": "application/x-ndjson", BATCH_HEADER: f"{self._id}-{batch.number}"}
+        headers: dict[str, str | bytes] = {
+            "Content-Type": "application/x-ndjson",
+            BATCH_HEADER: f"{self._id}-{batch.number}",
+            INTERNAL_HEADER: self._secret.current(),
+        }
         for header, counts in ((DROPPED_HEADER, batch.dropped), (SUPERSEDED_HEADER, batch.superseded)):
             if counts:
                 headers[header] = ", ".join(
@@ -240,7 +246,7 @@ class Forwarder:
         if status >= 300:
             raise _RefusedError(f"answered {status}")
 
-    def _request(self, body: bytes, headers: dict[str, str]) -> int:
+    def _request(self, body: bytes, headers: dict[str, str | bytes]) -> int:
         if self._connection is None:
             self._connection = http.client.HTTPConnection(*self._address, timeout=_TIMEOUT_S)
         try:

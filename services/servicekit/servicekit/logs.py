@@ -16,6 +16,7 @@ from servicekit.context import request_id
 from servicekit.facts import LOG_LINES_A_SECOND
 from servicekit.faults import counted, is_framework, kind_of_record
 from servicekit.forwarder import Forwarder, Line
+from servicekit.inside import InternalSecret
 from servicekit.lines import kept_fields, later_line_from, level_of, line_from, line_maker, warning_line
 from servicekit.tally import Tally
 
@@ -201,12 +202,12 @@ class Logger(logging.Logger):
     critical = _method(logging.CRITICAL)
 
 
-def configure(service: str, level: str, forward_url: str | None) -> Forwarder | None:
-    """Make the root logger write JSON lines and forward warnings to `forward_url`; return the forwarder, if any.
+def configure(service: str, level: str, forward_to: tuple[str, InternalSecret] | None = None) -> Forwarder | None:
+    """Make the root logger write JSON lines; return what forwards warnings to a URL under the internal secret, if any.
 
     Call it once a process. What is still queued is sent, for a second at most, when the process ends.
     """
-    forwarder = Forwarder(service, forward_url) if forward_url else None
+    forwarder = Forwarder(service, *forward_to) if forward_to else None
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)

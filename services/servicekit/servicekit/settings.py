@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from servicekit import facts
+from servicekit.inside import InternalSecret
 from servicekit.secrets import read_secret
 
 ENV_PREFIX = "PLUMBLINE_"
@@ -64,6 +65,14 @@ class ServiceSettings(BaseSettings):
     def redis_password(self) -> str:
         """Return the password of Redis. Raises SecretError if the file is unusable."""
         return read_secret(self.redis_password_file)
+
+    def internal_secret(self) -> InternalSecret:
+        """Return the internal secret. Raises SecretError if the file is unusable."""
+        return InternalSecret(self.internal_secret_file)
+
+    def log_forwarding(self) -> tuple[str, InternalSecret] | None:
+        """Return where log entries are forwarded to, and what is shown there; None if they are not."""
+        return (self.log_forward_url, self.internal_secret()) if self.log_forward_url else None
 
 
 class DatabaseSettings(BaseModel):

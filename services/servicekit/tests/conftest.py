@@ -11,15 +11,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from servicekit import forwarder as forwarder_module
-from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, SUPERSEDED_HEADER
+from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, INTERNAL_HEADER, SUPERSEDED_HEADER
 from servicekit.forwarder import Forwarder, render
+from servicekit.inside import InternalSecret
 
 from plumbline.net import free_port
+from plumbline.testing import INTERNAL_SECRET
 
 
 @dataclass
@@ -31,6 +34,7 @@ class Post:
     dropped: str | None
     superseded: str | None
     batch: str | None
+    internal: str | None
     lines: list[bytes]
 
 
@@ -85,7 +89,7 @@ class Receiver:
                     return
                 status = receiver.statuses.pop(0) if receiver.statuses else 204
                 if status < 300:
-                    names = ("Content-Type", DROPPED_HEADER, SUPERSEDED_HEADER, BATCH_HEADER)
+                    names = ("Content-Type", DROPPED_HEADER, SUPERSEDED_HEADER, BATCH_HEADER, INTERNAL_HEADER)
                     receiver.posts.append(Post(self.path, *map(self.headers.get, names), body.splitlines()))
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
@@ -148,14 +152,22 @@ def receiver(new_receiver: Callable[[], Receiver]) -> Receiver:
 
 
 @pytest.fixture
-def new_forwarder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Forwarder]]:
+def secret(tmp_path: Path) -> InternalSecret:
+    """The internal secret, in a file of its own."""
+    file = tmp_path / "internal_secret"
+    file.write_text(INTERNAL_SECRET + "\n")
+    return InternalSecret(file)
+
+
+@pytest.fixture
+def new_forwarder(monkeypatch: pytest.MonkeyPatch, secret: InternalSecret) -> Iterator[Callable[[str], Forwarder]]:
     """Makes forwarders without patience, which rest only where a test says how long."""
     for name, value in (("_TIMEOUT_S", 0.3), ("_BACKOFF_S", (0.02,)), ("_PAUSE_S", 0.0), ("_PAUSE_A_LINE_S", 0.0)):
         monkeypatch.setattr(forwarder_module, name, value)
     made: list[Forwarder] = []
 
     def new(url: str) -> Forwarder:
-        made.append(Forwarder("backend", url))
+        made.append(Forwarder("backend", url, secret))
         return made[-1]
 
     yield new

@@ -12,7 +12,7 @@ from servicekit import facts
 from servicekit import forwarder as module
 from servicekit.forwarder import QUEUE_SIZE, Forwarder
 
-from plumbline.testing import wait_until
+from plumbline.testing import INTERNAL_SECRET, wait_until
 
 
 def numbered(number: int) -> bytes:
@@ -49,6 +49,16 @@ def test_while_a_receiver_is_away_newer_lines_supersede_the_oldest_counted_by_le
     complaints = capsys.readouterr().err.splitlines()
     assert len(complaints) == 1, "one line of complaint for one outage"
     assert f"127.0.0.1:{receiver.port}" in complaints[0]
+
+
+def test_it_shows_the_internal_secret_as_its_file_holds_it_now(receiver, new_forwarder, tmp_path):
+    forwarder = new_forwarder(receiver.url)
+    forwarder.offer("warning", numbered(1))
+    wait_until(lambda: receiver.numbers == [1], "the first line arrives")
+    (tmp_path / "internal_secret").write_text("another secret, written meanwhile")
+    forwarder.offer("warning", numbered(2))
+    wait_until(lambda: receiver.numbers == [1, 2], "the second line arrives")
+    assert [post.internal for post in receiver.posts] == [INTERNAL_SECRET, "another secret, written meanwhile"]
 
 
 def test_recovers_after_the_receiver_has_gone_and_come_back(receiver, new_forwarder, capsys):
@@ -185,10 +195,10 @@ def test_close_does_not_sit_out_a_pause_between_attempts(new_receiver, new_forwa
     assert receiver.numbers == [1]
 
 
-def test_close_returns_though_the_receiver_never_answers(receiver, monkeypatch):
+def test_close_returns_though_the_receiver_never_answers(receiver, secret, monkeypatch):
     monkeypatch.setattr(module, "_TIMEOUT_S", 3600.0)
     receiver.hold()
-    forwarder = Forwarder("backend", receiver.url)
+    forwarder = Forwarder("backend", receiver.url, secret)
     forwarder.offer("warning", numbered(1))
     wait_until(lambda: receiver.seen == 1, "the request is under way")
     forwarder.close(0.05)
@@ -217,6 +227,6 @@ def test_many_threads_may_offer_at_once(receiver, new_forwarder):
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1:1/ingest", "127.0.0.1:9000", "http:///ingest", "http://h:99999/"])
-def test_an_address_that_cannot_be_used_is_refused_at_once(url):
+def test_an_address_that_cannot_be_used_is_refused_at_once(url, secret):
     with pytest.raises(ValueError, match=r"http://host|[Pp]ort"):
-        Forwarder("backend", url)
+        Forwarder("backend", url, secret)

@@ -277,17 +277,19 @@ def test_a_standard_error_that_nobody_reads_any_more_does_not_reach_the_caller(l
 
 _SERVICE = """
 import logging, sys, warnings
+from pathlib import Path
 from servicekit import logs
-logs.configure("backend", "info", sys.argv[1])
+from servicekit.inside import InternalSecret
+logs.configure("backend", "info", (sys.argv[1], InternalSecret(Path(sys.argv[2]))))
 log = logging.getLogger("app")
 log.debug("d"); log.info("i"); log.warning("w"); log.error("e"); log.critical("c")
 warnings.warn("old thing", DeprecationWarning)
 """
 
 
-def test_a_process_forwards_warnings_and_worse_alone_and_finishes_that_before_it_ends(receiver):
+def test_a_process_forwards_warnings_and_worse_alone_and_finishes_that_before_it_ends(receiver, secret, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-W", "always", "-c", _SERVICE, receiver.url],
+        [sys.executable, "-W", "always", "-c", _SERVICE, receiver.url, tmp_path / "internal_secret"],
         capture_output=True, text=True, check=True, timeout=60,
         env={"PYTHONPATH": str(ROOT / "services" / "servicekit"), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
@@ -302,8 +304,8 @@ def test_configure_twice_writes_each_line_once(capsys):
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     try:
-        assert logs.configure("a", "info", None) is None
-        logs.configure("b", "warning", None)
+        assert logs.configure("a", "info") is None
+        logs.configure("b", "warning")
         logging.getLogger("x").warning("once")
         logging.getLogger("x").info("never")
     finally:

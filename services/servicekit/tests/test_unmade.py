@@ -194,7 +194,7 @@ early, own = logging.getLogger("a.early"), type("Own", (logging.Logger,), {})
 logging.setLoggerClass(own)
 other = logging.getLogger("a.other")
 from servicekit import logs
-logs.configure("backend", "info", None)
+logs.configure("backend", "info")
 print(*(type(logging.getLogger(name)) is kind for name, kind in (
     ("a.early", logs.Logger), ("late", logs.Logger), ("a.other", own), ("root", logging.RootLogger))))
 early.warning("a", stack_info=True)

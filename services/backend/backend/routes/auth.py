@@ -38,7 +38,7 @@ async def register(body: Registration, request: Request, house: House) -> Respon
     mode = house.settings.registration
     if mode == "closed":
         raise RegistrationClosed
-    address = client_address(request, house.settings.trusted_proxies)
+    address = client_address(request)
     lane = await house.throttle.registration(address)
     invite = {"code_hash": code_hash(body.invite or "")}
     if mode == "invite" and await house.database.one(invites_sql.IS_GOOD, invite) is None:
@@ -72,7 +72,7 @@ async def login(
     house: House,
 ) -> Response:
     """Log in with a form of user name and password: the token is in the body and in the session cookie."""
-    address = client_address(request, house.settings.trusted_proxies)
+    address = client_address(request)
     lane = await house.throttle.login(username, address)
     row = await house.database.one(sql.BY_USERNAME, {"username": username})
     password_hash = row.pop("password_hash") if row else None

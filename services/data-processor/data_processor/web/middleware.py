@@ -1,29 +1,40 @@
-"""What surrounds every request: its id, and headers that hold for every answer."""
+"""What surrounds every request: its id, whether it came through Caddy, and headers that hold for every answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest
+import orjson
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from servicekit import inside
 from servicekit.context import accept_request_id, forwarded_for, request_id
-from servicekit.facts import REQUEST_ID_HEADER
+from servicekit.facts import INTERNAL_HEADER, REQUEST_ID_HEADER
+from servicekit.problems import CONTENT_TYPE
 
-_META_KEY = "HTTP_" + REQUEST_ID_HEADER.upper().replace("-", "_")
+from data_processor import settings_typed
+
+_REQUEST_ID, _INTERNAL = ("HTTP_" + name.upper().replace("-", "_") for name in (REQUEST_ID_HEADER, INTERNAL_HEADER))
 
 
 class RequestMiddleware:
-    """Gives the request its id, for the log and for the answer."""
+    """Gives the request its id, for the log and for the answer, and refuses what did not come through Caddy."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
+        self._secret = settings_typed.current().internal_secret()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request."""
-        current = accept_request_id(request.META.get(_META_KEY))
+        current = accept_request_id(request.META.get(_REQUEST_ID))
         request_id.set(current)
         forwarded_for.set(request.META.get("HTTP_X_FORWARDED_FOR"))
-        response = self._get_response(request)
+        shown = request.META.get(_INTERNAL)
+        if self._secret.admits(request.path_info, None if shown is None else shown.encode("latin-1")):
+            response = self._get_response(request)
+        else:
+            body = orjson.dumps(inside.refusal())
+            response = HttpResponse(body, status=inside.REFUSED, content_type=CONTENT_TYPE)
         response.headers[REQUEST_ID_HEADER] = current
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Cache-Control"] = "no-store"

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from plumbline.checks import browser
+from plumbline.testing import THROUGH_CADDY
+
+
+@pytest.fixture
+def new_page(new_page: Callable[..., Any]) -> Callable[..., Any]:
+    """Make pages that come to the sink as if through Caddy."""
+    return functools.partial(new_page, extra_http_headers=THROUGH_CADDY)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -216,7 +215,7 @@ def test_a_flood_leaves_two_hundred_rows_and_says_what_is_missing(sink: Any, ope
     page = open_page()
     sink.post(entry("before"))
     wait_for_rows(page, 1)
-    sink.lines(b"".join(json.dumps(entry(f"m{n}")).encode() + b"\n" for n in range(20_000)))
+    sink.flood(*(entry(f"m{n}") for n in range(20_000)))
     holds(page, "() => document.querySelector('li.entry .message')?.textContent === 'm19999'")
     assert shown(page) == [f"m{n}" for n in range(19_999, 19_799, -1)]
     wait_until(lambda: page.text_content("#count-received") == "20,001", "the counts follow")

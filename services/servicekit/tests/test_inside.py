@@ -1,0 +1,58 @@
+"""Only what shows the internal secret is served, apart from health; a renewed secret counts from when it is written."""
+
+from __future__ import annotations
+
+import pytest
+from servicekit.inside import OPEN_PATHS, InternalSecret, refusal
+from servicekit.secrets import SecretError
+
+from plumbline.plan import HEALTH_PATHS
+from plumbline.testing import INTERNAL_SECRET
+
+SHOWN = INTERNAL_SECRET.encode()
+
+
+@pytest.mark.parametrize("shown", [None, b"", b"x", SHOWN[:-1], SHOWN + b"x", SHOWN.upper(), b" " + SHOWN])
+def test_nothing_else_than_the_secret_matches(secret, shown):
+    assert not secret.matches(shown)
+    assert secret.matches(SHOWN)
+
+
+def test_everybody_may_ask_for_health_and_for_nothing_else(secret):
+    assert set(HEALTH_PATHS.values()) < OPEN_PATHS
+    for path in OPEN_PATHS:
+        assert secret.admits(path, None)
+    for path in ("/", "/channels/", "/health/", "//health", "/health/../channels/", "/logs/entries", "/logs/health/x"):
+        assert not secret.admits(path, None)
+        assert secret.admits(path, SHOWN)
+
+
+def test_a_renewed_secret_counts_at_once_and_the_old_one_no_more(secret, tmp_path):
+    (tmp_path / "internal_secret").write_text("another secret altogether")
+    assert secret.matches(b"another secret altogether")
+    assert not secret.matches(SHOWN)
+    assert secret.current() == b"another secret altogether"
+
+
+def test_while_the_file_holds_no_secret_the_last_one_counts(secret, tmp_path):
+    (tmp_path / "internal_secret").write_text("")
+    assert not secret.matches(b"")
+    assert secret.matches(SHOWN)
+    (tmp_path / "internal_secret").unlink()
+    assert not secret.matches(b"anything")
+    assert secret.current() == SHOWN
+
+
+def test_the_mark_that_an_editor_puts_before_the_text_does_no_harm(secret):
+    # Caddy shows all that is in the file.
+    assert secret.matches(b"\xef\xbb\xbf" + SHOWN)
+
+
+def test_without_a_secret_there_is_none_to_show(tmp_path):
+    with pytest.raises(SecretError, match="does not exist"):
+        InternalSecret(tmp_path / "none")
+
+
+def test_the_refusal_says_where_to_go():
+    assert (refusal()["status"], refusal()["code"]) == (403, "front_door_only")
+    assert "front door" in refusal()["detail"]

@@ -15,7 +15,7 @@ from backend import database
 from backend.errors import TooMuchAtOnce
 from websockets.exceptions import ConnectionClosed
 
-from plumbline.testing import PostgresServer, wait_until
+from plumbline.testing import THROUGH_CADDY, PostgresServer, through_caddy, wait_until
 
 from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, Person, frames_before_pong, frames_until
 
@@ -73,7 +73,7 @@ def test_a_channel_of_somebody_else_stays(person: MakePerson, sql: Sql, kind: st
     for somebody, why in ((outsider, code), (member, "not_the_creator")):
         refused = delete(somebody, f"/channels/{channel}")
         assert (refused.status_code, refused.json()["code"]) == (403, why)
-    nobody = requests.delete(f"{creator.url}/channels/{channel}", timeout=TIMEOUT_S)
+    nobody = through_caddy("DELETE", f"{creator.url}/channels/{channel}", timeout=TIMEOUT_S)
     assert nobody.status_code == 401
     assert count(sql, "channels", channel) == 1
 
@@ -142,14 +142,18 @@ def test_an_account_goes_and_what_was_said_stays_without_a_name(person: MakePers
     # Nobody could ever have got into the one that only the leaver was in.
     assert [count(sql, "channels", one["id"]) for one in (alone, direct)] == [0, 1]
     assert delete(friend, f"/channels/{direct['id']}").status_code == 204
-    again = requests.post(
-        leaver.url + "/auth/login", data={"username": leaver.name, "password": leaver.password}, timeout=TIMEOUT_S
+    again = through_caddy(
+        "POST",
+        leaver.url + "/auth/login",
+        data={"username": leaver.name, "password": leaver.password},
+        timeout=TIMEOUT_S,
     )
     assert again.json()["code"] == "wrong_credentials"
 
 
 def test_the_last_operator_stays(backend: Backend, person: MakePerson, sql: Sql) -> None:
     with requests.Session() as http:
+        http.headers.update(THROUGH_CADDY)
         form = {"username": "operator", "password": OPERATOR_PASSWORD}
         assert http.post(backend.url + "/auth/login", data=form, timeout=TIMEOUT_S).status_code == 200
         refused = http.delete(backend.url + "/auth/me", json={"password": OPERATOR_PASSWORD}, timeout=TIMEOUT_S)

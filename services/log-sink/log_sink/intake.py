@@ -94,7 +94,7 @@ class Intake:
             self._refused_told_at = now
             count, self._refused = self._refused, 0
             logger.warning(
-                "%d datagrams were dropped: they do not carry the internal secret, so they are not Caddy's. "
+                "datagrams that do not carry the internal secret, and so are not Caddy's, were dropped: %d. "
                 "Does another program send to this port?",
                 count,
                 extra={"fields": {"datagrams": count}},

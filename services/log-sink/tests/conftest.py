@@ -80,7 +80,7 @@ class SinkProcess:
         """Return the pid of the process that does the work."""
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        (worker,) = [pid for pid in children if b"log_sink" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        (worker,) = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         return int(worker)
 
     def kill(self) -> None:

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 async def delete_me(request: Request, body: AccountDeletion, caller: Authenticated, house: House) -> Response:
     """Delete one's own account, with its password. What was said and uploaded stays, without a name."""
     user = caller.user
-    address = client_address(request, house.settings.trusted_proxies)
+    address = client_address(request)
     lane = await house.throttle.login(user.username, address)
     row = await caller.db.one(sql.HASH_OF, {"id": user.user_id})
     if row is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import requests
+from plumbline.testing import through_caddy
 
 from .conftest import TIMEOUT_S, Backend, Person
 
@@ -13,7 +13,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def paths(backend: Backend) -> dict[str, set[str]]:
     """Every path, ids filled in, with the methods it takes."""
-    schema = requests.get(backend.url + "/openapi.json", timeout=TIMEOUT_S).json()
+    schema = through_caddy("GET", backend.url + "/openapi.json", timeout=TIMEOUT_S).json()
     found = {"/openapi.json": {"GET"}} | {
         path.format(channel_id=1, user_id=1, invite_id=1): {method.upper() for method in operations}
         for path, operations in schema["paths"].items()
@@ -26,7 +26,7 @@ def test_allow_names_every_method_of_every_path(backend: Backend) -> None:
     assert len(found) >= 16
     for path, methods in found.items():
         for method in METHODS:
-            answer = requests.request(method, backend.url + path, timeout=TIMEOUT_S)
+            answer = through_caddy(method, backend.url + path, timeout=TIMEOUT_S)
             if method in methods:
                 assert answer.status_code != 405, (method, path)
                 continue
@@ -52,17 +52,19 @@ def test_every_answer_is_kept_out_of_caches_and_read_as_what_it_says_it_is(
         "unknown": somebody.get("/nowhere"),
         "no method": somebody.post("/auth/me"),
         "refused": somebody.get("/auth/operator"),
-        "foreign": requests.post(
-            backend.url + "/channels/", headers={"Origin": "https://evil.test"}, timeout=TIMEOUT_S
+        "foreign": through_caddy(
+            "POST", backend.url + "/channels/", headers={"Origin": "https://evil.test"}, timeout=TIMEOUT_S
         ),
-        "no session": requests.get(backend.url + "/channels/", timeout=TIMEOUT_S),
-        "too large": requests.post(backend.url + "/channels/", data=b"x" * 100_000, timeout=TIMEOUT_S),
-        "login": requests.post(
+        "no session": through_caddy("GET", backend.url + "/channels/", timeout=TIMEOUT_S),
+        "too large": through_caddy("POST", backend.url + "/channels/", data=b"x" * 100_000, timeout=TIMEOUT_S),
+        "login": through_caddy(
+            "POST",
             backend.url + "/auth/login",
             data={"username": somebody.name, "password": somebody.password},
             timeout=TIMEOUT_S,
         ),
-        "registered": requests.post(
+        "registered": through_caddy(
+            "POST",
             backend.url + "/auth/register",
             json={"username": f"{somebody.name}-2", "password": "violet-anchor-93"},
             timeout=TIMEOUT_S,

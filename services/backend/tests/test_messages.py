@@ -5,7 +5,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import requests
 
 from plumbline.testing import through_caddy
 
@@ -149,4 +148,4 @@ def test_every_answer_carries_the_request_id_it_was_given_or_a_new_one(backend: 
     odd = through_caddy("GET", backend.url + "/auth/me", headers={"X-Request-Id": "odd id {}"}, timeout=TIMEOUT_S)
     assert odd.headers["x-request-id"] == odd.json()["request_id"]
     assert odd.headers["x-request-id"] != "odd id {}"
-    assert requests.delete(backend.url + "/health", timeout=TIMEOUT_S).status_code == 405
+    assert through_caddy("DELETE", backend.url + "/health", timeout=TIMEOUT_S).status_code == 405

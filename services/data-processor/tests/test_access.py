@@ -149,7 +149,8 @@ def test_bearer_token_needs_no_origin(person: Person) -> None:
 def test_operators_are_told_from_others(service: Service, is_operator: bool | None, status: int) -> None:
     somebody = Person(service, is_operator=bool(is_operator))
     headers = {} if is_operator is None else {"Authorization": f"Bearer {somebody.token}"}
-    answer = through_caddy("GET", service.base.replace("/data-processor/", "/auth/operator"), headers=headers, timeout=30)
+    address = service.base.replace("/data-processor/", "/auth/operator")
+    answer = through_caddy("GET", address, headers=headers, timeout=30)
     assert answer.status_code == status
     assert answer.headers.get("X-Operator") == (somebody.name if status == 200 else None)
 

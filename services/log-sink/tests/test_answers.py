@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import requests
+
+from plumbline.testing import through_caddy
 
 from .conftest import SinkProcess
 
@@ -25,7 +26,7 @@ PATHS = {
 @pytest.mark.parametrize("path", PATHS)
 def test_allow_names_every_method(sink: SinkProcess, path: str) -> None:
     for method in METHODS:
-        answer = requests.request(method, sink.url + path, timeout=10, allow_redirects=False)
+        answer = through_caddy(method, sink.url + path, timeout=10, allow_redirects=False)
         assert answer.headers["X-Content-Type-Options"] == "nosniff", (method, path)
         if method in PATHS[path]:
             assert answer.status_code < 400, (method, path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import MutableMapping
+from pathlib import Path
 
 _STEERING = re.compile(
     r"""
@@ -33,6 +34,15 @@ def clean(environment: MutableMapping[str, str] = os.environ) -> None:
     go_directly("127.0.0.1,localhost,::1", environment)
     environment["NETRC"] = os.devnull  # requests would send what ~/.netrc says to a stack
     environment["PATH"] = os.pathsep.join(folder for folder in folders if os.path.isabs(folder))  # noqa: PTH117
+
+
+def for_python(*folders: Path) -> dict[str, str]:
+    """Return an environment in which Python finds the packages in `folders`, and runs nothing of any other place.
+
+    Neither modules in its working folder nor packages in the user's home, that is.
+    """
+    path = os.pathsep.join(map(str, folders))
+    return {"PATH": os.defpath, "PYTHONPATH": path, "PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1"}
 
 
 def go_directly(hosts: str, environment: MutableMapping[str, str] = os.environ) -> None:

@@ -26,6 +26,9 @@ def problems(folder: Path, *, shared_with_containers: bool = False) -> list[str]
     for name in SECRETS:
         path = folder / name
         if os.path.lexists(path):
+            if shared_with_containers and path.is_symlink():
+                found.append(f"secret file {path} is a link, and containers have to read the file: put a copy there")
+                continue
             try:
                 read_secret(path)
             except SecretError as error:
@@ -64,4 +67,5 @@ def share_with_containers(folder: Path) -> None:
     """
     folder.chmod(0o700)
     for name in SECRETS:
-        (folder / name).chmod(0o444)
+        if not (folder / name).is_symlink():  # what a link leads to is not ours to open
+            (folder / name).chmod(0o444)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from plumbline import ROOT
+from plumbline import ROOT, environment
 from plumbline.errors import PlumblineError
 
 PROBES = {"backend": "backend", "data-processor": "data_processor", "log-sink": "log_sink"}
@@ -93,8 +92,7 @@ def _ask(name: str) -> Service:
     done = subprocess.run(
         [sys.executable, "-m", f"plumbline.docs.probes.{PROBES[name]}"],
         # Nothing of the caller's: a PLUMBLINE_ variable of a running stack would show as a default.
-        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(map(str, folders)), "LC_ALL": "C.UTF-8",
-             "PYTHONSAFEPATH": "1"},
+        env=environment.for_python(*folders) | {"LC_ALL": "C.UTF-8"},
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:

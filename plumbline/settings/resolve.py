@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 from servicekit.settings import ENV_PREFIX
 
-from plumbline import ROOT
+from plumbline import ROOT, environment
 from plumbline.errors import PlumblineError
 from plumbline.settings import file
 from plumbline.settings.file import Line, Problem
@@ -192,7 +191,7 @@ def _asked(question: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "plumbline.settings.probe"],
         # Nothing of the caller's: a PLUMBLINE_ variable in a shell is no setting of this stack.
-        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(map(str, _PLACES)), "LC_ALL": "C.UTF-8"},
+        env=environment.for_python(*_PLACES) | {"LC_ALL": "C.UTF-8"},
         cwd=ROOT, input=question, capture_output=True, text=True, check=False, timeout=_PATIENCE_S,
     )  # fmt: skip
     if done.returncode != 0:

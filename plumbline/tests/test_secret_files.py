@@ -90,3 +90,15 @@ def test_one_that_cannot_be_read_and_one_that_points_nowhere(public_folder):
         problems = secret_files.problems(public_folder)
     assert ["cannot be read by this user" in problem for problem in problems] == [True, False]
     assert "does not exist" in problems[1]
+
+
+def test_what_a_link_leads_to_is_not_opened_to_containers(tmp_path):
+    folder = tmp_path / "secrets"
+    folder.mkdir(mode=0o700)
+    secret_files.generate(folder)
+    elsewhere = (folder / "token_secret").rename(tmp_path / "mine")
+    (folder / "token_secret").symlink_to(elsewhere)
+    (problem,) = secret_files.problems(folder, shared_with_containers=True)
+    assert f"{folder / 'token_secret'} is a link" in problem
+    secret_files.share_with_containers(folder)
+    assert elsewhere.stat().st_mode & 0o777 == 0o600

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from plumbline import ROOT
+from plumbline import ROOT, environment
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.settings.resolve import NONE, Wanted
@@ -81,11 +80,7 @@ class Layout:
         folder = ROOT / "services" / service
         return {
             **self.told.of(service),
-            "PATH": os.defpath,
-            "PYTHONPATH": f"{folder}:{ROOT / 'services' / 'servicekit'}",
-            # Else Python would run what lies in its working folder, or in the user's own site-packages.
-            "PYTHONSAFEPATH": "1",
-            "PYTHONNOUSERSITE": "1",
+            **environment.for_python(folder, ROOT / "services" / "servicekit"),
             "PYTHONUNBUFFERED": "1",
             "HOME": str(self.home.run),  # libpq reads ~/.pgpass and ~/.postgresql
             "TMPDIR": str(self.home.run),  # what a killed service leaves goes with the home

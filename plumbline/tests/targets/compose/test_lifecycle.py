@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -242,3 +243,30 @@ def test_an_empty_secret_is_refused_and_a_line_end_is_not(home: Home) -> None:
     (problem,) = [problem for problem in problems if "secret file" in problem]
     assert problem.startswith(f"secret file {home.secrets / 'postgres_password'} is empty. ")
     assert problem.endswith("delete the file: a new secret is generated")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder with a Compose project of the user's own, which cannot even be read."""
+    for name in ("compose.yaml", ".env"):
+        (tmp_path / name).write_text("services: [")
+    return tmp_path
+
+
+def test_the_callers_folder_is_not_read(docker_engine: None, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(elsewhere)
+    engine.output("compose", "--project-name", "plumbline-none", "down", "--remove-orphans")
+
+
+def test_a_command_given_in_any_folder_and_shell_finds_its_stack(running: ComposeTarget, elsewhere: Path) -> None:
+    shell = {
+        "COMPOSE_FILE": "nowhere.yaml", "COMPOSE_PROFILES": "none", "COMPOSE_PROJECT_NAME": "other",
+        "COMPOSE_ENV_FILES": "nowhere.env", "DOCKER_DEFAULT_PLATFORM": "linux/none", "BUILDX_BUILDER": "none",
+        "PGSSLMODE": "require", "PGHOSTADDR": "127.0.0.9",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-I", str(ROOT / "plumbline" / "__main__.py"), "up", "--home", str(running.home.root)],
+        env={**os.environ, **shell}, cwd=elsewhere, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "nothing changed" in done.stdout

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from plumbline.plan import COMPONENTS
-from plumbline.secret_files import SECRETS
+from plumbline.secret_files import KEY, SECRETS
 
 Made = Mapping[str, "Made | None"]
 """Patterns of names in a folder. None: the stack's own, with all that is in it. Else: what is the stack's own below."""
@@ -30,7 +30,7 @@ IN_A_HOME: Made = {
     ".kubernetes": None,
     ".plumbline-bundle-*": None,
     "lock": None,  # of versions without a marker
-    "secrets": {pattern: None for name in SECRETS for pattern in (name, f".{name}.partial")},
+    "secrets": {pattern: None for name in (*SECRETS, KEY) for pattern in (name, f".{name}.partial")},
     "data": {"postgres": None, "postgres.partial": None},
     "logs": {f"{program}.log*": None for program in _PROGRAMS},
     "run": None,

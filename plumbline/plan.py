@@ -17,7 +17,11 @@ class Step:
 
 PLAN: tuple[Step, ...] = (
     Step("preflight", "Check everything that must be true before anything is changed.", "nothing"),
-    Step("secrets", "Generate the secret files that do not exist yet.", "secret files, readable by their owner alone"),
+    Step(
+        "secrets",
+        "Generate the secret files that do not exist yet, and notice those that were replaced.",
+        "secret files, readable by their owner alone",
+    ),
     Step("images", "Build what has changed of the images that containers run from, where there are any.", "images"),
     Step(
         "postgres",
@@ -28,7 +32,9 @@ PLAN: tuple[Step, ...] = (
     Step("redis", "Start Redis, which keeps nothing on disk.", "memory only", ("redis",)),
     Step("log-sink", "Start the recorder of warnings and errors.", "memory only", ("log-sink",)),
     Step(
-        "migrate-backend", "Bring the backend's tables to head (Alembic) and create the first operator.", "the schema"
+        "migrate-backend",
+        "Bring the backend's tables to head (Alembic) and see to the operator and their password.",
+        "the schema",
     ),
     Step("migrate-data-processor", "Bring the data-processor's tables to head (Django).", "the schema"),
     Step(

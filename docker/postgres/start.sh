@@ -16,6 +16,22 @@ refuse() {
   exit 78
 }
 
+# The same rule as `servicekit.secrets.read_secret`: without a byte order mark, and without white space at both ends.
+read_secret() {
+  local LC_ALL=C text
+  [ "$(tr -d '\000' <"$1" | wc -c)" -eq "$(wc -c <"$1")" ] || refuse "secret file $1 looks like UTF-16: save it as UTF-8"
+  text=$(<"$1")
+  text=${text#$'\xef\xbb\xbf'}
+  text=${text#"${text%%[![:space:]]*}"}
+  text=${text%"${text##*[![:space:]]}"}
+  case $text in
+    '') refuse "secret file $1 is empty: delete it, a new one is generated at the next deployment" ;;
+    *$'\n'* | *$'\r'*) refuse "secret file $1 has more than one line: write the value alone" ;;
+    $'\xff\xfe'* | $'\xfe\xff'*) refuse "secret file $1 looks like UTF-16: save it as UTF-8" ;;
+  esac
+  printf %s "$text"
+}
+
 # Statements go over standard input: nothing of a password shows in a command line, nor in the log if one fails.
 single_user() {
   postgres --single -D "$1" -c log_min_error_statement=panic -c log_min_messages=warning -c exit_on_error=on \
@@ -44,8 +60,7 @@ HBA
 }
 
 [ -r "$secret" ] || refuse "secret file $secret is missing, or user $(id -u) may not read it"
-password=$(tr -d '\r\n' <"$secret")
-[ -n "$password" ] || refuse "secret file $secret is empty: delete it, a new one is generated at the next deployment"
+password=$(read_secret "$secret")
 
 major=$(postgres --version | sed -E 's/.* ([0-9]+)[^0-9].*/\1/')
 for found in "$PGDATA/PG_VERSION" "$volume/PG_VERSION"; do

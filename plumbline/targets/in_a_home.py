@@ -54,8 +54,10 @@ class TargetInAHome(ABC):
         return found
 
     def _as_wanted(self) -> bool:
-        """Say whether the stack was deployed with the settings and the front port that are wanted now."""
+        """Say whether the stack was deployed with the settings, secrets and front port that are wanted now."""
         if self._settings_problems() or self._wanted.settings != self._applied.settings:
+            return False
+        if secret_files.fingerprints(self.home.secrets) != self._state.secrets:
             return False
         return self._front_port() in (0, self._state.ports["front"])
 
@@ -115,7 +117,11 @@ class TargetInAHome(ABC):
 
     def _make_secrets(self) -> str:
         created = secret_files.generate(self.home.secrets)
-        return f"{len(created)} generated" if created else "all there"
+        secret_files.tidy(self.home.secrets)
+        before, now = self._state.secrets, secret_files.fingerprints(self.home.secrets, make_key=True)
+        self._state = self.home.save(self._state, secrets=now)
+        changed = [name for name in now if before.get(name, now[name]) != now[name]]
+        return "; ".join([f"{len(created)} generated" if created else "all there", *map(_replaced, changed)])
 
     def _differences(self) -> list[str]:
         """Return how those who answer at the front door differ from this deployment; nothing if they are it."""
@@ -128,3 +134,8 @@ class TargetInAHome(ABC):
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._state = self.home.save(self._state, phase="ready", deployed_at=now)
         return self._state.stack_id
+
+
+def _replaced(name: str) -> str:
+    consequence = secret_files.CONSEQUENCES.get(name)
+    return f"{name} was replaced: {consequence}" if consequence else f"{name} was replaced"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
-from servicekit.secrets import read_secret
+from servicekit.secrets import SecretError, read_secret
 
-from plumbline import secret_files
+from plumbline import ROOT, secret_files
 from plumbline.secret_files import SECRETS
 from plumbline.testing import unprivileged
 
@@ -102,3 +103,93 @@ def test_what_a_link_leads_to_is_not_opened_to_containers(tmp_path):
     assert f"{folder / 'token_secret'} is a link" in problem
     secret_files.share_with_containers(folder)
     assert elsewhere.stat().st_mode & 0o777 == 0o600
+
+
+AROUND = [b"%b", b"%b\n", b"%b\r\n", b"\xef\xbb\xbf%b\r\n", b" %b \n\n", b"\t%b\v\f", b"\n%b"]
+VALUES = ["correct horse", 'it\'s a "pass" $word \\ \t!', "pä ss🙂wort\u00a0"]
+REFUSED = [b"", b" \n", b"\xef\xbb\xbf\n", b"one-half-0\nother-half", b"one-half-0\r\nother-half", b"long-enough\0",
+           "long-enough".encode("utf-16"), "long-enough".encode("utf-16-be")]  # fmt: skip
+
+
+def _shell(path):
+    """What docker/postgres/start.sh reads, None where it refuses."""
+    script = ROOT / "docker" / "postgres" / "start.sh"
+    functions = "/^refuse()/,/^}/p;/^read_secret()/,/^}/p"
+    done = subprocess.run(
+        ["bash", "-c", 'set -euo pipefail; eval "$(sed -n "$1" "$2")"; read_secret "$3"', "-", functions, script, path],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 78), done.stderr
+    return done.stdout.decode() if done.returncode == 0 else None
+
+
+def _python(path):
+    try:
+        return read_secret(path)
+    except SecretError:
+        return None
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_every_reader_sees_the_same_secret(tmp_path, around):
+    path = tmp_path / "token_secret"
+    for value in VALUES:
+        path.write_bytes(around.replace(b"%b", value.encode()))
+        assert (_python(path), _shell(path)) == (value, value)
+
+
+@pytest.mark.parametrize("content", REFUSED)
+def test_every_reader_refuses_what_is_no_line_of_text(tmp_path, content):
+    path = tmp_path / "token_secret"
+    path.write_bytes(content)
+    assert (_python(path), _shell(path)) == (None, None)
+
+
+def test_after_a_deployment_the_file_is_the_secret_and_nothing_else(tmp_path):
+    secret_files.generate(tmp_path)
+    path = tmp_path / "internal_secret"
+    path.write_bytes(b"\xef\xbb\xbfcorrect horse \r\n")
+    path.chmod(0o444)
+    secret_files.tidy(tmp_path)
+    assert path.read_bytes() == b"correct horse", "Caddy would send the rest as well"
+    assert path.stat().st_mode & 0o777 == 0o444
+    before = (tmp_path / "token_secret").stat()
+    secret_files.tidy(tmp_path)
+    assert (tmp_path / "token_secret").stat() == before
+
+
+def test_what_a_link_leads_to_is_not_rewritten_but_has_to_be_the_secret_alone(tmp_path):
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    secret_files.generate(folder)
+    elsewhere = (folder / "token_secret").rename(tmp_path / "mine")
+    (folder / "token_secret").symlink_to(elsewhere)
+    assert secret_files.problems(folder) == []
+    elsewhere.write_bytes(b"correct horse\n")
+    secret_files.tidy(folder)
+    assert elsewhere.read_bytes() == b"correct horse\n"
+    (problem,) = secret_files.problems(folder)
+    assert "write the value alone into that" in problem
+
+
+def test_a_fingerprint_follows_its_secret_alone_and_needs_the_key(tmp_path):
+    secret_files.generate(tmp_path)
+    assert secret_files.fingerprints(tmp_path) == {}, "no key yet"
+    before = secret_files.fingerprints(tmp_path, make_key=True)
+    assert before.keys() == SECRETS.keys()
+    assert (tmp_path / secret_files.KEY).stat().st_mode & 0o777 == 0o600
+    path = tmp_path / "token_secret"
+    path.write_bytes(path.read_bytes() + b"\r\n")
+    assert secret_files.fingerprints(tmp_path) == before, "a line end changes nothing"
+    path.write_text("something else")
+    after = secret_files.fingerprints(tmp_path)
+    assert {name for name in SECRETS if after[name] != before[name]} == {"token_secret"}
+    (tmp_path / secret_files.KEY).unlink()
+    assert not {*secret_files.fingerprints(tmp_path, make_key=True).values()} & {*after.values()}
+
+
+def test_a_secret_that_cannot_be_read_has_no_fingerprint(tmp_path):
+    secret_files.generate(tmp_path)
+    secret_files.fingerprints(tmp_path, make_key=True)
+    (tmp_path / "token_secret").write_text("")
+    assert secret_files.fingerprints(tmp_path) == {}

@@ -92,7 +92,8 @@ def _parts() -> Iterator[str]:
     secrets = [(code(name), what) for name, what in secret_files.SECRETS.items()]
     yield (
         "## Secret files\n\nGenerated in `secrets/` of the home at the first deployment, readable by their owner "
-        "alone. To use a value of\nyour own, write the file before that: the value alone, no quotes, mode 0600.\n\n"
+        "alone. To use a value of\nyour own, write the file, then `./deploy-local.sh`, before the first deployment or "
+        "later: the value alone, no quotes,\nmode 0600. [What follows](../security.md#secrets-are-files).\n\n"
         + table(("file", "what it holds"), secrets)
     )
     target = next(option for option in commands()["up"].options if "--target" in option.flags)

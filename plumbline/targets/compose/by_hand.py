@@ -20,6 +20,7 @@ def make_secrets(folder: Path = CHECKOUT) -> list[str]:
     wrong = secret_files.problems(place, shared_with_containers=True)
     if wrong:
         raise PlumblineError("\n".join(wrong))
+    secret_files.tidy(place)
     environment = folder / ".env"
     lines = environment.read_text().splitlines() if environment.exists() else []
     kept = [line for line in lines if not line.startswith(_NAMED.partition("=")[0] + "=")]

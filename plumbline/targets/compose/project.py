@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from servicekit import facts
 
 from plumbline import ROOT
@@ -28,7 +30,7 @@ MIGRATING = ("backend", "data-processor")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The Compose project of one home, and the settings that its parts are told beyond compose.yaml.
+    """The Compose project of one home, the settings that its parts are told beyond compose.yaml, its secrets' marks.
 
     `folder` holds compose.yaml: the checkout's docker/, or an unpacked bundle.
     """
@@ -37,6 +39,7 @@ class Project:
     stack_id: str = ""
     front_port: int = facts.FRONT_PORT
     told: Wanted = NONE
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tag(self) -> str:
@@ -88,15 +91,28 @@ class Project:
         }
 
     def additions(self) -> str:
-        """Return what is laid over compose.yaml: the settings of each part, and of its migrations."""
-        services = {}
+        """Return what is laid over compose.yaml: the settings of each part, and of its migrations; marks of secrets.
+
+        A container with another label is another container: it is made anew when a secret that it reads is replaced.
+        """
+        services: dict[str, dict[str, dict[str, str]]] = {}
         for part in PARTS:
             told = {name: value for name, value in self.told.of(part).items() if name not in _PUBLISHED}
-            if told:
-                services[part] = {"environment": told}
-                if part in MIGRATING:
-                    services[f"migrate-{part}"] = {"environment": told}
+            for service in (part, f"migrate-{part}") if part in MIGRATING else (part,):
+                if told:
+                    services[service] = {"environment": told}
+        for service, read in self._secrets_read().items():
+            found = ",".join(self.marks[name] for name in read if name in self.marks)
+            if found:
+                services.setdefault(service, {})["labels"] = {"plumbline.secrets": found}
         return json.dumps({"services": services})
+
+    def _secrets_read(self) -> dict[str, list[str]]:
+        try:
+            services = yaml.safe_load((self.folder / "compose.yaml").read_text())["services"]
+            return {name: service.get("secrets", []) for name, service in services.items()}
+        except (OSError, yaml.YAMLError, LookupError, TypeError, AttributeError):
+            return {}  # Compose itself says what is wrong with the file
 
     def arguments(self, *arguments: str) -> list[str]:
         """Return `compose …` with this project's file."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plumbline import ROOT, environment
@@ -30,6 +31,8 @@ PORTS: tuple[str, ...] = (
 """Every port of a stack. Only `front` is the user's to choose; the others are free ones, remembered."""
 
 _PACKAGES = {"log-sink": "log_sink", "backend": "backend", "data-processor": "data_processor"}
+_SECRETS_READ = {"redis": ("redis_password",)}
+"""Secrets of programs that are not told of them by a `*_FILE` variable. Postgres keeps its own."""
 
 
 def find_caddy() -> Path | None:
@@ -59,12 +62,13 @@ def missing_packages() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are for one deployment, and which settings its parts are told beyond that."""
+    """Where things are for one deployment, which settings its parts are told beyond that, and its secrets' marks."""
 
     home: Home
     ports: dict[str, int]
     stack_id: str
     told: Wanted = NONE
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, component: str, path: str = "") -> str:
         """Return a component's own HTTP address."""
@@ -140,7 +144,7 @@ class Layout:
                 "redis-server or caddy has gone since the stack was deployed", hint="./deploy-local.sh doctor"
             )
         here = {name: self.directory(name) for name in ("redis", *_PACKAGES, "caddy")}
-        return [
+        every = [
             Program("postgres", cluster.command(), cluster.data, {}, cluster.account.name, "INT", 30),
             Program("redis", redis_server.command(redis, self.ports["redis"], here["redis"]), here["redis"]),
             *(
@@ -149,3 +153,10 @@ class Layout:
             ),
             Program("caddy", caddy_command(caddy), here["caddy"], self.caddy_environment()),
         ]  # fmt: skip
+        return [replace(one, environment=one.environment | self._mark(one)) for one in every]
+
+    def _mark(self, program: Program) -> dict[str, str]:
+        """Return a variable that nobody reads: the program is started anew when a secret that it reads is replaced."""
+        read = [Path(path).name for name, path in program.environment.items() if name.endswith("_FILE")]
+        found = [self.marks[name] for name in (*read, *_SECRETS_READ.get(program.name, ())) if name in self.marks]
+        return {"PLUMBLINE_SECRETS": ",".join(found)} if found else {}

@@ -39,7 +39,7 @@ class EmbeddedTarget(TargetInAHome):
     # What there is
 
     def _layout(self) -> Layout:
-        return Layout(self.home, self._state.ports, self._state.stack_id, self._applied)
+        return Layout(self.home, self._state.ports, self._state.stack_id, self._applied, self._state.secrets)
 
     @cached_property
     def _cluster(self) -> postgres.Cluster:
@@ -173,7 +173,7 @@ class EmbeddedTarget(TargetInAHome):
             self._cluster.set_password(password)
             self._supervisor.start("postgres")
             self._wait("postgres", lambda: self._cluster.probe(password))
-            return "password renewed from its secret file"
+            return "restarted with its new password"
         return created or ("started" if started else "already running")
 
     def _directories(self) -> list[Path]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from servicekit.secrets import read_secret
 
 from plumbline import secret_files
 from plumbline.home import Home
@@ -69,7 +70,7 @@ class Recipe:
                 secret = self.home.secrets / name
                 copy = overlay / "secrets" / name
                 copy.touch(mode=0o600)
-                copy.write_bytes(secret.read_bytes() if real_secrets else _NO_SECRETS)
+                copy.write_bytes(read_secret(secret).encode() if real_secrets else _NO_SECRETS)
             self._adapt(overlay / "kustomization.yaml")
             return render.build(overlay)
         finally:

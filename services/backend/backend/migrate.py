@@ -18,7 +18,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from backend import migrations
-from backend.passwords import hash_password
+from backend.passwords import hash_password, verify_password
 from backend.queries import users as sql
 from backend.settings import SERVICE, BackendSettings
 
@@ -65,7 +65,6 @@ def migrating(conninfo: str) -> Iterator[tuple[Config, psycopg.Connection[Any]]]
 
 
 def _ensure_operator(conn: psycopg.Connection[Any], password: str) -> None:
-    # Only the first time: an operator who has changed the password since keeps it.
     known = conn.execute(sql.BY_USERNAME, {"username": OPERATOR_USERNAME}).fetchone()
     if known is None:
         conn.execute(
@@ -78,3 +77,9 @@ def _ensure_operator(conn: psycopg.Connection[Any], password: str) -> None:
             },
         )
         log.info("operator %r created", OPERATOR_USERNAME)
+        return
+    user_id, _, _, is_operator, password_hash = known
+    # The file is the one place where this password is changed. An ordinary user of that name keeps their own.
+    if is_operator and not verify_password(password_hash, password):
+        conn.execute(sql.NEW_HASH, {"id": user_id, "password_hash": hash_password(password)})
+        log.info("operator %r has a new password", OPERATOR_USERNAME)

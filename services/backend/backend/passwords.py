@@ -114,7 +114,7 @@ class Passwords:
 
     async def matches(self, password_hash: str | None, password: str, lane: Hashable) -> bool:
         """Say whether `password` is the one behind `password_hash` (None: no such user). Raises Overloaded."""
-        return await self._run(lane, _verify, password_hash, password)
+        return await self._run(lane, verify_password, password_hash, password)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -128,7 +128,8 @@ class Passwords:
             self._turns.done()
 
 
-def _verify(password_hash: str | None, password: str) -> bool:
+def verify_password(password_hash: str | None, password: str) -> bool:
+    """Say whether `password` is the one behind `password_hash`; takes as long where there is none."""
     try:
         return _HASHER.verify(password_hash or _NOBODY, password) and password_hash is not None
     except (VerificationError, InvalidHashError):

@@ -59,7 +59,8 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     frame_max_bytes: int = Field(64 * 1024, ge=1024, description="Largest WebSocket frame from a client, in bytes.")
     socket_queue: int = Field(256, ge=1, description="Frames that may wait for one slow socket before it is closed.")
     operator_password_file: Path | None = Field(
-        None, description="File that holds the first operator's password; `migrate` creates the operator from it."
+        None,
+        description="File that holds the first operator's password; `migrate` creates the operator and keeps the password as it is there.",
     )
     migration_wait_s: float = Field(
         60.0, ge=0, description="How long `migrate` waits for another migration to end, in seconds."

@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from backend import migrations
 from backend.migrate import migrating
 from backend.migrations.filters import include_name, include_object
+from backend.passwords import verify_password
 from backend.tables import metadata
 from servicekit.migrations import migration_lock
 from sqlalchemy import create_engine
@@ -54,9 +55,23 @@ def test_two_migrations_at_once_make_one_schema_one_operator_and_two_records(
 def test_a_second_migration_keeps_the_operator_as_it_is(fresh: Backend, empty_postgres: PostgresServer) -> None:
     fresh.migrate()
     before = rows(empty_postgres, "SELECT * FROM users")
-    Path(fresh.environment["PLUMBLINE_OPERATOR_PASSWORD_FILE"]).write_text("another password by now")
     assert fresh.migrate().returncode == 0
     assert rows(empty_postgres, "SELECT * FROM users") == before
+
+
+def test_the_operator_gets_the_password_of_a_changed_file_and_nobody_else_does(
+    fresh: Backend, empty_postgres: PostgresServer
+) -> None:
+    fresh.migrate()
+    Path(fresh.environment["PLUMBLINE_OPERATOR_PASSWORD_FILE"]).write_text("another password by now")
+    assert fresh.migrate().returncode == 0
+    ((hashed,),) = rows(empty_postgres, "SELECT password_hash FROM users")
+    assert verify_password(hashed, "another password by now")
+    assert not verify_password(hashed, OPERATOR_PASSWORD)
+    rows(empty_postgres, "UPDATE users SET is_operator = false RETURNING id")
+    Path(fresh.environment["PLUMBLINE_OPERATOR_PASSWORD_FILE"]).write_text("a third one, for somebody else")
+    assert fresh.migrate().returncode == 0
+    assert rows(empty_postgres, "SELECT password_hash FROM users") == [(hashed,)]
 
 
 def test_the_lock_is_waited_for_and_its_holder_named(fresh: Backend, empty_postgres: PostgresServer) -> None:

@@ -8,15 +8,16 @@ from servicekit.secrets import MIN_LENGTH, SecretError, read_secret
 from plumbline.testing import unprivileged
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_one_line_end_is_no_part_of_the_secret(tmp_path, end):
-    (tmp_path / "s").write_bytes(b"correct horse" + end.encode())
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b" ", b"\n"])
+@pytest.mark.parametrize("after", [b"", b"\n", b"\r\n", b" \t\n\n"])
+def test_what_an_editor_puts_around_it_is_no_part_of_the_secret(tmp_path, before, after):
+    (tmp_path / "s").write_bytes(before + b"correct horse" + after)
     assert read_secret(tmp_path / "s") == "correct horse"
 
 
 def test_everything_else_is_part_of_it(tmp_path):
-    (tmp_path / "s").write_text(" pä'ss\"wo;rd\\ \t🙂 ", encoding="utf-8")
-    assert read_secret(tmp_path / "s") == " pä'ss\"wo;rd\\ \t🙂 "
+    (tmp_path / "s").write_text("pä'ss\"wo;rd\\ \t🙂\u00a0", encoding="utf-8")
+    assert read_secret(tmp_path / "s") == "pä'ss\"wo;rd\\ \t🙂\u00a0"
 
 
 @pytest.mark.parametrize(
@@ -31,9 +32,10 @@ def test_everything_else_is_part_of_it(tmp_path):
         (b" secret ", "placeholder"),
         (b"abcdefg", f"fewer than {MIN_LENGTH}"),
         (b"one-half-0\nother-half\n", "more than one line"),
-        (b"long-enough\n\n", "more than one line"),
-        (b"long-enough\0", "more than one line"),
-        (b"\xff\xfe\xfd-long-enough", "cannot be read: UnicodeDecodeError"),
+        (b"long-enough\0", "save it as UTF-8"),
+        ("long-enough".encode("utf-16"), "looks like UTF-16: save it as UTF-8"),
+        ("long-enough".encode("utf-16-be"), "looks like UTF-16: save it as UTF-8"),
+        (b"long-enough-\xe9", "is not UTF-8 text: save it as UTF-8"),
     ],
 )
 def test_unusable_content_is_refused(tmp_path, content, reason):

@@ -1,13 +1,14 @@
-"""A setting restarts what reads it: every other process goes on, with the deployment's identity."""
+"""A setting or a secret restarts what reads it: every other process goes on, with the deployment's identity."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from plumbline import secret_files
 from plumbline.home import Home
 from plumbline.settings.resolve import Setting, Wanted
 from plumbline.targets.embedded import postgres
@@ -16,29 +17,31 @@ from plumbline.targets.embedded.programs import PORTS, Layout
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 from plumbline.targets.embedded.target import EmbeddedTarget
 
+Programs = Callable[[Wanted, Mapping[str, str]], list[Program]]
+
 
 def _told(name: str, value: str, *parts: str) -> Wanted:
     return Wanted((Setting(name, value, name, parts, "", differs=True),))
 
 
 @pytest.fixture
-def programs(home: Home, program: Callable[..., Program]) -> Callable[[Wanted], list[Program]]:
+def programs(home: Home, program: Callable[..., Program]) -> Programs:
     """What the supervisor is told of each part, with sleepers in place of the parts themselves."""
     ports = dict(zip(PORTS, range(1, 20), strict=False))
     cluster = postgres.Cluster(Path("/nowhere"), home.data, Account(), 1)
 
-    def of(told: Wanted) -> list[Program]:
-        every = Layout(home, ports, "x", told).programs(cluster)
+    def of(told: Wanted, marks: Mapping[str, str]) -> list[Program]:
+        every = Layout(home, ports, "x", told, marks).programs(cluster)
         return [replace(program(one.name), environment=one.environment) for one in every]
 
     return of
 
 
-def test_only_what_reads_a_changed_setting_is_restarted(
-    supervisor: Supervisor, programs: Callable[[Wanted], list[Program]]
-) -> None:
-    def apply(told: Wanted) -> dict[str, int | None]:
-        every = programs(told)
+def test_only_what_reads_a_changed_setting_or_secret_is_restarted(supervisor: Supervisor, programs: Programs) -> None:
+    marks = dict.fromkeys(secret_files.SECRETS, "as before")
+
+    def apply(told: Wanted, **replaced: str) -> dict[str, int | None]:
+        every = programs(told, marks | replaced)
         supervisor.apply(every)
         for one in every:
             supervisor.start(one.name)
@@ -52,6 +55,16 @@ def test_only_what_reads_a_changed_setting_is_restarted(
         "PLUMBLINE_SHUTDOWN_DELAY": {"caddy"},
     }.items():
         after = apply(_told(name, "5", *parts))
+        assert {part for part in after if after[part] != before[part]} == parts
+        before = apply(Wanted())
+    for name, parts in {
+        "operator_password": set(),
+        "postgres_password": {"backend", "data-processor"},
+        "token_secret": {"backend", "data-processor"},
+        "redis_password": {"redis", "log-sink", "backend", "data-processor"},
+        "internal_secret": {"log-sink", "backend", "data-processor", "caddy"},
+    }.items():
+        after = apply(Wanted(), **{name: "another"})
         assert {part for part in after if after[part] != before[part]} == parts
         before = apply(Wanted())
 
@@ -86,3 +99,21 @@ def test_the_front_door_is_where_the_file_says_unless_the_command_contradicts(ho
     assert target._front() == "[::1]:8123"
     (problem,) = EmbeddedTarget(home, 9000)._settings_problems()
     assert "--port 9000 contradicts PLUMBLINE_FRONT_PORT=8123" in problem
+
+
+def test_a_replaced_secret_is_noticed_and_said_once(home: Home) -> None:
+    home.prepare()
+    target = EmbeddedTarget(home, 0)
+    target._state = home.save(home.load(), target="embedded", ports={"front": 1})
+    assert target.run("secrets") == f"{len(secret_files.SECRETS)} generated"
+    assert EmbeddedTarget(home, 0)._as_wanted()
+    (home.secrets / "token_secret").write_bytes(b"\xef\xbb\xbfof my own choice\r\n")
+    again = EmbeddedTarget(home, 0)
+    assert not again._as_wanted()
+    assert again.run("secrets") == "all there; token_secret was replaced: every session has ended"
+    assert (home.secrets / "token_secret").read_bytes() == b"of my own choice"
+    assert EmbeddedTarget(home, 0).run("secrets") == "all there"
+    (home.secrets / "redis_password").unlink()
+    assert EmbeddedTarget(home, 0).run("secrets").startswith("1 generated; redis_password was replaced")
+    state = (home.root / "state.json").read_text()
+    assert not [name for name in secret_files.SECRETS if (home.secrets / name).read_text() in state]

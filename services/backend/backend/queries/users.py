@@ -25,6 +25,10 @@ BY_ID = """
     WHERE id = %(id)s
 """
 
+NEW_HASH = """
+    UPDATE users SET password_hash = %(password_hash)s WHERE id = %(id)s
+"""
+
 HASH_OF = """
     SELECT password_hash FROM users WHERE id = %(id)s
 """

@@ -60,7 +60,8 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     socket_queue: int = Field(256, ge=1, description="Frames that may wait for one slow socket before it is closed.")
     operator_password_file: Path | None = Field(
         None,
-        description="File that holds the first operator's password; `migrate` creates the operator and keeps the password as it is there.",
+        description="File that holds the first operator's password; `migrate` creates the operator with it, or gives "
+        "it to them.",
     )
     migration_wait_s: float = Field(
         60.0, ge=0, description="How long `migrate` waits for another migration to end, in seconds."

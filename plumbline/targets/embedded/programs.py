@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ PORTS: tuple[str, ...] = (
 )
 """Every port of a stack. Only `front` is the user's to choose; the others are free ones, remembered."""
 
+WATCH = "watch"
+_WATCH_MODULE = "plumbline.targets.embedded.watch"
 _PACKAGES = {"log-sink": "log_sink", "backend": "backend", "data-processor": "data_processor"}
 _SECRETS_READ = {"redis": ("redis_password",)}
 """Secrets of programs that are not told of them by a `*_FILE` variable. Postgres keeps its own."""
@@ -152,6 +155,7 @@ class Layout:
                 for name in _PACKAGES
             ),
             Program("caddy", caddy_command(caddy), here["caddy"], self.caddy_environment()),
+            self._watch(),
         ]  # fmt: skip
         return [replace(one, environment=one.environment | self._mark(one)) for one in every]
 
@@ -160,3 +164,9 @@ class Layout:
         read = [Path(path).name for name, path in program.environment.items() if name.endswith("_FILE")]
         found = [self.marks[name] for name in (*read, *_SECRETS_READ.get(program.name, ())) if name in self.marks]
         return {"PLUMBLINE_SECRETS": ",".join(found)} if found else {}
+
+    def _watch(self) -> Program:
+        """Return the program that kills what hangs. It is no component: nobody but the supervisor needs it."""
+        command = [sys.executable, "-m", _WATCH_MODULE, str(self.home.root), json.dumps(self.ports)]
+        our_own = environment.for_python(ROOT, ROOT / "services" / "servicekit")
+        return Program(WATCH, command, self.directory(WATCH), our_own, autostart=True)

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -16,15 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.stack import Component, ComponentState
-from plumbline.targets.embedded import control_socket
+from plumbline.targets.embedded import condition, control_socket
 
 _NAME = "supervisord"
 _LOG = f"{_NAME}.log"
+_LAUNCH = Path(__file__).with_name("launch.py")
+_ANSWER_S = 10.0
+"""How long supervisord may take to answer. It does so at once, unless it hangs."""
+LOG_MAX_BYTES = 10 * 1024**2
+LOG_FILES_KEPT = 3
+OWN_LOGS = frozenset({_LOG})
+"""Logs that their writer keeps small by itself."""
 # STARTING says: younger than a second. So may Caddy be in a ready stack; readiness is for probes to say, not for ages.
 _STATES: dict[str, ComponentState] = {
     "RUNNING": "running", "STARTING": "running", "BACKOFF": "failed", "FATAL": "failed", "EXITED": "failed",
@@ -43,17 +51,18 @@ class Program:
     user: str | None = None
     stop_signal: str = "TERM"
     stop_wait_s: int = 15
+    autostart: bool = False
 
     def section(self, logs: Path, priority: int) -> str:
         """Return this program's section of supervisord.conf."""
         environment = ",".join(f'{name}="{_escape(value)}"' for name, value in sorted(self.environment.items()))
         lines = [
             f"[program:{self.name}]",
-            f"command={' '.join(_quote(part) for part in self.command)}",
+            f"command={' '.join(_quote(part) for part in self._launched(logs))}",
             f"directory={_escape(str(self.directory))}",
             f"environment={environment}",
             f"priority={priority}",
-            "autostart=false",
+            f"autostart={str(self.autostart).lower()}",
             "autorestart=true",
             "startsecs=1",
             "startretries=1000",
@@ -61,13 +70,13 @@ class Program:
             f"stopwaitsecs={self.stop_wait_s}",
             "killasgroup=true",
             "redirect_stderr=true",
-            f"stdout_logfile={_escape(str(logs / (self.name + '.log')))}",
-            "stdout_logfile_maxbytes=10MB",
-            "stdout_logfile_backups=2",
+            "stdout_logfile=NONE",
         ]
-        if self.user:
-            lines.append(f"user={self.user}")
         return "\n".join(lines) + "\n"
+
+    def _launched(self, logs: Path) -> list[str]:
+        log = logs / f"{self.name}.log"
+        return [sys.executable, "-I", "-S", str(_LAUNCH), str(log), self.user or "", *self.command]
 
 
 def _escape(text: str) -> str:
@@ -76,6 +85,27 @@ def _escape(text: str) -> str:
 
 def _quote(part: str) -> str:
     return "'" + _escape(part).replace("'", "'\"'\"'") + "'"
+
+
+class _Connection(UnixStreamHTTPConnection):  # type: ignore[misc]
+    """One that does not wait for ever. The class it extends leaves the time limit out."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(_ANSWER_S)
+        self.sock.connect(self.socketfile)
+
+
+class _Transport(SupervisorTransport):  # type: ignore[misc]
+    def __init__(self, socket_file: Path) -> None:
+        super().__init__(None, None, serverurl=f"unix://{socket_file}")
+        self._get_connection = self._connect  # an attribute there, which a method would not replace
+        self._file = str(socket_file)
+
+    def _connect(self) -> _Connection:
+        connection = _Connection("localhost")
+        connection.socketfile = self._file
+        return connection
 
 
 class Supervisor:
@@ -87,9 +117,9 @@ class Supervisor:
         self._pid_file = home.run / "supervisord.pid"
         self._talk_to(control_socket.find(home))
 
-    def _talk_to(self, socket: Path) -> None:
-        self._socket = socket
-        self._transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")
+    def _talk_to(self, socket_file: Path) -> None:
+        self._socket = socket_file
+        self._transport = _Transport(self._socket)
         self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=self._transport).supervisor
 
     def _call(self, method: str, *arguments: object) -> Any:
@@ -113,8 +143,29 @@ class Supervisor:
         """Return supervisord's process id if it is alive."""
         return int(self._call("getPID")) if self.alive() else None
 
+    def hung_pid(self) -> int | None:
+        """Return supervisord's process id if it is there and does not answer."""
+        try:
+            process = psutil.Process(int(self._pid_file.read_text()))
+            ours = str(self._config) in process.cmdline()
+        except (OSError, ValueError, psutil.Error):
+            return None
+        return process.pid if ours and not self.alive() else None
+
+    def end_if_hung(self) -> None:
+        """Kill a supervisord that does not answer. What it supervised runs on, and is left behind."""
+        pid = self.hung_pid()
+        if pid is not None:
+            process = psutil.Process(pid)
+            process.kill()
+            process.wait(10)
+
     def apply(self, programs: list[Program]) -> None:
         """Make supervisord know exactly `programs`, starting it if need be. What runs unchanged goes on running."""
+        for program in programs:
+            if not os.access(program.command[0], os.X_OK):
+                sentence = f"{program.name} could not be started: {program.command[0]} is not there, or is no program"
+                raise StepError(sentence, component=program.name)
         running = self.alive()
         if not running:
             self._talk_to(control_socket.make(self._home))
@@ -189,6 +240,21 @@ serverurl=unix://{_escape(str(self._socket))}
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return Component(name, "stopped", log_file=log_file)
         return _component(info, log_file)
+
+    def age(self, name: str) -> float | None:
+        """Return for how many seconds a program has been running; None if it is not to run, or ends at the moment."""
+        try:
+            info = self._call("getProcessInfo", name)
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            return None
+        return float(info["now"] - info["start"]) if info["statename"] == "RUNNING" else None
+
+    def ends(self, name: str) -> list[str]:
+        """Return how a program ended by itself in the last minutes."""
+        with contextlib.suppress(OSError):
+            log = (self._home.logs / _LOG).read_text(errors="replace")
+            return condition.ends(log, name, datetime.now(UTC))
+        return []
 
     def last_end(self, name: str) -> str:
         """Return how a program last ended, as `exit status 1` or `terminated by SIGKILL`; empty if it never did."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 
+import psutil
 import redis
 from servicekit.secrets import SecretError, read_secret
 
@@ -18,8 +19,8 @@ from plumbline.home import Home
 from plumbline.identity import health_of
 from plumbline.plan import COMPONENTS, HEALTH_PATHS
 from plumbline.stack import Component, Stack
-from plumbline.targets.embedded import accounts, leftovers, postgres
-from plumbline.targets.embedded.programs import PORTS, Layout, service_command
+from plumbline.targets.embedded import accounts, condition, leftovers, liveness, postgres
+from plumbline.targets.embedded.programs import PORTS, WATCH, Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
 from plumbline.targets.in_a_home import TargetInAHome
 
@@ -62,22 +63,42 @@ class EmbeddedTarget(TargetInAHome):
             self._front(),
             self._postgres_at("127.0.0.1", ports.get("postgres", 0)),
             f"127.0.0.1:{ports.get('redis', 0)}",
-            map(self.component, COMPONENTS) if self._supervisor.alive() else self._without_supervisor(),
+            self._with_supervisor() if self._supervisor.alive() else self._without_supervisor(),
         )
 
+    def _with_supervisor(self) -> Iterator[Component]:
+        """Return what the supervisor says of each component, and what it cannot see."""
+        found = {name: self.component(name) for name in COMPONENTS}
+        running = {name: one for name, one in liveness.questions(self._state.ports).items() if found[name].pid}
+        silent = liveness.all_silent(running, condition.ANSWER_S)
+        strays = self._left_behind(self._supervisor.pid())
+        for name, component in found.items():
+            yield condition.judged(component, strays.get(name, ()), self._supervisor.ends(name), silent.get(name))
+
+    def _left_behind(self, supervisor_pid: int | None) -> dict[str, list[int]]:
+        """Return the processes of each component that no supervisor, or not this one, answers for."""
+        places = {self._layout().directory(name).resolve(): name for name in COMPONENTS}
+        for data in (self.home.data / "postgres", postgres.private_place(self.home.root) / "postgres"):
+            places[data.resolve()] = "postgres"
+        behind: dict[str, list[int]] = {}
+        for process in leftovers.find([*places], supervisor_pid):
+            with contextlib.suppress(psutil.Error, OSError):
+                behind.setdefault(places[Path(process.cwd())], []).append(process.pid)
+        return behind
+
     def _without_supervisor(self) -> tuple[Component, ...]:
-        """Return what there is while no supervisor runs: nothing, unless it was killed and left processes behind."""
-        places = {self._layout().directory(name): name for name in COMPONENTS}
-        places |= dict.fromkeys(
-            (self.home.data / "postgres", postgres.private_place(self.home.root) / "postgres"), "postgres"
-        )
-        behind = {name: process.pid for place, name in places.items() for process in leftovers.find([place], None)}
+        """Return what there is while no supervisor answers: nothing, unless it left processes behind."""
+        behind, hung = self._left_behind(None), self._supervisor.hung_pid()
+        words = f"its supervisor, pid {hung}, does not answer" if hung else "its supervisor is gone"
         return tuple(
-            Component(name, "failed", None, behind[name], self._log_file(name), "its supervisor is gone, it runs on")
+            Component(
+                name, "failed", None, behind[name][0], self._log_file(name),
+                f"{words}, pid {behind[name][0]} runs on: ./deploy-local.sh ends it and starts anew",
+            )
             if name in behind
             else Component(name, "stopped", log_file=self._log_file(name))
             for name in COMPONENTS
-        )
+        )  # fmt: skip
 
     def _log_file(self, name: str) -> str:
         return str(self.home.logs / f"{name}.log")
@@ -115,6 +136,7 @@ class EmbeddedTarget(TargetInAHome):
     def begin(self) -> None:
         """Remember that a deployment has begun, and which identity it has."""
         self.home.prepare()
+        self._supervisor.end_if_hung()
         ports = self._choose_ports()
         self._state = self.home.save(self._state, target=self.name, ports=ports)
         self.__dict__.pop("_cluster", None)
@@ -178,7 +200,7 @@ class EmbeddedTarget(TargetInAHome):
 
     def _directories(self) -> list[Path]:
         layout = self._layout()
-        return [self._cluster.data, self._cluster.partial, *(layout.directory(name) for name in COMPONENTS)]
+        return [self._cluster.data, self._cluster.partial, *(layout.directory(name) for name in (*COMPONENTS, WATCH))]
 
     def _password(self) -> str:
         try:
@@ -288,6 +310,7 @@ class EmbeddedTarget(TargetInAHome):
             self._supervisor.stop("redis", "postgres")
             self._supervisor.shutdown()
         if self.home.exists:
+            self._supervisor.end_if_hung()
             if self._state.ports:
                 behind = leftovers.find(self._directories(), None)
                 leftovers.end(behind)

@@ -15,6 +15,7 @@ import pytest
 
 from plumbline.errors import StepError
 from plumbline.home import Home
+from plumbline.targets.embedded import supervisor as supervisor_module
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 from plumbline.testing import wait_until
 
@@ -175,9 +176,8 @@ def test_a_program_that_was_ended_by_a_signal_says_which(supervisor, program):
 
 
 def test_a_program_that_does_not_exist_is_refused_in_words(supervisor, home):
-    supervisor.apply([Program("one", [str(home.root / "absent")], home.run / "one")])
     with pytest.raises(StepError, match=r"one could not be started: .*absent") as caught:
-        supervisor.start("one")
+        supervisor.apply([Program("one", [str(home.root / "absent")], home.run / "one")])
     assert caught.value.component == "one"
 
 
@@ -319,6 +319,36 @@ def test_what_it_reads_and_listens_on_is_closed_to_others(supervisor, program, h
     supervisor.apply([program()])
     assert stat.S_IMODE((home.run / "supervisord.conf").stat().st_mode) == 0o600
     assert stat.S_IMODE(supervisor._socket.stat().st_mode) == 0o700
+
+
+def test_a_supervisor_that_stands_still_stops_no_program(supervisor, home):
+    code = "import sys, time\nwhile True: sys.stdout.write('x' * 1023 + '\\n'); sys.stdout.flush(); time.sleep(0.001)"
+    supervisor.apply([Program("one", [sys.executable, _script(home, code)], home.run / "one")])
+    supervisor.start("one")
+    wait_until(lambda: "x" in _log(home), "it writes")
+    os.kill(supervisor.pid(), signal.SIGSTOP)
+    pid = int((home.run / "supervisord.pid").read_text())
+    try:
+        size = len(_log(home))
+        # Many times what fits into a pipe.
+        wait_until(lambda: len(_log(home)) > size + 512 * 1024, "it goes on writing")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    supervisor.stop("one")
+
+
+def test_a_supervisor_that_hangs_is_found_and_ended(tmp_path, supervised, program, monkeypatch):
+    monkeypatch.setattr(supervisor_module, "_ANSWER_S", 0.5)
+    home = Home(tmp_path / "home")
+    supervisor = supervised(home)
+    _run(supervisor, Program("one", program().command, home.run / "one"))
+    pid = supervisor.pid()
+    os.kill(pid, signal.SIGSTOP)
+    assert not supervisor.alive()
+    assert supervisor.hung_pid() == pid
+    supervisor.end_if_hung()
+    assert _gone(pid)
+    assert supervisor.hung_pid() is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program under another account")

@@ -1,0 +1,98 @@
+"""The stack's own watch: `python -m plumbline.targets.embedded.watch HOME PORTS`, which the supervisor runs.
+
+It kills components that hang, which the supervisor then starts again, and keeps log files small.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from plumbline.home import Home
+from plumbline.targets.embedded import liveness
+from plumbline.targets.embedded.liveness import ANSWER_S, Question
+from plumbline.targets.embedded.supervisor import LOG_FILES_KEPT, LOG_MAX_BYTES, OWN_LOGS, Supervisor
+
+EVERY_S = 5.0
+YOUNG_S = 60.0
+"""A component that is younger is still starting, and is not asked."""
+FAILURES_MAX = 6
+"""How many questions in a row a component may leave unanswered: with `ANSWER_S` for each, a minute."""
+PATIENT_FAILURES_MAX = {"postgres": 18}
+"""Three minutes for Postgres: starting it again ends everybody's transactions. Data are safe: that is a crash to it."""
+
+
+class Vigil:
+    """Asks one component again and again, and says when it has hung for too long."""
+
+    def __init__(self, failures_max: int) -> None:
+        self._failures_max = failures_max
+        self._failures = 0
+        self._asked_at: float | None = None
+
+    def look(self, reason: str | None, now: float) -> bool:
+        """Take what the last question gave; return whether the component is to be started again."""
+        # After a pause as long as that, this machine slept, or had no time for anybody.
+        late = self._asked_at is not None and now - self._asked_at > 2 * (EVERY_S + ANSWER_S)
+        self._asked_at = now
+        self._failures = 0 if reason is None or late else self._failures + 1
+        if self._failures < self._failures_max:
+            return False
+        self._failures = 0
+        return True
+
+
+def keep_alive(name: str, question: Question, supervisor: Supervisor, goes_on: Callable[[], bool]) -> None:
+    """Start a component again whenever it hangs, until `goes_on` says no."""
+    vigil = Vigil(PATIENT_FAILURES_MAX.get(name, FAILURES_MAX))
+    while goes_on():
+        time.sleep(EVERY_S)
+        reason = liveness.silent(question)
+        if reason is not None and not _is_to_answer(supervisor, name):
+            reason = None
+        if vigil.look(reason, time.monotonic()):
+            print(f"{name} hangs ({reason}): killing pid {supervisor.component(name).pid}", flush=True)
+            supervisor.kill(name)
+
+
+def _is_to_answer(supervisor: Supervisor, name: str) -> bool:
+    age = supervisor.age(name)
+    return age is not None and age > YOUNG_S
+
+
+def keep_small(logs: Path) -> None:
+    """Move what is in a log file aside once it is large. Its writer appends, and so goes on at the beginning."""
+    for path in logs.glob("*.log"):
+        if path.name in OWN_LOGS or path.stat().st_size <= LOG_MAX_BYTES:
+            continue
+        for number in range(LOG_FILES_KEPT - 1, 1, -1):
+            older = path.with_name(f"{path.name}.{number - 1}")
+            if older.exists():
+                older.replace(path.with_name(f"{path.name}.{number}"))
+        shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+        os.truncate(path, 0)
+
+
+def main(home: Home, ports: dict[str, int]) -> None:
+    """Watch until the supervisor ends."""
+    supervising = os.getppid()
+
+    def goes_on() -> bool:
+        return os.getppid() == supervising
+
+    for name, question in liveness.questions(ports).items():
+        # Each has a connection of its own to the supervisor.
+        threading.Thread(target=keep_alive, args=(name, question, Supervisor(home), goes_on), daemon=True).start()
+    while goes_on():
+        keep_small(home.logs)
+        time.sleep(EVERY_S)
+
+
+if __name__ == "__main__":
+    main(Home(Path(sys.argv[1])), json.loads(sys.argv[2]))

@@ -1,0 +1,121 @@
+"""The watch: components that hang are started again, and log files stay small."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from plumbline.home import Home
+from plumbline.net import free_port
+from plumbline.targets.embedded import liveness, watch
+from plumbline.targets.embedded.liveness import Question
+from plumbline.targets.embedded.supervisor import Program, Supervisor
+from plumbline.targets.embedded.watch import ANSWER_S, EVERY_S, FAILURES_MAX, Vigil
+from plumbline.testing import RedisServer, wait_until
+
+ECHO = (
+    "import socket, sys\n"
+    "listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+    "while True:\n"
+    "    one, _ = listener.accept()\n"
+    "    one.sendall(one.recv(100))\n"
+    "    one.close()"
+)
+
+
+def test_it_takes_several_failures_in_a_row() -> None:
+    vigil, now = Vigil(FAILURES_MAX), 0.0
+    for reason in ["silent"] * (FAILURES_MAX - 1) + [None] + ["silent"] * (FAILURES_MAX - 1):
+        now += EVERY_S
+        assert not vigil.look(reason, now)
+    assert vigil.look("silent", now + EVERY_S)
+    assert not vigil.look("silent", now + 2 * EVERY_S), "it begins anew"
+
+
+def test_a_machine_that_slept_blames_nobody() -> None:
+    vigil = Vigil(FAILURES_MAX)
+    assert not any(vigil.look("silent", 10 * number * (EVERY_S + ANSWER_S)) for number in range(3 * FAILURES_MAX))
+
+
+def test_servers_answer_and_those_that_hang_do_not(redis_server: RedisServer) -> None:
+    ping = Question(redis_server.port, b"PING\r\n")
+    assert liveness.silent(ping) is None
+    os.kill(redis_server.pid, signal.SIGSTOP)
+    try:
+        assert liveness.all_silent({"redis": ping}, 0.5) == {"redis": "no answer within 0.5 s"}
+    finally:
+        os.kill(redis_server.pid, signal.SIGCONT)
+    port = free_port()
+    assert "refused" in str(liveness.silent(Question(port, b"")))
+
+
+def test_postgres_answers_without_a_password(postgres_server: object) -> None:
+    port = postgres_server.port  # type: ignore[attr-defined]
+    asked = liveness.questions(
+        dict.fromkeys(("redis", "log-sink", "backend", "data-processor", "internal"), 1) | {"postgres": port}
+    )
+    assert liveness.silent(asked["postgres"]) is None
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "EVERY_S", 0.1)
+    monkeypatch.setattr(watch, "YOUNG_S", 0.0)
+    monkeypatch.setattr(watch.liveness, "silent", lambda question: _silent(question, 0.5))
+
+
+_silent = liveness.silent
+
+
+@pytest.fixture
+def answering(home: Home, supervisor: Supervisor, soon: None) -> Question:
+    """A program called `one` that answers, and how to ask it."""
+    home.prepare()
+    script = home.data / "echo.py"
+    script.write_text(ECHO)
+    question = Question(free_port(), b"are you there?")
+    supervisor.apply([Program("one", [sys.executable, str(script), str(question.port)], home.run / "one")])
+    supervisor.start("one")
+    wait_until(lambda: _silent(question) is None, "it answers")
+    return question
+
+
+def looks(number: int, until: Callable[[], bool]) -> Callable[[], bool]:
+    """Let the watch look so often, or until something is so."""
+    left = iter(range(number))
+    return lambda: next(left, None) is not None and not until()
+
+
+def test_one_that_hangs_is_started_again(supervisor: Supervisor, answering: Question) -> None:
+    wait_until(lambda: supervisor.age("one") is not None, "it counts as running")
+    hung = supervisor.component("one").pid
+    assert hung is not None
+    os.kill(hung, signal.SIGSTOP)
+    watch.keep_alive("one", answering, supervisor, looks(50, lambda: supervisor.component("one").pid != hung))
+    wait_until(lambda: supervisor.component("one").pid not in (hung, None), "another runs")
+    wait_until(lambda: _silent(answering) is None, "and answers")
+
+
+def test_one_that_was_stopped_stays_stopped(supervisor: Supervisor, answering: Question) -> None:
+    supervisor.stop("one")
+    watch.keep_alive("one", answering, supervisor, looks(2 * FAILURES_MAX, lambda: False))
+    assert supervisor.component("one").state == "stopped"
+
+
+def test_a_log_that_is_large_is_moved_aside_and_its_writer_goes_on(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LOG_MAX_BYTES", 1000)
+    home.prepare()
+    log = home.logs / "one.log"
+    with log.open("ab", buffering=0) as writer:
+        for number in range(5):
+            writer.write(str(number).encode() * 2000)
+            watch.keep_small(home.logs)
+        writer.write(b"end")
+    assert log.read_bytes() == b"end"
+    assert sorted(path.name for path in home.logs.iterdir()) == ["one.log", "one.log.1", "one.log.2"]
+    assert (home.logs / "one.log.1").read_bytes() == b"4" * 2000
+    assert (home.logs / "one.log.2").read_bytes() == b"3" * 2000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import re
 import socket
@@ -81,7 +82,7 @@ def front(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> Start:
         pytest.skip("there is no Caddy here")
 
     def start(backend: int, **settings: str) -> str:
-        ports = {name: str(free_port()) for name in ("FRONT", "INTERNAL")}
+        ports = {name: settings.get(f"PLUMBLINE_{name}_PORT", str(free_port())) for name in ("FRONT", "INTERNAL")}
         environment = {
             "HOME": str(tmp_path),
             "PATH": os.defpath,
@@ -321,3 +322,60 @@ def test_a_reader_that_does_not_read_is_given_up(front: Start, upstream: Callabl
     door = front(1, PLUMBLINE_DATA_PROCESSOR=f"127.0.0.1:{service.port}", PLUMBLINE_FRONT_READ_PATIENCE="1s")
     with connect(door, "GET /data-processor/documents/1/content HTTP/1.1"):
         wait_until(lambda: service.ends == ["whole", "reader given up"], "the service is rid of it", PATIENCE_S)
+
+
+@pytest.fixture
+def reader() -> Iterator[int]:
+    """The port of a service that reads whatever comes and never answers."""
+
+    def read(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while connection.recv(65536):
+                pass
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=read, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [("/channels", 1_200_000, 413), ("/nowhere", 400_000, 404), ("/ingest", 4_300_000, 413)],
+)
+def test_after_a_body_that_was_refused_the_next_request_is_answered(
+    front: Start, reader: int, tmp_path: Path, path: str, size: int, status: int, chunked: bool
+) -> None:
+    internal = free_port()
+    door = front(reader, PLUMBLINE_LOG_SINK=f"127.0.0.1:{reader}", PLUMBLINE_INTERNAL_PORT=str(internal))
+    alive, headers = "/", {}
+    if path == "/ingest":
+        door, alive = f"http://127.0.0.1:{internal}", "/health/live"
+        headers["X-Plumbline-Internal"] = (tmp_path / "internal_secret").read_text().strip()
+
+    body = b"x" * size
+    if chunked:
+        headers["Transfer-Encoding"] = "chunked"
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (size, body)
+    client = http.client.HTTPConnection(door.removeprefix("http://"), timeout=PATIENCE_S)
+    with contextlib.closing(client):
+        # In one piece, so that nothing is left to send when the connection ends.
+        client.request("POST", path, body, headers)
+        answer = client.getresponse()
+        answer.read()
+        assert (answer.status, answer.getheader("Connection")) == (status, "close")
+        client.request("HEAD", alive)
+        assert client.getresponse().status in (204, 302)
+
+
+def test_a_session_goes_on_after_a_body_that_was_too_large(front: Start, reader: int) -> None:
+    door = front(reader)
+    session = direct_session()
+    for _ in range(3):
+        assert session.post(f"{door}/channels", data=b"x" * 1_200_000, timeout=PATIENCE_S).status_code == 413
+        assert session.head(door, timeout=PATIENCE_S).status_code == 302

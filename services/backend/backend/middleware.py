@@ -119,8 +119,8 @@ async def _drain(receive: Receive, limit: int) -> None:
 class BodyLimit:
     """Refuses request bodies of more than `max_bytes` with 413.
 
-    What was announced is read and thrown away first, within bounds: a proxy that is still sending when the answer comes
-    and the connection closes makes a 502 of it.
+    What is still to come is read and thrown away first, within bounds: a proxy that is still sending when the answer
+    comes and the connection closes makes a 502 of it.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -147,6 +147,7 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
+                await _drain(receive, _DRAIN_MAX_BYTES)
                 raise BodyTooLarge
             return message
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import http.client
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
-from plumbline.testing import through_caddy
+import pytest
+
+from plumbline.testing import THROUGH_CADDY, through_caddy
 
 from .conftest import TIMEOUT_S, Backend, Person
 
@@ -76,3 +80,20 @@ def test_every_answer_is_kept_out_of_caches_and_read_as_what_it_says_it_is(
     for name, answer in answers.items():
         assert answer.headers.get("cache-control") == "no-store", name
         assert answer.headers.get("x-content-type-options") == "nosniff", name
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
+@pytest.mark.parametrize("path", ["/channels/", "/auth/login"])
+def test_a_refusal_reaches_who_is_still_sending(backend: Backend, path: str, chunked: bool) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield from (b"x" * 50_000 for _ in range(80))
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded" if "login" in path else "application/json"}
+    client = http.client.HTTPConnection("127.0.0.1", backend.port, timeout=TIMEOUT_S)
+    with closing(client):
+        for _ in range(2):
+            body = pieces() if chunked else b"x" * 4_000_000
+            client.request("POST", path, body, THROUGH_CADDY | headers, encode_chunked=chunked)
+            answer = client.getresponse()
+            answer.read()
+            assert answer.status == 413

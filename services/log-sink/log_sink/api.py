@@ -75,15 +75,20 @@ async def ingest(request: Request) -> Response:
     """Take NDJSON, one entry a line. 204 as soon as it is in memory: no sender ever waits for Redis."""
     sink = _sink(request)
     limit = sink.settings.ingest_body_max
-    body = bytearray()
+    body, received = bytearray(), 0
     try:
         async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                return problem_response(413, "too_large", f"Send at most {limit} bytes of log entries at a time.")
+            received += len(chunk)
+            if received <= limit:
+                body += chunk
+            elif received > 2 * limit:
+                # Until then it is read and thrown away: a sender that is still sending never sees the answer.
+                break
     except ClientDisconnect:
         # What was not sent whole is sent again by a forwarder: taking a part of it would show entries twice.
         return problem_response(400, "incomplete", "The body ended early.")
+    if received > limit:
+        return problem_response(413, "too_large", f"Send at most {limit} bytes of log entries at a time.")
     if sink.senders.is_repeated(request.headers.get(BATCH_HEADER, "")):
         return Response(status_code=204)
     for name, count in ((DROPPED_HEADER, sink.intake.lost), (SUPERSEDED_HEADER, sink.intake.superseded)):

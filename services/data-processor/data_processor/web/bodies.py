@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Annotated, Any, Protocol, TypeVar
 
 import orjson
@@ -14,6 +16,8 @@ from data_processor.web.slow_lane import slow_lane
 
 _DRAIN_FACTOR = 4
 _CHUNK = 64 * 1024
+_REST_S = 5.0
+_reading_rests = threading.BoundedSemaphore(2)
 
 
 class Readable(Protocol):
@@ -84,6 +88,31 @@ def drain(stream: Readable, limit: int) -> None:
     left = _DRAIN_FACTOR * limit
     while left > 0 and (chunk := stream.read(_CHUNK)):
         left -= len(chunk)
+
+
+def read_rest(request: HttpRequest) -> None:
+    """Read what a refused request still sends, within reason.
+
+    A proxy that is still sending when the answer comes and the connection ends makes a 502 of it. Few threads may be at
+    this at once, and none for long: for those beyond, the refusal is worth less than the threads.
+    """
+    if not _has_body(request) or not _reading_rests.acquire(blocking=False):
+        return
+    try:
+        stream: Readable = request.environ["wsgi.input"]
+        until = time.monotonic() + _REST_S
+        left = settings_typed.current().upload_max_bytes
+        while left > 0 and time.monotonic() < until and (chunk := stream.read(_CHUNK)):
+            left -= len(chunk)
+    except OSError:
+        # The client is gone, or too slow for the proxy: there is no one left to answer.
+        return
+    finally:
+        _reading_rests.release()
+
+
+def _has_body(request: HttpRequest) -> bool:
+    return request.META.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in request.META
 
 
 def invalid(error: ValidationError) -> InvalidError:

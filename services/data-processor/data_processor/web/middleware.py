@@ -13,6 +13,7 @@ from servicekit.facts import INTERNAL_HEADER, REQUEST_ID_HEADER
 from servicekit.problems import CONTENT_TYPE
 
 from data_processor import settings_typed
+from data_processor.web import bodies
 
 _REQUEST_ID, _INTERNAL = ("HTTP_" + name.upper().replace("-", "_") for name in (REQUEST_ID_HEADER, INTERNAL_HEADER))
 
@@ -32,6 +33,8 @@ class RequestMiddleware:
         shown = request.META.get(_INTERNAL)
         if self._secret.admits(request.path_info, None if shown is None else shown.encode("latin-1")):
             response = self._get_response(request)
+            if response.status_code >= 400:
+                bodies.read_rest(request)
         else:
             body = orjson.dumps(inside.refusal())
             response = HttpResponse(body, status=inside.REFUSED, content_type=CONTENT_TYPE)

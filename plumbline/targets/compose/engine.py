@@ -41,7 +41,6 @@ def docker(
     try:
         return subprocess.run(
             ["docker", *arguments],
-            cwd="/",  # Compose would read a compose.yaml of the folder that the command was given in
             env=env, input=stdin, capture_output=True, text=True, errors="replace", check=False, timeout=timeout,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

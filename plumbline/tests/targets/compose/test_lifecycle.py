@@ -253,11 +253,6 @@ def elsewhere(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_callers_folder_is_not_read(docker_engine: None, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(elsewhere)
-    engine.output("compose", "--project-name", "plumbline-none", "down", "--remove-orphans")
-
-
 def test_a_command_given_in_any_folder_and_shell_finds_its_stack(running: ComposeTarget, elsewhere: Path) -> None:
     shell = {
         "COMPOSE_FILE": "nowhere.yaml", "COMPOSE_PROFILES": "none", "COMPOSE_PROJECT_NAME": "other",

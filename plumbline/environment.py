@@ -25,6 +25,18 @@ _STEERING = re.compile(
     re.VERBOSE,
 )
 
+_OF_THE_HARNESS = re.compile(
+    r"PLUMBLINE_(PYTHON|KUBECTL|KUBECONFIG|KUBERNETES_.*|REGISTRY|CHROMIUM|REQUIRE_.*|ENGINE_DIR|CA_BUNDLE|PIP_CONF|.*_IMAGE)"
+)
+"""What the harness itself is told in a shell; every other PLUMBLINE_ variable is a setting of a service."""
+
+
+def drop_settings(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Drop the settings of services: a test says itself which ones it means."""
+    for name in [name for name in environment if name.startswith("PLUMBLINE_")]:
+        if not _OF_THE_HARNESS.fullmatch(name):
+            del environment[name]
+
 
 def clean(environment: MutableMapping[str, str] = os.environ) -> None:
     """Drop what would steer, the folders of PATH that mean another place in each folder, and proxies for loopback."""

@@ -21,9 +21,12 @@ import redis
 import requests
 from servicekit import facts
 
+from plumbline import environment
 from plumbline.net import free_port
 from plumbline.targets.embedded import accounts, postgres
 from plumbline.targets.embedded import redis_server as redis_programs
+
+environment.drop_settings()
 
 REDIS_PASSWORD = "the password of every Redis of these tests"  # noqa: S105  opens nothing
 INTERNAL_SECRET = "by which Caddy and the services know each other"  # noqa: S105  opens nothing

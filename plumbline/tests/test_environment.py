@@ -14,7 +14,9 @@ from plumbline import ROOT, environment
 
 _MEANT = {
     "DOCKER_HOST": "unix:///x", "DOCKER_CONTEXT": "x", "DOCKER_CONFIG": "/x", "KUBECONFIG": "/x", "HTTPS_PROXY": "x",
-    "PIP_INDEX_URL": "x", "SSL_CERT_FILE": "/x", "PLUMBLINE_KUBECTL": "x", "HOME": "/x", "LANG": "C",
+    "PIP_INDEX_URL": "x", "SSL_CERT_FILE": "/x", "PLUMBLINE_KUBECTL": "x",
+    "PLUMBLINE_REQUIRE_ENGINE": "1", "PLUMBLINE_POSTGRES_IMAGE": "x", "PLUMBLINE_KUBERNETES_CONTEXT": "x",
+    "HOME": "/x", "LANG": "C",
 }  # fmt: skip
 _PROBE = """
 import json, sys
@@ -52,6 +54,13 @@ def test_what_is_meant_stays():
     given = {**_MEANT, "PATH": "/bin"}
     environment.clean(given)
     assert given.items() >= _MEANT.items()
+
+
+def test_a_test_run_is_told_no_setting_of_a_service():
+    meant = {name: value for name, value in _MEANT.items() if name.startswith("PLUMBLINE_")}
+    given = {**meant, "PLUMBLINE_PORT": "70000", "PLUMBLINE_LOG_LEVEL": "nonsense", "PLUMBLINE_BACKEND_WORKERS": "0"}
+    environment.drop_settings(given)
+    assert given == meant
 
 
 @pytest.mark.parametrize("path", [".:/a:/b", "/a::/b", "/a:/b:", "bin:/a:../x:/b"])

@@ -20,7 +20,7 @@ SECRETS: dict[str, str] = {
 }
 """Every secret: file name and what it is for."""
 CONSEQUENCES = {
-    "token_secret": "every session has ended",
+    "token_secret": "every session ends",
     "redis_password": "the recorder starts empty",
     "operator_password": "it is the operator's from now on",
 }

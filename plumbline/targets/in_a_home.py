@@ -37,7 +37,11 @@ class TargetInAHome(ABC):
     @cached_property
     def _wanted(self) -> Wanted:
         """What settings.env asks for."""
-        return wanted(self.home.settings, refused=self.refused_settings)
+        return wanted(self.home.settings, refused=self.refused_settings, defaults=self._setting_defaults())
+
+    def _setting_defaults(self) -> Mapping[str, Mapping[str, str]]:
+        """Return what this target tells each part where that is not the part's own default."""
+        return {}
 
     @property
     def _applied(self) -> Wanted:

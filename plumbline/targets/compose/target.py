@@ -33,7 +33,8 @@ class ComposeTarget(TargetInAHome):
     @property
     def project(self) -> Project:
         """The Compose project of this stack."""
-        return Project(self.home, self._state.stack_id, self._state.ports.get("front", facts.FRONT_PORT), self._applied)
+        front_port = self._state.ports.get("front", facts.FRONT_PORT)
+        return Project(self.home, self._state.stack_id, front_port, self._applied, self._state.secrets)
 
     def component(self, name: str) -> Component:
         """Return the state of one component."""

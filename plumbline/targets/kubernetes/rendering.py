@@ -11,11 +11,12 @@ from pathlib import Path
 import yaml
 from servicekit.secrets import read_secret
 
-from plumbline import secret_files
+from plumbline import ROOT, secret_files
 from plumbline.home import Home
 from plumbline.manifests import render
 from plumbline.manifests.model import COMPONENT, Manifests
 from plumbline.manifests.render import Document
+from plumbline.settings import file
 from plumbline.settings.resolve import NONE, PARTS, Wanted
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
 
@@ -103,6 +104,15 @@ class Recipe:
     def documents(self, *, real_secrets: bool = True) -> list[Document]:
         """Render to documents. Raises PlumblineError."""
         return render.parse(self.text(real_secrets=real_secrets))
+
+
+def setting_defaults() -> dict[str, dict[str, str]]:
+    """Return the settings that a cluster's parts are told beyond docker/defaults, by part."""
+    files = {"backend": "services", "data-processor": "services", "caddy": "caddy"}
+    return {
+        part: {line.name: line.value for line in file.read(ROOT / "k8s" / "base" / f"{name}.env")[0]}
+        for part, name in files.items()
+    }
 
 
 def workloads(manifests: Manifests, *components: str) -> list[Document]:

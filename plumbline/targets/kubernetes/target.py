@@ -51,6 +51,9 @@ class KubernetesTarget(TargetInAHome):
 
     # What there is
 
+    def _setting_defaults(self) -> Mapping[str, Mapping[str, str]]:
+        return rendering.setting_defaults()
+
     def _recipe(self, choice: Choice | None = None, stack_id: str | None = None, told: Wanted | None = None) -> Recipe:
         choice = choice or self._choice
         if choice is None:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from plumbline import ROOT, deploy, identity
@@ -146,6 +147,24 @@ def test_a_renewed_password_needs_nothing_but_another_up(running: ComposeTarget)
     again = ComposeTarget(running.home)
     deploy.up(running.home, again, "again")
     assert again.stack().running
+
+
+def test_a_replaced_secret_is_taken_over_by_the_next_up_and_no_data_are_lost(
+    running: ComposeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = starts(running)
+    (running.home.secrets / "postgres_password").unlink()
+    (running.home.secrets / "postgres_password").write_bytes(b"\xef\xbb\xbfanother password\r\n")
+    target = ComposeTarget(running.home)
+    deploy.up(running.home, target, "with another password")
+    assert "postgres_password was replaced" in capsys.readouterr().out
+    components = ("postgres", "redis", "log-sink", "backend", "data-processor", "caddy")
+    after = starts(target)
+    assert {name for name in components if after[name] != before[name]} == {"postgres", "backend", "data-processor"}
+    with psycopg.connect(**target.stack().postgres.parameters()) as connection:
+        assert connection.execute("SELECT count(*) FROM users WHERE username = 'operator'").fetchone() == (1,)
+    assert ComposeTarget(running.home).unchanged()
+    running.__init__(running.home)  # type: ignore[misc]
 
 
 def test_down_leaves_the_volume_and_nothing_else(running: ComposeTarget) -> None:

@@ -110,7 +110,7 @@ def test_a_replaced_secret_is_noticed_and_said_once(home: Home) -> None:
     (home.secrets / "token_secret").write_bytes(b"\xef\xbb\xbfof my own choice\r\n")
     again = EmbeddedTarget(home, 0)
     assert not again._as_wanted()
-    assert again.run("secrets") == "all there; token_secret was replaced: every session has ended"
+    assert again.run("secrets") == "all there; token_secret was replaced: every session ends"
     assert (home.secrets / "token_secret").read_bytes() == b"of my own choice"
     assert EmbeddedTarget(home, 0).run("secrets") == "all there"
     (home.secrets / "redis_password").unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
 import pytest
@@ -88,6 +89,55 @@ def test_a_second_deployment_finds_nothing_to_do_and_a_changed_context_makes_it_
     assert target().stack().stack_id == before
     monkeypatch.setenv("PLUMBLINE_KUBERNETES_CONTEXT", "orbstack")
     assert not target().unchanged()
+
+
+def pods_made(cluster: FakeCluster) -> dict[str, int]:
+    """How often each part's pods were replaced."""
+    every = {name: "StatefulSet" if name == "postgres" else "Deployment" for name in COMPONENTS}
+    return {name: cluster.workload(kind, name)["metadata"]["generation"] for name, kind in every.items()}
+
+
+def test_a_setting_replaces_only_the_pods_that_read_it(cluster: FakeCluster, home: Home, target: Target) -> None:
+    deploy.up(home, target(), "asked for")
+    before, identity = pods_made(cluster), target().stack().stack_id
+    home.settings.write_text(
+        "PLUMBLINE_SESSION_TTL_S=3600\nPLUMBLINE_DATA_PROCESSOR_POOL_SIZE=4\nPLUMBLINE_SHUTDOWN_DELAY=7s\n"
+    )
+    assert not target().unchanged()
+    deploy.up(home, target(), "asked for")
+    after = pods_made(cluster)
+    assert {name for name in COMPONENTS if after[name] != before[name]} == {"backend", "data-processor", "caddy"}
+    stack = target().stack()
+    assert stack.stack_id == identity
+    assert stack.settings == (
+        "PLUMBLINE_SESSION_TTL_S=3600 (default 43200)",
+        "PLUMBLINE_SHUTDOWN_DELAY=7s (default 5s)",
+    ), "four connections are what a cluster has anyhow"
+    manifests = target()._manifests()
+    told = {name: manifests.environment(manifests.workload(name).main) for name in ("backend", "caddy")}
+    assert told["backend"]["PLUMBLINE_SESSION_TTL_S"] == "3600"
+    assert told["backend"]["PLUMBLINE_POOL_SIZE"] == "4"
+    assert told["caddy"]["PLUMBLINE_SHUTDOWN_DELAY"] == "7s"
+    assert told["caddy"]["PLUMBLINE_UPSTREAM_PATIENCE"] == "3s", "what the manifests say otherwise stays"
+    home.settings.write_text("PLUMBLINE_FRONT_HOST=0.0.0.0\n")
+    assert any("PLUMBLINE_FRONT_HOST cannot be set: a cluster's front door" in one for one in target().problems())
+
+
+def test_a_replaced_secret_is_taken_over_under_the_same_identity(
+    cluster: FakeCluster, home: Home, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy.up(home, target(), "asked for")
+    before, identity = pods_made(cluster), target().stack().stack_id
+    (home.secrets / "token_secret").write_bytes(b"\xef\xbb\xbfof my own choice\r\n")
+    assert not target().unchanged()
+    deploy.up(home, target(), "asked for")
+    assert "token_secret was replaced: every session ends" in capsys.readouterr().out
+    after = pods_made(cluster)
+    assert all(after[name] > before[name] for name in ("postgres", "backend", "data-processor")), "one Secret for all"
+    assert target().stack().stack_id == identity
+    data = [one["data"] for key, one in cluster.state["resources"].items() if key.startswith("Secret/")]
+    assert base64.b64decode(data[-1]["token_secret"]) == b"of my own choice"
+    assert target().unchanged()
 
 
 def test_parts_stop_and_start_with_as_many_pods_as_before(cluster: FakeCluster, home: Home, target: Target) -> None:

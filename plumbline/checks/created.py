@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import requests
 
 from plumbline import ROOT, net
+from plumbline.errors import PlumblineError
 from plumbline.stack import Stack
 
 PREFIX = "plumbline-check-"
@@ -50,9 +51,15 @@ class Run:
         self._base_url = stack.base_url
         self._name = PREFIX + secrets.token_hex(3)
         self._accounts: dict[str, Account] = {}
-        folder.mkdir(mode=0o700, exist_ok=True)
         self._path = folder / f"{self._name}.jsonl"
-        self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+")
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+")
+        except OSError as error:
+            raise PlumblineError(
+                f"{folder}, where checks write down what they create, cannot be written to ({error.strerror}): "
+                "make it yours, or delete it"
+            ) from None
         fcntl.flock(self._file, fcntl.LOCK_EX)
         self._write({"stack": _key(stack)})
 
@@ -106,7 +113,11 @@ def _key(stack: Stack) -> str:
 def _abandoned(folder: Path) -> Iterator[tuple[Path, TextIO]]:
     """Yield the files of runs that have ended: nobody holds their locks any more."""
     for path in sorted(folder.glob(f"{PREFIX}*.jsonl")):
-        with path.open() as file:
+        try:
+            file = path.open()
+        except OSError:
+            continue  # another user's
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from plumbline.checks import created
+from plumbline.errors import PlumblineError
 from plumbline.stack import Stack
 from plumbline.tests.conftest import ScriptedTarget
 
@@ -44,6 +45,12 @@ def test_names_carry_the_prefix_and_the_run(stack: Stack, folder: Path) -> None:
 def test_passwords_are_for_the_owner_alone(stack: Stack, folder: Path) -> None:
     path = killed(stack, folder)
     assert (folder.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_a_folder_that_cannot_be_used_is_named(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlumblineError, match=r"file, where checks write down .* make it yours, or delete it"):
+        created.Run(stack, tmp_path / "file")
 
 
 def test_what_cannot_be_deleted_is_named_and_stays_for_the_next_run(stack: Stack, folder: Path) -> None:

@@ -26,7 +26,7 @@ class Asking:
     async def receive(self) -> dict[str, Any]:
         return {"type": "websocket.receive", "text": "something"}
 
-    async def close(self, code: int) -> None:
+    async def close(self, code: int, reason: str = "") -> None:
         self.closed_with = code
 
 

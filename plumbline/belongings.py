@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from plumbline.errors import PlumblineError
 from plumbline.plan import COMPONENTS
 from plumbline.secret_files import KEY, SECRETS
 
@@ -56,6 +57,7 @@ def remove(folder: Path, made: Made) -> list[str]:
     """Delete `made` in `folder`, and the folders in it that are empty then; return what was kept, each in words.
 
     A link is deleted as a link: nothing outside of `folder` is touched, even if a folder is exchanged for a link now.
+    Raises PlumblineError if something cannot be deleted.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -72,25 +74,37 @@ def _remove(descriptor: int, folder: Path, made: Made) -> list[str]:
     for entry in sorted(os.scandir(descriptor), key=lambda one: one.name):
         path = folder / entry.name
         known, inner = _look_up(entry.name, made)
-        if not known:
+        if not known or (inner is not None and not entry.is_symlink() and not entry.is_dir()):
             kept.append(str(path))
-        elif entry.is_symlink():
-            kept.append(f"{os.readlink(entry.name, dir_fd=descriptor)}, which {path} led to")
-            os.unlink(entry.name, dir_fd=descriptor)
-        elif inner is None and entry.is_dir():
+            continue
+        try:
+            kept += _remove_one(descriptor, entry, path, inner)
+        except OSError as error:
+            raise PlumblineError(
+                f"{path} cannot be deleted: {error.strerror} ({error.filename})",
+                hint="put that right, or do it as the user that it belongs to; then the same again",
+            ) from None
+    return kept
+
+
+def _remove_one(descriptor: int, entry: os.DirEntry[str], path: Path, inner: Made | None) -> list[str]:
+    if entry.is_symlink():
+        leads_to = os.readlink(entry.name, dir_fd=descriptor)
+        os.unlink(entry.name, dir_fd=descriptor)
+        return [f"{leads_to}, which {path} led to"]
+    if inner is None:
+        if entry.is_dir():
             shutil.rmtree(entry.name, dir_fd=descriptor)
-        elif inner is None:
-            os.unlink(entry.name, dir_fd=descriptor)
-        elif not entry.is_dir():
-            kept.append(str(path))
         else:
-            below = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
-            try:
-                kept += _remove(below, path, inner)
-            finally:
-                os.close(below)
-            with contextlib.suppress(OSError):  # not empty
-                os.rmdir(entry.name, dir_fd=descriptor)
+            os.unlink(entry.name, dir_fd=descriptor)
+        return []
+    below = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+    try:
+        kept = _remove(below, path, inner)
+    finally:
+        os.close(below)
+    with contextlib.suppress(OSError):  # not empty
+        os.rmdir(entry.name, dir_fd=descriptor)
     return kept
 
 

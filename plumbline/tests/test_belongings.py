@@ -13,6 +13,7 @@ from plumbline.errors import PlumblineError
 from plumbline.home import Home, State
 from plumbline.targets.embedded import postgres
 from plumbline.targets.embedded.programs import PORTS
+from plumbline.testing import unprivileged
 
 
 @pytest.fixture
@@ -197,6 +198,20 @@ def test_a_bundle_replaces_no_file_that_is_none(home, tmp_path):
     assert (tmp_path / "thesis.tar").read_text() == "three years of work"
 
 
+def test_what_a_stranger_put_into_a_shared_folder_holds_no_bundle_up(tmp_path):
+    from plumbline import bundle
+
+    os.mkfifo(tmp_path / ".plumbline-bundle-fifo")
+    (tmp_path / ".plumbline-bundle-link").symlink_to("/etc")
+    if os.geteuid() == 0:
+        (tmp_path / ".plumbline-bundle-theirs").mkdir(mode=0o700)
+        os.chown(tmp_path / ".plumbline-bundle-theirs", 65534, -1)
+    before = set(tmp_path.iterdir())
+    with bundle._scratch(tmp_path / "plumbline.tar"):
+        pass
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_a_private_place_is_emptied_by_name(home, tmp_path, monkeypatch):
     place = tmp_path / "private"
     monkeypatch.setattr(postgres, "private_place", lambda _: place)
@@ -208,3 +223,22 @@ def test_a_private_place_is_emptied_by_name(home, tmp_path, monkeypatch):
     (place / "notes").unlink()
     assert postgres.remove_private_place(home.root) == []
     assert not place.exists()
+
+
+def test_what_cannot_be_deleted_is_named_and_the_same_command_can_be_given_again(deployed, capsys):
+    closed = deployed.root / "data"
+    if os.geteuid() == 0:
+        deployed.root.parent.chmod(0o777)
+        for path in (deployed.root, *deployed.root.rglob("*")):
+            os.chown(path, 65534, -1)
+        os.chown(closed, 0, -1)
+    closed.chmod(0o555)
+    with unprivileged():
+        code = cli.main(["reset", "--yes", "--home", str(deployed.root)])
+    said = capsys.readouterr().err
+    assert code == 1
+    assert f"{closed}/postgres cannot be deleted: Permission denied" in said
+    assert deployed.exists
+    closed.chmod(0o755)
+    assert _reset(deployed, capsys)[0] == 0
+    assert not deployed.root.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -217,10 +218,9 @@ def _copy_programs(binaries: Path, site: Path) -> None:
 def remove_private_place(home: Path) -> list[str]:
     """Delete what is in the private place of this home; return what was kept, each in words."""
     base = private_place(home)
-    try:
-        kept = belongings.remove(base, dict.fromkeys(("postgres", "postgres.partial", "programs-*")))
-    except PermissionError:  # made for a stack of root, at the same path
+    if base.exists() and base.stat().st_uid != os.geteuid():  # made for a stack of root, at the same path
         return [f"{base}, which belongs to another user"]
+    kept = belongings.remove(base, dict.fromkeys(("postgres", "postgres.partial", "programs-*")))
     if not kept:
         with contextlib.suppress(FileNotFoundError):
             base.rmdir()

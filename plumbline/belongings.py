@@ -24,7 +24,7 @@ PREPARED: Made = {SETTINGS: None, "secrets": dict.fromkeys(SECRETS)}
 STATE: Made = dict.fromkeys(("state.json", "state.copy.json", "state.partial", "state.copy.partial"))
 BUNDLES = "[0-9]*T[0-9]*-*"
 """Folders in `diagnostics`, each named after a moment and an occasion."""
-_PROGRAMS = (*COMPONENTS, "supervisord", "migrate-*", "forward-*", "images")
+_PROGRAMS = (*COMPONENTS, "supervisord", "watch", "migrate-*", "forward-*", "images")
 IN_A_HOME: Made = {
     "kubernetes.json": None,
     "kubernetes.partial": None,

@@ -31,6 +31,12 @@ class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     pdf_max_pages: int = Field(500, ge=1, le=10_000, description="Most pages that a PDF may have.")
     pdf_text_max_chars: int = Field(500_000, ge=0, description="Most characters of a PDF's text layer that are kept.")
     decode_timeout_s: float = Field(15.0, gt=0, description="Longest time that decoding one file may take, in seconds.")
+    slow_per_user: int = Field(
+        3, ge=1, description="Uploads of one user that a process takes at the same time, and other changes likewise."
+    )
+    slow_per_address: int = Field(
+        6, ge=1, description="Uploads and changes from one address that a process takes at the same time."
+    )
     database_wait_s: float = Field(
         2.0,
         gt=0,

@@ -68,8 +68,11 @@ def test_bodies_that_trickle_in_leave_threads_for_others(small: Service, path: s
             return len(answered) >= CROWD - POOL
 
         wait_until(some_are_turned_away, "those for whom there is no room are told", PATIENCE_S)
-        assert {answer.split(b"\r\n")[0] for answer in answered.values()} == {b"HTTP/1.1 503 Service Unavailable"}
+        assert {answer.split(b"\r\n")[0] for answer in answered.values()} == {b"HTTP/1.1 429 Too Many Requests"}
+        assert all(b"retry-after: " in answer and b"too_many_at_once" in answer for answer in answered.values())
         _still_serves(small, person)
+        somebody_else = Person(small)
+        assert somebody_else.upload(somebody_else.create_channel(), samples.image()).status_code == 201
 
 
 def test_files_that_decode_slowly_leave_threads_for_others(small: Service) -> None:
@@ -102,4 +105,4 @@ def test_files_that_decode_slowly_leave_threads_for_others(small: Service) -> No
         response = upload.result()
         if response.status_code != 201:
             assert int(response.headers["Retry-After"]) > 0
-            refusal(response, 503, "busy")
+            refusal(response, *((429, "too_many_at_once") if response.status_code == 429 else (503, "busy")))

@@ -36,7 +36,7 @@ def document_list(request: HttpRequest) -> HttpResponse:
 def document_create(request: HttpRequest) -> HttpResponse:
     """Take an upload: multipart, with `file` and `channel_id`."""
     identity = identify(request)
-    with slow_lane():
+    with slow_lane("uploads"):
         upload = receive(request)
         access.channel_require_member(channel_id=upload.channel_id, user_id=identity.user_id)
         row = services.document_create(

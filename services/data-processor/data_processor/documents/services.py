@@ -125,7 +125,7 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
         raise NotFoundError("document", document_id)
     statements.pause()
     try:
-        with slow_lane():
+        with slow_lane("thumbnails"):
             _, made = decode("shrink", media_type, data)
     except BrokenFileError as error:
         # It could be read when it was uploaded; what cannot be is a picture of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextvars import ContextVar
 from functools import lru_cache
 from time import time
 
@@ -18,6 +19,9 @@ from data_processor.web import accounts
 from data_processor.web.errors import ForbiddenError, UnauthorizedError
 
 logger = logging.getLogger(__name__)
+
+caller: ContextVar[int | None] = ContextVar("caller", default=None)
+"""Id of the user who sent the request, once `identify` has found out."""
 
 
 def identify(request: HttpRequest) -> Identity:
@@ -36,7 +40,9 @@ def identify(request: HttpRequest) -> Identity:
             message = "refused a session token"
             client_fault(logger, "bad_token", message, reason=str(error), method=request.method, path=request.path)
         raise UnauthorizedError(str(error)) from None
-    return accounts.confirm(verified.identity)
+    identity = accounts.confirm(verified.identity)
+    caller.set(identity.user_id)
+    return identity
 
 
 @lru_cache(maxsize=1)

@@ -56,10 +56,10 @@ BodyT = TypeVar("BodyT", bound=Body)
 
 
 def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
-    """Return the JSON body as `model`. Raises 413, 415, 503, 400 for what is not JSON, 422 for what does not fit."""
+    """Return the JSON body as `model`. Raises 400, 413, 415, 422, 429 and 503."""
     if request.content_type != "application/json":
         raise UnsupportedTypeError("send JSON, with Content-Type: application/json")
-    with slow_lane():
+    with slow_lane("changes"):
         raw = read_bounded(request.environ["wsgi.input"], settings_typed.current().body_max_bytes, "the body")
     try:
         data = orjson.loads(raw)

@@ -105,6 +105,14 @@ class BusyError(ProblemError):
         self.headers["Retry-After"] = str(retry_after_s)
 
 
+class TooManyAtOnceError(ProblemError):
+    """The caller has as much under way as one caller may have."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(429, "too_many_at_once", detail)
+        self.headers["Retry-After"] = str(RETRY_AFTER_S)
+
+
 class NotImplementedYetError(ProblemError):
     """A call of the contract that this release does not carry out."""
 

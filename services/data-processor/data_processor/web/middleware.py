@@ -14,6 +14,7 @@ from servicekit.problems import CONTENT_TYPE
 
 from data_processor import settings_typed
 from data_processor.web import bodies
+from data_processor.web.auth import caller
 
 _REQUEST_ID, _INTERNAL = ("HTTP_" + name.upper().replace("-", "_") for name in (REQUEST_ID_HEADER, INTERNAL_HEADER))
 
@@ -29,6 +30,7 @@ class RequestMiddleware:
         """Answer a request."""
         current = accept_request_id(request.META.get(_REQUEST_ID))
         request_id.set(current)
+        caller.set(None)
         forwarded_for.set(request.META.get("HTTP_X_FORWARDED_FOR"))
         shown = request.META.get(_INTERNAL)
         if self._secret.admits(request.path_info, None if shown is None else shown.encode("latin-1")):

@@ -1,21 +1,32 @@
 """Room for work that may take long, and never all of it: bodies that trickle in, files that are hard to decode.
 
-Half of a process's threads may be at such work at once. The others answer everything else, /health above all.
+Half of a process's threads may be at such work at once. The others answer everything else, /health above all. Of that
+room nobody gets all: there are limits for a user and for an address, and who has least of it under way is let in first.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
+from typing import Literal
+
+from servicekit.context import client_address
 
 from data_processor import settings_typed
 from data_processor.settings_typed import DataProcessorSettings
-from data_processor.web.errors import BusyError
+from data_processor.web.auth import caller
+from data_processor.web.errors import BusyError, TooManyAtOnceError
 
 _PATIENCE_S = 0.5
 """Longest wait for room. Short, because who waits holds one of the other threads."""
+
+Kind = Literal["uploads", "changes", "thumbnails"]
 
 
 def threads(settings: DataProcessorSettings) -> int:
@@ -23,22 +34,106 @@ def threads(settings: DataProcessorSettings) -> int:
     return 2 * settings.pool_size
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A request that wants to be in the slow lane: what it does, for whom and from where."""
+
+    kind: Kind
+    user: int | None
+    address: str | None
+    number: int
+
+
+class SlowLane:
+    """The room, with who is in it and who waits."""
+
+    def __init__(self, room: int, per_user: int, per_address: int) -> None:
+        self._room = room
+        # Where the whole room is small, one place of it at least stays for others.
+        most = max(1, room - 1)
+        self._per_user = min(per_user, most)
+        self._per_address = min(per_address, most)
+        self._changed = threading.Condition()
+        self._numbers = itertools.count()
+        self._inside: set[Claim] = set()
+        self._waiting: set[Claim] = set()
+
+    @contextmanager
+    def place(
+        self, kind: Kind, user: int | None, address: str | None, patience_s: float = _PATIENCE_S
+    ) -> Iterator[None]:
+        """Hold a place for the block. Raises BusyError, or TooManyAtOnceError where it is the caller's own doing."""
+        with self._changed:
+            claim = Claim(kind, user, address, next(self._numbers))
+            self._wait(claim, patience_s)
+            self._inside.add(claim)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside.remove(claim)
+                self._changed.notify_all()
+
+    def _wait(self, claim: Claim, patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        # Half of the other threads may wait; the rest of them is for what is quick.
+        may_wait = len(self._waiting) < max(1, self._room // 2)
+        self._waiting.add(claim)
+        try:
+            while not self._is_next(claim):
+                left = deadline - time.monotonic()
+                if not may_wait or left <= 0:
+                    raise self._refusal(claim)
+                self._changed.wait(left)
+        finally:
+            self._waiting.remove(claim)
+            self._changed.notify_all()
+
+    def _is_next(self, claim: Claim) -> bool:
+        if len(self._inside) >= self._room or self._over(claim):
+            return False
+        return claim == min((one for one in self._waiting if not self._over(one)), key=self._rank)
+
+    def _rank(self, claim: Claim) -> tuple[int, int]:
+        """Who has least under way comes first, then who came first."""
+        return self._counts(claim)["user"], claim.number
+
+    def _counts(self, claim: Claim, *, and_waiting: bool = False) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for one in self._inside | (self._waiting - {claim} if and_waiting else set()):
+            counts["user"] += one.user == claim.user and one.kind == claim.kind
+            counts["address"] += one.address == claim.address
+        return counts
+
+    def _over(self, claim: Claim, *, and_waiting: bool = False) -> str | None:
+        """Say whose limit is reached, if one is."""
+        counts = self._counts(claim, and_waiting=and_waiting)
+        if claim.user is not None and counts["user"] >= self._per_user:
+            return f"you have {counts['user']} {claim.kind} under way here"
+        if claim.address is not None and counts["address"] >= self._per_address:
+            return f"your address has {counts['address']} uploads or changes under way here"
+        return None
+
+    def _refusal(self, claim: Claim) -> Exception:
+        own = self._over(claim, and_waiting=True)
+        if own:
+            return TooManyAtOnceError(f"{own}, as many as may be at a time: let one of them end, then try again")
+        return BusyError("too many uploads are under way: try again shortly")
+
+
 @cache
-def _room() -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(settings_typed.current().pool_size)
+def _lane() -> SlowLane:
+    settings = settings_typed.current()
+    return SlowLane(settings.pool_size, settings.slow_per_user, settings.slow_per_address)
 
 
 _making = threading.Lock()
 
 
 @contextmanager
-def slow_lane() -> Iterator[None]:
-    """Do the work of the block in the slow lane. Raises BusyError if there is no room."""
+def slow_lane(kind: Kind) -> Iterator[None]:
+    """Do the work of the block in the slow lane, as the caller of this request. Raises as `SlowLane.place` does."""
     with _making:
-        room = _room()
-    if not room.acquire(timeout=_PATIENCE_S):
-        raise BusyError("too many uploads are under way: try again shortly")
-    try:
+        lane = _lane()
+    with lane.place(kind, caller.get(), client_address()):
         yield
-    finally:
-        room.release()

@@ -25,6 +25,7 @@ STATE: Made = dict.fromkeys(("state.json", "state.copy.json", "state.partial", "
 BUNDLES = "[0-9]*T[0-9]*-*"
 """Folders in `diagnostics`, each named after a moment and an occasion."""
 _PROGRAMS = (*COMPONENTS, "supervisord", "watch", "migrate-*", "forward-*", "images")
+_LOGS: Made = {f"{program}.log*": None for program in _PROGRAMS}
 IN_A_HOME: Made = {
     "kubernetes.json": None,
     "kubernetes.partial": None,
@@ -33,12 +34,17 @@ IN_A_HOME: Made = {
     "lock": None,  # of versions without a marker
     "secrets": {pattern: None for name in (*SECRETS, KEY) for pattern in (name, f".{name}.partial")},
     "data": {"postgres": None, "postgres.partial": None},
-    "logs": {f"{program}.log*": None for program in _PROGRAMS},
+    "logs": _LOGS,
     "run": None,
     "diagnostics": {BUNDLES: None},
     "bundle": {"manifest.json": None, "compose.yaml": None, "defaults": {"*.env": None}},
 }
 """Without the state and the marker, which go last: a `reset` that was interrupted can be given again."""
+
+
+def logs(folder: Path) -> list[Path]:
+    """Return the logs in `folder` that the stack writes to now: none of a user's, and none that a link leads to."""
+    return [path for path in sorted(folder.glob("*.log")) if _look_up(path.name, _LOGS)[0] and not path.is_symlink()]
 
 
 def unknown(folder: Path, made: Made) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from plumbline import belongings, cli, preflight
 from plumbline.errors import PlumblineError
 from plumbline.home import Home, State
-from plumbline.targets.embedded import postgres
+from plumbline.targets.embedded import postgres, watch
 from plumbline.targets.embedded.programs import PORTS
 from plumbline.testing import unprivileged
 
@@ -242,3 +242,15 @@ def test_what_cannot_be_deleted_is_named_and_the_same_command_can_be_given_again
     closed.chmod(0o755)
     assert _reset(deployed, capsys)[0] == 0
     assert not deployed.root.exists()
+
+
+def test_a_users_large_log_is_not_cut(deployed, tmp_path, monkeypatch):
+    monkeypatch.setattr(watch, "LOG_MAX_BYTES", 10)
+    elsewhere = tmp_path / "elsewhere.log"
+    mine = deployed.logs / "mine.log"
+    for path in (elsewhere, mine):
+        path.write_text("three years of work")
+    (deployed.logs / "caddy.log").symlink_to(elsewhere)
+    watch.keep_small(deployed.logs)
+    assert elsewhere.read_text() == mine.read_text() == "three years of work"
+    assert (deployed.logs / "backend.log").stat().st_size == 0

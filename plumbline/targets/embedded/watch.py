@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from plumbline import belongings
 from plumbline.home import Home
 from plumbline.targets.embedded import liveness
 from plumbline.targets.embedded.liveness import ANSWER_S, Question
@@ -68,7 +69,7 @@ def _is_to_answer(supervisor: Supervisor, name: str) -> bool:
 
 def keep_small(logs: Path) -> None:
     """Move what is in a log file aside once it is large. Its writer appends, and so goes on at the beginning."""
-    for path in logs.glob("*.log"):
+    for path in belongings.logs(logs):
         if path.name in OWN_LOGS or path.stat().st_size <= LOG_MAX_BYTES:
             continue
         for number in range(LOG_FILES_KEPT - 1, 1, -1):

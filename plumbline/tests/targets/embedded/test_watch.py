@@ -109,13 +109,13 @@ def test_one_that_was_stopped_stays_stopped(supervisor: Supervisor, answering: Q
 def test_a_log_that_is_large_is_moved_aside_and_its_writer_goes_on(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "LOG_MAX_BYTES", 1000)
     home.prepare()
-    log = home.logs / "one.log"
+    log = home.logs / "caddy.log"
     with log.open("ab", buffering=0) as writer:
         for number in range(5):
             writer.write(str(number).encode() * 2000)
             watch.keep_small(home.logs)
         writer.write(b"end")
     assert log.read_bytes() == b"end"
-    assert sorted(path.name for path in home.logs.iterdir()) == ["one.log", "one.log.1", "one.log.2"]
-    assert (home.logs / "one.log.1").read_bytes() == b"4" * 2000
-    assert (home.logs / "one.log.2").read_bytes() == b"3" * 2000
+    assert sorted(path.name for path in home.logs.iterdir()) == ["caddy.log", "caddy.log.1", "caddy.log.2"]
+    assert (home.logs / "caddy.log.1").read_bytes() == b"4" * 2000
+    assert (home.logs / "caddy.log.2").read_bytes() == b"3" * 2000

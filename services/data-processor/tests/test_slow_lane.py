@@ -65,7 +65,8 @@ def test_bodies_that_trickle_in_leave_threads_for_others(small: Service, path: s
                     answered.setdefault(one, one.recv(4096))
                 except TimeoutError:
                     continue
-            return len(answered) >= CROWD - POOL
+            # Of two at a time the rest is read before they are told.
+            return len(answered) >= CROWD - POOL - 2
 
         wait_until(some_are_turned_away, "those for whom there is no room are told", PATIENCE_S)
         assert {answer.split(b"\r\n")[0] for answer in answered.values()} == {b"HTTP/1.1 429 Too Many Requests"}

@@ -7,7 +7,9 @@ from itertools import islice
 from typing import Any
 
 from servicekit.clean import clean
-from servicekit.redact import REDACTED, is_secret_key, redact
+from servicekit.redact import redact
+from servicekit.rules import REDACTED
+from servicekit.secret_names import is_secret_key
 
 DEPTH_MAX = 6
 WIDTH_MAX = 50
@@ -16,6 +18,8 @@ STRING_MAX = 4096
 KEY_MAX = 100
 ROOM = 32 * 1024
 """Characters of one structure in all: twice what an entry holds, because there it is cut in the best places."""
+LOOKED_AT = 64 * 1024
+"""Characters of one text in which secrets are looked for, and beyond which it is cut."""
 CUT = "…"
 _NAME_OF_TYPE = type.__dict__["__name__"].__get__
 """A type's name, whatever its metaclass says."""
@@ -71,12 +75,13 @@ class Bounded:
 
     def _mapping(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
+        told = _names_secret(value)
         for key, item in self._first(value.items(), len(value)):
             if self._is_full:
                 self.truncated = True
                 break
             name = text_of(key)
-            secret = is_secret_key(name) and _says_something(item)
+            secret = (is_secret_key(name) or (told and name.lower() == "value")) and _says_something(item)
             result[self.text(name, KEY_MAX)] = REDACTED if secret else self.value(item, depth - 1)
         return result
 
@@ -105,6 +110,15 @@ def _is_secret_pair(items: Collection[Any]) -> bool:
     return is_secret_key(text_of(items[0])) and _says_something(items[1])
 
 
+def _names_secret(mapping: dict[Any, Any]) -> bool:
+    """Tell whether a mapping is a name and its value: {"name": "x-api-key", "value": "…"}."""
+    for key in ("name", "key", "header", "field"):
+        name = mapping.get(key)
+        if isinstance(name, str) and is_secret_key(name):
+            return True
+    return False
+
+
 def _says_something(value: Any) -> bool:
     return value is not None and not isinstance(value, bool)
 
@@ -131,10 +145,14 @@ def safe_text(text: str, limit: int, *, keep_end: bool = False) -> tuple[str, bo
     `keep_end` cuts in the middle and keeps more of the end: the last lines of a traceback name the error.
     """
     cut = False
-    # Work is bounded too. Twice the limit, so that what redaction shortens is still filled.
-    if len(text) > 2 * limit:
-        text, cut = (_outer(text, 2 * limit) if keep_end else _head(text, 2 * limit)), True
-    text = redact(clean(text))
+    # Work is bounded, too. What is cut here is far beyond the limit: a secret is taken out before it is sliced.
+    if len(text) > LOOKED_AT + 2 * limit:
+        text, cut = (_outer(text, LOOKED_AT) if keep_end else _head(text, LOOKED_AT)), True
+    # What cleaning takes away may have hidden a secret, or belong to one.
+    text = redact(text)
+    cleaned = clean(text)
+    if cleaned is not text:
+        text = redact(cleaned)
     if len(text) > limit:
         text, cut = (_outer(text, limit) if keep_end else text[: limit - 1] + CUT), True
     return text, cut
@@ -153,4 +171,7 @@ def _outer(text: str, limit: int) -> str:
     tail = limit - len(mark) - head
     start = len(text) - tail
     line = text.find("\n", start, start + tail // 2)
-    return _head(text, head) + mark + text[line + 1 if line >= 0 else start :]
+    if line < 0:
+        line = text.find(" ", start)
+    # Without a word's beginning there may be a secret's end.
+    return _head(text, head) + mark + (text[line + 1 :] if line >= 0 else "")

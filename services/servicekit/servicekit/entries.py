@@ -10,6 +10,7 @@ import orjson
 
 from servicekit.bounds import CUT, Bounded, safe_text
 from servicekit.facts import ENTRY_MAX_BYTES
+from servicekit.redact import redact
 
 # Added on the way out: `"id":"1763845137000-1234567890"`, the id that it replaces, and a fault's kind and count.
 _ROOM_FOR_ID = 320
@@ -44,13 +45,17 @@ def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> 
         "service": service,
         "logger": bounded.text(_string(raw.get("logger")), 200),
         "message": message or "(no message)",
-        "request_id": request_id if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id) else None,
+        "request_id": request_id if _is_request_id(request_id) else None,
         "exception": exception,
         "fields": plain,
     }
     if bounded.truncated or message_cut or exception_cut or raw.get("truncated") is True:
         entry["truncated"] = True
     return _fit(entry)
+
+
+def _is_request_id(value: Any) -> bool:
+    return isinstance(value, str) and _REQUEST_ID.fullmatch(value) is not None and redact(value) == value
 
 
 def _fit(entry: dict[str, Any]) -> bytes:

@@ -125,7 +125,10 @@ def _exception(record: logging.LogRecord) -> str | None:
         return None
     text = _FORMATTER.formatException(record.exc_info)
     # More than is looked at of either end, as above.
-    return text if len(text) <= 4 * EXCEPTION_MAX else text[:EXCEPTION_MAX] + text[-3 * EXCEPTION_MAX :]
+    if len(text) <= 4 * EXCEPTION_MAX:
+        return text
+    # From a line's beginning on: the rest of a secret does not look like one.
+    return text[:EXCEPTION_MAX] + "\n" + text[-3 * EXCEPTION_MAX :].partition("\n")[2]
 
 
 def _message(record: logging.LogRecord) -> str:

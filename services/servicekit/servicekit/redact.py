@@ -1,212 +1,113 @@
-"""Takes secrets out of text and structures before they reach anything that remembers."""
+"""Takes secrets out of text before it reaches anything that remembers. What a secret looks like: `servicekit.rules`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+import unicodedata
 from functools import lru_cache
+from typing import Final
 
-REDACTED = "[redacted]"
+from servicekit.clean import ANSI, INVISIBLE, unusual
+from servicekit.rules import GROUPS, HINTS, REDACTED, Group, Rule
+from servicekit.secret_names import SHORT, SHORT_HINT, begins_word, is_secret_key
 
-# Names of secrets. The first are unmistakable wherever they end a word (`PGPASSWORD`, `authtoken`); the others are ends
-# of ordinary words, too (`compass`), and count only where a word of their own begins.
-_ANYWHERE = (
-    r"passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|signing[_-]?key"
-    r"|encryption[_-]?key|authorization|credential|cookie|sessionid|sessid"
-)
-_APART = (
-    r"pass|passcode|pwd|pw|jwt|session(?:[_-]?id)?|csrf\w{0,40}|t?otp|(?:otp|mfa|pin)[_-]?code|sid|sig|signature|x-auth"
-)
-# What these names begin with: a search for a word is many times cheaper than one for a pattern.
-_BEGINNINGS = (
-    "pass", "secret", "token", "api", "access", "private", "signing", "encryption", "auth", "credential", "cookie",
-    "sess", "pwd", "pw", "jwt", "csrf", "totp", "otp", "mfa", "pin", "sid", "sig", "x-auth",
-)  # fmt: skip
-_TELLTALE = (
-    rf"(?:(?:{_ANYWHERE})|(?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_APART}))s?"
-    r"(?:[_-]?(?:hash|confirm(?:ation)?|value|key|[0-9]))?"
-)
-_SECRET_KEY = re.compile(rf"(?:{_TELLTALE}|(?:^|[_.\-\s])(?:auth|bearer|ssh[_-]?key))$", re.IGNORECASE)
-# Names that only mention a secret, and whose values help: token_type, password_file, max_tokens.
-_HARMLESS_KEY = re.compile(
-    r"(?:type|file|path|count|length|expires|ttl|_at|_s)$|^(?:max|min|total|num|has|is|used|prompt)[_-]", re.IGNORECASE
-)
-_KEY_LOOKED_AT = 200
+__all__ = ["REDACTED", "is_secret_key", "redact"]
 
-_MARK = r"\\{0,7}['\"]"
-"""A quotation mark, also one inside of JSON inside of JSON."""
-# The same mark closes it, behind as many backslashes; what follows without a space still belongs to the value.
-_QUOTED = r"[bru]{0,2}(?P<esc>\\{0,7})(?P<mark>['\"]).*?(?:(?<!\\)(?P=esc)(?P=mark)[^\s,;&)\]}'\"\\]*|\Z)"
-_PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,40}KEY(?: BLOCK)?-----|\Z)",
-    re.DOTALL,
-)
-_WEB_USERINFO = re.compile(r"(?P<head>\b(?:https?|wss?|ftps?)://)[^\s/?#'\"<>]{1,1024}@", re.IGNORECASE)
-# Drivers take passwords with a slash in them, so that this looks further than to the next one.
-_URL_USERINFO = re.compile(
-    r"(?P<head>\b(?!https?:|wss?:|ftps?:)[a-z][a-z0-9+.\-]{1,30}://[^\s/:@'\"<>]{0,256}:)[^\s'\"<>]{1,1024}@",
-    re.IGNORECASE,
-)
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]+){1,4}")
-_SCHEME = re.compile(
-    r"(?P<head>\b(?:bearer|basic|token)(?:\s|%20|\+|:\s?){1,8})(?!realm=)(?P<value>[A-Za-z0-9+/=._~\-]{8,})",
-    re.IGNORECASE,
-)
-_HEADER = re.compile(
-    rf"(?P<head>(?:authorization|cookies?)(?:{_MARK})?\s{{0,8}}[:=]\s{{0,8}})"
-    rf"(?P<value>{_QUOTED}|\[[^\]\n]*\]|[^\n]+)",
-    re.IGNORECASE | re.DOTALL,
-)
-_KNOWN_SHAPE = re.compile(
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[\w-]{35}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}"
-    r"|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{16,}|\bx(?:ox[abposr]|app)-[\w-]{10,}|\bsk-[\w-]{20,}"
-    r"|\b[rs]k_(?:live|test)_\w{10,}"
-    r"|\$argon2(?:id|i|d)\$[^\s'\"]+|\bpbkdf2_\w{1,20}\$[^\s'\"]+|\$2[aby]\$\d\d\$[./\w]{20,}"
-)
-_ASSIGNMENT = re.compile(
-    # `password=`, `"password": `, `password[0]=`, `user[password]=`, `password: str = `, `password%3D`, `(token)=(`.
-    rf"(?P<head>(?:{_TELLTALE}|(?<![A-Za-z])auth(?==))(?:\[\w{{0,40}}\]|[\])])?(?:{_MARK}|%22|%27)?\s{{0,8}}"
-    r"(?::\s?(?:str|bytes|string|SecretStr)(?:\s\|\sNone)?\s{0,4}=|=>|->|:=|==?|:|%3D|%3A)\s{0,8}(?:%22|%27)?)"
-    rf"(?P<value>{_QUOTED}|[\[({{][^\])}}\n]*[\])}}]?|[^\s,;&'\"\])}}]+)",
-    re.IGNORECASE | re.DOTALL,
-)
-# A pair of strings, as headers and rows are written: ('x-api-key', b'…').
-_PAIR = re.compile(
-    rf"(?P<head>[\[(]\s?[bru]{{0,2}}{_MARK}[\w.\-]{{0,60}}{_TELLTALE}{_MARK}\s?,\s?)(?P<value>{_QUOTED})(?=\s?[\])])",
-    re.IGNORECASE | re.DOTALL,
-)
-# `--password …`, also as a list of arguments; `-u name:…`.
-_OPTION = re.compile(
-    rf"(?P<head>(?<![\w-])(?:--(?:[a-z][\w-]{{0,40}}?-)?{_TELLTALE}(?:['\"],\s?['\"]|\s)|(?:-u|--user)[\s=]['\"]?[^\s:'\"]{{1,64}}:))"
-    r"(?P<value>[^\s'\"]+)",
-    re.IGNORECASE,
-)
-_ELEMENT = re.compile(
-    rf"(?P<head><(?:\w{{1,20}}:)?[\w.\-]{{0,40}}?{_TELLTALE}(?:\s[^<>\n]{{0,200}})?>)(?P<value>[^<]+)", re.IGNORECASE
-)
-# In prose only what stands in quotation marks can be told from the prose: password 'x'; SecretStr('x').
-_SAID = re.compile(
-    rf"(?P<head>\bpass(?:word|wd|phrase)\s(?:(?:is|was)\s)?|\bSecret(?:Str|Bytes)\()(?P<value>{_QUOTED})",
-    re.IGNORECASE | re.DOTALL,
-)
-# What every text has, casefolded, that a pattern above could match. Most log lines have none of it, and looking for a
-# word is many times cheaper than a pattern.
-_SHAPES = (
-    "akia", "asia", "aiza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat", "glpat", "npm_", "pypi-", "xox",
-    "xapp-", "sk-", "k_live_", "k_test_", "argon2", "pbkdf2", "$2",
-)  # fmt: skip
-_HINTS = (
-    "pass", "pwd", "secret", "token", "jwt", "key", "auth", "credential", "cookie", "sess", "csrf", "otp", "signature",
-    "mfa", "pincode", "pin_code", "pin-code", "bearer", "basic", "://", "eyj", "-----begin", " -u", "--user", *_SHAPES,
-)  # fmt: skip
-# Names so short that they occur inside of other words all the time.
-_SHORT_NAME = re.compile(r"(?:pw|sid|sig)s?\W")
-
-
-def is_secret_key(name: str) -> bool:
-    """Tell whether a value is a secret by its name alone: `password`, `X-Api-Key`, `sessionToken`."""
-    # Of a name without end, what it ends with tells.
-    return _is_secret_key(name[-_KEY_LOOKED_AT:])
-
-
-@lru_cache(1024)
-def _is_secret_key(name: str) -> bool:
-    return _SECRET_KEY.search(name) is not None and _HARMLESS_KEY.search(name) is None
+_WINDOW: Final = 64
 
 
 def redact(text: str) -> str:
-    """Return `text` with passwords, tokens, cookies, keys and credentials in URLs replaced by `[redacted]`."""
-    folded = text.casefold()
-    for hint in _HINTS:  # faster than any()
-        if hint in folded:
-            break
-    else:
-        if _SHORT_NAME.search(folded) is None:
-            return text
-    if "-----begin" in folded:
-        text = _PRIVATE_KEY.sub(REDACTED, text)
-    text = _substituted(_HEADER, ("authorization", "cookie"), _replaced, text)
-    if "://" in folded:
-        text = _WEB_USERINFO.sub(rf"\g<head>{REDACTED}@", text)
-        text = _URL_USERINFO.sub(rf"\g<head>{REDACTED}@", text)
-    if "eyj" in folded:
-        text = _JWT.sub(REDACTED, text)
-    text = _substituted(_SCHEME, ("bearer", "basic", "token"), _scheme, text)
-    if any(map(folded.__contains__, _SHAPES)):
-        text = _KNOWN_SHAPE.sub(REDACTED, text)
-    text = _substituted(_ASSIGNMENT, _BEGINNINGS, _replaced, text)
-    text = _substituted(_SAID, ("pass", "secret"), _replaced, text)
-    for sign, pattern in ((",", _PAIR), ("-", _OPTION), ("<", _ELEMENT)):
-        if sign in folded:
-            text = pattern.sub(_replaced, text)
+    """Return `text` with passwords, tokens, cookies, keys and credentials in URLs replaced by `[redacted]`.
+
+    Signs that nobody sees, or that only look like others, hide no secret: if there is one without them, what is
+    returned is without them, too.
+    """
+    text = _redact(text)
+    if unusual(text):
+        for seen in {_normal(ANSI.sub("", text)), _normal(text)}:
+            found = _redact(seen)
+            if found != seen:
+                return _redact(found)
     return text
 
 
-def _substituted(
-    pattern: re.Pattern[str], beginnings: tuple[str, ...], replaced: Callable[[re.Match[str]], str], text: str
-) -> str:
-    """Do what `pattern.sub(replaced, text)` does, for a pattern whose matches begin with one of the words."""
-    # As long as the text, letter by letter: U+017F is an s to patterns, and U+0130 grows when it is made lower.
-    lower = text.lower().replace("\u017f", "s")
+def _normal(text: str) -> str:
+    return unicodedata.normalize("NFKC", INVISIBLE.sub("", text))
+
+
+def _redact(text: str) -> str:
+    lower = _lower(text)
+    there = [hint for hint in HINTS if hint in lower]
+    if SHORT_HINT.search(lower) is not None:
+        there.append(SHORT)
+    if not there:
+        return text
+    for group, starts in _worth_trying(tuple(there)):
+        changed = _substituted(group, starts, text, lower)
+        if changed is not text:
+            text, lower = changed, _lower(changed)
+    return text
+
+
+@lru_cache(1024)
+def _worth_trying(hints: tuple[str, ...]) -> list[tuple[Group, tuple[str, ...]]]:
+    """Return the groups of which a text with these hints may have a lead, and the words that it may begin with."""
+    absent = set(HINTS).difference(hints)
+    return [
+        (group, tuple(word for word in group.starts if word not in absent))
+        for group in GROUPS
+        if not group.hints.isdisjoint(hints)
+    ]
+
+
+def _lower(text: str) -> str:
+    """Return the text in lower case, letter by letter: to patterns U+017F is an s, and U+0130 grows."""
+    lower = text.lower()
     if len(lower) != len(text):
-        lower = "".join(letter.lower()[0] for letter in text).replace("\u017f", "s")
+        lower = "".join(letter.lower()[0] for letter in text)
+    return lower if lower.isascii() else lower.replace("\u017f", "s")
+
+
+def _substituted(group: Group, words: tuple[str, ...], text: str, lower: str) -> str:
     starts = []
-    for word in beginnings:
+    for word in words:
         start = lower.find(word)
         while start >= 0:
             starts.append(start)
             start = lower.find(word, start + 1)
+    if not starts:
+        return text
     parts, done = [], 0
     for start in sorted(starts):
-        match = pattern.match(text, start) if start >= done else None
-        if match is not None:
-            parts += [text[done:start], replaced(match)]
-            done = match.end()
+        if start < done:
+            continue
+        lead = group.lead.match(text if group.cased else lower, start)
+        if lead is None or group.any.match(text, lead.end()) is None:
+            continue
+        if lead.lastgroup == "apart" and not begins_word(text, start):
+            continue
+        for rule in group.rules:
+            span = _secret(rule, text, start, lead.end())
+            if span is not None:
+                parts += [text[done : span[0]], REDACTED]
+                done = span[1]
+                break
     return "".join((*parts, text[done:])) if parts else text
 
 
-def _replaced(match: re.Match[str]) -> str:
-    value = match["value"]
-    if REDACTED.startswith(value) or value.startswith(REDACTED) or _is_harmless(match["head"], value):
-        return match[0]
-    return match["head"] + REDACTED
-
-
-def _scheme(match: re.Match[str]) -> str:
-    # "basic configuration", "token verification" are words; what a scheme carries looks random, or is long.
-    value = match["value"].strip(".")
-    word = value.isalpha() and (value.islower() or value.istitle()) and len(value) < _LONGEST_WORD
-    bearer = match["head"][:6].lower() == "bearer"
-    if value.lower() in _PROSE or (word and not bearer):
-        return match[0]
-    return match["head"] + REDACTED
-
-
-_LONGEST_WORD = 20
-_FIRST_WORD = re.compile(r"[A-Za-z]+(?=[.,;!]?(?:\s|$))")
-_COUNTED = re.compile(r"s(?:['\"\\])?\s?[:=]\s?$", re.IGNORECASE)
-
-
-def _is_harmless(head: str, value: str) -> bool:
-    """Tell what helps the operator from what is secret: `token: expired`, `tokens: 512`, `token: '<'`."""
-    bare = value.strip("\\'\"")
-    first = _FIRST_WORD.match(bare)
-    if first is not None and first[0].lower() in _PROSE:
-        # What is in quotation marks and goes on after that word may be a passphrase.
-        return bare == value or first.end() >= len(bare) - 1
-    return (
-        not any(map(str.isalnum, bare))
-        or (bare.isdigit() and len(bare) < 6 and _COUNTED.search(head) is not None)
-        or bare.startswith("/run/secrets/")
-    )
-
-
-_WORDS = """
-    a absent an are authentication be broken by cannot changed check closed configuration created
-    credentials denied deleted disabled does empty enabled ended error expired failed failure for from had has have in
-    invalid is it lost malformed mismatch missing must needs never no none not null of off ok on open opened
-    or refused rejected removed renewed required reset revoked rotated saved sent set should started the to too true
-    false undefined unknown unreadable unset unsupported updated validation verification verified was were with
-    without wrong
-"""
-_PROSE = frozenset(_WORDS.split())
+def _secret(rule: Rule, text: str, start: int, at: int) -> tuple[int, int] | None:
+    """Return where the secret begins and ends that the rule finds, whose lead is from `start` to `at`, if it does."""
+    match = rule.pattern.match(text, at)
+    if match is None or (rule.before and not rule.before.search(text, max(0, start - _WINDOW), start)):
+        return None
+    if rule.whole:
+        return start, match.end()
+    if rule.end is None:
+        return match.span("secret")
+    begin = match.end()
+    end = rule.end(text, begin)
+    value = text[begin:end]
+    if end <= begin or REDACTED.startswith(value) or value.startswith(REDACTED):
+        return None
+    if rule.harmless is not None and rule.harmless(text[start:begin], value, text[end : end + _WINDOW]):
+        return None
+    return begin, end

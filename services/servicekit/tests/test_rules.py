@@ -1,0 +1,69 @@
+"""Every rule about secrets works: through `redact`, and on the whole way to an entry."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from servicekit import entries
+from servicekit.redact import REDACTED, redact
+from servicekit.rules import GROUPS
+
+SECRET = "hunter2-Zx81"
+EXAMPLES = [
+    (group, rule, example)
+    for group in GROUPS
+    for rule in group.rules
+    for example in (rule.examples or ("this rule has no example",))
+]
+
+
+@pytest.mark.parametrize(("group", "rule", "example"), EXAMPLES, ids=[example for _, _, example in EXAMPLES])
+def test_a_rule_finds_its_examples(group, rule, example):
+    text = example.replace("{{", "{").replace("}}", "}").replace("{}", SECRET)
+    for said in (text, f"before: {text}", f"it failed ({text}) after all", text.upper() if "{}" in example else text):
+        found = redact(said)
+        assert REDACTED in found, said
+        assert SECRET.lower() not in found.lower()
+        line = entries.build({"message": said, "fields": {"said": said}, "exception": f"Error\n{said}"}, "s", "error")
+        assert SECRET.lower() not in line.decode().lower()
+        assert line.decode().count(REDACTED) >= 3
+
+
+@pytest.mark.parametrize("field", ["message", "exception", "logger", "request_id"])
+def test_no_field_of_an_entry_keeps_a_secret(field):
+    for secret, said in ((SECRET, f"password={SECRET}"), ("ghp_" + "a1B2" * 9, "ghp_" + "a1B2" * 9)):
+        assert secret not in entries.build({"message": "m", field: said}, "s", "error").decode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"password": SECRET},
+        {"deep": [{"deeper": {"X-Api-Key": SECRET}}]},
+        {"headers": [("host", "x"), ("cookie", f"a={SECRET}")]},
+        {"headers": [{"name": "Authorization", "value": SECRET}]},
+        {"key": "db_password", "value": SECRET},
+        {f"password={SECRET}": 1},
+        {"query": f"a=1&token={SECRET}"},
+        {"body": orjson.dumps({"password": SECRET}).decode()},
+        {"body": orjson.dumps({"body": orjson.dumps({"password": f'a"{SECRET}'}).decode()}).decode()},
+    ],
+    ids=str,
+)
+def test_no_structure_keeps_a_secret(fields):
+    assert SECRET not in entries.build({"message": "m", "fields": fields}, "s", "error").decode()
+
+
+def test_a_name_and_a_value_that_is_no_secret_stay():
+    line = entries.build({"message": "m", "fields": {"name": "colour", "value": "red"}}, "s", "error")
+    assert orjson.loads(line)["fields"] == {"name": "colour", "value": "red"}
+
+
+@pytest.mark.parametrize("length", [8000, 12_000, 16_384, 24_576, 65_000, 140_000])
+@pytest.mark.parametrize("field", ["message", "exception"])
+def test_a_cut_leaves_no_part_of_a_secret(field, length):
+    secret = "Zx81" * (length // 4)
+    for said in (f"password={secret}", f"password='{secret} {secret}'", f"a b c\npassword={secret}\nthe end"):
+        for padding in (0, length // 2, length):
+            line = entries.build({"message": "m", field: "x" * padding + " " + said}, "s", "error")
+            assert b"Zx81" not in line, (padding, said[:20])

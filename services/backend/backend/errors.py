@@ -288,6 +288,11 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
     return problem_response(422, "invalid", detail, errors=errors)
 
 
+def invalid_field(name: str, message: str) -> RequestValidationError:
+    """Return the refusal of one field of a body, for what can be said only after the body was read."""
+    return RequestValidationError([{"type": "value_error", "loc": ("body", name), "msg": message}])
+
+
 def _field(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 

@@ -10,8 +10,10 @@ from typing import TypeVar, TypeVarTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from servicekit import texts
 
 from backend.errors import Overloaded
+from backend.password_rules import weakness
 
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
@@ -27,8 +29,8 @@ _NOBODY = _HASHER.hash("nobody's password")
 
 
 def hash_password(password: str) -> str:
-    """Return the argon2id hash of `password`; takes about 20 ms of one core."""
-    return _HASHER.hash(password)
+    """Return the argon2id hash of `password` in NFC; takes about 20 ms of one core."""
+    return _HASHER.hash(texts.nfc(password))
 
 
 class Turns:
@@ -108,6 +110,10 @@ class Passwords:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2")
         self._turns = Turns(_THREADS, _PLACES, _PATIENCE_S)
 
+    async def weakness(self, password: str, username: str, display_name: str, lane: Hashable) -> str | None:
+        """Return why this user's `password` is too easy to guess, or None. Raises Overloaded."""
+        return await self._run(lane, weakness, password, username, display_name)
+
     async def hash(self, password: str, lane: Hashable) -> str:
         """Return the hash of `password`. Raises Overloaded when too many are waiting."""
         return await self._run(lane, hash_password, password)
@@ -130,7 +136,10 @@ class Passwords:
 
 def verify_password(password_hash: str | None, password: str) -> bool:
     """Say whether `password` is the one behind `password_hash`; takes as long where there is none."""
-    try:
-        return _HASHER.verify(password_hash or _NOBODY, password) and password_hash is not None
-    except (VerificationError, InvalidHashError):
-        return False
+    # Hashes that are older than the normal form are of the password as it was typed.
+    for form in dict.fromkeys((texts.nfc(password), password)):
+        try:
+            return _HASHER.verify(password_hash or _NOBODY, form) and password_hash is not None
+        except (VerificationError, InvalidHashError):
+            continue
+    return False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from servicekit import texts
 
 from backend.invites import CODE_MAX
 
@@ -24,14 +26,9 @@ def storable(value: str) -> str:
     return value
 
 
-def one_line(value: str) -> str:
-    """Return `value` without surrounding blanks if it is one line of visible text; raises ValueError."""
-    value = value.strip()
-    if not value:
-        raise ValueError("must not be blank")
-    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in value):
-        raise ValueError("must be one line without control characters")
-    return value
+def _if_text(change: Callable[[str], str]) -> BeforeValidator:
+    """Apply `change` before lengths are looked at; what is no text is refused as such afterwards."""
+    return BeforeValidator(lambda value: change(value) if isinstance(value, str) else value)
 
 
 def _link(value: str) -> str:
@@ -51,15 +48,15 @@ Before = Annotated[int, Query(ge=1, le=MAX_ID, description="Give `next` of one p
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Most items in the answer.")]
 
 Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{3,32}$", description="Letters, digits, `.`, `_`, `-`.")]
-DisplayName = Annotated[str, Field(max_length=64), AfterValidator(one_line)]
-Password = Annotated[str, Field(min_length=8, max_length=256), AfterValidator(storable)]
-ChannelName = Annotated[str, Field(max_length=80), AfterValidator(one_line)]
+DisplayName = Annotated[str, Field(max_length=64), _if_text(texts.name)]
+Password = Annotated[str, Field(min_length=8, max_length=256), AfterValidator(storable), _if_text(texts.nfc)]
+ChannelName = Annotated[str, Field(max_length=80), _if_text(texts.name)]
 InviteCode = Annotated[
     str,
     Field(min_length=1, max_length=CODE_MAX, description="The code of an invite, where registration needs one."),
     AfterValidator(storable),
 ]
-Content = Annotated[str, Field(min_length=1, max_length=8000), AfterValidator(storable)]
+Content = Annotated[str, Field(min_length=1, max_length=8000), AfterValidator(storable), AfterValidator(texts.content)]
 Link = Annotated[str, Field(max_length=2048), AfterValidator(_link)]
 
 
@@ -86,7 +83,7 @@ class ChannelCreate(BaseModel):
 
     @model_validator(mode="after")
     def _marked(self) -> ChannelCreate:
-        if self.type == "public" and not (self.name.startswith("#") and self.name.strip("# ")):
+        if self.type == "public" and not (self.name.startswith("#") and texts.is_visible(self.name.lstrip("# "))):
             raise ValueError("the name of a public channel begins with '#', followed by at least one other character")
         return self
 

@@ -118,6 +118,35 @@ def test_down_and_up_again(fresh: Backend, empty_postgres: PostgresServer) -> No
     assert fresh.migrate().returncode == 0
 
 
+def test_names_that_are_there_get_the_form_of_new_ones_and_no_two_collide(
+    fresh: Backend, empty_postgres: PostgresServer
+) -> None:
+    with migrating(empty_postgres.conninfo) as (config, _):
+        command.upgrade(config, "0003_deletions")
+    with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (username, display_name, password_hash) VALUES ('ada', %s, '')", (" Ade\u0301  L ",)
+        )
+        for name, kind in (
+            ("#cafe\u0301", "public"),
+            ("#CAF\u00c9", "public"),
+            ("#two  spaces", "public"),
+            ("cafe\u0301", "private"),
+            ("\u3000", "private"),
+        ):
+            connection.execute("INSERT INTO channels (name, type) VALUES (%s, %s)", (name, kind))
+    assert fresh.migrate().returncode == 0
+    assert rows(empty_postgres, "SELECT display_name FROM users WHERE username = 'ada'") == [("Ad\u00e9 L",)]
+    assert [name for (name,) in rows(empty_postgres, "SELECT name FROM channels ORDER BY id")] == [
+        # The name that it would get is taken by the second.
+        "#cafe\u0301",
+        "#CAF\u00c9",
+        "#two spaces",
+        "caf\u00e9",
+        "\u3000",
+    ]
+
+
 def test_a_migration_that_fails_leaves_nothing(fresh: Backend, empty_postgres: PostgresServer) -> None:
     with pytest.raises(RuntimeError), migrating(empty_postgres.conninfo) as (config, _):  # noqa: PT012
         command.upgrade(config, "head")

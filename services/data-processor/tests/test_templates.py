@@ -162,3 +162,16 @@ def test_stranger_may_do_nothing(person: Person, stranger: Person, channel: int)
         refusal(stranger.call(method, f"templates/{template['id']}/", json=body), 403, "not_a_member")
     assert person.get(f"templates/{template['id']}/").json() == template
     refusal(_create(person, 2**62), 404, "not_found")
+
+
+def test_names_have_one_form_and_something_to_be_seen(person: Person, channel: int) -> None:
+    label = {"label_type": " a ", "name": "cafe\u0301  1", "bounding_box": {"x": 0, "y": 0, "width": 1, "height": 1}}
+    made = person.post(
+        "templates/", json={"channel_id": channel, "name": " Re\u0301sume\u0301   A ", "labels": [label]}
+    )
+    assert made.status_code == 201, made.text
+    stored = made.json()
+    assert (stored["name"], stored["labels"][0]["name"]) == ("R\u00e9sum\u00e9 A", "caf\u00e9 1")
+    for nothing in ("\u200b", "\u3164", "\u0301", "\u202e", "a\u202eb"):
+        refused = refusal(person.post("templates/", json={"channel_id": channel, "name": nothing}), 422, "invalid")
+        assert [error["field"] for error in refused["errors"]] == ["name"], ascii(nothing)

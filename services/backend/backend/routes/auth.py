@@ -19,6 +19,7 @@ from backend.errors import (
     Unauthenticated,
     UsernameTaken,
     WrongCredentials,
+    invalid_field,
 )
 from backend.invites import code_hash
 from backend.queries import invites as invites_sql
@@ -45,9 +46,13 @@ async def register(body: Registration, request: Request, house: House) -> Respon
         raise InviteNeeded
     if await house.database.one(sql.BY_USERNAME, {"username": body.username}) is not None:
         raise UsernameTaken
+    display_name = body.display_name or body.username
+    weakness = await house.passwords.weakness(body.password, body.username, display_name, lane)
+    if weakness is not None:
+        raise invalid_field("password", weakness)
     user = {
         "username": body.username,
-        "display_name": body.display_name or body.username,
+        "display_name": display_name,
         "password_hash": await house.passwords.hash(body.password, lane),
     }
     if mode == "invite":

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import AfterValidator
+from servicekit import texts
 
 from backend.database import DELETION_S, Database, Row
 from backend.deps import Authenticated
@@ -75,7 +76,7 @@ async def search_channels(
     """Find channels by the beginning of their names, in that order; private ones only where one is a member."""
     rows = await caller.db.all(
         sql.SEARCH,
-        {"prefix": name.strip().lstrip("#"), "user_id": caller.user.user_id, "after": before, "limit": limit + 1},
+        {"prefix": texts.normal(name).lstrip("#"), "user_id": caller.user.user_id, "after": before, "limit": limit + 1},
     )
     for row in rows:
         del row["key"]

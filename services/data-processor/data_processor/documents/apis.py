@@ -19,7 +19,7 @@ from data_processor.web.slow_lane import slow_lane
 class DocumentUpdate(bodies.Body):
     """What may be changed of a document: its name."""
 
-    filename: bodies.Name
+    filename: bodies.FileName
 
 
 def document_list(request: HttpRequest) -> HttpResponse:

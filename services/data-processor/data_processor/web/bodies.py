@@ -8,7 +8,8 @@ from typing import Annotated, Any, Protocol, TypeVar
 
 import orjson
 from django.http import HttpRequest
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from servicekit import texts
 
 from data_processor import settings_typed
 from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
@@ -33,14 +34,15 @@ def _no_nul(text: str) -> str:
     return text
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be blank")
-    return text.strip()
+def _name(value: object) -> object:
+    # Before lengths are looked at; what is no text is refused as such afterwards.
+    return texts.name(value) if isinstance(value, str) else value
 
 
 Text = Annotated[str, AfterValidator(_no_nul)]
-Name = Annotated[str, Field(max_length=200), AfterValidator(_no_nul), AfterValidator(_not_blank)]
+Name = Annotated[str, Field(max_length=200), BeforeValidator(_name)]
+FileName = Annotated[str, Field(max_length=200), AfterValidator(_no_nul), AfterValidator(texts.content)]
+"""What a file may be called by its user; it is cleaned further before it is stored."""
 Id = Annotated[int, Field(gt=0, lt=2**63)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", max_length=7), AfterValidator(str.lower)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import unicodedata
 
+from servicekit import texts
+
 from data_processor.documents.models import FILENAME_MAX
 
 _FALLBACK = "document"
 # Control characters, lone surrogates, and the marks that reverse a name so that "gpj.exe" reads "exe.jpg".
 _DROPPED = frozenset({"Cc", "Cs"})
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+_BIDI = frozenset("\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
 def clean_filename(name: str) -> str:
-    """Return the last part of a path, in NFC, without control characters, 255 characters at most and never empty."""
+    """Return the last part of a path, in the form that all names have, with something in it to be seen.
+
+    Control characters are left out, and what is longer than 255 characters is cut.
+    """
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     kept = "".join(c for c in last if unicodedata.category(c) not in _DROPPED and c not in _BIDI)
-    clean = unicodedata.normalize("NFC", kept).strip()
-    if clean in ("", ".", ".."):
+    clean = texts.normal(kept)
+    if clean in (".", "..") or not texts.is_visible(clean):
         return _FALLBACK
     if len(clean) <= FILENAME_MAX:
         return clean

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from plumbline import ROOT
 from plumbline.errors import PlumblineError
 from plumbline.plan import COMPONENTS
 from plumbline.secret_files import KEY, SECRETS
@@ -19,6 +20,8 @@ Made = Mapping[str, "Made | None"]
 MARKER = ".plumbline-home"
 SETTINGS = "settings.env"
 """A user's own file: deleted only if nothing was ever written into it."""
+SOURCES = tuple(ROOT / name for name in ("services", "docker", "plumbline", "k8s", "requirements", "tests", "docs"))
+"""Folders of the checkout in which no home may be."""
 PREPARED: Made = {SETTINGS: None, "secrets": dict.fromkeys(SECRETS)}
 """What people may put into a home before the first deployment."""
 STATE: Made = dict.fromkeys(("state.json", "state.copy.json", "state.partial", "state.copy.partial"))

@@ -122,7 +122,11 @@ class Home:
     def refusal(self) -> str | None:
         """Return why this folder may not become a home, None if it is one or may: people's files are in no danger."""
         try:
-            if not self.root.exists() or self.is_one:
+            if self.is_one:
+                return None
+            if any(self.root.resolve().is_relative_to(folder) for folder in belongings.SOURCES):
+                return f"{self.root} lies among the sources of the checkout, and images would hold its secrets"
+            if not self.root.exists():
                 return None
             strange = belongings.unknown(self.root, belongings.PREPARED)
         except OSError as error:

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from plumbline import belongings, cli, preflight
+from plumbline import ROOT, belongings, cli, preflight
 from plumbline.errors import PlumblineError
 from plumbline.home import Home, State
 from plumbline.targets.embedded import postgres, watch
@@ -136,6 +136,15 @@ def test_nobody_deploys_into_a_whole_disk_a_users_home_or_a_checkout(root):
     assert "is no home of a stack, and not empty" in problem
     with pytest.raises(PlumblineError, match="not empty"), Home(postgres.Path(root)).lock("up"):
         pytest.fail("held it")
+
+
+@pytest.mark.parametrize("name", ["services/backend/backend/home", "docker/home", "plumbline"])
+def test_no_home_lies_where_an_image_is_built_from(name, tmp_path):
+    (tmp_path / "link").symlink_to(ROOT)
+    for root in (ROOT / name, tmp_path / "link" / name):
+        (problem,) = preflight.folder_problems(Home(root))
+        assert "lies among the sources of the checkout" in problem
+    assert Home(ROOT / ".plumbline").refusal() is None
 
 
 def test_an_empty_folder_will_do_and_so_does_one_that_was_prepared(home):

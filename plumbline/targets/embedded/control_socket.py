@@ -12,6 +12,7 @@ from plumbline.home import Home
 
 _PATH_MAX = 90
 """The kernel takes some hundred bytes for a socket's path, and supervisord adds to it while it opens one."""
+_FOLDER_MAX = 50
 _NAME = "supervisor.sock"
 
 
@@ -29,7 +30,8 @@ def make(home: Home) -> Path:
     link = _link(home)
     if not link.is_symlink() or not _is_ours(link.readlink()):
         link.unlink(missing_ok=True)
-        link.symlink_to(tempfile.mkdtemp(prefix="plumbline-"))
+        deep = len(tempfile.gettempdir()) > _FOLDER_MAX  # TMPDIR may be, too
+        link.symlink_to(tempfile.mkdtemp(prefix="plumbline-", dir="/tmp" if deep else None))  # noqa: S108  a random name
     return find(home)
 
 

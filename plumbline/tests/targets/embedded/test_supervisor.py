@@ -264,8 +264,10 @@ def test_a_home_deeper_than_a_sockets_path_may_be(tmp_path, supervised, program)
     assert not folder.exists(), "nothing is left outside of the home"
 
 
-def test_what_a_stranger_put_into_the_temporary_folder_holds_nobody_up(tmp_path, supervised, program, monkeypatch):
-    shared = tmp_path / "tmp"
+def test_what_a_stranger_put_into_the_temporary_folder_holds_nobody_up(
+    tmp_path, public_folder, supervised, program, monkeypatch
+):
+    shared = public_folder / "tmp"
     shared.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(shared))
     home = Home(tmp_path / ("d" * 60) / ("e" * 60) / "home")

@@ -60,7 +60,7 @@ def test_of_caddy(target: Target, stack: Stack, redis_client: redis.Redis) -> No
     finally:
         target.start("backend")
     entry = recorder.wait_for(redis_client, lambda one: one["request_id"] == answer.request_id, "502 of Caddy")
-    assert entry["fields"]["uri"] == "/channels/?token=[redacted]&page=2"
+    assert entry["fields"]["uri"] == "/channels/?"
     assert_clean(raw(redis_client))
 
 

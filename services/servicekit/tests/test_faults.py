@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import logging
+from pathlib import Path
 
 import orjson
 import pytest
@@ -137,3 +139,33 @@ def test_a_counted_line_stays_one_line_of_json():
     line = counted(b'{"message":"a } b"}\n', "client.bad_token", 57)
     assert orjson.loads(line) == {"message": "a } b", "kind": "client.bad_token", "count": 57}
     assert line.endswith(b"}\n")
+
+
+OF_THE_STACK = {
+    "an event could not be published",
+    "killed a server process that hung",
+    "killed the main process, which hung",
+    "open sockets could not be compared with the users there are",
+    "live events could not be published",
+    "the subscription to live events broke",
+    "something that is no event came over Redis: %s",
+    "live events were lost: their channels' members could not be read (%s)",
+    "live events could not be delivered",
+}
+"""What the services warn of and no client can cause at will."""
+
+
+@pytest.mark.parametrize("service", ["backend/backend", "data-processor/data_processor"])
+def test_whatever_else_a_service_warns_of_is_counted(service):
+    said = set()
+    for path in (Path(__file__).parents[2] / service).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("warning", "error", "exception", "critical")
+                and isinstance(node.func.value, ast.Name)
+                and node.func.value.id in ("log", "logger")
+            ):
+                said.add(ast.literal_eval(node.args[0]) if isinstance(node.args[0], ast.Constant) else "no fixed text")
+    assert said - OF_THE_STACK == set(), "use client_fault() or request_fault(), or add the message above"

@@ -72,10 +72,8 @@ class _Conversation:
         One that cannot be used is answered with an error frame and the socket lives on; one that is too large ends it.
         """
         if frames.is_oversized(data, self._max_bytes):
-            log.warning(
-                "a socket was closed: its client sent a frame that is too large",
-                extra={"fields": {"user_id": self._socket.user_id, "max_bytes": self._max_bytes}},
-            )
+            user_id, message = self._socket.user_id, "a socket was closed: its client sent a frame that is too large"
+            client_fault(log, "oversized_frame", message, user_id=user_id, max_bytes=self._max_bytes)
             self._socket.end(TOO_BIG, f"a frame may have {self._max_bytes} bytes at most")
             return
         try:

@@ -1,0 +1,89 @@
+"""No part of the stack writes a secret to its own log, wherever in a request it stands."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+import redis
+import requests
+
+from plumbline.checks import recorder
+from plumbline.checks.client import User
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+
+SECRET = "hunter2Qk"
+LINES = 5000
+HEADERS = (
+    "Authorization: Bearer {}", "Authorization: Basic {}", "Proxy-Authorization: Basic {}", "X-Api-Key: {}",
+    "Cookie: access_token={}; theme=dark", "Cookie: theme={}", "Referer: http://x/?token={}",
+    "Referer: http://ada:{}@x/", "Sec-WebSocket-Protocol: bearer, {}", "X-Forwarded-For: {}", "X-Request-Id: {}",
+    "User-Agent: password={}", "Origin: http://ada:{}@evil.example", "Origin: http://evil.example/?token={}",
+    "X-CSRFToken: {}", "Host: ada:{}@x",
+)  # fmt: skip
+TARGETS = (
+    "/auth/me?token={}", "/channels/?{}", "/channels/?a=1&page={}", "/ws/1?access_token={}", "/nowhere?password={}",
+    "/data-processor/templates/?api_key={}", "/data-processor/nowhere?x=%22{}%22", "/logs/entries?q={}",
+    "/logs/health?session={}", "http://ada:{}@front/auth/me", "http://ada:{}@front/nowhere?x=1", "/auth/me#{}",
+)  # fmt: skip
+BODIES = (
+    '{{"username": "ada", "password": "{}"}}', '{{"username": "ada", "password": "{}', "username=ada&password={}",
+    '{{"password": ["{}"]}}', '{{"username": {{"password": "{}"}}}}',
+)  # fmt: skip
+
+
+def call(stack: Stack, method: str, target: str, header: str = "", body: str = "") -> None:
+    """Make a request exactly as it is written here. Whatever is answered is all right."""
+    front = urlsplit(stack.base_url)
+    lines = [f"{method} {target} HTTP/1.1", "Connection: close", f"Content-Length: {len(body)}"]
+    lines += [header] if header else []
+    lines += [] if header.startswith("Host:") else [f"Host: {front.netloc}"]
+    with socket.create_connection((front.hostname, front.port), 10) as connection:
+        connection.sendall("\r\n".join([*lines, "", body]).encode())
+        while connection.recv(65536):
+            pass
+
+
+def test_no_log_has_a_secret_of_a_request(target: Target, stack: Stack, alice: User, redis_client: redis.Redis) -> None:
+    places: dict[str, str] = {}
+
+    def secret_at(place: str) -> str:
+        secret = f"{SECRET}{len(places):03}Zx"
+        places[secret] = place
+        return place.format(secret)
+
+    for path in ("/auth/me", "/data-processor/templates/", "/logs/entries", "/nowhere"):
+        for header in HEADERS:
+            call(stack, "GET", path, secret_at(header))
+    own = f"Cookie: access_token={alice.token}"
+    for header in HEADERS[-4:]:
+        for path in ("/channels/", "/data-processor/templates/"):
+            requests.post(
+                stack.base_url + path,
+                headers=dict([own.split(": ", 1), secret_at(header).split(": ", 1)]),
+                timeout=10,
+            )
+    for one in TARGETS:
+        call(stack, "GET", secret_at(one))
+        call(stack, "DELETE", secret_at(one))
+    for body in BODIES:
+        for path in ("/auth/login", "/auth/register", "/data-processor/templates/"):
+            for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain"):
+                call(stack, "POST", path, f"Content-Type: {kind}", secret_at(body))
+    with alice.socket() as live:
+        for spelt in ("password={}", "Bearer {}", '"token": "{}"', "redis://:{}@redis/0"):
+            live.send({"type": secret_at(spelt)})
+        live.drain()
+    recorder.forge(stack, redis_client)
+    leaks = [
+        f"{component.name}: {places[secret]}"
+        for component in stack.components
+        for line in target.log_tail(component.name, LINES)
+        if SECRET in line
+        for secret in places
+        if secret in line
+    ]
+    assert leaks == []
+    held = "\n".join(str(one) for one in recorder.stream(redis_client))
+    assert [place for secret, place in places.items() if secret in held] == []

@@ -219,6 +219,7 @@ class SinkBeside:
 @contextmanager
 def sink_beside(stack: Stack) -> Iterator[SinkBeside]:
     """Run one more log-sink on the stack's Redis, and yield it. Raises NotGivenError."""
+    disturbs("runs a second log-sink")
     if not stack.home:
         raise NotGivenError("needs to run a second log-sink on the stack's Redis (never done to a remote stack)")
     ports = {"log-sink": free_port(), "log-ingest": free_port(), "redis": 0}

@@ -24,6 +24,8 @@ from plumbline.net import free_port
 from plumbline.testing import THROUGH_CADDY, PostgresServer, shared_secrets, wait_until
 
 TOKEN_SECRET = "0123456789abcdef0123456789abcdef-for-tests"  # noqa: S105  # of no deployment
+HEAD = max(path.stem for path in (Path(__file__).parents[1] / "data_processor/migrations").glob("[0-9]*.py"))
+"""The revision that the service wants its schema to be at."""
 _numbers = itertools.count(1)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from data_processor_testkit.service import Service
+from data_processor_testkit.service import HEAD, Service
 from servicekit.facts import MIGRATION_LOCK_KEY
 
 from plumbline.net import free_port
@@ -38,7 +38,7 @@ def test_service_is_not_ready_before_its_schema(empty_postgres: PostgresServer, 
     try:
         response = service.health()
         assert response.status_code == 503
-        assert "the schema is empty, 0001_foundation is wanted" in response.json()["reason"]
+        assert f"the schema is empty, {HEAD} is wanted" in response.json()["reason"]
 
         service.migrate()
         service.wait_ready()
@@ -47,11 +47,11 @@ def test_service_is_not_ready_before_its_schema(empty_postgres: PostgresServer, 
             "version": response.json()["version"],
             "stack_id": "test-stack",
             "status": "ok",
-            "schema_revision": "0001_foundation",
+            "schema_revision": HEAD,
         }
         events = "SELECT event, detail FROM stack_events WHERE component = 'data-processor' ORDER BY id"
         wait_until(lambda: len(service.rows(events)) == 2, "the start is recorded")
-        assert service.rows(events) == [("migrated", "0001_foundation"), ("ready", "0001_foundation")]
+        assert service.rows(events) == [("migrated", HEAD), ("ready", HEAD)]
     finally:
         assert service.stop() == 0
 
@@ -141,12 +141,12 @@ def test_waiting_for_the_schema(empty_postgres: PostgresServer, own_folder: Path
     assert service.run("data_processor", "wait").returncode == 0
 
     with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
-        connection.execute("UPDATE django_migrations SET name = '0000_before' WHERE app = 'data_processor'")
+        connection.execute("UPDATE django_migrations SET name = '0000_before' WHERE name = %s", (HEAD,))
     try:
         in_vain = service.run("data_processor", "wait")
     finally:
         with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
-            connection.execute("UPDATE django_migrations SET name = '0001_foundation' WHERE app = 'data_processor'")
+            connection.execute("UPDATE django_migrations SET name = %s WHERE name = '0000_before'", (HEAD,))
     assert in_vain.returncode == 75
     assert "waited 0.1 s for the data-processor's schema in vain: it is at 0000_before, this release needs" in (
         in_vain.stderr

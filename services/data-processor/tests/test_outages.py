@@ -12,7 +12,7 @@ import pytest
 import redis
 import requests
 from data_processor_testkit import samples
-from data_processor_testkit.service import Person, Service, refusal
+from data_processor_testkit.service import HEAD, Person, Service, refusal
 from servicekit.events import decode
 from servicekit.facts import EVENTS_CHANNEL
 
@@ -127,7 +127,7 @@ def test_service_starts_before_postgres(
         early.wait_ready()
         ready = "SELECT component, detail FROM stack_events WHERE stack_id = 'early' AND event = 'ready'"
         wait_until(lambda: early.rows(ready) != [], "the start is recorded")
-        assert early.rows(ready) == [("data-processor", "0001_foundation")]
+        assert early.rows(ready) == [("data-processor", HEAD)]
     finally:
         assert early.stop() == 0
 

@@ -1,4 +1,6 @@
-"""Health check of a service's container: `probe.py PORT PATH` ends with 0 if the answer is 200, and else says why.
+"""Asks a service in a container how it is: `probe.py PORT PATH` ends with 0 if the answer is 200, and else says why.
+
+It ends with 1 if the answer is another or the port is closed, and with 2 if there is no answer: then the service hangs.
 
 Plain sockets, because it runs every few seconds beside the service: importing an HTTP client costs more than asking.
 """
@@ -15,6 +17,9 @@ try:
         answer = b""
         while chunk := connection.recv(4096):
             answer += chunk
+except TimeoutError:
+    print(f"port {port} takes connections and does not answer within {PATIENCE_S} s", file=sys.stderr)
+    sys.exit(2)
 except OSError as error:
     sys.exit(f"port {port} does not answer: {error}")
 head, _, body = answer.partition(b"\r\n\r\n")

@@ -54,6 +54,8 @@ def _container(workload: Workload, container: Container) -> Iterator[str]:
 def _asks(name: str) -> str:
     """The program by which Compose asks a container how it is."""
     kind, *command = compose()["services"][name]["healthcheck"]["test"]
+    if command[:2] == ["sh", "/app/alive.sh"]:
+        command = command[3:]
     return str(command[0].split()[0] if kind == "CMD-SHELL" else command[0])
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from textwrap import shorten
 from typing import Any
 
 from plumbline.errors import StepError
@@ -14,6 +16,9 @@ from plumbline.targets.compose.project import Project
 READY_PATIENCE_S = 60
 _POLL_S = 0.25
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not bound to
+_RESTARTS_MAX = 3
+_SETTLED = timedelta(minutes=1)
+"""Age from which a container that was often started again has got over it."""
 _STOPPED_BY_SOMEBODY = (0, 130, 137, 143)
 """Exit codes of a container that was told to end, politely or not."""
 
@@ -38,13 +43,16 @@ class Container:
     address: str
     health_command: tuple[str, ...]
     published: str = ""
+    health_words: str = ""
 
     def component(self) -> Component:
         """Return the component that this container is."""
         state: ComponentState
         detail = ""
         if self.status == "running":
-            state, detail = "running", "unhealthy" if self.health == "unhealthy" else ""
+            state, detail = self._running()
+        elif self.status == "restarting":
+            state, detail = "failed", f"it ended {self.restarts + 1} times, last with exit status {self.exit_code}"
         elif self.status == "exited" and self.exit_code in _STOPPED_BY_SOMEBODY:
             state = "stopped"
         elif self.status in ("created", "paused", "removing"):
@@ -54,6 +62,14 @@ class Container:
         since = self.started_at if state == "running" else self.finished_at
         known = since if not since.startswith("0001") else ""
         return Component(self.service, state, f"{known[:19]}+00:00" if known else None, self.pid or None, None, detail)
+
+    def _running(self) -> tuple[ComponentState, str]:
+        if self.health == "unhealthy":
+            return "failed", f"unhealthy: {self.health_words or 'its health check gets no answer'}"
+        began = datetime.fromisoformat(f"{self.started_at[:19]}+00:00") if self.started_at else datetime.now(UTC)
+        if self.restarts >= _RESTARTS_MAX and datetime.now(UTC) - began < _SETTLED:
+            return "failed", f"it was started again {self.restarts} times, last just now"
+        return "running", ""
 
 
 def _read(raw: dict[str, Any]) -> Container:
@@ -65,6 +81,7 @@ def _read(raw: dict[str, Any]) -> Container:
         service=raw["Config"]["Labels"]["com.docker.compose.service"],
         status=state["Status"],
         health=(state.get("Health") or {}).get("Status", ""),
+        health_words=_last_words((state.get("Health") or {}).get("Log") or []),
         exit_code=state["ExitCode"],
         restarts=raw["RestartCount"],
         pid=state["Pid"],
@@ -75,6 +92,11 @@ def _read(raw: dict[str, Any]) -> Container:
         health_command=("sh", "-c", *test[1:]) if test[:1] == ["CMD-SHELL"] else tuple(test[1:]),
         published=_published(raw["HostConfig"].get("PortBindings") or {}),
     )
+
+
+def _last_words(checks: list[dict[str, Any]]) -> str:
+    """Return what the last health check said."""
+    return shorten(str(checks[-1].get("Output", "")), 120, placeholder=" …") if checks else ""
 
 
 def _published(bindings: dict[str, list[dict[str, str]]]) -> str:

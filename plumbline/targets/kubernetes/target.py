@@ -33,7 +33,15 @@ _ELSEWHERE, _FORWARDED_LATER = 0, -1
 _KILL_ALL = "kill -9 -1"
 # The first process of a container takes no SIGKILL from inside; to Postgres SIGQUIT means: end as in a crash.
 _KILL_POSTGRES = "kill -QUIT 1"
-_SOURCES = ("k8s", "docker/backend", "docker/data-processor", "docker/log-sink", "docker/postgres", "docker/probe.py")
+_SOURCES = (
+    "k8s",
+    "docker/backend",
+    "docker/data-processor",
+    "docker/log-sink",
+    "docker/postgres",
+    "docker/probe.py",
+    "docker/alive.sh",
+)
 
 
 class KubernetesTarget(TargetInAHome):

@@ -53,3 +53,22 @@ def test_the_exit_code_is_the_last_one_even_where_it_runs_again(
 def test_the_front_door_is_where_it_is_published(host: str, door: str) -> None:
     assert containers._published({"8080/tcp": [{"HostIp": host, "HostPort": "80"}], "9000/tcp": []}) == door
     assert containers._published({"9000/tcp": []}) == ""
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "words"),
+    [
+        (STARTED, "running", ""),
+        (replace(STARTED, health="unhealthy", health_words="port 8001 does not answer"), "failed",
+         "unhealthy: port 8001 does not answer"),
+        (replace(STARTED, status="restarting", restarts=4, exit_code=1), "failed",
+         "it ended 5 times, last with exit status 1"),
+        (replace(STARTED, restarts=3), "failed", "it was started again 3 times"),
+        (replace(STARTED, restarts=9, started_at="2020-01-01T00:00:00.1Z"), "running", ""),
+        (replace(STARTED, status="paused"), "stopped", "paused"),
+    ],
+)  # fmt: skip
+def test_one_that_hangs_or_keeps_ending_is_not_called_running(seen: Container, state: str, words: str) -> None:
+    component = seen.component()
+    assert component.state == state
+    assert component.detail.startswith(words)

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Health check of a container, and an end to one that hangs: `alive.sh LIMIT QUESTION…`. The engine starts a container again
+# that ended, and leaves one that hangs alone. QUESTION ends with 0 (ready), 1 (answers, but cannot do its work now), or
+# with more if there is no answer; after LIMIT times of that in a row, everything in the container is killed.
+limit=$1
+shift
+missed=/tmp/plumbline-missed
+timeout 4 "$@"
+code=$?
+if [ "$code" -le 1 ]; then
+	rm -f "$missed"
+	exit "$code"
+fi
+echo >>"$missed"
+if [ "$(wc -l <"$missed")" -ge "$limit" ]; then
+	kill -9 -1
+fi
+exit 1

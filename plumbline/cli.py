@@ -242,6 +242,8 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
     problems += down
     if not problems:
         print("  nothing wrong" + ("" if home.exists else "; no stack has been deployed yet"))
+        if home.exists and not target.unchanged():
+            print(home.named_in("Next: ./deploy-local.sh applies what has changed since the last deployment"))
     if options.bundle and home.exists:
         print(f"Bundle: {diagnose.write_bundle(home, target, 'doctor')}")
     return EXIT_FAILED if problems else EXIT_OK

@@ -284,6 +284,16 @@ def test_doctor_names_what_does_not_run_and_writes_a_bundle_if_asked(run, stoppe
     assert f"Bundle: {bundle}" in said
 
 
+@pytest.mark.parametrize("unchanged", [True, False])
+def test_doctor_says_that_something_waits_to_be_applied(run, stopped, monkeypatch, unchanged):
+    monkeypatch.setattr(EmbeddedTarget, "problems", lambda _: [])
+    monkeypatch.setattr(EmbeddedTarget, "unchanged", lambda _: unchanged)
+    monkeypatch.setattr(cli, "_not_running", lambda _: [])
+    code, said, _ = run("doctor")
+    assert code == 0
+    assert ("applies what has changed since the last deployment" in said) is not unchanged
+
+
 @pytest.mark.parametrize(
     ("problems", "said"),
     [([], "  - docker container ls failed\n"), (["no Docker engine answers"], "  - no Docker engine answers\n")],

@@ -99,6 +99,16 @@ def test_a_variable_of_the_caller_is_no_setting(wanted, monkeypatch: pytest.Monk
     assert wanted("PLUMBLINE_POOL_SIZE=4\n").problems == []
 
 
+def test_every_part_is_content_when_nothing_is_set() -> None:
+    assert {part: answer["problems"] for part, answer in resolve._ask({}).items()} == dict.fromkeys(resolve.PARTS, {})
+
+
+def test_a_setting_that_a_service_has_gained_can_be_set_without_further_work(wanted) -> None:  # type: ignore[no-untyped-def]
+    free = {name for name, meant in resolve.names().items() if not meant.refusal}
+    assert {"PLUMBLINE_REGISTRATION", "PLUMBLINE_BACKEND_REGISTRATION"} <= free
+    assert wanted("PLUMBLINE_REGISTRATION=closed\n").of("backend") == {"PLUMBLINE_REGISTRATION": "closed"}
+
+
 def test_no_name_means_two_things() -> None:
     singles = [resolve._single(part, one["variable"]) for part, every in resolve.described().items() for one in every]
     assert len(singles) == len({*singles})

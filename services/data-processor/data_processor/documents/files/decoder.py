@@ -69,7 +69,11 @@ class _Decoder:
         self._process = subprocess.Popen(
             [sys.executable, "-m", _CHILD, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONSAFEPATH": "1"},
+            env={
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                "PYTHONSAFEPATH": "1",
+                "PYTHONNOUSERSITE": "1",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+import pytest
+from websockets.exceptions import InvalidStatus
 
 from plumbline.checks import rows, samples
 from plumbline.checks.client import User
 from plumbline.checks.created import PREFIX
+from plumbline.testing import wait_until
 
 Database = psycopg.Connection[dict[str, Any]]
 IN_A_CHANNEL = ("memberships", "messages", "documents", "templates", "batch_jobs")
@@ -75,3 +78,17 @@ def test_an_account_goes_and_what_it_made_stays_without_a_name(
     assert {one["id"]: one["username"] for one in listed}[made["messages"]] is None
     assert bob.get(f"/data-processor/documents/{made['documents']}/content").status == 200
     leaver.login().expect_problem(401)
+
+
+def test_the_token_of_a_deleted_account_opens_nothing(new_user: Callable[[], User]) -> None:
+    leaver = new_user()
+    paths = ("/auth/me", "/auth/operator", "/channels/", "/channels/search?name=a", "/data-processor/templates/")
+    for path in paths:
+        leaver.get(path)
+    assert leaver.call("DELETE", "/auth/me", json={"password": leaver.password}).status == 204
+    # What a process saw of the account in the last two seconds may still hold there.
+    for path in paths:
+        wait_until(lambda: {leaver.get(path).status for _ in range(20)} == {401}, f"{path} is closed", 15)  # noqa: B023
+    with pytest.raises(InvalidStatus) as refused, leaver.socket():
+        pass
+    assert refused.value.response.status_code == 401

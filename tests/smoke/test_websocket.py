@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from plumbline.checks import rows
 from plumbline.checks.client import User
@@ -120,6 +120,15 @@ def test_a_bad_frame_gets_an_error_and_the_socket_lives(alice: User, frame: str 
         assert error["detail"]
         hers.send({"type": "ping", "payload": {"sent_at_ms": 1}})
         hers.wait_for("pong")
+
+
+def test_a_frame_that_is_too_large_ends_the_socket(alice: User) -> None:
+    with alice.socket() as hers:
+        hers.send("x" * 70_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            hers.wait_for("error")
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
 
 
 def test_the_handshake_wants_the_session_of_that_user_and_a_known_origin(alice: User, bob: User) -> None:

@@ -1,0 +1,66 @@
+"""What every answer carries, whoever gives it and whatever it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from plumbline import net
+from plumbline.checks import samples
+from plumbline.checks.client import Answer, User
+from plumbline.checks.created import PREFIX
+from plumbline.stack import Stack
+
+
+def test_answers_with_a_session_are_kept_out_of_caches_and_read_as_what_they_are(alice: User) -> None:
+    channel = alice.create_channel()
+    document = alice.upload(channel["id"], f"{PREFIX}page.png", samples.png()).expect(201)
+    answers = [
+        alice.get("/auth/me"),
+        alice.get("/channels/"),
+        alice.post("/channels/", {}),
+        alice.put("/channels/", {}),
+        alice.get("/auth/nowhere"),
+        alice.get("/data-processor/templates/"),
+        alice.get("/data-processor/nowhere"),
+        alice.get(f"/data-processor/documents/{document['id']}/content"),
+        alice.get("/logs/entries"),
+        alice.get("/nowhere"),
+        alice.login(),
+        alice.call("POST", "/channels/", data=b"x" * 70_000),
+        alice.call("POST", "/channels/", data=b"x" * 1_200_000),
+    ]
+    for answer in answers:
+        assert answer.headers["Cache-Control"] == "no-store", answer.body[:300]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", answer.body[:300]
+    assert [answer.status for answer in answers] == [200, 200, 422, 405, 404, 200, 404, 200, 403, 404, 200, 413, 413]
+
+
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/", "/logs", "/logs/login", "/logs/health", "/nowhere"])
+def test_answers_without_a_session_are_read_as_what_they_are(stack: Stack, path: str) -> None:
+    with net.direct_session() as session:
+        answer = session.get(stack.base_url + path, timeout=10, allow_redirects=False)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/channels/", "GET, HEAD, POST"),
+        ("/auth/me", "DELETE, GET, HEAD"),
+        ("/data-processor/documents/", "GET, HEAD, POST"),
+        ("/logs/login", "GET, HEAD"),
+    ],
+)
+def test_allow_names_every_method(alice: User, path: str, methods: str) -> None:
+    answer = alice.put(path, {})
+    assert answer.expect_problem(405)["code"] == "method_not_allowed"
+    assert sorted(answer.headers["Allow"].split(", ")) == methods.split(", ")
+
+
+def test_a_body_that_is_too_large_costs_no_other_request(stack: Stack) -> None:
+    with net.direct_session() as session:
+        for _ in range(3):
+            refused = Answer(session.post(f"{stack.base_url}/channels/", data=b"x" * 1_200_000, timeout=10))
+            assert refused.expect_problem(413)["code"] == "body_too_large"
+            assert refused.headers["Connection"] == "close"
+            assert session.get(f"{stack.base_url}/health/live", timeout=10).status_code == 200

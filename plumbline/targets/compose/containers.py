@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from textwrap import shorten
 from typing import Any
 
 from plumbline.errors import StepError
@@ -17,6 +16,7 @@ READY_PATIENCE_S = 60
 _POLL_S = 0.25
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 _RESTARTS_MAX = 3
+_WORDS_MAX = 160
 _SETTLED = timedelta(minutes=1)
 """Age from which a container that was often started again has got over it."""
 _STOPPED_BY_SOMEBODY = (0, 130, 137, 143)
@@ -96,7 +96,8 @@ def _read(raw: dict[str, Any]) -> Container:
 
 def _last_words(checks: list[dict[str, Any]]) -> str:
     """Return what the last health check said."""
-    return shorten(str(checks[-1].get("Output", "")), 120, placeholder=" …") if checks else ""
+    words = " ".join(str(checks[-1].get("Output", "")).split()) if checks else ""
+    return words if len(words) <= _WORDS_MAX else f"{words[:_WORDS_MAX]}…"
 
 
 def _published(bindings: dict[str, list[dict[str, str]]]) -> str:

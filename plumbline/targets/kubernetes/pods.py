@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from textwrap import shorten
 from typing import Any
 
@@ -25,6 +26,9 @@ _WAYS_OUT = {
     "InvalidImageName": "put the image's name right in the overlay",
     "CreateContainerConfigError": "a ConfigMap, Secret or key that it names is not there: nox -s manifests",
 }
+_RESTARTS_MAX = 3
+_SETTLED = timedelta(minutes=1)
+"""Age from which a container that was often started again has got over it."""
 _FINAL = 78
 """Exit code of our programs that trying again will not change."""
 
@@ -40,7 +44,7 @@ class Sight:
         """Return the component of this name as it was seen."""
         workload = self.workloads.get(name)
         pods = self.of(name)
-        trouble = next((words for pod in pods if (words := trouble_of(pod)[0])), "")
+        trouble = next((words for pod in pods if (words := trouble_of(pod)[0] or restarts_of(pod))), "")
         since = min((pod["status"].get("startTime", "") for pod in pods), default="") or None
         wanted = workload["spec"].get("replicas", 1) if workload else len(pods)
         ready = sum(_is_ready(pod) for pod in pods)
@@ -105,6 +109,16 @@ def trouble_of(pod: dict[str, Any]) -> tuple[str, int | None]:
             reason = waiting.get("reason") or "it ended"
             return f"container {one['name']}: {reason} {words}".strip(), code
     return "", None
+
+
+def restarts_of(pod: dict[str, Any]) -> str:
+    """Return in words that a container of a pod keeps ending, also while it runs for a moment; "" if none does."""
+    for one in pod["status"].get("containerStatuses", []):
+        began = one.get("state", {}).get("running", {}).get("startedAt")
+        count = one.get("restartCount", 0)
+        if began and count >= _RESTARTS_MAX and datetime.now(UTC) - datetime.fromisoformat(began) < _SETTLED:
+            return f"container {one['name']}: it was started again {count} times, last just now"
+    return ""
 
 
 def wait_ready(cluster: Cluster, *components: str) -> None:

@@ -10,8 +10,10 @@ import sys
 import psutil
 import pytest
 
+from plumbline import net
 from plumbline.targets.embedded import leftovers
 from plumbline.targets.embedded.programs import PORTS
+from plumbline.targets.embedded.supervisor import Program
 from plumbline.targets.embedded.target import EmbeddedTarget
 from plumbline.testing import wait_until
 
@@ -121,3 +123,22 @@ def test_a_stack_does_not_call_stopped_what_runs_on_without_its_supervisor(start
     assert (caddy.state, caddy.pid) == ("failed", server.pid)
     assert caddy.detail.startswith(f"its supervisor is gone, pid {server.pid} runs on")
     assert stack.component("backend").state == "stopped"
+
+
+def test_a_stack_tells_of_leftovers_and_of_hangs_while_its_supervisor_lives(start, supervisor, home):
+    ports = dict.fromkeys(PORTS, net.free_port())
+    home.save(home.load(), target="embedded", phase="ready", ports=ports)
+    script = home.data / "silent.py"
+    script.write_text(
+        f"import socket, time\none = socket.create_server(('127.0.0.1', {ports['redis']}))\ntime.sleep(3600)"
+    )
+    supervisor.apply([Program("redis", [sys.executable, str(script)], home.run / "redis")])
+    supervisor.start("redis")
+    wait_until(lambda: not net.is_free(ports["redis"]), "it listens")
+    stray = start(home.run / "backend")
+    stack = EmbeddedTarget(home).stack()
+    assert not stack.running
+    hung, left = stack.component("redis"), stack.component("backend")
+    assert (hung.state, hung.detail.partition(";")[0]) == ("failed", f"pid {hung.pid} hangs: no answer within 3 s")
+    assert (left.state, str(stray.pid) in left.detail) == ("failed", True)
+    assert "./deploy-local.sh ends it" in left.detail

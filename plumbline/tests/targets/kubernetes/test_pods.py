@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -59,6 +60,19 @@ def test_what_cannot_get_better_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
     ) as failed:
         pods.wait_ready(Cluster("kind-test", "plumbline"), "backend")
     assert "nox -s manifests" in str(failed.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("count", "age", "state"),
+    [(0, timedelta(0), "running"), (4, timedelta(seconds=5), "failed"), (4, timedelta(hours=1), "running")],
+)
+def test_one_that_keeps_ending_is_not_called_running(count: int, age: timedelta, state: str) -> None:
+    began = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
+    container = {"name": "backend", "restartCount": count, "state": {"running": {"startedAt": began}}}
+    status = {"conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [container]}
+    component = sight(status).component("backend")
+    assert component.state == state
+    assert ("started again 4 times" in component.detail) == (state == "failed")
 
 
 def test_a_migration_that_does_not_end_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from plumbline.checks import created
 from plumbline.checks.client import User
+from plumbline.pytest_plugin import OWN
 from plumbline.targets.base import Target
 
 _LEFT = pytest.StashKey[list[created.Left]]()
@@ -23,7 +24,10 @@ def run(target: Target, request: pytest.FixtureRequest) -> Iterator[created.Run]
     try:
         yield this
     finally:
-        request.config.stash[_LEFT] = left + this.delete()
+        left += this.delete()
+        if request.config.stash.get(OWN, False):
+            left += created.rows_left(stack)
+        request.config.stash[_LEFT] = left
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +59,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Name what could not be deleted, and the way out."""
     left = config.stash.get(_LEFT, [])
     if left:
-        terminalreporter.section(f"{len(left)} accounts could not be deleted: the next run on this stack tries again")
+        terminalreporter.section(f"{len(left)} left behind: the next run on this stack tries again")
         for one in left:
-            terminalreporter.line(f"{one.username}: {one.reason}")
+            terminalreporter.line(f"{one.what}: {one.reason}")

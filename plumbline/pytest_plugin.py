@@ -25,6 +25,8 @@ from plumbline.targets.choose import TARGETS, choose
 from plumbline.targets.remote import Access, RemoteTarget
 
 _ARTIFACTS = Path("test-artifacts")
+OWN = pytest.StashKey[bool]()
+"""Whether the suite brought up the stack that it proves."""
 _NOT_PROVEN = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -76,6 +78,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     running = running_stack(request.config)
     if running is None:
         disturbance.allow(yes=True)
+        request.config.stash[OWN] = True
         yield from map(disturbance.guarded, _own_stack(request.config, notes))
         return
     _refuse_stale(running)

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+import psycopg
 import requests
 
 from plumbline import ROOT, net
+from plumbline.checks import rows
 from plumbline.errors import PlumblineError
 from plumbline.stack import Stack
 
@@ -25,6 +27,11 @@ PREFIX = "plumbline-check-"
 FOLDER = ROOT / ".plumbline-checks"
 
 _TIMEOUT_S = 30
+_ROWS = """
+    SELECT (SELECT count(*) FROM users WHERE NOT is_operator) AS users, (SELECT count(*) FROM channels) AS channels,
+           (SELECT count(*) FROM invites) AS invites
+"""
+"""Everything else that checks create belongs to one of these."""
 
 
 @dataclass
@@ -38,9 +45,9 @@ class Account:
 
 @dataclass(frozen=True)
 class Left:
-    """An account that could not be deleted, and why."""
+    """What could not be deleted, such as an account, and why."""
 
-    username: str
+    what: str
     reason: str
 
 
@@ -104,6 +111,17 @@ def delete_of_killed_runs(stack: Stack, folder: Path = FOLDER) -> list[Left]:
         elif where.startswith("/") and not Path(where).exists():
             path.unlink()
     return left
+
+
+def rows_left(stack: Stack) -> list[Left]:
+    """Return what the database of a stack still holds that nobody but checks has used."""
+    try:
+        with rows.connect(stack) as database:
+            held = database.execute(_ROWS).fetchone() or {}
+    except psycopg.Error as error:
+        return [Left("what is in the database", " ".join(str(error).split()))]
+    why = "created by a check past plumbline.checks.client.User, which writes down what is to be deleted"
+    return [Left(f"{count} of {table}", why) for table, count in held.items() if count]
 
 
 def _key(stack: Stack) -> str:

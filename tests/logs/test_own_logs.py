@@ -27,8 +27,9 @@ TARGETS = (
     "/data-processor/templates/?api_key={}", "/data-processor/nowhere?x=%22{}%22", "/logs/entries?q={}",
     "/logs/health?session={}", "http://ada:{}@front/auth/me", "http://ada:{}@front/nowhere?x=1", "/auth/me#{}",
 )  # fmt: skip
+# With a name too short to be registered.
 BODIES = (
-    '{{"username": "ada", "password": "{}"}}', '{{"username": "ada", "password": "{}', "username=ada&password={}",
+    '{{"username": "ad", "password": "{}"}}', '{{"username": "ad", "password": "{}', "username=ad&password={}",
     '{{"password": ["{}"]}}', '{{"username": {{"password": "{}"}}}}',
 )  # fmt: skip
 

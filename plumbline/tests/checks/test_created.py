@@ -56,7 +56,7 @@ def test_a_folder_that_cannot_be_used_is_named(stack: Stack, tmp_path: Path) -> 
 def test_what_cannot_be_deleted_is_named_and_stays_for_the_next_run(stack: Stack, folder: Path) -> None:
     path = killed(stack, folder)
     (left,) = created.delete_of_killed_runs(stack, folder)
-    assert left.username.startswith(path.stem)
+    assert left.what.startswith(path.stem)
     assert "refused" in left.reason
     assert path.exists()
 

@@ -100,7 +100,9 @@ def test_a_variable_of_the_caller_is_no_setting(wanted, monkeypatch: pytest.Monk
 
 
 def test_every_part_is_content_when_nothing_is_set() -> None:
-    assert {part: answer["problems"] for part, answer in resolve._ask({}).items()} == dict.fromkeys(resolve.PARTS, {})
+    assert {part: answer["problems"] for part, answer in resolve._ask({}).items()} == {
+        part: {} for part in resolve.PARTS
+    }
 
 
 def test_a_setting_that_a_service_has_gained_can_be_set_without_further_work(wanted) -> None:  # type: ignore[no-untyped-def]

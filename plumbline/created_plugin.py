@@ -59,6 +59,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Name what could not be deleted, and the way out."""
     left = config.stash.get(_LEFT, [])
     if left:
-        terminalreporter.section(f"{len(left)} left behind: the next run on this stack tries again")
+        terminalreporter.section(f"{len(left)} left behind")
         for one in left:
             terminalreporter.line(f"{one.what}: {one.reason}")

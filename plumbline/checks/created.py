@@ -161,7 +161,7 @@ def _delete_all(base_url: str, run: str, accounts: Iterable[Account]) -> list[Le
         except (requests.RequestException, ValueError, KeyError) as error:
             reason = f"{error.__class__.__name__}: {error}"
         if reason:
-            left.append(Left(account.username, reason))
+            left.append(Left(account.username, f"{reason}; the next run on this stack tries again"))
     return left
 
 

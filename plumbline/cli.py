@@ -209,11 +209,13 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
             if answer.strip() != home.root.name:
                 print("Nothing was deleted.")
                 return EXIT_FAILED
-        kept = _existing(home).remove() if home.exists else home.remove()
+        was_deployed = home.exists
+        kept = _existing(home).remove() if was_deployed else home.remove()
     if not kept:
         print(f"Deleted {home.root}.")
         return EXIT_OK
-    print(f"Deleted the stack in {home.root}. Kept, because the stack did not make it:")
+    done = f"Deleted the stack in {home.root}." if was_deployed else f"There is no stack in {home.root}."
+    print(f"{done} Kept, because no stack made it:")
     for one in kept:
         print(f"  {one}")
     return EXIT_OK

@@ -75,6 +75,8 @@ def test_a_users_file_in_the_home_is_kept_and_named(deployed, listing, capsys, n
     files = {path for path, (_, content) in listing(deployed.root).items() if content is not None}
     assert files - {belongings.MARKER} == {name}
     assert not deployed.exists
+    if (deployed.root / belongings.MARKER).exists():
+        assert _reset(deployed, capsys)[1].startswith(f"There is no stack in {deployed.root}. Kept, ")
     with deployed.lock("up"):  # where a stack was, one may be again
         deployed.prepare()
 

@@ -26,7 +26,7 @@ CONSEQUENCES = {
 }
 """What follows for people when a secret is replaced, where anything does."""
 KEY = ".fingerprint-key"
-"""File beside the secrets: who could try out guesses with it can read the secrets anyway."""
+"""The key of the fingerprints. It lies beside the secrets: only those who can read them could try out guesses."""
 
 
 def problems(folder: Path, *, shared_with_containers: bool = False) -> list[str]:

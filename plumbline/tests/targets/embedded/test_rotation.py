@@ -37,6 +37,8 @@ def _rows(home: Home) -> list[tuple[int]]:
 def test_a_new_password_is_taken_over_while_postgres_runs(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _up_to_postgres(home)[1] == "cluster created"
     assert _rows(home) == [(0,)]
+    identity = home.load().stack_id
+    home.settings.write_text("PLUMBLINE_POOL_SIZE=4\n")
 
     (home.secrets / "postgres_password").write_bytes(b"\xef\xbb\xbfit's another \r\n")
     assert _up_to_postgres(home) == [
@@ -54,3 +56,4 @@ def test_a_new_password_is_taken_over_while_postgres_runs(home: Home, monkeypatc
             _up_to_postgres(home)
     assert _up_to_postgres(home) == ["all there", "restarted with its new password"]
     assert _rows(home) == [(0,), (1,), (2,)]
+    assert home.load().stack_id == identity, "services that read nothing of it would be started anew, too"

@@ -6,11 +6,14 @@ import os
 import subprocess
 
 import pytest
+import requests
 from servicekit.secrets import SecretError, read_secret
 
 from plumbline import ROOT, secret_files
+from plumbline.net import free_port, is_free
 from plumbline.secret_files import SECRETS
-from plumbline.testing import unprivileged
+from plumbline.targets.embedded.programs import find_caddy
+from plumbline.testing import unprivileged, wait_until
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o077])
@@ -156,6 +159,26 @@ def test_after_a_deployment_the_file_is_the_secret_and_nothing_else(tmp_path):
     before = (tmp_path / "token_secret").stat()
     secret_files.tidy(tmp_path)
     assert (tmp_path / "token_secret").stat() == before
+
+
+def test_caddy_reads_the_same_of_what_a_deployment_leaves(tmp_path):
+    written = dict(zip(SECRETS, AROUND[:2] + AROUND[3:6], strict=True))
+    value = VALUES[2]
+    for name, around in written.items():
+        (tmp_path / name).write_bytes(around.replace(b"%b", value.encode()))
+    secret_files.tidy(tmp_path)
+    port = free_port()
+    routes = "\n".join(f'respond /{name} "{{file.{tmp_path / name}}}"' for name in SECRETS)
+    (tmp_path / "Caddyfile").write_text(f"{{\nadmin off\n}}\nhttp://127.0.0.1:{port} {{\n{routes}\n}}\n")
+    command = [str(find_caddy()), "run", "--config", str(tmp_path / "Caddyfile")]
+    with subprocess.Popen(command, env={"HOME": str(tmp_path)}, stderr=subprocess.DEVNULL) as caddy:
+        try:
+            wait_until(lambda: not is_free(port), "Caddy")
+            assert [requests.get(f"http://127.0.0.1:{port}/{name}", timeout=10).content for name in SECRETS] == [
+                value.encode()
+            ] * len(SECRETS)
+        finally:
+            caddy.terminate()
 
 
 def test_what_a_link_leads_to_is_not_rewritten_but_has_to_be_the_secret_alone(tmp_path):

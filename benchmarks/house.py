@@ -23,6 +23,7 @@ from plumbline.targets.embedded.programs import PORTS, Layout, service_command
 from plumbline.testing import PostgresServer, RedisServer, shared_secrets, wait_until
 
 SERVICES = ("backend", "data-processor")
+_LIMITS = ("PLUMBLINE_SLOW_PER_USER", "PLUMBLINE_SLOW_PER_ADDRESS")
 _READY = {"backend": "/health", "data-processor": "/data-processor/health", "log-sink": "/logs/health"}
 _STOP_S = 15
 _LAST_LINES = 15
@@ -65,7 +66,9 @@ class House:
     def serve(self, service: str, core: int | None = None) -> int:
         """Start a service as production does (on one core, if given), wait until it is ready, and return its port."""
         port = self.layout.ports[service]
-        self.start(service, service_command(service, "serve"), self.layout.service_environment(service), core)
+        # The one user of a benchmark stands for many.
+        environment = self.layout.service_environment(service) | dict.fromkeys(_LIMITS, "64")
+        self.start(service, service_command(service, "serve"), environment, core)
         self.wait_for(service, f"http://127.0.0.1:{port}{_READY[service]}")
         return port
 

@@ -109,9 +109,9 @@ class SlowLane:
         """Say whose limit is reached, if one is."""
         counts = self._counts(claim, and_waiting=and_waiting)
         if claim.user is not None and counts["user"] >= self._per_user:
-            return f"you have {counts['user']} {claim.kind} under way here"
+            return f"you have {self._per_user} {claim.kind} under way here"
         if claim.address is not None and counts["address"] >= self._per_address:
-            return f"your address has {counts['address']} uploads or changes under way here"
+            return f"your address has {self._per_address} uploads or changes under way here"
         return None
 
     def _refusal(self, claim: Claim) -> Exception:

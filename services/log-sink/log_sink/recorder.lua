@@ -211,12 +211,18 @@ for _ = 1, cells do
   at = at + 5
 end
 
+-- Newer entries have pushed out the one that told of these faults: the next fault is told anew.
+local function is_pushed_out(id)
+  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  return not oldest or tonumber(string.match(oldest[1], '%d+$')) > tonumber(string.match(id, '%d+$'))
+end
+
 for _ = 1, faults do
   local service, level, kind, entry = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 4]
   local amount, cell = tonumber(ARGV[at + 3]), service .. '|' .. level
   local of = cell .. '|' .. kind
   local folded = amount
-  if windows[of] then
+  if windows[of] and not is_pushed_out(string.match(windows[of], ' (%S+)')) then
     local till, id, told, total = string.match(windows[of], '^(%d+) (%S+) (%d+) (%d+)$')
     windows[of] = string.format('%s %s %s %.0f', till, id, told, tonumber(total) + amount)
   else

@@ -161,11 +161,15 @@ def test_faults_that_newer_entries_pushed_out_are_still_accounted_for(
     async def work(stores: list[Store]) -> None:
         await put(stores[0], (BACKEND, "client.bad_token", 5))
         await put(stores[0], entries=LOG_CAP)
-        await put(stores[0], (BACKEND, "client.bad_token", 5))
+        await put(stores[0], (BACKEND, "client.bad_token", 5), name="told anew")
+        (newest, *_) = held = await shown(stores[0])
+        assert (newest["message"], newest["count"]) == ("told anew client.bad_token", 5)
+        assert len(held) == LOG_CAP
+        await put(stores[0], entries=LOG_CAP)
         await end_minutes(empty_redis)
         await stores[0].close_minutes()
         assert len(await shown(stores[0])) == LOG_CAP
-        assert (await stores[0].stats()).as_dict()["received"] == LOG_CAP + 10
+        assert (await stores[0].stats()).as_dict()["received"] == 2 * LOG_CAP + 10
 
     run(redis_server.url, work)
 

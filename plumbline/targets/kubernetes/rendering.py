@@ -29,6 +29,7 @@ IMAGES = {
 """Images by their names in k8s/base, and what a stack of its own calls them."""
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "Cluster")
 _FRONT_PORT = "PLUMBLINE_FRONT_PORT"
+_SETTINGS = "settings-of-the-home"
 _NO_SECRETS = b"not the real one"
 
 
@@ -90,16 +91,25 @@ class Recipe:
         else:
             others = [one for one in stack.get("literals", []) if not one.startswith("PLUMBLINE_STACK_ID=")]
             stack["literals"] = [*others, identity]
-        for part in PARTS:
-            # On top of what the overlay itself says; the front door's port is that of the forward.
-            told = [f"{name}={value}" for name, value in self.told.of(part).items() if name != _FRONT_PORT]
-            if told:
-                generators.append({"name": part, "behavior": "merge", "literals": told})
+        self._tell(index.parent / _SETTINGS)
+        content.setdefault("components", []).append(_SETTINGS)
         if self.choice.overlay == LOCAL:
             content["images"] = [
                 {"name": image, "newName": self.image(name), "newTag": self.tag} for image, name in IMAGES.items()
             ]
         index.write_text(render.dump([content]))
+
+    def _tell(self, component: Path) -> None:
+        """Write the settings as a component: the last one counts more than the overlay and its other components."""
+        generators = []
+        for part in PARTS:
+            # The front door's port is that of the forward.
+            told = [f"{name}={value}" for name, value in self.told.of(part).items() if name != _FRONT_PORT]
+            if told:
+                generators.append({"name": part, "behavior": "merge", "literals": told})
+        component.mkdir()
+        kind = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
+        (component / "kustomization.yaml").write_text(render.dump([{**kind, "configMapGenerator": generators}]))
 
     def documents(self, *, real_secrets: bool = True) -> list[Document]:
         """Render to documents. Raises PlumblineError."""

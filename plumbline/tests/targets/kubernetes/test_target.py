@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from plumbline import deploy
+from plumbline import deploy, secret_files
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
+from plumbline.manifests.model import Manifests
 from plumbline.plan import COMPONENTS
 from plumbline.secret_files import SECRETS
-from plumbline.targets.kubernetes import contexts, kubectl
+from plumbline.settings.resolve import NONE, Setting, Wanted
+from plumbline.targets.kubernetes import contexts, kubectl, rendering
 from plumbline.targets.kubernetes.target import KubernetesTarget
 
 from .conftest import FakeCluster
@@ -121,6 +123,24 @@ def test_a_setting_replaces_only_the_pods_that_read_it(cluster: FakeCluster, hom
     assert told["caddy"]["PLUMBLINE_UPSTREAM_PATIENCE"] == "3s", "what the manifests say otherwise stays"
     home.settings.write_text("PLUMBLINE_FRONT_HOST=0.0.0.0\n")
     assert any("PLUMBLINE_FRONT_HOST cannot be set: a cluster's front door" in one for one in target().problems())
+
+
+def test_settings_count_more_than_an_overlay_and_its_components(cluster: FakeCluster, home: Home) -> None:
+    del cluster
+    home.prepare()
+    secret_files.generate(home.secrets)
+    told = Wanted(
+        (
+            Setting("A", "10.1.0.0/16", "PLUMBLINE_FRONT_TRUSTED_PROXIES", ("caddy",), "", differs=True),
+            Setting("B", "false", "PLUMBLINE_COOKIE_SECURE", ("backend",), "", differs=True),
+        )
+    )
+    for settings, proxies, secure in ((NONE, "10.0.0.0/8 ", "true"), (told, "10.1.0.0/16", "false")):
+        recipe = rendering.Recipe(home, contexts.Choice("c", "production", ""), "mark", "id", "tag", settings)
+        manifests = Manifests(recipe.documents())
+        caddy, backend = (manifests.environment(manifests.workload(name).main) for name in ("caddy", "backend"))
+        assert caddy["PLUMBLINE_FRONT_TRUSTED_PROXIES"].startswith(proxies)
+        assert backend["PLUMBLINE_COOKIE_SECURE"] == secure
 
 
 def test_a_replaced_secret_is_taken_over_under_the_same_identity(

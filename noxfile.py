@@ -32,6 +32,7 @@ SCRIPTS = [
     ".ci/compose",
     "docker/offline/build.sh",
     "docker/postgres/start.sh",
+    "docker/redis/redis.sh",
 ]
 
 

@@ -121,7 +121,7 @@ class _PlainSink:
 
     def __init__(self, here: House) -> None:
         self.port = free_port()
-        self._redis = redis.Redis.from_url(here.redis.url)
+        self._redis = redis.Redis.from_url(here.redis.admin_url)
         surroundings = here.surroundings("log-sink", ingest_port=self.port)
         process = here.start("plain_sink", [sys.executable, "-m", "benchmarks.floors.plain_sink"], surroundings, _CORE)
         self.process = psutil.Process(process.pid)

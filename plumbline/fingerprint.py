@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plumbline import ROOT
 
-_SOURCES = ("services", "docker/caddy", "requirements")
+_SOURCES = ("services", "docker/caddy", "docker/redis", "requirements")
 _SKIPPED = frozenset({"__pycache__", "tests", ".hypothesis"})
 
 

@@ -46,7 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     remote.addoption("--base-url", metavar="URL", help="its front door")
     remote.addoption("--ca-file", type=Path, metavar="FILE", help="certificate of the authority that vouches for it")
     remote.addoption("--database-dsn-file", type=Path, metavar="FILE", help="holds how to connect to its database")
-    remote.addoption("--redis-url", metavar="URL", help="its Redis")
+    remote.addoption("--redis-url", metavar="URL", help="its Redis, without a password")
+    remote.addoption("--redis-password-file", type=Path, metavar="FILE", help="holds the password of its Redis")
     remote.addoption("--operator-password-file", type=Path, metavar="FILE", help="holds its operator's password")
 
 
@@ -110,7 +111,11 @@ def _remote(config: pytest.Config) -> RemoteTarget:
     try:
         remote = RemoteTarget(
             Access(
-                option("base_url"), option("database_dsn_file"), option("redis_url"), option("operator_password_file")
+                option("base_url"),
+                option("database_dsn_file"),
+                option("redis_url"),
+                option("redis_password_file"),
+                option("operator_password_file"),
             )
         )
         problems = remote.problems()
@@ -213,5 +218,8 @@ def database(stack: Stack) -> Iterator[psycopg.Connection[dict[str, Any]]]:
 @pytest.fixture
 def redis_client(stack: Stack) -> Iterator[redis.Redis]:
     """A connection to the stack's Redis; only marked checks can write over it."""
-    with disturbance.ReadingRedis.from_url(stack.redis.url, decode_responses=True, socket_timeout=5) as client:
+    options = stack.redis.options()
+    with disturbance.ReadingRedis.from_url(
+        stack.redis.url, **options, decode_responses=True, socket_timeout=5
+    ) as client:
         yield client

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import redis
 from servicekit.secrets import read_secret
 
 ComponentState = Literal["running", "starting", "stopped", "failed"]
@@ -43,9 +44,32 @@ class PostgresAddress:
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """How to reach Redis."""
+    """How to reach Redis; the password is in a file. None for one that asks for no password, or whose URL holds it."""
 
     url: str
+    password_file: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Return what redis-py is told beside the URL. Raises SecretError if the password file holds none."""
+        return {"password": read_secret(Path(self.password_file))} if self.password_file else {}
+
+    def connect(self, **options: Any) -> redis.Redis:
+        """Return a client. Raises SecretError if the password file holds none, ValueError if the URL is none."""
+        return redis.Redis.from_url(self.url, **self.options(), **options)
+
+    def problem(self, timeout_s: float) -> str | None:
+        """Say why Redis cannot be used; None if it answers."""
+        try:
+            with self.connect(socket_timeout=timeout_s, socket_connect_timeout=timeout_s) as client:
+                client.ping()
+        except redis.AuthenticationError:
+            return f"Redis refuses the password in {self.password_file}" if self.password_file else _NO_PASSWORD
+        except (redis.RedisError, ValueError) as error:  # a SecretError is a ValueError
+            return str(error)
+        return None
+
+
+_NO_PASSWORD = "Redis asks for a password, and none was given"  # noqa: S105  no password
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 import requests
 from servicekit import facts
 
 from plumbline import environment
 from plumbline.net import free_port
+from plumbline.stack import RedisAddress
 from plumbline.targets.embedded import accounts, postgres
 from plumbline.targets.embedded import redis_server as redis_programs
 
@@ -149,22 +149,25 @@ class PostgresServer(_Server):
 
 
 class RedisServer(_Server):
-    """A Redis that keeps nothing on disk."""
+    """A Redis with the rights that services have in a deployment, and with a user for tests, who may do anything."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        """How services reach it, with `REDIS_PASSWORD`."""
+        shared_secrets(folder)
+        self.address = RedisAddress(self.url, str(folder / "redis_password"))
+        self.admin_url = f"redis://tests:tests@127.0.0.1:{self.port}/0"
         program = redis_programs.find()
         assert program is not None, "no redis-server: apt-get install redis-server"
-        super().__init__(redis_programs.command(program, self.port, folder), folder / "redis.log", signal.SIGTERM)
+        all_rights = ("--user", "tests", "on", ">tests", "~*", "&*", "+@all")
+        command = [*redis_programs.command(self.port, folder), *all_rights]
+        environment = redis_programs.environment(program, folder / "redis_password")
+        super().__init__(command, folder / "redis.log", signal.SIGTERM, env=environment)
 
     def ready(self) -> bool:
         """Say whether it answers."""
-        try:
-            with redis.Redis.from_url(self.url, socket_timeout=1) as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
+        return self.address.problem(1) is None
 
 
 @contextlib.contextmanager

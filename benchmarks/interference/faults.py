@@ -49,7 +49,7 @@ class Stack:
     def __init__(self, here: House) -> None:
         self._here = here
         self.front, self.backend = here.layout.ports["front"], here.layout.ports["backend"]
-        self.redis = redis.Redis.from_url(here.redis.url, socket_timeout=2)
+        self.redis = redis.Redis.from_url(here.redis.admin_url, socket_timeout=2)
         self._chatter_file = here.layout.home.root / "chatter"
         self.say(0)
         self._start_caddy()

@@ -27,7 +27,7 @@ from plumbline.checks.disturbance import disturbs
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
 from plumbline.net import free_port
-from plumbline.stack import Stack
+from plumbline.stack import RedisAddress, Stack
 from plumbline.targets.embedded.programs import Layout, service_command
 from plumbline.testing import wait_until
 
@@ -63,7 +63,7 @@ def warn(stack: Stack, user: User, *marks: str) -> None:
     The process that has the user's socket is the one that looks at events, and cannot read these.
     """
     begin, end = ({"type": "message", "content": secrets.token_hex(8)} for _ in range(2))
-    with user.socket() as connection, redis.Redis.from_url(stack.redis.url, socket_timeout=10) as client:
+    with user.socket() as connection, stack.redis.connect(socket_timeout=10) as client:
 
         def listens() -> bool:
             client.publish(EVENTS_CHANNEL, encode(Event(None, begin, [user.id])))
@@ -122,14 +122,14 @@ class Lengths:
 
 
 @contextmanager
-def sampled_length(url: str) -> Iterator[Lengths]:
+def sampled_length(address: RedisAddress) -> Iterator[Lengths]:
     """Sample the stream's length as fast as Redis answers, on a thread of its own, for as long as the block runs."""
     lengths = Lengths()
     done = threading.Event()
     started = threading.Event()
 
     def sample() -> None:
-        with redis.Redis.from_url(url, socket_timeout=5) as client:
+        with address.connect(socket_timeout=5) as client:
             while not done.is_set():
                 lengths.add(int(client.xlen(LOG_STREAM)))
                 started.set()

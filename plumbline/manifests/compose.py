@@ -187,8 +187,6 @@ def _images(manifests: Manifests, services: dict[str, Any]) -> Iterator[str]:
             tag = container.spec["image"].rpartition("/")[2].partition(":")[2]
             if not tag or tag == "latest":
                 yield f"{workload.name} {container.name}: image {container.spec['image']} names no release"
-            if container.image == "redis" and container.spec["image"].rpartition("/")[2] != services["redis"]["image"]:
-                yield f"redis is {container.spec['image']} here and {services['redis']['image']} on Compose"
     for image, names in sorted(said.items()):
         if len(names) > 1:
             yield f"image {image} is two releases at a time: {', '.join(sorted(names))}"

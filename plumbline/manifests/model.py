@@ -27,7 +27,7 @@ class Container:
 
     @property
     def image(self) -> str:
-        """Image without registry and tag: plumbline/backend, redis."""
+        """Image without registry and tag: plumbline/backend, postgres-exporter."""
         path = self.spec["image"].rsplit("@", 1)[0]
         head, _, last = path.rpartition("/")
         name = last.split(":", 1)[0]

@@ -22,6 +22,12 @@ _COSTS_REQUESTS = {
     "PLUMBLINE_SHUTDOWN_DELAY": "0s",
 }
 """The Caddyfile's own values, right where nothing is ever replaced while requests come."""
+_READ_BY = {
+    "caddy": "docker/caddy/Caddyfile",
+    "postgres": "docker/postgres/start.sh",
+    "redis": "docker/redis/redis.sh",
+}
+"""What reads the settings of an image that holds no service."""
 _ADDRESS = re.compile(r"(?:\w+://)?(?P<host>[a-z][a-z0-9-]*):(?P<port>\d+)(?:/.*)?")
 
 
@@ -66,7 +72,7 @@ def read_by(image: str) -> frozenset[str] | None:
     service = image.removeprefix("plumbline/")
     if service in facts.PROBES:
         return frozenset(one.variable for one in facts.services()[service].settings) | _LIBPQ
-    place = {"caddy": "docker/caddy/Caddyfile", "postgres": "docker/postgres/start.sh"}.get(service)
+    place = _READ_BY.get(service)
     return _mentioned(place) if place and image != service else None
 
 

@@ -93,7 +93,7 @@ class TargetInAHome(ABC):
             home=str(self.home.root),
             base_url=f"http://{front}",
             postgres=postgres,
-            redis=RedisAddress(f"redis://{redis}/0"),
+            redis=RedisAddress(f"redis://{redis}/0", str(self.home.secrets / "redis_password")),
             operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
             components=tuple(components),
             settings=tuple(one.line() for one in self._applied.settings if one.differs),

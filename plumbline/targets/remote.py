@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import psycopg
-import redis
 import requests
 from psycopg.conninfo import conninfo_to_dict
 from servicekit import facts
@@ -33,6 +32,7 @@ class Access:
     base_url: str
     database_dsn_file: Path | None = None
     redis_url: str | None = None
+    redis_password_file: Path | None = None
     operator_password_file: Path | None = None
 
 
@@ -62,7 +62,7 @@ class RemoteTarget:
             else cast(PostgresAddress, _NotGiven("the stack's database", "--database-dsn-file"))
         )
         self._redis = (
-            RedisAddress(access.redis_url)
+            RedisAddress(access.redis_url, str(access.redis_password_file) if access.redis_password_file else None)
             if access.redis_url
             else cast(RedisAddress, _NotGiven("the stack's Redis", "--redis-url"))
         )
@@ -85,9 +85,9 @@ class RemoteTarget:
             if reason:
                 yield f"the database that {file} names {reason}"
         if self._access.redis_url:
-            reason = _not_a_redis(self._access.redis_url)
+            reason = self._redis.problem(_TIMEOUT_S)
             if reason:
-                yield f"the Redis of --redis-url {reason}"
+                yield f"the Redis of --redis-url cannot be used: {reason} (--redis-password-file)"
         if self._access.operator_password_file:
             try:
                 recorder.operator_session(stack).close()
@@ -209,15 +209,6 @@ def _not_the_database_of(stack: Stack) -> str | None:
         return "is no Plumbline's: it has no stack_events"
     except psycopg.Error as error:
         return f"cannot be used: {' '.join(str(error).split())}"
-    return None
-
-
-def _not_a_redis(url: str) -> str | None:
-    try:
-        with redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S) as client:
-            client.ping()
-    except (redis.RedisError, ValueError) as error:
-        return f"cannot be used: {error}"
     return None
 
 

@@ -166,7 +166,8 @@ def test_status_of_a_stopped_stack(run, stopped):
     assert (status["stack_id"], status["target"], status["phase"]) == ("abc", "embedded", "down")
     assert status["base_url"] == "http://127.0.0.1:20000"
     assert set(status["postgres"]) == {"host", "port", "database", "user", "password_file"}
-    assert status["redis"] == {"url": "redis://127.0.0.1:20003/0"}
+    password_file = f"{status['home']}/secrets/redis_password"
+    assert status["redis"] == {"url": "redis://127.0.0.1:20003/0", "password_file": password_file}
     assert {component["state"] for component in status["components"]} == {"stopped"}
     assert all(component["log_file"] for component in status["components"])
     assert run("status")[0] == 3

@@ -33,7 +33,7 @@ def test_the_cap_is_two_hundred() -> None:
 def test_a_burst_leaves_the_newest_in_order_and_never_one_too_many(
     alice: User, stack: Stack, redis_client: redis.Redis
 ) -> None:
-    with recorder.sampled_length(stack.redis.url) as lengths:
+    with recorder.sampled_length(stack.redis) as lengths:
         marks = recorder.burst(stack, alice, "burst")
         recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
     assert lengths.samples > 20
@@ -64,7 +64,7 @@ def test_a_million_entries_by_two_sinks_beside_the_stacks_own(
         recorder.books(stack) as read,
         recorder.sink_beside(stack) as first,
         recorder.sink_beside(stack) as second,
-        recorder.sampled_length(stack.redis.url) as lengths,
+        recorder.sampled_length(stack.redis) as lengths,
         recorder.sampled_books(stack) as sampled,
         ThreadPoolExecutor(2) as pool,
     ):
@@ -106,14 +106,14 @@ def test_redis_keeps_nothing_on_disk(redis_client: redis.Redis) -> None:
 
 @pytest.mark.disrupt
 def test_a_restarted_redis_starts_empty_and_fills_again(target: Target, alice: User, stack: Stack) -> None:
-    with redis.Redis.from_url(stack.redis.url, decode_responses=True) as client:
+    with stack.redis.connect(decode_responses=True) as client:
         before = recorder.burst(stack, alice, "before")
         recorder.wait_for(client, lambda one: before[-1] in one["message"], "last entry of the burst")
     with recorder.books(stack) as read:
         since = read()["since"]
     target.stop("redis")
     target.start("redis")
-    with redis.Redis.from_url(stack.redis.url, decode_responses=True) as client:
+    with stack.redis.connect(decode_responses=True) as client:
         assert marks_held(client, "before") == []
         assert client.xlen(LOG_STREAM) < LOG_CAP
         with recorder.books(stack) as read:

@@ -116,7 +116,7 @@ def test_the_recorders_own_trouble_is_recorded_when_redis_is_back(target: Target
             answer.expect_problem(503)
         finally:
             target.start("redis")
-    with redis.Redis.from_url(stack.redis.url, decode_responses=True) as client:
+    with stack.redis.connect(decode_responses=True) as client:
         for level in ("warning", "error"):
             entry = recorder.wait_for(
                 client,

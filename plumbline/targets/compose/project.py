@@ -74,8 +74,6 @@ class Project:
                 if Path(environment.get(name, "")).is_file():
                     environment["PLUMBLINE_CA_BUNDLE"] = environment[name]
                     break
-        if self.from_bundle:
-            environment["PLUMBLINE_REDIS_IMAGE"] = f"plumbline/redis:{self.tag}"
         return environment | {
             "COMPOSE_PROJECT_NAME": self.name,
             "COMPOSE_ANSI": "never",

@@ -20,7 +20,7 @@ from plumbline.targets.in_a_home import TargetInAHome
 _MIGRATION_PATIENCE_S = 300
 _KILL_ALL = "kill -9 -1"
 _BUILD_INPUTS = (".dockerignore", "docker/backend", "docker/data-processor", "docker/log-sink", "docker/postgres",
-                 "docker/probe.py", "docker/alive.sh")  # fmt: skip
+                 "docker/redis", "docker/probe.py", "docker/alive.sh")  # fmt: skip
 
 
 class ComposeTarget(TargetInAHome):

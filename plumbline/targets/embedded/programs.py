@@ -149,7 +149,12 @@ class Layout:
         here = {name: self.directory(name) for name in ("redis", *_PACKAGES, "caddy")}
         every = [
             Program("postgres", cluster.command(), cluster.data, {}, cluster.account.name, "INT", 30),
-            Program("redis", redis_server.command(redis, self.ports["redis"], here["redis"]), here["redis"]),
+            Program(
+                "redis",
+                redis_server.command(self.ports["redis"], here["redis"]),
+                here["redis"],
+                redis_server.environment(redis, self.home.secrets / "redis_password"),
+            ),
             *(
                 Program(name, service_command(name, "serve"), here[name], self.service_environment(name))
                 for name in _PACKAGES

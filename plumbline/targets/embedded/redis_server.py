@@ -1,4 +1,4 @@
-"""A real redis-server that writes nothing to disk: the one on PATH, else the one of a wheel."""
+"""A real redis-server, started by docker/redis/redis.sh as on every target: the one on PATH, else that of a wheel."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
+from plumbline import ROOT
+
+_SCRIPT = ROOT / "docker" / "redis" / "redis.sh"
 _ADMIN_PATH_SUFFIX = ":/usr/sbin:/usr/local/sbin"
 
 
@@ -22,10 +25,17 @@ def find() -> Path | None:
     return bundled if bundled.exists() else None
 
 
-def command(program: Path, port: int, folder: Path) -> list[str]:
-    """Return the command line of a Redis on loopback without RDB and AOF, with a bound on its memory."""
+def command(port: int, folder: Path) -> list[str]:
+    """Return the command line of a Redis on loopback, with a working folder that tells whose it is."""
     return [
-        str(program), "--port", str(port), "--bind", "127.0.0.1", "--protected-mode", "yes", "--daemonize", "no",
-        "--save", "", "--appendonly", "no", "--maxmemory", "128mb", "--maxmemory-policy", "noeviction",
-        "--dir", str(folder),
+        "/bin/sh", str(_SCRIPT), "--port", str(port), "--bind", "127.0.0.1", "--daemonize", "no", "--dir", str(folder)
     ]  # fmt: skip
+
+
+def environment(program: Path, password_file: Path) -> dict[str, str]:
+    """Return what the script reads: which program to run, and where the password is."""
+    return {
+        "PATH": os.defpath,
+        "PLUMBLINE_REDIS_SERVER": str(program),
+        "PLUMBLINE_REDIS_PASSWORD_FILE": str(password_file),
+    }

@@ -10,7 +10,6 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import psutil
-import redis
 from servicekit.secrets import SecretError, read_secret
 
 from plumbline import fingerprint, net, preflight
@@ -26,6 +25,7 @@ from plumbline.targets.in_a_home import TargetInAHome
 
 _START_PATIENCE_S = 120
 _MIGRATION_PATIENCE_S = 300
+_PROBE_S = 2
 
 
 class EmbeddedTarget(TargetInAHome):
@@ -263,12 +263,7 @@ class EmbeddedTarget(TargetInAHome):
             time.sleep(0.05)
 
     def _probe_redis(self) -> str | None:
-        try:
-            with redis.Redis.from_url(self._layout().redis_url, socket_timeout=2) as client:
-                client.ping()
-        except redis.RedisError as error:
-            return str(error)
-        return None
+        return self.stack().redis.problem(_PROBE_S)
 
     def _probe_service(self, name: str) -> str | None:
         health = health_of(self._layout().url(name, HEALTH_PATHS[name]))

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-import redis
 from servicekit.secrets import SecretError, read_secret
 
 from plumbline.errors import StepError
@@ -98,14 +97,4 @@ def probe_postgres(address: PostgresAddress) -> str | None:
         ).close()  # fmt: skip
     except (psycopg.OperationalError, SecretError) as error:
         return " ".join(str(error).split())
-    return None
-
-
-def probe_redis(port: int) -> str | None:
-    """Say why Redis does not answer on `port`; None if it does."""
-    try:
-        with redis.Redis.from_url(f"redis://127.0.0.1:{port}/0", socket_timeout=2) as client:
-            client.ping()
-    except redis.RedisError as error:
-        return str(error)
     return None

@@ -24,7 +24,7 @@ OURS = "plumbline/home"
 """Label on everything that a home deployed: nothing without it is ever deleted."""
 IMAGES = {
     "plumbline/postgres": "postgres", "plumbline/backend": "backend", "plumbline/data-processor": "data-processor",
-    "plumbline/log-sink": "log-sink", "plumbline/caddy": "caddy", "redis": "redis",
+    "plumbline/log-sink": "log-sink", "plumbline/caddy": "caddy", "plumbline/redis": "redis",
 }  # fmt: skip
 """Images by their names in k8s/base, and what a stack of its own calls them."""
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "Cluster")

@@ -30,6 +30,7 @@ _IMMUTABLE = "updates to statefulset spec"
 """How a server begins to say that a StatefulSet has parts that nobody may change."""
 _ELSEWHERE, _FORWARDED_LATER = 0, -1
 """In place of a port to Postgres: it is somebody else's; it is not there yet."""
+_PROBE_S = 2
 _KILL_ALL = "kill -9 -1"
 # The first process of a container takes no SIGKILL from inside; to Postgres SIGQUIT means: end as in a crash.
 _KILL_POSTGRES = "kill -QUIT 1"
@@ -39,6 +40,7 @@ _SOURCES = (
     "docker/data-processor",
     "docker/log-sink",
     "docker/postgres",
+    "docker/redis",
     "docker/probe.py",
     "docker/alive.sh",
 )
@@ -288,12 +290,12 @@ class KubernetesTarget(TargetInAHome):
         return f"{said}, forwarded to port {ports['front']}"
 
     def _probe(self, name: str) -> Callable[[], str | None]:
-        ports, stack = self._state.ports, self._postgres_address()
-        return {
-            "front": partial(forwards.probe_front, ports["front"]),
-            "postgres": partial(forwards.probe_postgres, stack),
-            "redis": partial(forwards.probe_redis, ports["redis"]),
-        }[name]
+        probes: dict[str, Callable[[], str | None]] = {
+            "front": partial(forwards.probe_front, self._state.ports["front"]),
+            "postgres": partial(forwards.probe_postgres, self._postgres_address()),
+            "redis": lambda: self.stack().redis.problem(_PROBE_S),
+        }
+        return probes[name]
 
     # Afterwards
 

@@ -9,12 +9,13 @@ import redis
 from servicekit.facts import LOG_STREAM
 
 from plumbline.checks import recorder
+from plumbline.stack import RedisAddress
 from plumbline.testing import wait_until
 
 
 @pytest.fixture
 def stream(redis_server):
-    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
+    with redis.Redis.from_url(redis_server.admin_url, decode_responses=True) as client:
         client.delete(LOG_STREAM)
         yield client
         client.delete(LOG_STREAM)
@@ -46,7 +47,7 @@ def test_what_did_not_come_is_named_beside_what_did(stream, monkeypatch):
 
 
 def test_the_sampler_sees_a_peak_that_is_gone_later(stream, redis_server):
-    with recorder.sampled_length(redis_server.url) as lengths:
+    with recorder.sampled_length(redis_server.address) as lengths:
         for number in range(30):
             _add(stream, f"m{number}")
         wait_until(lambda: lengths.longest == 30, "the sampler sees the peak")
@@ -60,6 +61,6 @@ def test_a_redis_that_cannot_be_sampled_fails_the_block(monkeypatch):
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     with (
         pytest.raises(AssertionError, match="could not be sampled"),
-        recorder.sampled_length("redis://127.0.0.1:1/0"),
+        recorder.sampled_length(RedisAddress("redis://127.0.0.1:1/0")),
     ):
         pytest.fail("nothing was sampled")

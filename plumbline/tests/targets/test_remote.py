@@ -161,11 +161,21 @@ def test_a_dsn_file_that_is_not_there_is_named(url: str, tmp_path: Path) -> None
     assert problem == f"the DSN file {tmp_path / 'absent'} cannot be read: No such file or directory"
 
 
-def test_redis_is_tried_before_anything_is_proven(url: str, redis_server: RedisServer) -> None:
-    assert problems(url, redis_url=redis_server.url) == []
-    for wrong in (f"redis://127.0.0.1:{free_port()}/0", "127.0.0.1:6379"):
-        (problem,) = problems(url, redis_url=wrong)
+def test_redis_is_tried_before_anything_is_proven(url: str, redis_server: RedisServer, tmp_path: Path) -> None:
+    right, wrong = Path(redis_server.address.password_file or ""), tmp_path / "wrong"
+    wrong.write_text("not the password")
+    assert problems(url, redis_url=redis_server.url, redis_password_file=right) == []
+    for place, file, said in (
+        (f"redis://127.0.0.1:{free_port()}/0", right, "Connection refused"),
+        ("127.0.0.1:6379", right, "scheme"),
+        (redis_server.url, None, "Redis asks for a password, and none was given"),
+        (redis_server.url, wrong, f"Redis refuses the password in {wrong}"),
+        (redis_server.url, tmp_path / "absent", "does not exist"),
+    ):
+        (problem,) = problems(url, redis_url=place, redis_password_file=file)
         assert problem.startswith("the Redis of --redis-url cannot be used: ")
+        assert said in problem
+        assert problem.endswith(" (--redis-password-file)")
 
 
 def test_an_operators_password_that_opens_nothing_is_told_with_its_option(url: str, tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
     database = Database(settings.conninfo(SERVICE), settings.pool_size)
     redis = aioredis.Redis.from_url(
         settings.redis_url,
+        password=settings.redis_password(),
         socket_timeout=1.0,
         socket_connect_timeout=1.0,
         # Once, on a new connection: an idle one may have ended with a Redis that is back since.

@@ -303,7 +303,7 @@ def test_what_is_no_event_on_the_bus_is_logged_and_the_next_one_arrives(
 ) -> None:
     somebody = person()
     channel = somebody.channel()["id"]
-    with somebody.socket() as socket, redis.Redis.from_url(redis_server.url) as client:
+    with somebody.socket() as socket, redis.Redis.from_url(redis_server.admin_url) as client:
         for junk in (b"junk", b"{}", b'{"channel_id": "x", "user_ids": null, "frame": {}}', b"\xff"):
             client.publish(EVENTS_CHANNEL, junk)
         frame = {"type": "document_uploaded", "channel_id": channel, "document_id": 1}

@@ -36,7 +36,7 @@ def limited(
 @pytest.fixture(autouse=True)
 def _no_counts(redis_server: RedisServer) -> None:
     """Begin with no tries counted."""
-    with redis.Redis.from_url(redis_server.url) as client:
+    with redis.Redis.from_url(redis_server.admin_url) as client:
         for pattern in ("plumbline:login*", "plumbline:registration*"):
             for key in client.scan_iter(pattern):
                 client.delete(key)

@@ -25,8 +25,10 @@ _starting = threading.Lock()
 class Publisher:
     """A bounded queue and one thread that publishes from it. While Redis is away, events are dropped and counted."""
 
-    def __init__(self, url: str) -> None:
-        self._client = redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
+    def __init__(self, url: str, password: str) -> None:
+        self._client = redis.Redis.from_url(
+            url, password=password, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+        )
         self._queue: queue.Queue[Event] = queue.Queue(_QUEUE_SIZE)
         self._outage = Outage(logger, "Redis, so live events are lost while nothing stored is,", level=logging.WARNING)
         threading.Thread(target=self._run, name="events", daemon=True).start()
@@ -53,7 +55,8 @@ class Publisher:
 
 @cache
 def _publisher() -> Publisher:
-    return Publisher(settings_typed.current().redis_url)
+    settings = settings_typed.current()
+    return Publisher(settings.redis_url, settings.redis_password())
 
 
 def publish(event: Event) -> None:

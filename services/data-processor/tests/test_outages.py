@@ -169,7 +169,7 @@ def test_worker_that_dies_is_replaced_and_reported(
 def test_upload_is_announced_after_it_is_stored(
     service: Service, redis_server: RedisServer, person: Person, channel: int
 ) -> None:
-    with redis.Redis.from_url(redis_server.url) as client, client.pubsub() as listener:
+    with redis.Redis.from_url(redis_server.admin_url) as client, client.pubsub() as listener:
         listener.subscribe(EVENTS_CHANNEL)
         assert listener.get_message(timeout=PATIENCE_S) is not None
         document = person.upload(channel, samples.image(), "new.png").json()

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from log_sink.filters import BadQueryError, parse_filter
 from log_sink.responses import json_response, problem_response, redis_away
 from log_sink.sink import Sink
+from log_sink.store import trouble
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ async def stats(request: Request) -> Response:
 
 
 def _unreadable(error: Exception) -> Response:
-    logger.error("the recorder could not be read: Redis does not answer (%s)", error)
+    logger.error("the recorder could not be read: %s", trouble(error))
     return redis_away()
 
 
@@ -58,7 +59,7 @@ async def ready(request: Request) -> Response:
     try:
         await _sink(request).store.ping()
     except (RedisError, OSError) as error:
-        reason = f"Redis does not answer ({error.__class__.__name__}); the newest entries wait in memory"
+        reason = f"{trouble(error)}; the newest entries wait in memory"
         body = health.payload("log-sink", _sink(request).settings.stack_id, reason=reason)
         response = json_response(body, 503)
         response.headers["Retry-After"] = "1"

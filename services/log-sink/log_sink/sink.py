@@ -36,9 +36,9 @@ class Sink:
         self.buffer = Buffer()
         self.intake = Intake(self.buffer)
         self.senders = Senders()
-        self._redis = connect(settings.redis_url)
+        self._redis = connect(settings.redis_url, settings.redis_password())
         # A blocking read holds its connection; it gets one of its own, with room for the block.
-        self._tail_redis = connect(settings.redis_url, BLOCK_MS / 1000 + ANSWER_WITHIN_S)
+        self._tail_redis = connect(settings.redis_url, settings.redis_password(), BLOCK_MS / 1000 + ANSWER_WITHIN_S)
         self.store = Store(self._redis)
         self._trouble = OwnTrouble(self.buffer)
         self.hub = Hub(Store(self._tail_redis), on_new_filling=self._trouble.forget)

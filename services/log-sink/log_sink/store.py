@@ -17,6 +17,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit.facts import FAULTS_FOLDED_S, FAULTS_KEPT, LOG_CAP, LOG_STREAM
 from servicekit.faults import GROUPS
@@ -103,15 +104,23 @@ class Stats:
 KINDS = ("received", "kept", "superseded", "dropped")
 
 
-def connect(url: str, answer_within_s: float = ANSWER_WITHIN_S) -> Redis:
+def connect(url: str, password: str, answer_within_s: float = ANSWER_WITHIN_S) -> Redis:
     """Return a client whose calls end within `answer_within_s` seconds, one reconnect apart."""
     return Redis.from_url(
         url,
+        password=password,
         socket_timeout=answer_within_s,
         socket_connect_timeout=answer_within_s,
         # A pooled connection that a Redis restart has closed must not fail a request; a Redis that is slow must.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
+
+
+def trouble(error: Exception) -> str:
+    """Say in a few words why Redis could not be used."""
+    if isinstance(error, AuthenticationError):
+        return "Redis refuses the password: the file that PLUMBLINE_REDIS_PASSWORD_FILE names holds another one"
+    return f"Redis does not answer ({error.__class__.__name__})"
 
 
 def iso(milliseconds: int) -> str:

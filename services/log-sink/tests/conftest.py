@@ -217,7 +217,7 @@ def access() -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def empty_redis(redis_server: RedisServer) -> Iterator[redis.Redis]:
     """A client of the session's Redis, emptied."""
-    with redis.Redis.from_url(redis_server.url) as client:
+    with redis.Redis.from_url(redis_server.admin_url) as client:
         client.flushdb()
         yield client
 

@@ -16,14 +16,14 @@ from log_sink.store import KINDS, Store, connect
 from redis.exceptions import ResponseError
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
-from plumbline.testing import RedisServer
+from plumbline.testing import REDIS_PASSWORD, RedisServer
 
 CELLS = [Cell("backend", "warning"), Cell("backend", "error"), Cell("caddy", "error")]
 
 
 def run(url: str, work: Callable[[list[Store]], Awaitable[Any]], sinks: int = 1) -> Any:
     async def main() -> Any:
-        clients = [connect(url, 5) for _ in range(sinks)]
+        clients = [connect(url, REDIS_PASSWORD, 5) for _ in range(sinks)]
         try:
             return await work([Store(client) for client in clients])
         finally:

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from servicekit.facts import LOG_CAP, LOG_STREAM
 from servicekit.stopping import end
 
-from plumbline.testing import RedisServer
+from plumbline.testing import REDIS_PASSWORD, RedisServer
 
 CELL = Cell("backend", "warning")
 _PATIENCE_S = 20
@@ -43,7 +43,7 @@ async def at_work(writer: Writer) -> AsyncIterator[None]:
 @asynccontextmanager
 async def parts_for(server: RedisServer) -> AsyncIterator[tuple[Redis, Buffer, Writer]]:
     """Yield a client of the Redis, a buffer, and a writer from the one to the other."""
-    client = connect(server.url, 5)
+    client = connect(server.url, REDIS_PASSWORD, 5)
     buffer = Buffer()
     yield client, buffer, Writer(buffer, Store(client))
     await client.aclose()
@@ -114,11 +114,11 @@ def test_what_was_written_is_not_written_again_at_the_end_though_redis_has_forgo
     redis_server: RedisServer, empty_redis: redis.Redis
 ) -> None:
     async def main() -> None:
-        async with parts_for(redis_server) as (client, buffer, writer):
+        async with parts_for(redis_server) as (_, buffer, writer):
             put(buffer, "once")
             async with at_work(writer):
                 await until(lambda: has_written(writer))
-                assert await client.delete(*await client.keys(f"{LOG_STREAM}:sink:*")) == 1
+                assert empty_redis.delete(*empty_redis.keys(f"{LOG_STREAM}:sink:*")) == 1
             await writer.finish()
 
     asyncio.run(main())

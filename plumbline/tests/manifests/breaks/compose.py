@@ -7,14 +7,13 @@ from .parts import Break, data, doc, init, main, pod, without
 BREAKS: list[Break] = [
     ("is built by nobody", lambda m: main(m, "caddy").update(image="x.example/plumbline/front:1")),
     ("names no release", lambda m: main(m, "caddy").update(image="plumbline/caddy")),
-    ("redis is redis:7", lambda m: main(m, "redis").update(image="redis:7")),
     (
         "PLUMBLINE_INGEST_PORT is '9002' here",
         lambda m: data(m, "log-sink").update(PLUMBLINE_INGEST_PORT="9002"),
     ),
     ("may use 2Gi of memory", lambda m: main(m, "caddy")["resources"]["limits"].update(memory="2Gi")),
     ("may use 512Mi of memory", lambda m: main(m, "postgres")["resources"]["limits"].update(memory="512Mi")),
-    ("other arguments", lambda m: main(m, "redis")["args"].pop()),
+    ("other arguments", lambda m: main(m, "redis").update(args=["--save", "60 1"])),
     ("Compose runs caddy", lambda m: without(m, "Deployment", "caddy")),
     (
         "is two releases at a time",

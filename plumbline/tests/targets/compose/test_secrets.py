@@ -55,7 +55,8 @@ def places(target: ComposeTarget) -> Iterator[tuple[str, bytes]]:
 
 def recorded(target: ComposeTarget) -> bytes:
     redis = containers.one_of(target.project, "redis")
-    return engine.output("exec", redis.id, "redis-cli", "XRANGE", facts.LOG_STREAM, "-", "+").encode()
+    asked = f'REDISCLI_AUTH=$(cat "$PLUMBLINE_REDIS_PASSWORD_FILE") redis-cli XRANGE {facts.LOG_STREAM} - +'
+    return engine.output("exec", redis.id, "sh", "-c", asked).encode()
 
 
 def in_layers(images: Iterable[str], sought: Mapping[str, bytes]) -> set[str]:

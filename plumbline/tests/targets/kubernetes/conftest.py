@@ -18,7 +18,7 @@ from plumbline.home import Home
 from plumbline.manifests import render
 from plumbline.targets.kubernetes import images
 from plumbline.targets.kubernetes.target import KubernetesTarget
-from plumbline.testing import PostgresServer, RedisServer
+from plumbline.testing import REDIS_PASSWORD, PostgresServer, RedisServer
 
 FAKE = Path(__file__).parent / "fake_cluster.py"
 
@@ -114,8 +114,9 @@ def target(
     redis_port = urlsplit(redis_server.url).port
     cluster.change(behind={"front": front, "postgres": postgres_server.port, "redis": redis_port})
     home.prepare()
-    (home.secrets / "postgres_password").write_text(postgres_server.password)
-    (home.secrets / "postgres_password").chmod(0o600)
+    for name, value in (("postgres_password", postgres_server.password), ("redis_password", REDIS_PASSWORD)):
+        (home.secrets / name).write_text(value)
+        (home.secrets / name).chmod(0o600)
     try:
         yield lambda: KubernetesTarget(home, 0)
     finally:

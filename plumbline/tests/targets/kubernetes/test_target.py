@@ -54,7 +54,7 @@ def test_a_deployment_goes_in_the_plans_order_and_leaves_a_stack_that_answers(
     assert applied[0] == f"Namespace/{namespace}"
     assert "Ready in" in capsys.readouterr().out
 
-    # Redis as well: with another base image than redis:8.0 (docker/.env), the nodes get it under no other name.
+    # Each is built for this deployment.
     for component in ("backend", "redis"):
         (container,) = cluster.workload("Deployment", component)["spec"]["template"]["spec"]["containers"]
         assert container["image"].startswith(f"plumbline/{component}:")

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Redis with one user, who has the password of the secret file and the rights that the services need.
+#   redis.sh [ARGUMENTS]   starts it; the arguments go to redis-server
+#   redis.sh probe         says whether it answers: the health check of a container
+set -eu
+secret=${PLUMBLINE_REDIS_PASSWORD_FILE:?}
+
+fail() {
+  echo "redis: $*" >&2
+  exit 78
+}
+
+[ -r "$secret" ] || fail "secret file $secret is missing, or user $(id -u) may not read it"
+# Without the line end and the byte order mark that editors leave.
+password=$(tr -d '\r\n' <"$secret")
+password=${password#"$(printf '\357\273\277')"}
+[ -n "$password" ] || fail "secret file $secret is empty: delete it, a new one is generated at the next deployment"
+
+if [ "${1:-}" = probe ]; then
+  # Over standard input: no command line shows the password.
+  quoted=$(printf %s "$password" | sed 's/["\\]/\\&/g')
+  said=$(printf 'AUTH "%s"\nPING\n' "$quoted" | redis-cli 2>&1)
+  case $said in
+    *WRONGPASS*) fail "Redis refuses the password in $secret: it was started with another one" ;;
+    *PONG*) exit 0 ;;
+  esac
+  fail "$said"
+fi
+
+command -v sha256sum >/dev/null || sha256sum() { shasum -a 256; }
+hash=$(printf %s "$password" | sha256sum)
+unset password
+# The rights: commands on our own keys and our own channel, and the recorder's script; nothing that administers. The
+# server reads them from its standard input, so that they are in no file.
+exec "${PLUMBLINE_REDIS_SERVER:-redis-server}" "$(dirname "$0")/redis.conf" "$@" - <<USER
+user default on #${hash%% *} resetkeys ~logs:recent ~logs:recent:* ~plumbline:* resetchannels &plumbline:events -@all +@read +@write +@pubsub +@transaction +@connection -@admin -@dangerous -scan -randomkey +evalsha +script|load +client|setname +info +time
+USER

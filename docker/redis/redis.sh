@@ -2,6 +2,7 @@
 # Redis with one user, who has the password of the secret file and the rights that the services need.
 #   redis.sh [ARGUMENTS]   starts it; the arguments go to redis-server
 #   redis.sh probe         says whether it answers: the health check of a container
+#   redis.sh tell FILE     writes the password the way redis_exporter reads it
 set -eu
 secret=${PLUMBLINE_REDIS_PASSWORD_FILE:?}
 
@@ -16,9 +17,13 @@ password=$(tr -d '\r\n' <"$secret")
 password=${password#"$(printf '\357\273\277')"}
 [ -n "$password" ] || fail "secret file $secret is empty: delete it, a new one is generated at the next deployment"
 
+quoted=$(printf %s "$password" | sed 's/["\\]/\\&/g')
+if [ "${1:-}" = tell ]; then
+  printf '{"%s": "%s"}\n' "${PLUMBLINE_REDIS_URL:?}" "$quoted" >"$2"
+  exit 0
+fi
 if [ "${1:-}" = probe ]; then
   # Over standard input: no command line shows the password.
-  quoted=$(printf %s "$password" | sed 's/["\\]/\\&/g')
   said=$(printf 'AUTH "%s"\nPING\n' "$quoted" | redis-cli 2>&1)
   case $said in
     *WRONGPASS*) fail "Redis refuses the password in $secret: it was started with another one" ;;
@@ -29,7 +34,7 @@ fi
 
 command -v sha256sum >/dev/null || sha256sum() { shasum -a 256; }
 hash=$(printf %s "$password" | sha256sum)
-unset password
+unset password quoted
 # The rights: commands on our own keys and our own channel, and the recorder's script; nothing that administers. The
 # server reads them from its standard input, so that they are in no file.
 exec "${PLUMBLINE_REDIS_SERVER:-redis-server}" "$(dirname "$0")/redis.conf" "$@" - <<USER

@@ -1,0 +1,126 @@
+"""Whoever else has an account on the machine, or a place in the network, gets nothing from the parts of the stack."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+from servicekit.facts import EVENTS_CHANNEL, INTERNAL_HEADER
+
+from plumbline import net, recorder
+from plumbline.checks.client import Answer, User
+from plumbline.errors import NotGivenError
+from plumbline.home import Home
+from plumbline.plan import HEALTH_PATHS
+from plumbline.stack import Stack
+from plumbline.testing import unprivileged, wait_until
+
+GUARDS = {
+    "front": "sessions",
+    "internal": "the internal secret",
+    "backend": "the internal secret",
+    "data-processor": "the internal secret",
+    "log-sink": "the internal secret",
+    "log-ingest": "the internal secret in each datagram",
+    "postgres": "the role's password",
+    "redis": "its password",
+}
+"""Every port that a stack of processes listens on, and what guards it."""
+PATHS = {"backend": "/channels/", "data-processor": "/data-processor/templates/", "log-sink": "/logs/entries"}
+
+
+@pytest.fixture
+def ports(stack: Stack) -> dict[str, int]:
+    """The ports of a stack whose parts are processes of this machine."""
+    found = Home(Path(stack.home)).load().ports if stack.home else {}
+    if not set(GUARDS) <= found.keys():
+        raise NotGivenError("needs a stack whose parts can be reached from this machine (--target embedded)")
+    return found
+
+
+def sockets_of(stack: Stack) -> set[tuple[str, int]]:
+    """Return address and port of everything that the stack's processes listen on."""
+    found = set()
+    for component in stack.components:
+        supervised = psutil.Process(component.pid)
+        for process in (supervised, *supervised.children(recursive=True)):
+            for one in process.net_connections("inet"):
+                bound = one.status == psutil.CONN_LISTEN or (one.type == socket.SOCK_DGRAM and not one.raddr)
+                found |= {(one.laddr.ip, one.laddr.port)} if bound and one.laddr else set()
+    return found
+
+
+def test_every_socket_is_on_loopback_and_guarded(stack: Stack, ports: dict[str, int]) -> None:
+    assert sockets_of(stack) == {("127.0.0.1", ports[name]) for name in GUARDS}
+
+
+@pytest.mark.parametrize("shown", [None, "", "guessed"])
+@pytest.mark.parametrize("service", PATHS)
+def test_services_answer_caddy_alone(alice: User, ports: dict[str, int], service: str, shown: str | None) -> None:
+    place = f"http://127.0.0.1:{ports[service]}"
+    headers = {"Authorization": f"Bearer {alice.token}", "X-Forwarded-For": "203.0.113.9", "X-Operator": "operator"}
+    headers |= {} if shown is None else {INTERNAL_HEADER: shown}
+    with unprivileged(), net.direct_session() as http:
+        refused = Answer(http.get(place + PATHS[service], headers=headers, timeout=10)).expect_problem(403)
+        assert refused["code"] == "front_door_only"
+        assert http.get(place + HEALTH_PATHS[service], timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("shown", [None, "", "guessed"])
+def test_nobody_hands_in_entries(stack: Stack, ports: dict[str, int], shown: str | None) -> None:
+    headers = {} if shown is None else {INTERNAL_HEADER: shown}
+    forged = {"level": "error", "service": "backend", "message": "forged by a stranger"}
+    with unprivileged(), net.direct_session() as http:
+        for place, status in (("internal", 403), ("log-sink", 403)):
+            answer = http.post(f"http://127.0.0.1:{ports[place]}/ingest", json=forged, headers=headers, timeout=10)
+            assert answer.status_code == status, (place, answer.text)
+        for path in ("/", "/logs/entries", "/channels/", "/metrics"):
+            assert (
+                http.get(f"http://127.0.0.1:{ports['internal']}{path}", headers=headers, timeout=10).status_code == 404
+            )
+    assert recorder.entries(stack, q="forged by a stranger") == []
+
+
+def test_forged_datagrams_are_counted_and_not_shown(stack: Stack, ports: dict[str, int]) -> None:
+    before = recorder.kept(stack)[1]["dropped"]
+    with unprivileged(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for key in (b"", b',"plumbline_key":"guessed"'):
+            entry = b'{"level":"error","logger":"tls","msg":"forged by a stranger"%s}' % key
+            sender.sendto(entry, ("127.0.0.1", ports["log-ingest"]))
+    wait_until(lambda: recorder.kept(stack)[1]["dropped"] >= before + 2, "what was forged is counted")
+    assert recorder.entries(stack, q="forged by a stranger") == []
+
+
+@pytest.mark.parametrize("password", [None, "guessed"])
+@pytest.mark.parametrize("command", [f"SUBSCRIBE {EVENTS_CHANNEL}", "FLUSHALL", "CONFIG SET requirepass x", "SAVE"])
+def test_redis_refuses_strangers(stack: Stack, password: str | None, command: str) -> None:
+    with (
+        unprivileged(),
+        redis.Redis.from_url(stack.redis.url, password=password, socket_timeout=10) as stranger,
+        pytest.raises(redis.AuthenticationError),
+    ):
+        stranger.execute_command(*command.split())  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "SAVE", "BGSAVE", "BGREWRITEAOF", "CONFIG SET dir /tmp", "REPLICAOF 127.0.0.1 1", "DEBUG SLEEP 0", "MODULE LIST",
+        "SHUTDOWN SAVE", "FLUSHALL", "KEYS *", "MONITOR", "ACL LIST", "SCRIPT FLUSH", "SUBSCRIBE another",
+    ],
+)  # fmt: skip
+def test_not_even_the_services_administer_redis(stack: Stack, command: str) -> None:
+    with stack.redis.connect(socket_timeout=10) as services, pytest.raises(redis.ResponseError) as caught:
+        services.execute_command(*command.split())  # type: ignore[no-untyped-call]
+    assert re.search("no permissions|unknown command", str(caught.value)), caught.value
+
+
+def test_postgres_refuses_strangers(stack: Stack) -> None:
+    for password in ("", "guessed"):
+        with unprivileged(), pytest.raises(psycopg.OperationalError, match=r"password|no pg_hba"):
+            psycopg.connect(**(stack.postgres.parameters() | {"password": password}), connect_timeout=10).close()

@@ -12,10 +12,17 @@ fail() {
 }
 
 [ -r "$secret" ] || fail "secret file $secret is missing, or user $(id -u) may not read it"
-# Without the line end and the byte order mark that editors leave.
-password=$(tr -d '\r\n' <"$secret")
+# The same rule as `servicekit.secrets.read_secret`: without a byte order mark, and without white space at both ends.
+export LC_ALL=C
+[ "$(tr -d '\000' <"$secret" | wc -c)" -eq "$(wc -c <"$secret")" ] ||
+  fail "secret file $secret looks like UTF-16: save it as UTF-8"
+password=$(cat "$secret")
 password=${password#"$(printf '\357\273\277')"}
+password=${password#"${password%%[![:space:]]*}"}
+password=${password%"${password##*[![:space:]]}"}
 [ -n "$password" ] || fail "secret file $secret is empty: delete it, a new one is generated at the next deployment"
+[ "$(printf %s "$password" | tr -d '\r\n' | wc -c)" -eq "$(printf %s "$password" | wc -c)" ] ||
+  fail "secret file $secret has more than one line: write the value alone"
 
 quoted=$(printf %s "$password" | sed 's/["\\]/\\&/g')
 if [ "${1:-}" = tell ]; then

@@ -139,7 +139,9 @@ def test_the_password_shows_in_no_command_line_nor_environment(redis_server: Red
         assert REDIS_PASSWORD.encode() not in Path(f"/proc/{redis_server.pid}/{what}").read_bytes()
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "missing"), ("\n", "empty")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "is missing"), ("\n", "is empty"), ("a\nb", "has more than one line")]
+)
 def test_without_a_password_it_does_not_start(tmp_path: Path, content: str | None, said: str) -> None:
     file = tmp_path / "redis_password"
     if content is not None:
@@ -147,17 +149,17 @@ def test_without_a_password_it_does_not_start(tmp_path: Path, content: str | Non
     environment = redis_server.environment(Path("/bin/true"), file)
     done = subprocess.run(["/bin/sh", str(SCRIPT)], env=environment, capture_output=True, text=True, timeout=20)
     assert done.returncode == 78
-    assert f"secret file {file} is {said}" in done.stderr
+    assert f"secret file {file} {said}" in done.stderr
 
 
 @pytest.mark.parametrize(
-    "password", ["plain-enough", 'a "quoted" \\ one', "$(date) `date` 'x' ü", "\ufeffwith-a-mark\r\n"]
+    "password", ["plain-enough", 'a "quoted" \\ one', "$(date) `date` 'x' ü", "\ufeff with-a-mark \r\n"]
 )
 def test_any_password_is_taken_and_told(tmp_path: Path, password: str) -> None:
     server = RedisServer(tmp_path)
     file = tmp_path / "redis_password"
     file.write_text(password, newline="")
-    right = password.strip("\ufeff\r\n")
+    right = password.strip("\ufeff\r\n ")
     server.address = RedisAddress(f"redis://127.0.0.1:{server.port}/0", None)
     server.ready = lambda: _answers(server.port, right)  # type: ignore[method-assign]
     server.start()

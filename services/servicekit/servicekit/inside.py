@@ -46,8 +46,8 @@ class InternalSecret:
         if hmac.compare_digest(shown, self._secret):
             return True
         self._renew()
-        # Caddy passes on all that is in the file; an editor may have put a mark before the text.
-        return hmac.compare_digest(shown.removeprefix(codecs.BOM_UTF8), self._secret)
+        # Caddy shows all that is in the file, what an editor put around the secret included.
+        return hmac.compare_digest(shown.removeprefix(codecs.BOM_UTF8).strip(), self._secret)
 
     def admits(self, path: str, shown: bytes | None) -> bool:
         """Say whether a request for `path` that has shown this is to be served."""

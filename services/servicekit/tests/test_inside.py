@@ -12,7 +12,7 @@ from plumbline.testing import INTERNAL_SECRET
 SHOWN = INTERNAL_SECRET.encode()
 
 
-@pytest.mark.parametrize("shown", [None, b"", b"x", SHOWN[:-1], SHOWN + b"x", SHOWN.upper(), b" " + SHOWN])
+@pytest.mark.parametrize("shown", [None, b"", b"x", SHOWN[:-1], SHOWN + b"x", SHOWN.upper(), SHOWN + SHOWN])
 def test_nothing_else_than_the_secret_matches(secret, shown):
     assert not secret.matches(shown)
     assert secret.matches(SHOWN)
@@ -43,9 +43,9 @@ def test_while_the_file_holds_no_secret_the_last_one_counts(secret, tmp_path):
     assert secret.current() == SHOWN
 
 
-def test_the_mark_that_an_editor_puts_before_the_text_does_no_harm(secret):
+def test_what_an_editor_puts_around_the_secret_does_no_harm(secret):
     # Caddy shows all that is in the file.
-    assert secret.matches(b"\xef\xbb\xbf" + SHOWN)
+    assert secret.matches(b"\xef\xbb\xbf" + SHOWN + b" \r")
 
 
 def test_without_a_secret_there_is_none_to_show(tmp_path):

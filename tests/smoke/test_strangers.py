@@ -111,7 +111,8 @@ def test_redis_refuses_strangers(stack: Stack, password: str | None, command: st
     "command",
     [
         "SAVE", "BGSAVE", "BGREWRITEAOF", "CONFIG SET dir /tmp", "REPLICAOF 127.0.0.1 1", "DEBUG SLEEP 0",
-        "MODULE LIST", "SHUTDOWN SAVE", "FLUSHALL", "KEYS *", "MONITOR", "ACL LIST", "SCRIPT FLUSH", "SUBSCRIBE another",
+        "MODULE LIST", "SHUTDOWN SAVE", "FLUSHALL", "KEYS *", "MONITOR", "ACL LIST", "SCRIPT FLUSH",
+        "SUBSCRIBE another",
     ],
 )  # fmt: skip
 def test_not_even_the_services_administer_redis(stack: Stack, command: str) -> None:
@@ -121,6 +122,7 @@ def test_not_even_the_services_administer_redis(stack: Stack, command: str) -> N
 
 
 def test_postgres_refuses_strangers(stack: Stack) -> None:
+    known = stack.postgres.parameters()
     for password in ("", "guessed"):
-        with unprivileged(), pytest.raises(psycopg.OperationalError, match=r"password|no pg_hba"):
-            psycopg.connect(**(stack.postgres.parameters() | {"password": password}), connect_timeout=10).close()
+        with unprivileged(), pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(**(known | {"password": password}), connect_timeout=10).close()

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Redis with one user, who has the password of the secret file and the rights that the services need.
 #   redis.sh [ARGUMENTS]   starts it; the arguments go to redis-server
-#   redis.sh probe         says whether it answers: the health check of a container
+#   redis.sh probe         says whether it answers: 0 yes, 1 not as it should, 2 not at all
 #   redis.sh tell FILE     writes the password the way redis_exporter reads it
 set -eu
 secret=${PLUMBLINE_REDIS_PASSWORD_FILE:?}
@@ -33,10 +33,12 @@ if [ "${1:-}" = probe ]; then
   # Over standard input: no command line shows the password.
   said=$(printf 'AUTH "%s"\nPING\n' "$quoted" | redis-cli 2>&1)
   case $said in
-    *WRONGPASS*) fail "Redis refuses the password in $secret: it was started with another one" ;;
+    *WRONGPASS*) said="Redis refuses the password in $secret: it was started with another one" ;;
     *PONG*) exit 0 ;;
+    *"Could not connect"*) echo "redis: $said" >&2 && exit 2 ;;
   esac
-  fail "$said"
+  echo "redis: $said" >&2
+  exit 1
 fi
 
 command -v sha256sum >/dev/null || sha256sum() { shasum -a 256; }

@@ -101,6 +101,6 @@ def test_a_build_that_fills_the_disk_ends_with_a_way_out(monkeypatch: pytest.Mon
 def test_every_image_that_is_built_here_has_a_revision() -> None:
     file = (images.ROOT / "docker/compose.yaml").read_text()
     built = {name for name in images.revisions() if f"dockerfile: docker/{name}/Dockerfile" in file}
-    assert built == {"backend", "caddy", "data-processor", "log-sink", "postgres"}
+    assert built == {"backend", "caddy", "data-processor", "log-sink", "postgres", "redis"}
     for name in built:
         assert f"REVISION: ${{PLUMBLINE_{name.upper().replace('-', '_')}_REVISION:-unknown}}" in file

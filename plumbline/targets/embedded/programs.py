@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import shutil
@@ -165,10 +166,14 @@ class Layout:
         return [replace(one, environment=one.environment | self._mark(one)) for one in every]
 
     def _mark(self, program: Program) -> dict[str, str]:
-        """Return a variable that nobody reads: the program is started anew when a secret that it reads is replaced."""
+        """Return variables that nobody reads: the program is started anew when a file that it reads is replaced."""
         read = [Path(path).name for name, path in program.environment.items() if name.endswith("_FILE")]
         found = [self.marks[name] for name in (*read, *_SECRETS_READ.get(program.name, ())) if name in self.marks]
-        return {"PLUMBLINE_SECRETS": ",".join(found)} if found else {}
+        marks = {"PLUMBLINE_SECRETS": ",".join(found)} if found else {}
+        if program.name == "caddy":
+            # Services get another identity when the files of a deployment change; Caddy has none.
+            marks["PLUMBLINE_CADDYFILE"] = hashlib.sha256(CADDYFILE.read_bytes()).hexdigest()
+        return marks
 
     def _watch(self) -> Program:
         """Return the program that kills what hangs. It is no component: nobody but the supervisor needs it."""

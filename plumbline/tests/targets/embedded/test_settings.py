@@ -12,8 +12,9 @@ from plumbline import secret_files
 from plumbline.home import Home
 from plumbline.settings.resolve import Setting, Wanted
 from plumbline.targets.embedded import postgres
+from plumbline.targets.embedded import programs as embedded_programs
 from plumbline.targets.embedded.accounts import Account
-from plumbline.targets.embedded.programs import PORTS, Layout
+from plumbline.targets.embedded.programs import CADDYFILE, PORTS, Layout
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 from plumbline.targets.embedded.target import EmbeddedTarget
 
@@ -117,3 +118,13 @@ def test_a_replaced_secret_is_noticed_and_said_once(home: Home) -> None:
     assert EmbeddedTarget(home, 0).run("secrets").startswith("1 generated; redis_password was replaced")
     state = (home.root / "state.json").read_text()
     assert not [name for name in secret_files.SECRETS if (home.secrets / name).read_text() in state]
+
+
+def test_another_caddyfile_restarts_caddy_alone(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = programs(Wanted(), {})
+    (tmp_path / "Caddyfile").write_bytes(CADDYFILE.read_bytes() + b"\n")
+    monkeypatch.setattr(embedded_programs, "CADDYFILE", tmp_path / "Caddyfile")
+    after = programs(Wanted(), {})
+    assert [one.name for one, other in zip(before, after, strict=True) if one != other] == ["caddy"]

@@ -45,6 +45,8 @@ def _container(workload: Workload, container: Container) -> Iterator[str]:
         for kind, probe in (("readiness", readiness), ("liveness", liveness)):
             if probe["httpGet"]["path"] != live:
                 yield f"{where}: its {kind} must not depend on others: ask {live}"
+    if "tcpSocket" in liveness:
+        yield f"{where}: one that hangs takes connections all the same: its liveness has to ask for an answer"
     if _patience(liveness) < 4 * _patience(readiness):
         yield f"{where} is killed about as soon as it is unready: liveness has to be the more patient by far"
     if _patience(startup) < _STARTING_S:

@@ -23,6 +23,10 @@ BREAKS: list[Break] = [
         "counts as started before",
         lambda m: main(m, "log-sink")["startupProbe"]["httpGet"].update(path="/logs/health/live"),
     ),
+    (
+        "has to ask for an answer",
+        lambda m: main(m, "redis").update(livenessProbe={"tcpSocket": {"port": "redis"}, "failureThreshold": 6}),
+    ),
     ("killed about as soon", lambda m: main(m, "backend")["livenessProbe"].update(failureThreshold=1)),
     ("to start", lambda m: main(m, "backend")["startupProbe"].update(failureThreshold=5)),
     (

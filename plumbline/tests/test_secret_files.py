@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -126,6 +127,17 @@ def _shell(path):
     return done.stdout.decode() if done.returncode == 0 else None
 
 
+def _redis(path, folder):
+    """What docker/redis/redis.sh reads, None where it refuses."""
+    told = folder / "told.json"
+    done = subprocess.run(
+        ["sh", ROOT / "docker" / "redis" / "redis.sh", "tell", told], capture_output=True, check=False,
+        env={"PATH": os.defpath, "PLUMBLINE_REDIS_PASSWORD_FILE": str(path), "PLUMBLINE_REDIS_URL": "url"},
+    )  # fmt: skip
+    assert done.returncode in (0, 78), done.stderr
+    return json.loads(told.read_bytes(), strict=False)["url"] if done.returncode == 0 else None
+
+
 def _python(path):
     try:
         return read_secret(path)
@@ -138,14 +150,14 @@ def test_every_reader_sees_the_same_secret(tmp_path, around):
     path = tmp_path / "token_secret"
     for value in VALUES:
         path.write_bytes(around.replace(b"%b", value.encode()))
-        assert (_python(path), _shell(path)) == (value, value)
+        assert (_python(path), _shell(path), _redis(path, tmp_path)) == (value, value, value)
 
 
 @pytest.mark.parametrize("content", REFUSED)
 def test_every_reader_refuses_what_is_no_line_of_text(tmp_path, content):
     path = tmp_path / "token_secret"
     path.write_bytes(content)
-    assert (_python(path), _shell(path)) == (None, None)
+    assert (_python(path), _shell(path), _redis(path, tmp_path)) == (None, None, None)
 
 
 def test_after_a_deployment_the_file_is_the_secret_and_nothing_else(tmp_path):

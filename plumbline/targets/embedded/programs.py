@@ -35,8 +35,6 @@ PORTS: tuple[str, ...] = (
 WATCH = "watch"
 _WATCH_MODULE = "plumbline.targets.embedded.watch"
 _PACKAGES = {"log-sink": "log_sink", "backend": "backend", "data-processor": "data_processor"}
-_SECRETS_READ = {"redis": ("redis_password",)}
-"""Secrets of programs that are not told of them by a `*_FILE` variable. Postgres keeps its own."""
 
 
 def find_caddy() -> Path | None:
@@ -168,7 +166,7 @@ class Layout:
     def _mark(self, program: Program) -> dict[str, str]:
         """Return variables that nobody reads: the program is started anew when a file that it reads is replaced."""
         read = [Path(path).name for name, path in program.environment.items() if name.endswith("_FILE")]
-        found = [self.marks[name] for name in (*read, *_SECRETS_READ.get(program.name, ())) if name in self.marks]
+        found = [self.marks[name] for name in read if name in self.marks]
         marks = {"PLUMBLINE_SECRETS": ",".join(found)} if found else {}
         if program.name == "caddy":
             # Services get another identity when the files of a deployment change; Caddy has none.

@@ -8,12 +8,9 @@ from typing import Any
 from servicekit.faults import REQUEST
 
 SERVICE = "caddy"
-# What Go says where the other end of a client's connection is gone. A service that is gone reads otherwise: `dial tcp`,
-# `EOF`, `read tcp`.
-_CLIENT_LEFT = re.compile(
-    r"context canceled$|http2: stream closed|client disconnected|request body: |^writing: |\bwrite tcp [^ ]+: "
-    r"(?:write: )?(?:broken pipe|connection reset by peer|i/o timeout)$"
-)
+# What Caddy says where a client is gone. `writing:` an answer goes to the client; what is read, dialled or written
+# otherwise is between Caddy and a service.
+_CLIENT_LEFT = re.compile(r"context canceled$|http2: stream closed|client disconnected|^writing: ")
 # What has a place of its own in the entry, or none at all.
 _PLACED = frozenset(
     ("level", "ts", "logger", "msg", "request", "request_id", "uuid", "error", "stacktrace", "status", "duration")
@@ -36,8 +33,8 @@ def is_of_clients(raw: dict[str, Any]) -> bool:
 
     Caddy logs every status from 400 on as an error, and a browser that closes its live tail as a warning.
     """
-    if "status" in raw and is_access(raw):
-        return bool(raw["status"] < 500)
+    if "status" in raw and is_access(raw) and raw["status"] < 500:
+        return True
     error = raw.get("error")
     return isinstance(error, str) and _CLIENT_LEFT.search(error) is not None
 

@@ -69,13 +69,18 @@ def test_a_client_that_leaves_is_none_of_the_operators() -> None:
     [
         "context canceled",
         "writing: write tcp 127.0.0.1:8080->127.0.0.1:50000: write: broken pipe",
-        "write tcp 127.0.0.1:8080->127.0.0.1:50000: write: connection reset by peer",
+        "writing: write tcp 127.0.0.1:8080->127.0.0.1:50000: write: connection reset by peer",
         "http2: stream closed",
     ],
 )
 def test_a_client_that_hangs_up_is_no_warning_in_any_of_gos_words(error: str) -> None:
     batch = fed(aborted("/channels/", error))
     assert (batch.arrived, batch.dropped) == ({}, {})
+
+
+def test_a_failed_request_of_a_client_that_hung_up_is_no_error(access: Make) -> None:
+    assert not fed(access(502, error="context canceled")).arrived
+    assert fed(access(502, error="unexpected EOF")).arrived == {CADDY_ERROR: 1}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,7 @@ def test_a_client_that_hangs_up_is_no_warning_in_any_of_gos_words(error: str) ->
         "reading: unexpected EOF",
         "read tcp 127.0.0.1:40000->127.0.0.1:8001: read: connection reset by peer",
         "dial tcp 127.0.0.1:8001: i/o timeout",
+        "write tcp 127.0.0.1:40000->127.0.0.1:8001: write: broken pipe",
     ],
 )
 def test_a_service_that_is_gone_is_a_warning(error: str) -> None:

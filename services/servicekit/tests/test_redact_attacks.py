@@ -18,7 +18,7 @@ from servicekit import entries
 from servicekit.clean import INVISIBLE, unusual
 from servicekit.redact import redact
 
-patient = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+patient = settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 HEAD, TAIL = "Zq7kW", "Xj4vB"
 NAMES = ("password", "db_password", "PGPASSWORD", "apiKey", "X-Api-Key", "client_secret", "access_token", "session_id")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import orjson
 import pytest
 from servicekit import entries
+from servicekit.lines import line_from
 from servicekit.redact import REDACTED, redact
 from servicekit.rules import GROUPS
 
@@ -67,3 +70,30 @@ def test_a_cut_leaves_no_part_of_a_secret(field, length):
         for padding in (0, length // 2, length):
             line = entries.build({"message": "m", field: "x" * padding + " " + said}, "s", "error")
             assert b"Zx81" not in line, (padding, said[:20])
+
+
+def raised():
+    """Return an exception group of exceptions with causes, notes and secrets in all of them."""
+    try:
+        try:
+            raise KeyError(f"password={SECRET}")
+        except KeyError as error:
+            raise RuntimeError(f"redis://:{SECRET}@redis/0") from error
+    except RuntimeError as error:
+        error.add_note(f"Authorization: Bearer {SECRET}")
+        group = ExceptionGroup(f"token: {SECRET}", [error, ValueError({"api_key": SECRET})])
+    try:
+        raise group
+    except ExceptionGroup as error:
+        return error
+
+
+def test_no_exception_keeps_a_secret():
+    error = raised()
+    record = logging.LogRecord(f"x.token={SECRET}", logging.ERROR, "f", 1, "it failed: %r", (error,), None)
+    record.exc_info = (type(error), error, error.__traceback__)
+    record.exc_text = record.stack_info = f"password={SECRET}"
+    line = line_from(record, "backend").decode()
+    assert "ExceptionGroup" in line
+    assert "direct cause" in line
+    assert SECRET not in line

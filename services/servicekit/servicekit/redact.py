@@ -31,7 +31,7 @@ def redact(text: str) -> str:
 
 
 def _normal(text: str) -> str:
-    return unicodedata.normalize("NFKC", INVISIBLE.sub("", text))
+    return INVISIBLE.sub("", unicodedata.normalize("NFKD", text))
 
 
 def _redact(text: str) -> str:

@@ -94,7 +94,10 @@ def _end_of_token(text: str, start: int) -> int:
 
 # A quotation mark, also one inside of JSON inside of JSON, or of an address or a page.
 _MARK = r"(?:\\{0,15}['\"]|%22|%27|&quot;|&\#3[49];)"
-_IS = r"\s{0,8}(?::\s?(?:str|bytes|string|SecretStr)(?:\s\|\sNone)?\s{0,4}=|=>|->|:=|==?|:|%3D|%3A|%253D|%253A)\s{0,8}"
+_IS = (
+    r"\s{0,8}(?::\s?(?:str|bytes|string|SecretStr)(?:\s\|\sNone)?\s{0,4}=|=>|->|:=|==?|:|%3D|%3A|%253D|%253A"
+    r"|\\u003[ad]|&\#61;|&\#x3d;)\s{0,8}"
+)
 _HOST = r"@(?=[\w.\-\[%]+\]?(?::\d{1,5})?(?:[/?\#\s'\"<>,;)\]}|\\]|$))(?!(?:(?!://|['\"][,:}\])])\S){0,200}@[\w\[])"
 # A port and what may follow it: then there is no password.
 _PORT = r"(?!\d{1,5}(?:[/?\#\s'\"<>,;)\]}|\\]|$))"
@@ -149,7 +152,7 @@ _JWT = _group(
     whole=True,
 )
 _SCHEME = _group(
-    "bearer basic token",
+    "bearer basic token jwt apikey",
     r"(?:\s|%20|\+|:\s?){1,8}(?!realm=)(?=['\"]?[^\s,;'\"()\[\]{}<>]{8})",
     "got header Bearer {}",
     "Bearer%20{}",
@@ -199,7 +202,7 @@ _NAMED = Group(
     rules=(
         _named(
             # `password[0]=`, `user[password]=`, `(token)=(`, `password: str = `, `%22password%22%3A`
-            rf"(?:\[\w{{0,40}}\]|[\])])?(?:{_MARK})?{_IS}",
+            rf"(?:\[\w{{0,40}}\]|[\])])?(?:{_MARK})?{_IS}(?:-\s{{1,8}})?",
             "password={}", "password: {}", "db_password = '{} with spaces'", '{{"apiKey": "{}"}}', "Pwd={};", "pw={}",
             '"{{\\"password\\": \\"{}\\"}}"', "password='it''s {}'", 'password="say \\"{}\\""', "secret=>{}", "totp={}",
             "GET /x?token={}&page=2", "password%3D{}", "%22password%22%3A%22{}%22", "user[password]={}",
@@ -220,7 +223,21 @@ _NAMED = Group(
             end=end_of_line, before=r"name=\\{0,7}['\"][\w.\-]{0,60}$",
         ),
         _named(
-            # In prose only what stands in quotation marks can be told from the prose.
+            rf"{_MARK}\s{{0,4}}(?:/?>)", "<entry key='password'>{}</entry>",
+            end=end_of_element, before=rf"(?:name|key|id)={_MARK}[\w.\-]{{0,60}}$",
+        ),
+        _named(
+            rf"{_MARK}\s{{1,4}}value=", '<input name="password" value="{}">',
+            before=rf"(?:name|key|id)={_MARK}[\w.\-]{{0,60}}$",
+        ),
+        _named(
+            # In prose what looks random can be told from the prose.
+            r"[\])]?\s{1,4}(?:(?:is|was|to|-|\u2013|\u2014|\u2192|\|)\s)?(?=[A-Za-z0-9+=~!-]{8})"
+            r"(?=[A-Za-z+=~!-]{0,60}[0-9])(?=[0-9+=~!-]{0,60}[A-Za-z])(?=[A-Za-z0-9+=~!-]{8,200}(?:[\s,;)\]'\"]|\.?$|\.\s))",
+            "password is {}0Ab", "the token 0a{}", "apikey {}0Ab",
+        ),
+        _named(
+            # And what stands in quotation marks.
             r"\s(?:(?:is|was)\s)?", "wrong password '{}'", "ALTER ROLE ada PASSWORD 'it''s {}'", end=end_of_quoted,
         ),
     ),
@@ -252,6 +269,13 @@ _ELEMENT = Group(
 _OTHERS = (
     _group("secretstr( secretbytes(", "", "SecretStr('{}')", end=end_of_quoted),
     _group("identified", r"\s(?:with\s\w+\s)?by\s", "CREATE USER ada IDENTIFIED BY '{}'", end=end_of_quoted),
+    _group("requirepass", r"['\"]?\s['\"]?", "CONFIG SET requirepass {}", end=end_of_word),
+    _group('"auth"', r'(?:\s"[^"\n]{0,60}")?\s', '"AUTH" "{}"', '"AUTH" "default" "{}"', end=end_of_quoted),
+    Group(
+        ("on >",),
+        re.compile(r"\bon >"),
+        (Rule(re.compile(r"(?=\S+\s[^\n]{0,80}[~+&])"), ("user app on >{} ~* +@all",), end_of_word),),
+    ),
     _group("auth=", "", "GET /x?auth={}", behind=r"(?<![A-Za-z])", end=end_of_value, harmless=is_harmless),
     _group(
         "-u --user",
@@ -266,4 +290,9 @@ GROUPS = (_PRIVATE_KEY, _HEADER, _ADDRESS, _JWT, _SCHEME, *_SHAPES, _NAMED, _OPT
 """In this order: what a rule has replaced is not looked at by the next."""
 
 
+_ALL_HINTS = set().union(*(group.hints for group in GROUPS))
+for _one in GROUPS:
+    # A hint that is part of another one stands for both: the fewer there are, the less an ordinary line costs.
+    least = frozenset(min((part for part in _ALL_HINTS if part in hint), key=len) for hint in _one.hints)
+    object.__setattr__(_one, "hints", least)
 HINTS = tuple(sorted(set().union(*(group.hints for group in GROUPS)) - {secret_names.SHORT}))

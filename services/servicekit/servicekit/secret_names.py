@@ -7,8 +7,8 @@ from functools import lru_cache
 
 # Unmistakable wherever they end a word (`PGPASSWORD`, `authtoken`). An underscore stands for any separator, or none.
 _ANYWHERE = """
-    pass_word passwd pass_phrase secret token api_key access_key private_key signing_key encryption_key authorization
-    credential cookie sessionid sessid
+    pass_word passwd passwort pass_phrase secret token api_key access_key private_key signing_key encryption_key
+    authorization credential cookie sessionid sessid
 """.split()  # noqa: SIM905
 # Ends of ordinary words, too (`compass`): these count only where a word of their own begins.
 _APART = """
@@ -39,7 +39,7 @@ _ENDING = r"s?(?:[_-]?(?:hash|confirm(?:ation)?|value|code|key|[0-9]))?"
 _APART_SPELT = rf"{_spelt(_APART)}|csrf\w{{0,40}}"
 NAME = rf"(?:(?:{_spelt(_ANYWHERE)})|(?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_APART_SPELT})){_ENDING}"
 """A name, as a pattern whose matches begin with one of `STARTS`."""
-NAME_IN_LOWER = re.compile(rf"(?:(?:{_spelt(_ANYWHERE)})|(?P<apart>{_APART_SPELT})){_ENDING}")
+NAME_IN_LOWER = re.compile(rf"(?:(?:{_spelt(_ANYWHERE)})|(?P<apart>{_APART_SPELT})){_ENDING}(?![\w,.;])")
 """The same in a text that is in lower case, several times faster; `apart` must begin a word."""
 
 

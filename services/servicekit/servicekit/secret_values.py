@@ -14,6 +14,7 @@ _UNQUOTED = re.compile(
 _BLOCK = re.compile(r"[|>][+-]?[ \t]*\r?\n(?:(?:[ \t]+[^\n]*)?(?:\n|$))+")
 _SHELL_QUOTE = "'\"'\"'"
 """How a shell's word in quotation marks has one of them in it."""
+_BRACKETS_MAX = 2000
 _OPENING = {"[": "]", "(": ")", "{": "}"}
 _BRACKET = re.compile(r"[\[\](){}\n'\"]")
 
@@ -103,15 +104,16 @@ def _backslashes(text: str, at: int, first: int) -> int:
 
 
 def _end_of_brackets(text: str, start: int) -> int:
-    """Return where the brackets are closed; the end of the line, if they are not."""
-    depth, at = 0, start
+    """Return where the brackets are closed; the end of the line, if they are not, or too far away."""
+    depth, at, line_end = 0, start, 0
     while True:
         sign = _BRACKET.search(text, at)
-        if sign is None:
-            return len(text)
+        if sign is None or sign.start() - start > _BRACKETS_MAX:
+            return line_end or len(text)
         at = sign.end()
         if sign[0] == "\n":
-            return sign.start()
+            line_end = line_end or sign.start()
+            continue
         if sign[0] in "'\"":
             at = _end_of_quoted(text, quote) if (quote := _QUOTE.match(text, sign.start())) else at
         elif sign[0] in _OPENING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ _ROOM_FOR_ID = 320
 SIZE_MAX = ENTRY_MAX_BYTES - _ROOM_FOR_ID
 MESSAGE_MAX = 8192
 EXCEPTION_MAX = 12288
+_LOGGER_MAX = 200
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -43,7 +45,7 @@ def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> 
         "ts": _timestamp(raw.get("ts")),
         "level": level,
         "service": service,
-        "logger": bounded.text(_string(raw.get("logger")), 200),
+        "logger": _logger(_string(raw.get("logger"))[:_LOGGER_MAX]),
         "message": message or "(no message)",
         "request_id": request_id if _is_request_id(request_id) else None,
         "exception": exception,
@@ -52,6 +54,12 @@ def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> 
     if bounded.truncated or message_cut or exception_cut or raw.get("truncated") is True:
         entry["truncated"] = True
     return _fit(entry)
+
+
+@lru_cache(256)
+def _logger(name: str) -> str:
+    # Few and always the same: what they cost is paid once.
+    return safe_text(name, _LOGGER_MAX)[0]
 
 
 def _is_request_id(value: Any) -> bool:

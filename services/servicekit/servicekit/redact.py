@@ -13,6 +13,7 @@ from servicekit.secret_names import SHORT, SHORT_HINT, begins_word, is_secret_ke
 __all__ = ["REDACTED", "is_secret_key", "redact"]
 
 _WINDOW: Final = 64
+_TOO_SHORT: Final = 16
 
 
 def redact(text: str) -> str:
@@ -21,6 +22,8 @@ def redact(text: str) -> str:
     Signs that nobody sees, or that only look like others, hide no secret: if there is one without them, what is
     returned is without them, too.
     """
+    if len(text) < _TOO_SHORT and text.isidentifier():
+        return text  # a single word, as names of fields are: no rule matches less
     text = _redact(text)
     if unusual(text):
         for seen in {_normal(ANSI.sub("", text)), _normal(text)}:

@@ -35,15 +35,9 @@ _KILL_ALL = "kill -9 -1"
 # The first process of a container takes no SIGKILL from inside; to Postgres SIGQUIT means: end as in a crash.
 _KILL_POSTGRES = "kill -QUIT 1"
 _SOURCES = (
-    "k8s",
-    "docker/backend",
-    "docker/data-processor",
-    "docker/log-sink",
-    "docker/postgres",
-    "docker/redis",
-    "docker/probe.py",
-    "docker/alive.sh",
-)
+    "k8s", "docker/backend", "docker/data-processor", "docker/log-sink",
+    "docker/postgres", "docker/redis", "docker/probe.py", "docker/alive.sh",
+)  # fmt: skip
 
 
 class KubernetesTarget(TargetInAHome):

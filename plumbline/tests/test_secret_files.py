@@ -40,6 +40,15 @@ def test_two_stacks_share_none(tmp_path):
     assert (tmp_path / "a" / "token_secret").read_text() != (tmp_path / "b" / "token_secret").read_text()
 
 
+def test_a_home_of_before_gets_those_that_have_come_since(tmp_path):
+    old = ("postgres_password", "token_secret", "operator_password")
+    for name in old:
+        (tmp_path / name).write_text(f"the {name} of before")
+    assert secret_files.generate(tmp_path) == ["redis_password", "internal_secret"]
+    assert [(tmp_path / name).read_text() for name in old] == [f"the {name} of before" for name in old]
+    assert read_secret(tmp_path / "redis_password") != read_secret(tmp_path / "internal_secret")
+
+
 def test_what_exists_is_not_touched(tmp_path):
     (tmp_path / "token_secret").write_text("mine, and long enough\n")
     assert secret_files.generate(tmp_path) == [name for name in SECRETS if name != "token_secret"]

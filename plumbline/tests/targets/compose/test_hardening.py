@@ -55,6 +55,13 @@ def test_what_is_asked_for_holds_inside(running: ComposeTarget) -> None:
     assert engine.docker("exec", backend.id, "touch", "/app/x").returncode != 0
 
 
+def test_redis_has_no_folder_to_find_or_leave_a_dump_in(running: ComposeTarget) -> None:
+    redis = containers.one_of(running.project, "redis")
+    places = engine.output("exec", redis.id, "sh", "-c", "readlink /proc/*/cwd")
+    assert set(places.split()) == {"/"}
+    assert engine.docker("exec", redis.id, "touch", "/dump.rdb").returncode != 0
+
+
 def test_only_caddy_publishes_a_port_and_on_loopback(raw: dict[str, Any]) -> None:
     published = {
         name: [binding["HostIp"] for bindings in one["NetworkSettings"]["Ports"].values() for binding in bindings or []]

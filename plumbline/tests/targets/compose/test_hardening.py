@@ -42,7 +42,8 @@ def test_a_container_has_no_more_than_it_needs(raw: dict[str, Any], name: str) -
     assert 0 < host["Memory"] <= 1 << 30
     assert host["MemorySwap"] == host["Memory"], "may be swapped to disk"
     assert 0 < host["PidsLimit"] <= 256
-    assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
+    bounded = {"max-size": "10m", "max-file": "3", "mode": "non-blocking", "max-buffer-size": "4m"}
+    assert host["LogConfig"]["Config"] == bounded
 
 
 def test_what_is_asked_for_holds_inside(running: ComposeTarget) -> None:

@@ -23,7 +23,12 @@ from plumbline.targets.embedded.programs import PORTS, Layout, service_command
 from plumbline.testing import PostgresServer, RedisServer, shared_secrets, wait_until
 
 SERVICES = ("backend", "data-processor")
-_LIMITS = ("PLUMBLINE_SLOW_PER_USER", "PLUMBLINE_SLOW_PER_ADDRESS")
+_LIMITS = {
+    "PLUMBLINE_SLOW_PER_USER": "64",
+    "PLUMBLINE_SLOW_PER_ADDRESS": "64",
+    "PLUMBLINE_REGISTRATIONS_PER_ADDRESS": "1000000",
+    "PLUMBLINE_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000",
+}
 _READY = {"backend": "/health", "data-processor": "/data-processor/health", "log-sink": "/logs/health"}
 _STOP_S = 15
 _LAST_LINES = 15
@@ -58,7 +63,7 @@ class House:
         for service in SERVICES:
             done = subprocess.run(
                 service_command(service, "migrate"),
-                env=self.layout.service_environment(service), capture_output=True, text=True, check=False,
+                env=self.layout.migration_environment(service), capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode != 0:
                 raise PlumblineError(f"{service} migrate failed: {done.stderr.strip()}")
@@ -67,7 +72,7 @@ class House:
         """Start a service as production does (on one core, if given), wait until it is ready, and return its port."""
         port = self.layout.ports[service]
         # The one user of a benchmark stands for many.
-        environment = self.layout.service_environment(service) | dict.fromkeys(_LIMITS, "64")
+        environment = self.layout.service_environment(service) | _LIMITS
         self.start(service, service_command(service, "serve"), environment, core)
         self.wait_for(service, f"http://127.0.0.1:{port}{_READY[service]}")
         return port

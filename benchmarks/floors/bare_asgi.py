@@ -115,7 +115,7 @@ async def register(request: Request) -> Response:
     """A new user, with the hash of a password: the one that the backend makes."""
     body: dict[str, Any] = orjson.loads(await request.body())
     passwords: Passwords = request.app.state.passwords
-    parameters = {"username": body["username"], "password_hash": await passwords.hash(body["password"])}
+    parameters = {"username": body["username"], "password_hash": await passwords.hash(body["password"], "all")}
     return _answer((await _run(request, parameters, "register"))[0])
 
 
@@ -124,7 +124,7 @@ async def login(request: Request) -> Response:
     passwords: Passwords = request.app.state.passwords
     form = await request.form()
     (row,) = await _run(request, {"username": form["username"]}, "login")
-    if not await passwords.matches(row.pop("password_hash"), str(form["password"])):
+    if not await passwords.matches(row.pop("password_hash"), str(form["password"]), "all"):
         return Response(status_code=401)
     return _answer(row)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from plumbline.net import free_port
 from plumbline.testing import wait_until
 
 SERVER = """
-    import asyncio, contextlib, multiprocessing, sys
+    import asyncio, contextlib, multiprocessing, os, pathlib, sys
     from granian import Granian
     from servicekit import lifeline
 
@@ -33,6 +34,7 @@ SERVER = """
 
     def asgi():
         lifeline.end_with_parent()
+        pathlib.Path(f"up-{os.getpid()}").touch()
         life = lifespan()
 
         async def app(scope, receive, send):
@@ -49,6 +51,7 @@ SERVER = """
 
     def wsgi():
         lifeline.end_with_parent()
+        pathlib.Path(f"up-{os.getpid()}").touch()
         lifeline.beat_from_thread(lambda: True)
 
         def app(environ, start_response):
@@ -77,12 +80,13 @@ class Server:
         path = [str(folder), *(entry for entry in sys.path if entry)]
         self.parent = psutil.Popen(
             [sys.executable, str(folder / "server.py"), interface, str(port)],
+            cwd=folder,
             env={"PYTHONPATH": ":".join(path)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         wait_until(self.serves, "the server serves")
-        wait_until(lambda: len(self.workers()) == 2, "both workers run")
+        wait_until(lambda: len(list(folder.glob("up-*"))) == 2, "both workers follow their parent")
 
     def serves(self) -> bool:
         """Say whether a request is answered; one that reaches a worker that hangs is not."""
@@ -93,7 +97,12 @@ class Server:
 
     def workers(self) -> list[psutil.Process]:
         """Return the workers; the server has further children, which track resources."""
-        return [one for one in self.parent.children() if "spawn_main" in " ".join(one.cmdline())]
+        found = []
+        for one in self.parent.children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # a zombie, too
+                if "spawn_main" in " ".join(one.cmdline()):
+                    found.append(one)
+        return found
 
     def end(self) -> None:
         """Leave nothing of it."""
@@ -116,7 +125,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[[str], Server]]:
 
 
 def gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    return True
 
 
 @pytest.mark.parametrize("interface", ["asgi", "wsgi"])

@@ -11,7 +11,7 @@ import yaml
 from plumbline import ROOT
 from plumbline.manifests import capacity, render
 from plumbline.manifests.checks import problems
-from plumbline.manifests.model import Manifests
+from plumbline.manifests.model import Container, Manifests
 from plumbline.manifests.quantities import parse
 from plumbline.manifests.render import Variant
 from plumbline.secret_files import SECRETS
@@ -69,3 +69,15 @@ def test_the_patches_that_it_shows_do_what_it_says(tmp_path: Path) -> None:
     assert capacity.limit(manifests) == 200
     accounts = list(manifests.of("ServiceAccount"))
     assert [one.get("imagePullSecrets") for one in accounts] == [[{"name": "registry"}]] * len(accounts)
+
+
+def test_every_image_that_production_runs_is_pushed_and_every_image_of_our_own_is_loaded() -> None:
+    (pushed,) = re.findall(r"for image in (.*); do", PAGE)
+    of_production = {one.image for one in _containers("production") if one.image.startswith("plumbline/")}
+    assert {f"plumbline/{name}" for name in pushed.split()} == of_production
+    assert set(re.findall(r"(plumbline/[a-z-]+):local", PAGE)) == {one.image for one in _containers("local")}
+
+
+def _containers(overlay: str) -> list[Container]:
+    manifests = Manifests(render.documents(Variant(overlay)))
+    return [container for workload in manifests.workloads() for container in workload.containers]

@@ -127,7 +127,7 @@ class Home:
             if any(self.root.resolve().is_relative_to(folder) for folder in belongings.SOURCES):
                 return f"{self.root} lies among the sources of the checkout, and images would hold its secrets"
             if not self.root.exists():
-                return None
+                return f"{self.root} is a link to a folder that does not exist" if self.root.is_symlink() else None
             strange = belongings.unknown(self.root, belongings.PREPARED)
         except OSError as error:
             return f"{self.root} cannot be used: {error.strerror}"
@@ -150,7 +150,7 @@ class Home:
         home_lock.mark(self.root)
         for folder in (self.data, self.secrets, self.logs, self.run):
             home_lock.make_folder(folder)
-        if not self.settings.exists():
+        if not os.path.lexists(self.settings):  # a link of a user's leads where no file of ours belongs
             self.settings.write_text(settings_file.HEADER)
         self._close()
 

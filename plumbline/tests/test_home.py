@@ -211,6 +211,21 @@ def test_a_home_that_is_no_folder_is_refused_in_words(tmp_path, below):
     assert "--home" in caught.value.hint
 
 
+def test_a_home_that_is_a_link_to_nothing_is_refused_in_words(tmp_path):
+    link = tmp_path / "home"
+    link.symlink_to(tmp_path / "gone")
+    with pytest.raises(PlumblineError, match="link to a folder that does not exist") as caught, Home(link).lock("up"):
+        pytest.fail("held a link to nothing")
+    assert "--home" in caught.value.hint
+
+
+def test_the_first_settings_file_is_not_written_through_a_link(home, tmp_path):
+    home.root.mkdir()
+    home.settings.symlink_to(tmp_path / "elsewhere")
+    home.prepare()
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_home_that_may_not_be_written_is_refused_in_words(tmp_path):
     tmp_path.chmod(0o500)
     try:

@@ -19,7 +19,9 @@ _NAME = "supervisor.sock"
 def find(home: Home) -> Path:
     """Return the path of the socket, whether there is one yet or not."""
     with contextlib.suppress(OSError):
-        return _link(home).readlink() / _NAME
+        folder = _link(home).readlink()
+        if _is_ours(folder):
+            return folder / _NAME
     return home.run / _NAME
 
 

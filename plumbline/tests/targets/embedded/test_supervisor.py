@@ -281,6 +281,7 @@ def test_what_a_stranger_put_into_the_temporary_folder_holds_nobody_up(
     taken.mkdir()
     taken.chmod(0o777)
     (home.run / "socket-folder").symlink_to(taken)
+    assert Supervisor(home)._socket.parent != taken, "what a stranger says there is not asked for"
     _run(supervisor, program())
     assert supervisor._socket.parent != taken
     assert supervisor._socket.parent.stat().st_mode & 0o077 == 0

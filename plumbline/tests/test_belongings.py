@@ -13,6 +13,7 @@ from plumbline.errors import PlumblineError
 from plumbline.home import Home, State
 from plumbline.targets.embedded import postgres, watch
 from plumbline.targets.embedded.programs import PORTS
+from plumbline.targets.embedded.target import EmbeddedTarget
 from plumbline.testing import unprivileged
 
 
@@ -265,3 +266,11 @@ def test_a_users_large_log_is_not_cut(deployed, tmp_path, monkeypatch):
     watch.keep_small(deployed.logs)
     assert elsewhere.read_text() == mine.read_text() == "three years of work"
     assert (deployed.logs / "backend.log").stat().st_size == 0
+
+
+def test_a_users_log_is_in_no_diagnostics(deployed, tmp_path):
+    (tmp_path / "elsewhere.log").write_text("three years of work")
+    (deployed.logs / "mine.log").write_text("three years of work")
+    (deployed.logs / "caddy.log").symlink_to(tmp_path / "elsewhere.log")
+    files = EmbeddedTarget(deployed).describe()
+    assert files.keys() == {"logs/backend.log", "logs/migrate-backend.log", "logs/supervisord.log"}

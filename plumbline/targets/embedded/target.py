@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from servicekit.secrets import SecretError, read_secret
 
-from plumbline import fingerprint, net, preflight
+from plumbline import belongings, fingerprint, net, preflight
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.identity import health_of
@@ -332,7 +332,7 @@ class EmbeddedTarget(TargetInAHome):
     def describe(self) -> dict[str, str]:
         """Return file name to text for a diagnostics bundle."""
         files = {
-            f"logs/{path.name}": "\n".join(self.log_tail(path.stem, 2000)) for path in self.home.logs.glob("*.log")
+            f"logs/{path.name}": "\n".join(self.log_tail(path.stem, 2000)) for path in belongings.logs(self.home.logs)
         }
         config = self.home.run / "supervisord.conf"
         if config.exists():

@@ -5,6 +5,7 @@ It kills components that hang, which the supervisor then starts again, and keeps
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -58,8 +59,10 @@ def keep_alive(name: str, question: Question, supervisor: Supervisor, goes_on: C
         if reason is not None and not _is_to_answer(supervisor, name):
             reason = None
         if vigil.look(reason, time.monotonic()):
-            print(f"{name} hangs ({reason}): killing pid {supervisor.component(name).pid}", flush=True)
+            pid = supervisor.component(name).pid
             supervisor.kill(name)
+            with contextlib.suppress(OSError):  # a full disk must not end the watch
+                print(f"{name} hung ({reason}): killed pid {pid}", flush=True)
 
 
 def _is_to_answer(supervisor: Supervisor, name: str) -> bool:
@@ -70,14 +73,19 @@ def _is_to_answer(supervisor: Supervisor, name: str) -> bool:
 def keep_small(logs: Path) -> None:
     """Move what is in a log file aside once it is large. Its writer appends, and so goes on at the beginning."""
     for path in belongings.logs(logs):
-        if path.name in OWN_LOGS or path.stat().st_size <= LOG_MAX_BYTES:
-            continue
-        for number in range(LOG_FILES_KEPT - 1, 1, -1):
-            older = path.with_name(f"{path.name}.{number - 1}")
-            if older.exists():
-                older.replace(path.with_name(f"{path.name}.{number}"))
-        shutil.copyfile(path, path.with_name(f"{path.name}.1"))
-        os.truncate(path, 0)
+        # A disk may be full, and a file deleted meanwhile: the watch goes on, and tries again next time.
+        with contextlib.suppress(OSError):
+            if path.name not in OWN_LOGS and path.stat().st_size > LOG_MAX_BYTES:
+                _move_aside(path)
+
+
+def _move_aside(path: Path) -> None:
+    for number in range(LOG_FILES_KEPT - 1, 1, -1):
+        older = path.with_name(f"{path.name}.{number - 1}")
+        if older.exists():
+            older.replace(path.with_name(f"{path.name}.{number}"))
+    shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+    os.truncate(path, 0)
 
 
 def main(home: Home, ports: dict[str, int]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
 from plumbline.home import Home
 from plumbline.net import free_port
+from plumbline.stack import Component
 from plumbline.targets.embedded import liveness, watch
 from plumbline.targets.embedded.liveness import Question
 from plumbline.targets.embedded.supervisor import Program, Supervisor
@@ -119,3 +122,39 @@ def test_a_log_that_is_large_is_moved_aside_and_its_writer_goes_on(home: Home, m
     assert sorted(path.name for path in home.logs.iterdir()) == ["caddy.log", "caddy.log.1", "caddy.log.2"]
     assert (home.logs / "caddy.log.1").read_bytes() == b"4" * 2000
     assert (home.logs / "caddy.log.2").read_bytes() == b"3" * 2000
+
+
+def test_a_full_disk_does_not_end_the_watch(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(watch, "LOG_MAX_BYTES", 1000)
+    monkeypatch.setattr(watch.shutil, "copyfile", full)
+    home.prepare()
+    log = home.logs / "caddy.log"
+    log.write_bytes(b"0" * 2000)
+    watch.keep_small(home.logs)
+    assert log.stat().st_size == 2000, "what has no copy is not cut"
+
+
+def test_one_that_hangs_is_killed_though_the_disk_is_full(soon: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = []
+
+    class Remembering:
+        def age(self, name: str) -> float:
+            return 1000.0
+
+        def component(self, name: str) -> Component:
+            return Component(name, "running", pid=1)
+
+        def kill(self, name: str) -> None:
+            killed.append(name)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("builtins.print", full)
+    nothing_there = Question(free_port(), b"")
+    supervisor = cast(Supervisor, Remembering())
+    watch.keep_alive("one", nothing_there, supervisor, looks(2 * FAILURES_MAX, lambda: False))
+    assert killed == ["one", "one"]

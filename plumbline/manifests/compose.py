@@ -29,7 +29,7 @@ DIFFERENT = {
 """Settings that may differ, and why. Everything else is the same in both."""
 _VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 _DRIVER = "PG"
-_CADDYFILE = re.compile(r"COPY docker/caddy/Caddyfile (\S+)")
+_CADDYFILE = re.compile(r"COPY (?:--chmod=\S+ )?docker/caddy/Caddyfile (\S+)")
 _USER = re.compile(r"USER (\d+):(\d+)")
 
 

@@ -21,9 +21,10 @@ PROBE = ROOT / "docker" / "probe.py"
 def ask(tmp_path: Path) -> Callable[..., int]:
     """Run the check with a `kill` that kills nothing and leaves a note."""
     script = (ROOT / "docker" / "alive.sh").read_text()
-    script = script.replace("/tmp/plumbline-missed", str(tmp_path / "missed"))
+    script = script.replace("/tmp/plumbline-", f"{tmp_path}/")
     script = script.replace("kill -9 -1", f"touch {tmp_path / 'would-have'}")
     assert "kill -" not in script
+    assert "/tmp/plumbline" not in script
     (tmp_path / "alive.sh").write_text(script)
 
     def run(*question: str, limit: int = 3) -> int:
@@ -34,7 +35,18 @@ def ask(tmp_path: Path) -> Callable[..., int]:
     return run
 
 
-@pytest.mark.parametrize(("codes", "killed"), [("222", True), ("2212", False), ("111111", False), ("2202", False)])
+@pytest.mark.parametrize(
+    ("codes", "killed"),
+    [
+        ("0222", True),
+        ("1222", True),
+        ("2212", False),
+        ("111111", False),
+        ("2202", False),
+        ("2" * 29, False),
+        ("2" * 30, True),
+    ],
+)
 def test_only_silence_several_times_in_a_row_ends_a_container(
     ask: Callable[..., int], tmp_path: Path, codes: str, killed: bool
 ) -> None:
@@ -45,6 +57,7 @@ def test_only_silence_several_times_in_a_row_ends_a_container(
 
 @pytest.mark.skipif(shutil.which("timeout") is None, reason="there is no `timeout` here")
 def test_a_question_without_an_end_is_silence(ask: Callable[..., int], tmp_path: Path) -> None:
+    assert ask("true") == 0
     assert ask("sleep", "60", limit=1) == 1
     assert (tmp_path / "would-have").exists()
 

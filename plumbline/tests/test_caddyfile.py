@@ -24,7 +24,7 @@ from plumbline.targets.embedded.programs import CADDYFILE, caddy_command, find_c
 from plumbline.testing import shared_secrets, wait_until
 
 PATIENCE_S = 10
-SPOOFED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+SPOOFED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X_Forwarded_For": "203.0.113.9"}
 
 Start = Callable[..., str]
 
@@ -38,7 +38,9 @@ class Echo(BaseHTTPRequestHandler):
     def answer(self) -> None:
         self.peers.add(self.client_address)
         length = len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        body = f"{self.headers.get_all('X-Forwarded-For')} {length}".encode()
+        # By WSGI's rule, to which `_` and `-` in a name are the same
+        seen = [value for name, value in self.headers.items() if name.lower().replace("_", "-") == "x-forwarded-for"]
+        body = f"{seen} {length}".encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from servicekit.entries import shorten
 from servicekit.faults import REQUEST
 
 SERVICE = "caddy"
@@ -16,6 +17,8 @@ _PLACED = frozenset(
     ("level", "ts", "logger", "msg", "request", "request_id", "uuid", "error", "stacktrace", "status", "duration")
 ) | frozenset(("size", "err_trace", "bytes_read", "user_id", "resp_headers"))
 _REQUEST_FIELDS = ("method", "host", "uri", "proto", "remote_ip", "client_ip")
+_SHOWN_MAX = 2000
+"""Characters of what a client has sent that are shown: 32 KiB of it would cost too much work."""
 
 
 def is_caddys(raw: dict[str, Any]) -> bool:
@@ -64,7 +67,7 @@ def translate(raw: dict[str, Any]) -> dict[str, Any]:
     """Return the entry in our own form; headers and bodies stay behind."""
     request = raw.get("request")
     request = request if isinstance(request, dict) else {}
-    fields = {name: request[name] for name in _REQUEST_FIELDS if name in request}
+    fields = {name: shorten(request[name], _SHOWN_MAX) for name in _REQUEST_FIELDS if name in request}
     fields |= {name: raw[name] for name in ("status", "duration", "size") if name in raw}
     fields |= {name: value for name, value in raw.items() if name not in _PLACED}
     if "err_trace" in raw:
@@ -86,7 +89,7 @@ def _message(raw: dict[str, Any], request: dict[str, Any]) -> str:
         # The access log's own text is always "handled request"; an error's text is its cause.
         if text == "handled request":
             text = ""
-        place = str(request.get("uri", "")).split("?", 1)[0]
+        place = shorten(str(request.get("uri", "")).split("?", 1)[0], _SHOWN_MAX)
         head = " ".join(str(part) for part in (raw["status"], request.get("method", ""), place) if part)
         return " — ".join(part for part in (head, text, str(reason)) if part)
     return f"{text} — {reason}" if reason else text

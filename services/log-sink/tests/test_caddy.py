@@ -22,6 +22,12 @@ def test_access_entry_reads_like_a_sentence(access: Make) -> None:
     assert entry["fields"]["remote_ip"] == "127.0.0.1"
 
 
+def test_of_a_long_address_the_beginning_is_shown(access: Make) -> None:
+    entry = told(access(502, "/" + "a" * 30_000))
+    assert len(entry["fields"]["uri"]) == 2000
+    assert entry["message"].endswith("a…")
+
+
 def test_headers_stay_behind(access: Make) -> None:
     assert "hunter2" not in json.dumps(told(access(502, "/x?token=hunter2")))
 

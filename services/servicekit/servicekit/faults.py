@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from servicekit.context import client_address
+from servicekit.entries import shorten
 
 CLIENT = "client"
 """What clients do wrong: bad tokens, bad frames, broken uploads."""
@@ -20,6 +21,8 @@ REQUEST = "request"
 GROUPS = (CLIENT, REQUEST)
 _FRAMEWORKS = ("django", "granian", "_granian", "asyncio")
 """Loggers of others that report what a request has met. Whatever they say is counted as a fault of requests."""
+_SHOWN_MAX = 500
+"""Characters of a field that are shown. Clients choose these texts, and each character costs time."""
 _KIND = re.compile(rf"(?:{'|'.join(GROUPS)})\.[A-Za-z0-9_.:-]{{1,100}}")
 _NOT_IN_A_KIND = re.compile(r"[^A-Za-z0-9_.:-]")
 
@@ -40,12 +43,16 @@ def client_fault(
     address = client_address()
     if address is not None:
         fields.setdefault("address", address)
-    log.warning(message, *args, exc_info=exc_info, extra={"counted_as": f"{CLIENT}.{kind}", "fields": fields})
+    log.warning(message, *args, exc_info=exc_info, extra={"counted_as": f"{CLIENT}.{kind}", "fields": _shown(fields)})
 
 
 def request_fault(log: logging.Logger, error: BaseException, message: str, **fields: Any) -> None:
     """Log an exception that a request has met, with its trace. Its kind is the place in the code that raised it."""
-    log.error(message, exc_info=error, extra={"counted_as": kind_of(error), "fields": fields})
+    log.error(message, exc_info=error, extra={"counted_as": kind_of(error), "fields": _shown(fields)})
+
+
+def _shown(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: shorten(value, _SHOWN_MAX) for name, value in fields.items()}
 
 
 def kind_of(error: BaseException) -> str:

@@ -98,7 +98,9 @@ _IS = (
     r"\s{0,8}(?::\s?(?:str|bytes|string|SecretStr)(?:\s\|\sNone)?\s{0,4}=|=>|->|:=|==?|:|%3D|%3A|%253D|%253A"
     r"|\\u003[ad]|&\#61;|&\#x3d;)\s{0,8}"
 )
-_HOST = r"@(?=[\w.\-\[%]+\]?(?::\d{1,5})?(?:[/?\#\s'\"<>,;)\]}|\\]|$))(?!(?:(?!://|['\"][,:}\])])\S){0,200}@[\w\[])"
+_HOST = (
+    r"@(?=[\w.\-\[%]{1,255}\]?(?::\d{1,5})?(?:[/?\#\s'\"<>,;)\]}|\\]|$))(?!(?:(?!://|['\"][,:}\])])\S){0,200}@[\w\[])"
+)
 # A port and what may follow it: then there is no password.
 _PORT = r"(?!\d{1,5}(?:[/?\#\s'\"<>,;)\]}|\\]|$))"
 
@@ -146,7 +148,8 @@ _ADDRESS = Group(
 )
 _JWT = _group(
     "eyj",
-    r"[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]+){1,4}",
+    # Bounded, and without backtracking: a text may have thousands of beginnings and no end.
+    r"[A-Za-z0-9_-]{6,1024}+(?:\.[A-Za-z0-9_-]++){1,4}",
     "eyJhbGciOiJIUzI1NiJ9.{}.c2ln",
     behind=r"\b",
     whole=True,
@@ -268,13 +271,13 @@ _ELEMENT = Group(
 )
 _OTHERS = (
     _group("secretstr( secretbytes(", "", "SecretStr('{}')", end=end_of_quoted),
-    _group("identified", r"\s(?:with\s\w+\s)?by\s", "CREATE USER ada IDENTIFIED BY '{}'", end=end_of_quoted),
+    _group("identified", r"\s(?:with\s\w{1,60}\s)?by\s", "CREATE USER ada IDENTIFIED BY '{}'", end=end_of_quoted),
     _group("requirepass", r"['\"]?\s['\"]?", "CONFIG SET requirepass {}", end=end_of_word),
     _group('"auth"', r'(?:\s"[^"\n]{0,60}")?\s', '"AUTH" "{}"', '"AUTH" "default" "{}"', end=end_of_quoted),
     Group(
         ("on >",),
         re.compile(r"\bon >"),
-        (Rule(re.compile(r"(?=\S+\s[^\n]{0,80}[~+&])"), ("user app on >{} ~* +@all",), end_of_word),),
+        (Rule(re.compile(r"(?=\S{1,512}\s[^\n]{0,80}[~+&])"), ("user app on >{} ~* +@all",), end_of_word),),
     ),
     _group("auth=", "", "GET /x?auth={}", behind=r"(?<![A-Za-z])", end=end_of_value, harmless=is_harmless),
     _group(

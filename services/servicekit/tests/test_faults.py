@@ -47,6 +47,14 @@ def test_a_fault_is_told_with_its_kind_and_who_caused_it(log, capsys):
     assert entry["fields"] == {"code": "x", "address": "203.0.113.9"}
 
 
+def test_of_what_a_client_sent_the_beginning_is_shown(log, capsys):
+    handle_by(log)
+    client_fault(log, "bad_path", "refused", path="/" + "a" * 30_000, port=80)
+    request_fault(log, ValueError("wrong"), "failed", path="/" + "b" * 30_000)
+    first, second = (entry["fields"] for entry in written(capsys))
+    assert (first, second) == ({"path": f"/{'a' * 498}…", "port": 80}, {"path": f"/{'b' * 498}…"})
+
+
 def test_a_forwarded_address_that_is_none_is_left_out():
     given = context.forwarded_for.set("<script>")
     assert context.client_address() is None

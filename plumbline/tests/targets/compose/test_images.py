@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from plumbline import ROOT
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.targets.compose import images
@@ -69,6 +71,15 @@ def test_without_git_the_revision_is_unknown(checkout: Path, monkeypatch: pytest
     assert images.revisions(checkout) == {"backend": "unknown"}
 
 
+def test_containers_can_read_their_files_whatever_the_umask_of_the_checkout() -> None:
+    for file in (ROOT / "docker").glob("*/Dockerfile"):
+        *stages, last = re.split(r"^FROM ", file.read_text(), flags=re.MULTILINE)
+        for line in re.findall(r"^COPY .*", last, re.MULTILINE):
+            assert line.startswith(("COPY --chmod=", "COPY --from=")), f"{file}: {line}"
+        if "--from=code" in last:
+            assert stages[-1].rstrip().endswith("chmod -R a+rX /app"), file
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, folder: Path, said: str) -> Home:
     """Return a home where every build says something and fails."""
     home = Home(folder)
@@ -99,7 +110,7 @@ def test_a_build_that_fills_the_disk_ends_with_a_way_out(monkeypatch: pytest.Mon
 
 
 def test_every_image_that_is_built_here_has_a_revision() -> None:
-    file = (images.ROOT / "docker/compose.yaml").read_text()
+    file = (ROOT / "docker/compose.yaml").read_text()
     built = {name for name in images.revisions() if f"dockerfile: docker/{name}/Dockerfile" in file}
     assert built == {"backend", "caddy", "data-processor", "log-sink", "postgres", "redis"}
     for name in built:

@@ -45,7 +45,7 @@ find_python() {
 install() {
   local python
   python=$(find_python)
-  [ -w "$here" ] || fail "$here belongs to somebody else, and .venv in it does not work for this user" \
+  [ -w "$here" ] || fail "$here is not writable by this user, and its .venv has to be made anew" \
     "Use a checkout of your own: git clone $here"
   echo "Installing into .venv with $("$python" --version) (only after a change of requirements/) ..."
   if [ -e "$venv" ] && [ ! -e "$stamp" ] && [ ! -e "$ours" ]; then
@@ -60,9 +60,10 @@ install() {
   }
   export PIP_DISABLE_PIP_VERSION_CHECK=1 # pip's advertisement for itself is no news of ours
   # uv installs the same locked set several times faster; where it cannot (a mirror only pip knows of), pip does it.
-  # It is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store.
+  # It is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store. And it
+  # reads the settings of this checkout, not the uv.toml of the folder that the caller is in.
   if ! { "$venv/bin/python" -I -m pip install --quiet --require-hashes -r "$here/requirements/bootstrap.txt" &&
-    UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true} VIRTUAL_ENV=$venv "$venv/bin/uv" pip install --quiet --require-hashes -r "$lock"; }; then
+    UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true} VIRTUAL_ENV=$venv "$venv/bin/uv" --directory "$here" pip install --quiet --require-hashes -r "$lock"; }; then
     echo "uv could not install the packages; trying pip, which takes about a minute longer ..." >&2
     "$venv/bin/python" -I -m pip install --quiet --require-hashes -r "$lock" ||
       fail "the packages could not be installed: see the lines above. Is a package index reachable (pip config list)?"

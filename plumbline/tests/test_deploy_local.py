@@ -55,9 +55,9 @@ def _fake(path, name, *, version="Python 3.12.1", otherwise=0):
     return program
 
 
-def _run(checkout, path, *arguments, **environment):
+def _run(checkout, path, *arguments, cwd=None, **environment):
     return subprocess.run(
-        [str(checkout / "deploy-local.sh"), *arguments],
+        [str(checkout / "deploy-local.sh"), *arguments], cwd=cwd,
         env={"PATH": str(path), **environment}, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
@@ -134,7 +134,7 @@ def test_somebody_elses_checkout(checkout, path, public_folder, listing):
         user="nobody" if os.geteuid() == 0 else None,
     )  # fmt: skip
     assert done.returncode == 1
-    assert f"{theirs} belongs to somebody else" in done.stderr
+    assert f"{theirs} is not writable by this user" in done.stderr
     assert listing(theirs) == before
 
 
@@ -260,6 +260,25 @@ def test_only_our_own_code_runs_while_installing(checkout, path, evil, mark):
     )  # fmt: skip
     assert "the packages could not be installed" in done.stderr
     assert not mark.exists()
+
+
+def test_uv_reads_no_settings_of_the_callers_folder(checkout, path, evil):
+    uv = Path(sys.executable).with_name("uv")
+    assert uv.exists(), "uv belongs to requirements/dev.txt"
+    (evil / "uv.toml").write_text('required-version = "==0.0.1"\n')
+    (checkout / "requirements" / "local.txt").write_text("--no-index\nnothing-of-this-name==1\n")
+    python = path / "python3"
+    python.write_text(f"""#!/bin/sh
+    case "$*" in
+      "-I -m venv"*) {shutil.which("mkdir")} "$4/bin" && {shutil.which("ln")} -s "{uv}" "{python}" "$4/bin" && \\
+        {shutil.which("mv")} "$4/bin/python3" "$4/bin/python" ;;
+      *"--require-hashes -r {checkout}/requirements/local.txt") exit 1 ;;
+    esac
+    """)
+    python.chmod(0o755)
+    done = _run(checkout, path, cwd=evil)
+    assert "uv could not install the packages" in done.stderr, "uv was asked"
+    assert "Required uv version" not in done.stderr
 
 
 def test_it_may_be_called_through_a_link_and_by_a_relative_path(installed, path, evil, tmp_path):

@@ -22,6 +22,7 @@ from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
 from plumbline.targets.compose import by_hand
+from plumbline.targets.embedded.target import EmbeddedTarget
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 WIDTH = 80
@@ -210,7 +211,8 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
                 print("Nothing was deleted.")
                 return EXIT_FAILED
         was_deployed = home.exists
-        kept = _existing(home).remove() if was_deployed else home.remove()
+        # Without a state file, processes of this machine may run from the home all the same.
+        kept = (_existing(home) if was_deployed else EmbeddedTarget(home)).remove()
     if not kept:
         print(f"Deleted {home.root}.")
         return EXIT_OK

@@ -13,6 +13,7 @@ import tempfile
 import psutil
 import pytest
 
+from plumbline import cli
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.targets.embedded import supervisor as supervisor_module
@@ -305,6 +306,18 @@ def test_shutdown_ends_everything_and_is_harmless_twice(supervisor, program):
     assert not supervisor.alive()
     assert supervisor.component("one").state == "stopped"
     supervisor.shutdown()
+
+
+def test_reset_ends_what_runs_from_a_home_whose_state_file_is_gone(tmp_path, supervised, program, capsys):
+    home = Home(tmp_path / "home")
+    supervisor = supervised(home)
+    _run(supervisor, Program("caddy", program().command, home.run / "caddy"))
+    running = psutil.Process(supervisor.component("caddy").pid)
+    code = cli.main(["reset", "--yes", "--home", str(home.root)])
+    gone = not home.root.exists()
+    home.prepare()  # for what comes after each test
+    assert (code, capsys.readouterr().out, gone) == (0, f"Deleted {home.root}.\n", True)
+    assert not running.is_running()
 
 
 def test_after_its_own_death_it_is_started_again(supervisor, program):

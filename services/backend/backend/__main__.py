@@ -6,8 +6,6 @@ import argparse
 import multiprocessing
 import os
 import sys
-import tempfile
-from pathlib import Path
 
 import psycopg
 from pydantic import ValidationError
@@ -15,6 +13,7 @@ from servicekit import logs
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED, EXIT_TEMPORARY
 from servicekit.lifeline import watched_workers
 from servicekit.migrations import MigrationLockError
+from servicekit.own_folder import own_folder
 from servicekit.secrets import SecretError
 from servicekit.settings import explain
 from servicekit.stopping import announced_stops
@@ -91,11 +90,11 @@ def _serve(settings: BackendSettings) -> int:
     settings.internal_secret()
     logs.configure(SERVICE, settings.log_level, settings.log_forwarding())
     with (
-        tempfile.TemporaryDirectory(prefix="plumbline-backend-") as folder,
+        own_folder("backend") as folder,
         announced_stops() as announce,
         watched_workers() as watch,
     ):
-        os.environ[CLAIM_VARIABLE] = str(Path(folder) / "ready")
+        os.environ[CLAIM_VARIABLE] = str(folder / "ready")
         server = Granian(
             "backend.app:create_app",
             factory=True,

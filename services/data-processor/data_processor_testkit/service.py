@@ -52,6 +52,7 @@ class Service:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
         self.environment |= {f"PLUMBLINE_{name}": str(value) for name, value in given.items()}
         self.environment |= shared_secrets(folder)
+        self.environment["TMPDIR"] = str(folder)
         self.environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
 
     def run(self, package: str, command: str) -> subprocess.CompletedProcess[str]:

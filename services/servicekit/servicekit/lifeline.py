@@ -15,12 +15,12 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+
+from servicekit.own_folder import own_folder
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ _PR_SET_PDEATHSIG = 1
 @contextmanager
 def watched_workers() -> Iterator[Callable[[], None]]:
     """Yield a hook for the server's on_startup: from then on its workers are watched."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-beat-") as folder:
-        path = Path(folder) / "beats"
+    with own_folder("beat") as folder:
+        path = folder / "beats"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
             receiver.bind(str(path))
             receiver.setblocking(False)

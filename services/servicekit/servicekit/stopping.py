@@ -10,13 +10,14 @@ import asyncio
 import multiprocessing
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from servicekit.own_folder import own_folder
 
 PATIENCE_S = 3.0
 """How long a server process may take to let its clients go."""
@@ -32,9 +33,9 @@ _AGAIN_S = 0.5
 @contextmanager
 def announced_stops() -> Iterator[Callable[[], None]]:
     """Yield a hook for the server's on_startup: from then on SIGTERM and SIGINT wait until clients were let go."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-stop-") as folder:
-        os.environ[_FOLDER_VARIABLE] = folder
-        yield lambda: _announce(Path(folder))
+    with own_folder("stop") as folder:
+        os.environ[_FOLDER_VARIABLE] = str(folder)
+        yield lambda: _announce(folder)
 
 
 def _announce(folder: Path) -> None:

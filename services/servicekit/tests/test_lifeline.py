@@ -81,7 +81,7 @@ class Server:
         self.parent = psutil.Popen(
             [sys.executable, str(folder / "server.py"), interface, str(port)],
             cwd=folder,
-            env={"PYTHONPATH": ":".join(path)},
+            env={"PYTHONPATH": ":".join(path), "TMPDIR": str(folder)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

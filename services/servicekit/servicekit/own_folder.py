@@ -1,0 +1,42 @@
+"""A folder of one process, for what its workers need to find: it goes with that process, however it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_TEMP_MAX = 65
+"""Longest path of a folder in which such folders are made: a socket in one may have some hundred bytes in all."""
+
+
+@contextmanager
+def own_folder(purpose: str) -> Iterator[Path]:
+    """Yield a new folder that only this user can enter. Deletes those that processes which were killed have left."""
+    temp = Path(tempfile.gettempdir())
+    if len(os.fsencode(temp)) > _TEMP_MAX:
+        temp = Path("/tmp")  # noqa: S108  the folder has a random name, and is made anew
+    prefix = f"plumbline-{purpose}-"
+    for folder in temp.glob(f"{prefix}*"):
+        if _is_left(folder, folder.name.removeprefix(prefix).partition("-")[0]):
+            shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-", dir=temp) as made:
+        yield Path(made)
+
+
+def _is_left(folder: Path, pid: str) -> bool:
+    """Say whether a folder is this user's, and its process has ended."""
+    try:
+        if not pid.isdecimal() or folder.lstat().st_uid != os.geteuid():
+            return False
+        if int(pid) == os.getpid():  # in a container, each start may have the same one
+            return True
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return False

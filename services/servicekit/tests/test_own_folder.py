@@ -1,0 +1,56 @@
+"""What a process leaves that was killed is deleted by the next one, and a deep TMPDIR is no obstacle to a socket."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from servicekit.lifeline import watched_workers
+from servicekit.own_folder import own_folder
+
+KILLED = """
+import os, signal
+from servicekit.own_folder import own_folder
+with own_folder("test"):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_what_a_killed_process_left_is_deleted_and_what_others_have_stays(temp: Path) -> None:
+    environment = {"PYTHONPATH": ":".join(sys.path), "TMPDIR": str(temp)}
+    subprocess.run([sys.executable, "-c", KILLED], env=environment, check=False)
+    (left,) = temp.iterdir()
+    others = [temp / name for name in ("plumbline-test-1-running", "plumbline-test-mine", "plumbline-other-4194305-x")]
+    for folder in others:
+        folder.mkdir()
+    with own_folder("test") as own:
+        assert own.stat().st_mode & 0o777 == 0o700
+        assert not left.exists()
+        assert set(temp.iterdir()) == {own, *others}
+    assert set(temp.iterdir()) == set(others)
+
+
+def test_a_link_is_not_followed(temp: Path) -> None:
+    kept = temp / "kept"
+    kept.mkdir()
+    (temp / "plumbline-test-4194305-x").symlink_to(kept)
+    with own_folder("test"):
+        assert kept.is_dir()
+
+
+def test_workers_are_watched_where_the_home_lies_deep(temp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = temp / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    monkeypatch.setenv("PLUMBLINE_BEAT_SOCKET", "")
+    with watched_workers():
+        pass

@@ -155,7 +155,7 @@ class Home:
         self._close()
 
     def _close(self) -> None:
-        """Let nobody but the owner read the home. As root, Postgres's own account has to pass through to its data."""
+        """Let only the owner read the home. As root, Postgres's own account has to pass through to its data."""
         passage = 0o711 if os.geteuid() == 0 else 0o700
         own = os.geteuid()
         modes = dict.fromkeys((self.root, self.data), passage)

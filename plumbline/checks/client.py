@@ -79,7 +79,7 @@ class User:
         self.http.headers["Authorization"] = f"Bearer {self.token}"
 
     def register(self, username: str, password: str) -> Answer:
-        """Register an account, with an invite where one is needed. Raises NotGivenError where nobody can register."""
+        """Register with an invite where one is needed. Raises NotGivenError where registration is closed."""
         account = {"username": username, "password": password}
         answer = self.post("/auth/register", account)
         match answer.json:

@@ -114,7 +114,7 @@ def delete_of_killed_runs(stack: Stack, folder: Path = FOLDER) -> list[Left]:
 
 
 def rows_left(stack: Stack) -> list[Left]:
-    """Return what the database of a stack still holds that nobody but checks has used."""
+    """Return what the database of a stack that only checks have used still holds."""
     try:
         with rows.connect(stack) as database:
             held = database.execute(_ROWS).fetchone() or {}
@@ -129,7 +129,7 @@ def _key(stack: Stack) -> str:
 
 
 def _abandoned(folder: Path) -> Iterator[tuple[Path, TextIO]]:
-    """Yield the files of runs that have ended: nobody holds their locks any more."""
+    """Yield the files of runs that have ended: their locks are free."""
     for path in sorted(folder.glob(f"{PREFIX}*.jsonl")):
         try:
             file = path.open()

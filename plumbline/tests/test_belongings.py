@@ -134,7 +134,7 @@ def test_no_command_touches_a_folder_that_is_no_home(thesis, listing, capsys, co
 
 
 @pytest.mark.parametrize("root", ["/", "~", "."])
-def test_nobody_deploys_into_a_whole_disk_a_users_home_or_a_checkout(root):
+def test_no_stack_is_deployed_into_a_whole_disk_a_users_home_or_a_checkout(root):
     (problem,) = preflight.folder_problems(Home(postgres.Path(root)))
     assert "is no home of a stack, and not empty" in problem
     with pytest.raises(PlumblineError, match="not empty"), Home(postgres.Path(root)).lock("up"):

@@ -1,4 +1,4 @@
-"""Nobody without an operator's session can push entries out: what clients do wrong is counted and folded."""
+"""Clients cannot push entries out: what they do wrong is counted and folded."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import requests
 
 from plumbline.checks import recorder
 from plumbline.checks.client import User
+from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 
@@ -37,10 +38,12 @@ BODIES = (
 def call(stack: Stack, method: str, target: str, header: str = "", body: str = "") -> None:
     """Make a request exactly as it is written here. Whatever is answered is all right."""
     front = urlsplit(stack.base_url)
+    if front.scheme != "http":
+        raise NotGivenError("writes its requests byte by byte, which needs a front door without TLS")
     lines = [f"{method} {target} HTTP/1.1", "Connection: close", f"Content-Length: {len(body)}"]
     lines += [header] if header else []
     lines += [] if header.startswith("Host:") else [f"Host: {front.netloc}"]
-    with socket.create_connection((front.hostname, front.port), 10) as connection:
+    with socket.create_connection((front.hostname, front.port or 80), 10) as connection:
         connection.sendall("\r\n".join([*lines, "", body]).encode())
         while connection.recv(65536):
             pass

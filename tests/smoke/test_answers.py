@@ -1,4 +1,4 @@
-"""What every answer carries, whoever gives it and whatever it says."""
+"""What every answer carries, from every part of the stack and with every status."""
 
 from __future__ import annotations
 

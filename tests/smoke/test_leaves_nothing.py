@@ -66,7 +66,7 @@ def left(database: Database, run: str) -> dict[str, int]:
 def prove(stack: Stack, folder: Path, wanted: str) -> tuple[int, str]:
     """Run some of CHECKS on the stack; return the exit code and the run's part of all names."""
     if not stack.home:
-        raise NotGivenError("needs the stack's home (nobody has it of a remote stack)")
+        raise NotGivenError("needs the stack's home (a remote stack has none here)")
     checks = folder / "test_checks.py"
     checks.write_text(CHECKS)
     plugins = ("disrupt_plugin", "pytest_plugin", "created_plugin")

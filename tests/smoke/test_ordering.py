@@ -24,7 +24,7 @@ def test_a_wrong_order_would_be_seen(database: psycopg.Connection[dict[str, Any]
         ("data-processor", "ready"),
     ]
     with database.transaction(force_rollback=True):
-        # Nobody else ever sees these.
+        # No other user ever sees these.
         database.execute("SET TRANSACTION READ WRITE")
         for minute, (component, event) in enumerate(events):
             database.execute(

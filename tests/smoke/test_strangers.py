@@ -1,4 +1,4 @@
-"""Whoever else has an account on the machine, or a place in the network, gets nothing from the parts of the stack."""
+"""Other users of the machine, and other hosts of the network, get nothing from the parts of the stack."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_services_answer_caddy_alone(alice: User, ports: dict[str, int], service
 
 
 @pytest.mark.parametrize("shown", [None, "", "guessed"])
-def test_nobody_hands_in_entries(stack: Stack, ports: dict[str, int], shown: str | None) -> None:
+def test_strangers_hand_in_no_entries(stack: Stack, ports: dict[str, int], shown: str | None) -> None:
     headers = {} if shown is None else {INTERNAL_HEADER: shown}
     forged = {"level": "error", "service": "backend", "message": "forged by a stranger"}
     with unprivileged(), net.direct_session() as http:

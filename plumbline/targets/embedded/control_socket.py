@@ -54,7 +54,7 @@ def _link(home: Home) -> Path:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Say whether a folder is this user's alone: when /tmp was cleared, somebody else may have made one of its name."""
+    """Say whether a folder is this user's alone: when /tmp was cleared, another user may have made one of its name."""
     try:
         found = folder.lstat()
     except OSError:

@@ -164,7 +164,7 @@ class Layout:
         return [replace(one, environment=one.environment | self._mark(one)) for one in every]
 
     def _mark(self, program: Program) -> dict[str, str]:
-        """Return variables that nobody reads: the program is started anew when a file that it reads is replaced."""
+        """Return variables that change when a file that the program reads is replaced, so that it is started anew."""
         read = [Path(path).name for name, path in program.environment.items() if name.endswith("_FILE")]
         found = [self.marks[name] for name in read if name in self.marks]
         marks = {"PLUMBLINE_SECRETS": ",".join(found)} if found else {}
@@ -174,7 +174,7 @@ class Layout:
         return marks
 
     def _watch(self) -> Program:
-        """Return the program that kills what hangs. It is no component: nobody but the supervisor needs it."""
+        """Return the program that kills what hangs. It is no component: no other part needs it."""
         command = [sys.executable, "-m", _WATCH_MODULE, str(self.home.root), json.dumps(self.ports)]
         our_own = environment.for_python(ROOT, ROOT / "services" / "servicekit")
         return Program(WATCH, command, self.directory(WATCH), our_own, autostart=True)

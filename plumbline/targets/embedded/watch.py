@@ -40,7 +40,7 @@ class Vigil:
 
     def look(self, reason: str | None, now: float) -> bool:
         """Take what the last question gave; return whether the component is to be started again."""
-        # After a pause as long as that, this machine slept, or had no time for anybody.
+        # After a pause as long as that, this machine slept, or was too busy to run anything.
         late = self._asked_at is not None and now - self._asked_at > 2 * (EVERY_S + ANSWER_S)
         self._asked_at = now
         self._failures = 0 if reason is None or late else self._failures + 1

@@ -72,7 +72,7 @@ def test_services_do_not_administer_and_touch_nothing_else(services: redis.Redis
 
 
 @pytest.mark.parametrize("command", DISK)
-def test_not_even_somebody_with_all_rights_gets_anything_to_disk(redis_server: RedisServer, command: str) -> None:
+def test_not_even_a_user_with_all_rights_gets_anything_to_disk(redis_server: RedisServer, command: str) -> None:
     with redis.Redis.from_url(redis_server.admin_url) as client:
         assert "unknown command" in refused(client, command)
 

@@ -39,7 +39,7 @@ def test_it_takes_several_failures_in_a_row() -> None:
     assert not vigil.look("silent", now + 2 * EVERY_S), "it begins anew"
 
 
-def test_a_machine_that_slept_blames_nobody() -> None:
+def test_after_a_sleep_of_the_machine_no_component_is_blamed() -> None:
     vigil = Vigil(FAILURES_MAX)
     assert not any(vigil.look("silent", 10 * number * (EVERY_S + ANSWER_S)) for number in range(3 * FAILURES_MAX))
 

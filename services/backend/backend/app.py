@@ -38,7 +38,7 @@ from backend.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
-_ROUTES = (messages, channels, auth, invites, health, live)
+_ROUTES = (messages, channels, auth, account, invites, health, live)
 _YOUNG_OBJECTS = 10_000
 """How many new objects may be alive before cycles are looked for among them; Python's own 700 is a request or two."""
 
@@ -61,11 +61,7 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
         openapi_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        routes=[
-            route
-            for module in (messages, channels, auth, account, invites, health, live)
-            for route in module.router.routes
-        ],
+        routes=[route for module in _ROUTES for route in module.router.routes],
     )
     errors.install(app)
     openapi.install(app)

@@ -77,9 +77,11 @@ class Counter:
             self._here[name] = (counted - 1, until)
 
         async def subtract(redis: aioredis.Redis) -> None:
-            # A key whose window has just ended would come back without an end.
-            if await redis.decr(name) < 0:
-                await redis.delete(name)
+            async with redis.pipeline(transaction=True) as pipe:
+                # A key whose window has just ended must not come back without an end.
+                pipe.set(name, 0, ex=self._window_s, nx=True)
+                pipe.decr(name)
+                await pipe.execute()
 
         await self._store.ask(subtract)
 

@@ -25,7 +25,7 @@ class Throttle:
     """Limits logins and registrations.
 
     A name and an address that belong together, because that user has logged in from there, have a quota of their own:
-    neither neighbours at the same address nor strangers who try the name from elsewhere use it up.
+    other names at the same address do not use it up, nor does the same name from elsewhere.
     """
 
     def __init__(self, redis: aioredis.Redis, settings: BackendSettings) -> None:

@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from servicekit import facts
 from servicekit.settings import ADDRESS, ENV_PREFIX
 
 _DURATION = re.compile(r"\d+(\.\d+)?(ms|s|m|h)")
+_A_DURATION: JsonDict = {"type": "duration such as 500ms, 2s or 1m"}
 
 
 def _duration(value: str) -> str:
     if not _DURATION.fullmatch(value):
         raise ValueError("no duration")
     return value
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
 
 
 def _keepalive(value: str) -> str:
@@ -48,41 +53,41 @@ class CaddySettings(BaseSettings):
         "or a proxy before it.",
         json_schema_extra={"type": "list of networks, separated by spaces"},
     )
-    shutdown_delay: Annotated[str, AfterValidator(_duration)] = Field(
+    shutdown_delay: Duration = Field(
         "0s",
         description="How long Caddy goes on after it was told to stop, and asks for each connection to be given up.",
-        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+        json_schema_extra=_A_DURATION,
     )
     upstream_keepalive: Annotated[str, AfterValidator(_keepalive)] = Field(
         "30s",
         description="How long an unused connection to a service is kept; `off` opens one for each request.",
         json_schema_extra={"type": "duration such as 30s, or off"},
     )
-    upstream_patience: Annotated[str, AfterValidator(_duration)] = Field(
+    upstream_patience: Duration = Field(
         "0s",
         description="How long a request may wait for a service that refuses its connection, such as 2s.",
-        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+        json_schema_extra=_A_DURATION,
     )
-    upstream_timeout: Annotated[str, AfterValidator(_duration)] = Field(
+    upstream_timeout: Duration = Field(
         "30s",
         description="How long the backend or the log-sink may take to begin its answer before the client gets a 504.",
-        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+        json_schema_extra=_A_DURATION,
     )
-    decoding_timeout: Annotated[str, AfterValidator(_duration)] = Field(
+    decoding_timeout: Duration = Field(
         "60s",
         description="The same for the data-processor, which may wait for a decoder.",
-        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+        json_schema_extra=_A_DURATION,
     )
-    front_body_patience: Annotated[str, AfterValidator(_duration)] = Field(
+    front_body_patience: Duration = Field(
         "20s",
         description="How long a request body may take, and a second more for each PLUMBLINE_FRONT_BODY_RATE bytes of "
         "it.",
-        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+        json_schema_extra=_A_DURATION,
     )
-    front_read_patience: Annotated[str, AfterValidator(_duration)] = Field(
+    front_read_patience: Duration = Field(
         "30s",
         description="How long a client may read nothing of its answer before it is given up.",
-        json_schema_extra={"type": "duration such as 500ms, 2s or 1m"},
+        json_schema_extra=_A_DURATION,
     )
     front_body_rate: int = Field(
         16384,

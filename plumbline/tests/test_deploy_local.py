@@ -62,6 +62,16 @@ def _run(checkout, path, *arguments, cwd=None, **environment):
     )  # fmt: skip
 
 
+def _stamp(checkout):
+    """Write down that `.venv` was installed from the locks as they are."""
+    digest = subprocess.run(
+        f"cksum '{checkout}/requirements/local.txt' '{checkout}/requirements/bootstrap.txt' "
+        f"'{checkout}/deploy-local.sh' | cut -d' ' -f1,2",
+        shell=True, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    (checkout / ".venv" / ".installed-from").write_bytes(digest)
+
+
 def test_shellcheck_finds_nothing():
     beside = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     shellcheck = shutil.which("shellcheck", path=beside)
@@ -144,12 +154,7 @@ def test_what_is_installed_is_used_at_once_and_gets_every_argument(checkout, pat
     program = venv / "python"
     program.write_text('#!/bin/sh\nprintf "%s|" "${PYTHONPATH-unset}" "$@"\nexit 7\n')
     program.chmod(0o755)
-    stamp = subprocess.run(
-        f"cksum '{checkout}/requirements/local.txt' '{checkout}/requirements/bootstrap.txt' "
-        f"'{checkout}/deploy-local.sh' | cut -d' ' -f1,2",
-        shell=True, capture_output=True, check=True,
-    )  # fmt: skip
-    (checkout / ".venv" / ".installed-from").write_bytes(stamp.stdout)
+    _stamp(checkout)
     done = _run(checkout, path, "up", "--home", "with space", PYTHONPATH="mine")
     assert done.returncode == 7, "the exit code is the command's own"
     assert done.stdout == f"unset|-I|{checkout}/plumbline/__main__.py|up|--home|with space|"
@@ -212,12 +217,7 @@ def installed(checkout):
     program.parent.mkdir(parents=True)
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     program.chmod(0o755)
-    stamp = subprocess.run(
-        f"cksum '{checkout}/requirements/local.txt' '{checkout}/requirements/bootstrap.txt' "
-        f"'{checkout}/deploy-local.sh' | cut -d' ' -f1,2",
-        shell=True, capture_output=True, check=True,
-    )  # fmt: skip
-    (checkout / ".venv" / ".installed-from").write_bytes(stamp.stdout)
+    _stamp(checkout)
     return checkout
 
 

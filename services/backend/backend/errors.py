@@ -283,7 +283,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
     ):
         return refusal_response(WrongMediaType())
     # Never the input itself: it may hold a password, and need not be valid text.
-    errors = [{"field": _field(item["loc"]), "message": item["msg"]} for item in found]
+    errors = [{"field": _field(item["loc"]), "message": item["msg"].removeprefix("Value error, ")} for item in found]
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
     return problem_response(422, "invalid", detail, errors=errors)
 

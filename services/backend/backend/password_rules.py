@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-
 from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
 _LEAST_SCORE = 2
 """Of 0 to 4. Below this an attacker who may guess freely needs less than a million tries (zxcvbn's own estimate)."""
-_LOOKED_AT = 72
-"""Characters that are looked at: the estimate takes much longer for longer ones."""
-
-# The library keeps the user's own words in a table of the whole process.
-_one_at_a_time = threading.Lock()
+_LOOKED_AT = 32
+"""Characters that are looked at: the estimate takes up to a second for 72 of them."""
 
 
 def weakness(password: str, username: str, display_name: str) -> str | None:
-    """Return why `password` is too easy to guess for this user, as a sentence for people; None if it is not."""
+    """Return why `password` is too easy to guess for this user, as a sentence for people; None if it is not.
+
+    Call it from one thread at a time.
+    """
     own = [word for name in (username, display_name) for word in (name, *name.split())]
-    with _one_at_a_time:
-        found = zxcvbn(password[:_LOOKED_AT], user_inputs=own)
+    found = zxcvbn(password[:_LOOKED_AT], user_inputs=own)
     if found["score"] >= _LEAST_SCORE:
         return None
     if any(part.get("dictionary_name") == "user_inputs" for part in found["sequence"]):

@@ -1,4 +1,4 @@
-"""Password hashing: argon2id, in two threads of its own, so that the event loop never waits for it."""
+"""Password hashing (argon2id) in threads of its own, so that the event loop never waits for it."""
 
 from __future__ import annotations
 
@@ -103,35 +103,49 @@ class Turns:
             del self._lanes[lane]
 
 
-class Passwords:
-    """Hashes and verifies off the event loop, fairly between lanes."""
+class _Threads:
+    """Threads for one kind of work, at which lanes take turns."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="argon2")
-        self._turns = Turns(_THREADS, _PLACES, _PATIENCE_S)
+    def __init__(self, name: str, number: int) -> None:
+        self._pool = ThreadPoolExecutor(number, thread_name_prefix=name)
+        self._turns = Turns(number, _PLACES, _PATIENCE_S)
 
-    async def weakness(self, password: str, username: str, display_name: str, lane: Hashable) -> str | None:
-        """Return why this user's `password` is too easy to guess, or None. Raises Overloaded."""
-        return await self._run(lane, weakness, password, username, display_name)
-
-    async def hash(self, password: str, lane: Hashable) -> str:
-        """Return the hash of `password`. Raises Overloaded when too many are waiting."""
-        return await self._run(lane, hash_password, password)
-
-    async def matches(self, password_hash: str | None, password: str, lane: Hashable) -> bool:
-        """Say whether `password` is the one behind `password_hash` (None: no such user). Raises Overloaded."""
-        return await self._run(lane, verify_password, password_hash, password)
-
-    def close(self) -> None:
-        """Stop the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _run(self, lane: Hashable, work: Callable[[*Args], Result], *args: *Args) -> Result:
+    async def run(self, lane: Hashable, work: Callable[[*Args], Result], *args: *Args) -> Result:
         await self._turns.wait(lane)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
         finally:
             self._turns.done()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Passwords:
+    """Hashes, verifies and judges off the event loop, fairly between lanes."""
+
+    def __init__(self) -> None:
+        self._hashing = _Threads("argon2", _THREADS)
+        # Apart, because some passwords take many times longer to judge than to hash: logins must not wait for that.
+        # One thread, because the library keeps a user's own words in a table of the whole process.
+        self._judging = _Threads("zxcvbn", 1)
+
+    async def weakness(self, password: str, username: str, display_name: str, lane: Hashable) -> str | None:
+        """Return why this user's `password` is too easy to guess, or None. Raises Overloaded."""
+        return await self._judging.run(lane, weakness, password, username, display_name)
+
+    async def hash(self, password: str, lane: Hashable) -> str:
+        """Return the hash of `password`. Raises Overloaded when too many are waiting."""
+        return await self._hashing.run(lane, hash_password, password)
+
+    async def matches(self, password_hash: str | None, password: str, lane: Hashable) -> bool:
+        """Say whether `password` is the one behind `password_hash` (None: no such user). Raises Overloaded."""
+        return await self._hashing.run(lane, verify_password, password_hash, password)
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._hashing.close()
+        self._judging.close()
 
 
 def verify_password(password_hash: str | None, password: str) -> bool:

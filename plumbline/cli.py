@@ -9,6 +9,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +156,7 @@ def _status(options: argparse.Namespace, home: Home) -> int:
         for line in stack.settings:
             print(f"  setting: {line}")
         for component in stack.components:
-            print(
-                f"  {component.name:<15} {component.state:<9} {component.since or '':<26} {component.detail}".rstrip()
-            )
+            print(replace(component, detail=home.named_in(component.detail)).text(WIDTH))
     return EXIT_OK if stack.running else EXIT_NOT_RUNNING
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,14 @@ class Component:
     pid: int | None = None
     log_file: str | None = None
     detail: str = ""
+
+    def text(self, width: int) -> str:
+        """Return what a terminal shows: one line, and the detail below where it does not fit."""
+        line = f"  {self.name:<15} {self.state:<9} {self.since or '':<26}"
+        if len(f"{line} {self.detail}") <= width:
+            return f"{line} {self.detail}".rstrip()
+        below = textwrap.wrap(self.detail, width - 4, break_long_words=False, break_on_hyphens=False)
+        return "\n".join([line.rstrip(), *(f"    {one}" for one in below)])
 
 
 @dataclass(frozen=True, slots=True)

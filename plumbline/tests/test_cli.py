@@ -17,6 +17,7 @@ from plumbline import ROOT, cli
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.plan import PLAN
+from plumbline.stack import Component
 from plumbline.targets.embedded.programs import PORTS
 from plumbline.targets.embedded.target import EmbeddedTarget
 
@@ -148,6 +149,15 @@ def test_a_second_command_is_refused_by_name(run, home):
     assert code == 1
     assert f"plumbline: 'up' (pid {os.getpid()}) is working on {home.root} right now" in said
     assert "next: wait for it to end" in said
+
+
+def test_status_wraps_what_is_wrong_and_names_commands_that_work_on_this_home(run, stopped, monkeypatch):
+    words = "its supervisor does not know pid 1234567, which an earlier start left behind: ./deploy-local.sh ends it"
+    monkeypatch.setattr(EmbeddedTarget, "_without_supervisor", lambda _: (Component("redis", "failed", detail=words),))
+    said = run("status")[1]
+    assert f"./deploy-local.sh --home {stopped.root} ends it" in " ".join(said.split())
+    assert "\n  redis           failed\n    its supervisor" in said
+    assert all(len(line) <= cli.WIDTH for line in said.splitlines()[1:] if str(stopped.root) not in line)
 
 
 def test_status_of_nothing(run, home):

@@ -29,7 +29,7 @@ class Users:
     async def confirm(
         self, identity: Identity, wait_s: float = WAIT_S, answer_s: float = ANSWER_S, *, ask: bool = False
     ) -> Identity:
-        """Return a session's identity as the database has it: as it had it a moment ago, unless told to `ask`.
+        """Return a session's identity as the database has it. The answer may be `FRESH_S` old, unless `ask` is set.
 
         While the database does not answer, its last answer holds, or the token alone. Raises Unauthenticated.
         """

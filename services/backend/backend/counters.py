@@ -129,5 +129,5 @@ class Marks:
 
 
 def _name(kind: str, key: tuple[str, ...]) -> str:
-    # Hashed: a name may be anything here, and nobody needs to read who tried to log in out of Redis.
+    # Hashed: a name may be any text, and Redis need not show who tried to log in.
     return f"plumbline:{kind}:" + hashlib.sha256("\0".join(key).encode()).hexdigest()

@@ -78,8 +78,8 @@ async def _operator(request: Request) -> Caller:
 
 
 House = Annotated[Services, Depends(_services)]
-"""The services, for whoever asks."""
+"""The services of this process, without a session."""
 Authenticated = Annotated[Caller, Depends(_caller)]
-"""Somebody with a valid session; anybody else is refused with 401."""
+"""A user with a valid session; all others are refused with 401."""
 Operator = Annotated[Caller, Depends(_operator)]
-"""An operator; anybody else is refused with 401 or 403."""
+"""An operator; all others are refused with 401 or 403."""

@@ -77,7 +77,7 @@ class NotAnOperator(ApiError):
 
 
 class RegistrationClosed(ApiError):
-    """Nobody registers here."""
+    """Registration is closed."""
 
     status, code, text = 403, "registration_closed", "registration is closed on this stack: ask an operator"
 
@@ -141,7 +141,7 @@ class DirectChannel(ApiError):
 
 
 class LastOperator(ApiError):
-    """Somebody has to be able to read the recorder."""
+    """The last operator cannot be deleted: the recorder would have no reader."""
 
     status, code, text = 409, "last_operator", "you are the last operator: make another user an operator first"
 

@@ -70,7 +70,7 @@ class Buffer:
         self._filled.set()
 
     def count(self, cell: Cell, kind: str, line: bytes, count: int) -> None:
-        """Take `count` faults of a kind, of which one is told."""
+        """Take `count` faults of a kind; `line` is the entry of one of them."""
         self._batch.arrived[cell] += count
         some = self._batch.faults.get((cell, kind))
         if some is None:

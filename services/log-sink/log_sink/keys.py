@@ -1,4 +1,4 @@
-"""Caddy's datagrams carry the internal secret, because anybody on the machine could send some. It is taken out here."""
+"""Checks the internal secret in Caddy's datagrams, which any user of the machine could send, and takes it out."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ local function append_fault(service, level, entry, kind, amount, replaced)
   return id
 end
 
--- Close the window of faults `of` (service|level|kind), and tell how many there were if that has not been told.
+-- Close the window of faults `of` (service|level|kind). If its entry shows a smaller number, write the final one.
 local function close(of)
   local id, told, total = string.match(windows[of], '^%d+ (%S+) (%d+) (%d+)$')
   windows[of] = nil
@@ -211,7 +211,7 @@ for _ = 1, cells do
   at = at + 5
 end
 
--- Newer entries have pushed out the one that told of these faults: the next fault is told anew.
+-- Whether newer entries have pushed out the one about these faults: then the next fault gets an entry of its own.
 local function is_pushed_out(id)
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
   return not oldest or tonumber(string.match(oldest[1], '%d+$')) > tonumber(string.match(id, '%d+$'))

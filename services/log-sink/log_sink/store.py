@@ -177,7 +177,7 @@ class Store:
         await self._script(keys=[LOG_STREAM, COUNTERS, self._last_batch_key], args=prepared)
 
     async def close_minutes(self) -> None:
-        """Let faults whose minute is over be told with their number."""
+        """Write the final number of faults whose minute is over."""
         await self._script(keys=[LOG_STREAM, COUNTERS], args=["close", *self._folding])
 
     async def stats(self) -> Stats:

@@ -17,7 +17,7 @@ _VISIBLE |= dict.fromkeys((*range(0x80, 0xA0), 0xFEFF, *range(0xD800, 0xE000)), 
 # Bidirectional overrides make a line read as something that it is not.
 _VISIBLE |= dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
 _UNSAFE = re.compile("[" + "".join(f"\\U{code:08x}" for code in (*_VISIBLE, 0x2028, 0x2029)) + "]")
-# What nobody sees: controls, also as pictures, joiners, fillers, direction marks, variation selectors.
+# What is not seen: controls, also as pictures, joiners, fillers, direction marks, variation selectors.
 INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u2400-\u2421\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffd\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -34,7 +34,7 @@ _UNUSUAL = re.compile(f"{INVISIBLE.pattern[:-1]}{_LOOKALIKE.pattern[1:]}")
 
 
 def unusual(text: str) -> bool:
-    """Tell whether text has signs that nobody sees, or that only look like ordinary ones."""
+    """Tell whether text has invisible characters, or some that only look like ordinary ones."""
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return False
     return _UNUSUAL.search(text) is not None

@@ -1,4 +1,4 @@
-"""Who is inside: Caddy and the services know each other by a secret that nobody else on the machine or network has."""
+"""The internal secret, by which Caddy and the services know each other. No other user of the machine has it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from servicekit.secrets import SecretError, read_secret
 OPEN_PATHS = frozenset(
     f"{service}/health{live}" for service in ("", "/data-processor", "/logs") for live in ("", "/live")
 )
-"""What everybody may ask a service: whether it is well. The answers hold nothing private."""
+"""The health calls, which need no secret. Their answers hold nothing private."""
 REFUSED = HTTPStatus.FORBIDDEN
 
 
@@ -40,7 +40,7 @@ class InternalSecret:
         return self._secret
 
     def matches(self, shown: bytes | None) -> bool:
-        """Say whether what somebody has shown is the secret."""
+        """Say whether what a request has shown is the secret."""
         if shown is None:
             return False
         if hmac.compare_digest(shown, self._secret):

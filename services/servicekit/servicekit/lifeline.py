@@ -32,7 +32,7 @@ STARTING_MAX = 120
 UNHEARD_MAX = 30
 """Beats that a parent may leave unread before it is killed."""
 _LATE_S = 2 * EVERY_S
-"""Who is this late was itself stopped, or short of CPU, and judges nobody."""
+"""A process that is this late was itself stopped, or short of CPU, and judges no other."""
 _SOCKET_VARIABLE = "PLUMBLINE_BEAT_SOCKET"
 _PR_SET_PDEATHSIG = 1
 

@@ -19,8 +19,8 @@ _TOO_SHORT: Final = 16
 def redact(text: str) -> str:
     """Return `text` with passwords, tokens, cookies, keys and credentials in URLs replaced by `[redacted]`.
 
-    Signs that nobody sees, or that only look like others, hide no secret: if there is one without them, what is
-    returned is without them, too.
+    Invisible characters, and those that only look like others, hide no secret: if one is found without them, the text
+    is returned without them, too.
     """
     if len(text) < _TOO_SHORT and text.isidentifier():
         return text  # a single word, as names of fields are: no rule matches less

@@ -47,7 +47,7 @@ class Group:
     """What one of the patterns matches: tried once, where most names are just mentioned."""
 
     def __post_init__(self) -> None:
-        """Derive what can be derived: whoever adds a rule cannot forget it."""
+        """Derive what can be derived, so that a new rule cannot lack it."""
         if not self.hints:
             common = _common(self.starts)
             object.__setattr__(self, "hints", frozenset((common,) if common else self.starts))

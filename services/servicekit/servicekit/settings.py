@@ -17,7 +17,7 @@ ENV_PREFIX = "PLUMBLINE_"
 
 
 def deployed(why: str) -> dict[str, JsonValue]:
-    """Mark a field that the deployment sets itself: nobody else may, for this reason."""
+    """Mark a field that only the deployment may set, for this reason."""
     return {DEPLOYED: why}
 
 

@@ -34,8 +34,8 @@ HASH_OF = """
 """
 
 # One statement, so one transaction. Operators are locked in one order, so that the last two cannot both go at once.
-# Private channels that nobody else is in go with the user: nobody could ever get into them again. No row: no such user,
-# or the last operator.
+# Private channels without another member are deleted, too: no user could ever get into them again. No row: no such
+# user, or the last operator.
 DELETE = """
     WITH me AS MATERIALIZED (
         SELECT id, is_operator FROM users WHERE id = %(id)s

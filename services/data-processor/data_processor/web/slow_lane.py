@@ -1,7 +1,7 @@
 """Room for work that may take long, and never all of it: bodies that trickle in, files that are hard to decode.
 
-Half of a process's threads may be at such work at once. The others answer everything else, /health above all. Of that
-room nobody gets all: there are limits for a user and for an address, and who has least of it under way is let in first.
+Half of a process's threads may do such work at once. The others answer everything else, /health above all. One user and
+one address get a part of that room at most, and the user with the least work under way is let in first.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Claim:
 
 
 class SlowLane:
-    """The room, with who is in it and who waits."""
+    """The room, the requests in it and those that wait for it."""
 
     def __init__(self, room: int, per_user: int, per_address: int) -> None:
         self._room = room

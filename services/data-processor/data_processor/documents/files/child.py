@@ -61,7 +61,7 @@ def main(descriptor: int) -> None:
         while True:
             request = orjson.loads(connection.recv_bytes())
             data = connection.recv_bytes()
-            # Without the process that asks, nobody is left to end a task that takes too long.
+            # If the process that asked is gone, no other ends a task that takes too long.
             signal.alarm(math.ceil(request["timeout_s"]) + _GRACE_S)
             try:
                 answer, attachment = _TASKS[request["task"]](request, data)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from contextlib import suppress
 
 from fastapi import Request
+from servicekit import context
 
 _IPV6_HOME = 64
 """A household or a server has a whole network of this prefix length, so single IPv6 addresses say nothing."""
@@ -13,11 +13,7 @@ _IPV6_HOME = 64
 
 def client_address(request: Request) -> str:
     """Return the address that Caddy saw a request come from. Requests that Caddy did not pass on are refused before."""
-    for forwarded in request.headers.getlist("x-forwarded-for")[-1:]:
-        with suppress(ValueError):
-            # Caddy's own observation is the last one.
-            return str(ipaddress.ip_address(forwarded.rpartition(",")[2].strip()))
-    return request.client.host if request.client else "unknown"
+    return context.client_address() or (request.client.host if request.client else "unknown")
 
 
 def counted_as(address: str) -> str:

@@ -12,6 +12,7 @@ from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from pydantic import ValidationError
+from servicekit import logs
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
 from servicekit.lifeline import watched_workers
 from servicekit.secrets import SecretError
@@ -41,6 +42,8 @@ def main() -> int:
     if taken := _taken(settings):
         print(f"log-sink cannot start: {taken}", file=sys.stderr)
         return EXIT_FAILED
+    # That a worker hung is said by this process.
+    logs.configure("log-sink", settings.log_level)
     server = Granian(
         "log_sink.app:create_app",
         factory=True,

@@ -144,9 +144,13 @@ def wait_ready(project: Project, service: str) -> Container:
         reason = f"its container is {container.status}"
         if container.status == "running":
             asked = engine.docker("exec", container.id, *container.health_command, timeout=30)
-            if asked.returncode == 0:
+            if asked.returncode != 0:
+                reason = engine.last_words(asked.stderr or asked.stdout, 2)
+            elif container.health == "unhealthy":
+                # `status` shows what the engine found last. It asks again within seconds.
+                reason = "it answers, but the engine has not asked again since it did not"
+            else:
                 return container
-            reason = engine.last_words(asked.stderr or asked.stdout, 2)
         if time.monotonic() > deadline:
             raise StepError(f"{service} was not ready after {READY_PATIENCE_S} s: {reason}", component=service)
         time.sleep(_POLL_S)

@@ -47,7 +47,7 @@ class Kept(NamedTuple):
     ordinal: int
     entry: bytes
     kind: str = ""
-    count: int = 1
+    times: int = 1
     replaces: str = ""
 
     @property
@@ -59,7 +59,7 @@ class Kept(NamedTuple):
         """The entry as the API shows it."""
         entry = {"id": self.id, **orjson.loads(self.entry)}
         if self.kind:
-            entry |= {"kind": self.kind, "count": self.count}
+            entry |= {"kind": self.kind, "count": self.times}
         if self.replaces:
             entry["replaces"] = self.replaces
         return entry
@@ -206,7 +206,7 @@ class Store:
             service, level = name.split("|")
             cells.setdefault((service, level), {})["kept"] = int(value)
         kept_now = [_kept(item) for item in items]
-        return Stats(filling, cells), [one._replace(count=counts.get(one.id, one.count)) for one in kept_now]
+        return Stats(filling, cells), [one._replace(times=counts.get(one.id, one.times)) for one in kept_now]
 
     async def after(self, last_id: str, wait_ms: int) -> list[Kept]:
         """Return what is kept and newer than `last_id`, oldest first; wait up to `wait_ms` for it to exist."""
@@ -243,7 +243,7 @@ def _kept(item: tuple[bytes, dict[bytes, bytes] | list[bytes]]) -> Kept:
     # Scripts answer names and values in one list, commands a mapping.
     pairs = values if isinstance(values, dict) else dict(zip(values[::2], values[1::2], strict=True))
     about = {name: pairs[name.encode()].decode() for name in ("kind", "replaces") if name.encode() in pairs}
-    return Kept(int(filling), int(ordinal), pairs.get(b"entry", b"{}"), count=int(pairs.get(b"count", 1)), **about)
+    return Kept(int(filling), int(ordinal), pairs.get(b"entry", b"{}"), times=int(pairs.get(b"count", 1)), **about)
 
 
 def newest_of(entries: Iterable[Kept]) -> list[Kept]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeGuard
 
 from servicekit.context import client_address
 from servicekit.entries import shorten
@@ -78,7 +78,7 @@ def is_framework(name: str) -> bool:
     return name.startswith(_FRAMEWORKS)
 
 
-def is_kind(name: object) -> bool:
+def is_kind(name: object) -> TypeGuard[str]:
     """Tell whether `name` can be a kind: a group and a short name of simple letters."""
     return isinstance(name, str) and _KIND.fullmatch(name) is not None
 

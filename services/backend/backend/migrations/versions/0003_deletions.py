@@ -10,8 +10,11 @@ down_revision = "0002_invites"
 branch_labels = None
 depends_on = None
 
+Indexes = dict[str, tuple[str, list[str], str | None]]
+"""Name to table, columns and the condition of a partial index."""
+
 SENDER = "messages_sender_id_fkey"
-INDEXES = {
+INDEXES: Indexes = {
     "users_operator_idx": ("users", ["id"], "is_operator"),
     "invites_created_by_idx": ("invites", ["created_by"], "created_by IS NOT NULL"),
     "invites_used_by_idx": ("invites", ["used_by"], "used_by IS NOT NULL"),
@@ -21,18 +24,18 @@ INDEXES = {
     "messages_sender_id_idx": ("messages", ["sender_id"], "sender_id IS NOT NULL"),
     "messages_target_user_id_idx": ("messages", ["target_user_id"], "target_user_id IS NOT NULL"),
 }
-REPLACED = {
+REPLACED: Indexes = {
     "messages_shared_idx": ("messages", ["channel_id", "id"], "target_user_id IS NULL"),
     "messages_personal_idx": ("messages", ["channel_id", "target_user_id", "id"], "target_user_id IS NOT NULL"),
 }
 
 
-def _create(indexes: dict[str, tuple[str, list[str], str | None]]) -> None:
+def _create(indexes: Indexes) -> None:
     for name, (table, columns, condition) in indexes.items():
         op.create_index(name, table, columns, postgresql_where=None if condition is None else sa.text(condition))
 
 
-def _drop(indexes: dict[str, tuple[str, list[str], str | None]]) -> None:
+def _drop(indexes: Indexes) -> None:
     for name, (table, _, _) in indexes.items():
         op.drop_index(name, table)
 

@@ -7,11 +7,13 @@ import re
 import runpy
 import subprocess
 import sys
+import tomllib
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from servicekit import facts
 
 from plumbline import ROOT
 
@@ -41,6 +43,22 @@ def test_plain_nox_leaves_the_stack_in_use_alone() -> None:
     session = SimpleNamespace(install=lambda *_: None, run=lambda *command: ran.append(command), posargs=[])
     runpy.run_path(str(ROOT / "noxfile.py"))["suites"](session)
     assert ran == [("python", "-m", "pytest", "tests/smoke", "tests/logs", "--own-stack")]
+
+
+def test_the_unit_tests_run_on_every_python_that_is_accepted(jobs: dict[str, Any]) -> None:
+    matrix = jobs["sessions"]["strategy"]["matrix"]
+    tested = {*matrix["python"], *(one["python"] for one in matrix["include"] if one["session"] == "unit")}
+    script = (ROOT / "deploy-local.sh").read_text()
+    assert tested == set(re.findall(r"\bpython(3\.\d+)\b", script)), "deploy-local.sh looks for others"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    classified = {one.rpartition(" ")[2] for one in project["classifiers"] if "Python :: 3." in one}
+    assert classified == tested
+    assert project["requires-python"] == f">={min(tested, key=lambda one: int(one.partition('.')[2]))}"
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == facts.VERSION
+    assert f"## [{facts.VERSION}]" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_every_step_either_runs_a_command_or_uses_a_named_version(jobs: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ class Services:
     readiness: Readiness
 
 
-def services(connection: HTTPConnection) -> Services:
+def services_of(connection: HTTPConnection) -> Services:
     """Return this process's services."""
     found: Services = connection.app.state.services
     return found
@@ -59,16 +59,16 @@ class Caller:
 # Coroutines, because the framework would run plain functions in its thread pool. Each route asks for one of these
 # alone: a dependency costs as much as a small query.
 async def _services(request: Request) -> Services:
-    return services(request)
+    return services_of(request)
 
 
 async def _caller(request: Request) -> Caller:
-    found = services(request)
+    found = services_of(request)
     return Caller(await found.users.confirm(found.sessions.verify(request).identity), found)
 
 
 async def _operator(request: Request) -> Caller:
-    found = services(request)
+    found = services_of(request)
     identity = found.sessions.verify(request).identity
     # The recorder has to open most of all when the database is away, and its door does not wait long.
     identity = await found.users.confirm(identity, _OPERATOR_WAIT_S, _OPERATOR_WAIT_S)
@@ -77,7 +77,7 @@ async def _operator(request: Request) -> Caller:
     return Caller(identity, found)
 
 
-House = Annotated[Services, Depends(_services)]
+ProcessServices = Annotated[Services, Depends(_services)]
 """The services of this process, without a session."""
 Authenticated = Annotated[Caller, Depends(_caller)]
 """A user with a valid session; all others are refused with 401."""

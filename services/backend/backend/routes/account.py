@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from backend.addresses import client_address
 from backend.database import DELETION_S
-from backend.deps import Authenticated, House
+from backend.deps import Authenticated, ProcessServices
 from backend.errors import LastOperator, Unauthenticated, WrongPassword
 from backend.live import frames
 from backend.queries import users as sql
@@ -18,27 +18,29 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 
 
 @router.delete("/me", status_code=204, response_class=Response, responses=refusals(401, 403, 409, 413, 415, 429))
-async def delete_me(request: Request, body: AccountDeletion, caller: Authenticated, house: House) -> Response:
+async def delete_me(
+    request: Request, body: AccountDeletion, caller: Authenticated, services: ProcessServices
+) -> Response:
     """Delete one's own account, with its password. What was said and uploaded stays, without a name."""
     user = caller.user
     address = client_address(request)
-    lane = await house.throttle.login(user.username, address)
+    lane = await services.throttle.login(user.username, address)
     row = await caller.db.one(sql.HASH_OF, {"id": user.user_id})
     if row is None:
         raise Unauthenticated("this session's user no longer exists: log in again")
-    if not await house.passwords.matches(row["password_hash"], body.password, lane):
+    if not await services.passwords.matches(row["password_hash"], body.password, lane):
         raise WrongPassword
-    await house.throttle.succeeded(user.username, address)
+    await services.throttle.succeeded(user.username, address)
     gone = await caller.db.one(sql.DELETE, {"id": user.user_id}, answer_s=DELETION_S)
     if gone is None:
         if await caller.db.one(sql.BY_ID, {"id": user.user_id}) is None:
             raise Unauthenticated("this session's user no longer exists: log in again")
         raise LastOperator
-    house.users.forget(user.user_id)
+    services.users.forget(user.user_id)
     for channel_id, name in gone["channels"]:
         frame = frames.membership("leave", channel_id=channel_id, channel_name=name, user=gone)
         caller.events.emit(channel_id, frame)
     caller.events.emit(None, frames.ACCOUNT_DELETED, [user.user_id])
     response = Response(status_code=204)
-    house.sessions.clear_cookie(response)
+    services.sessions.clear_cookie(response)
     return response

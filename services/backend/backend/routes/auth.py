@@ -12,7 +12,7 @@ from servicekit.tokens import Identity
 
 from backend.addresses import client_address
 from backend.database import Row
-from backend.deps import Authenticated, House, Operator
+from backend.deps import Authenticated, Operator, ProcessServices
 from backend.errors import (
     InviteNeeded,
     RegistrationClosed,
@@ -34,38 +34,38 @@ Field = Annotated[str, Form(max_length=256), AfterValidator(storable)]
 
 
 @router.post("/register", status_code=201, response_model=User, responses=refusals(403, 409, 413, 415, 429))
-async def register(body: Registration, request: Request, house: House) -> Response:
+async def register(body: Registration, request: Request, services: ProcessServices) -> Response:
     """Create a user and log in: the session cookie is set."""
-    mode = house.settings.registration
+    mode = services.settings.registration
     if mode == "closed":
         raise RegistrationClosed
     address = client_address(request)
-    lane = await house.throttle.registration(address)
+    lane = await services.throttle.registration(address)
     invite = {"code_hash": code_hash(body.invite or "")}
-    if mode == "invite" and await house.database.one(invites_sql.IS_GOOD, invite) is None:
+    if mode == "invite" and await services.database.one(invites_sql.IS_GOOD, invite) is None:
         raise InviteNeeded
-    if await house.database.one(sql.BY_USERNAME, {"username": body.username}) is not None:
+    if await services.database.one(sql.BY_USERNAME, {"username": body.username}) is not None:
         raise UsernameTaken
     display_name = body.display_name or body.username
-    weakness = await house.passwords.weakness(body.password, body.username, display_name, lane)
+    weakness = await services.passwords.weakness(body.password, body.username, display_name, lane)
     if weakness is not None:
         raise invalid_field("password", weakness)
     user = {
         "username": body.username,
         "display_name": display_name,
-        "password_hash": await house.passwords.hash(body.password, lane),
+        "password_hash": await services.passwords.hash(body.password, lane),
     }
     if mode == "invite":
-        row = await house.database.one(invites_sql.REGISTER, {**user, **invite})
-        if row is None and await house.database.one(invites_sql.IS_GOOD, invite) is None:
+        row = await services.database.one(invites_sql.REGISTER, {**user, **invite})
+        if row is None and await services.database.one(invites_sql.IS_GOOD, invite) is None:
             raise InviteNeeded
     else:
-        row = await house.database.one(sql.CREATE, {**user, "is_operator": False})
+        row = await services.database.one(sql.CREATE, {**user, "is_operator": False})
     if row is None:
         raise UsernameTaken
-    await house.throttle.registered(body.username, address)
+    await services.throttle.registered(body.username, address)
     response = json_response(row, 201)
-    house.sessions.set_cookie(response, house.sessions.issue(_identity(row)))
+    services.sessions.set_cookie(response, services.sessions.issue(_identity(row)))
     return response
 
 
@@ -74,29 +74,29 @@ async def login(
     request: Request,
     username: Field,
     password: Field,
-    house: House,
+    services: ProcessServices,
 ) -> Response:
     """Log in with a form of user name and password: the token is in the body and in the session cookie."""
     address = client_address(request)
-    lane = await house.throttle.login(username, address)
-    row = await house.database.one(sql.BY_USERNAME, {"username": username})
+    lane = await services.throttle.login(username, address)
+    row = await services.database.one(sql.BY_USERNAME, {"username": username})
     password_hash = row.pop("password_hash") if row else None
-    if not await house.passwords.matches(password_hash, password, lane) or row is None:
+    if not await services.passwords.matches(password_hash, password, lane) or row is None:
         raise WrongCredentials
-    await house.throttle.succeeded(username, address)
-    token = house.sessions.issue(_identity(row))
+    await services.throttle.succeeded(username, address)
+    token = services.sessions.issue(_identity(row))
     response = json_response(
-        {"access_token": token, "token_type": "bearer", "expires_in": house.sessions.ttl_s, "user": row}
+        {"access_token": token, "token_type": "bearer", "expires_in": services.sessions.ttl_s, "user": row}
     )
-    house.sessions.set_cookie(response, token)
+    services.sessions.set_cookie(response, token)
     return response
 
 
 @router.post("/logout", status_code=204, response_class=Response)
-async def logout(house: House) -> Response:
+async def logout(services: ProcessServices) -> Response:
     """Make the browser forget its session."""
     response = Response(status_code=204)
-    house.sessions.clear_cookie(response)
+    services.sessions.clear_cookie(response)
     return response
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from servicekit import health
 
-from backend.deps import House
+from backend.deps import ProcessServices
 from backend.responses import json_response
 from backend.schemas import Health
 from backend.settings import SERVICE
@@ -15,14 +15,16 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/health", response_model=Health, responses={503: {"model": Health}})
-async def read_health(house: House) -> Response:
+async def read_health(services: ProcessServices) -> Response:
     """Say whether requests can be served: the database answers and its schema is at this release's revision."""
-    state = await house.readiness.look()
-    body = health.payload(SERVICE, house.settings.stack_id, schema_revision=state.revision, reason=state.reason)
+    state = await services.readiness.look()
+    body = health.payload(SERVICE, services.settings.stack_id, schema_revision=state.revision, reason=state.reason)
     return json_response(body, 503 if state.reason else 200, {"Retry-After": "2"} if state.reason else None)
 
 
 @router.get("/health/live", response_model=Health, response_model_exclude_unset=True)
-async def read_liveness(house: House) -> Response:
+async def read_liveness(services: ProcessServices) -> Response:
     """Say that the process lives, whatever state the database is in."""
-    return json_response(health.payload(SERVICE, house.settings.stack_id, schema_revision=house.readiness.last_seen))
+    return json_response(
+        health.payload(SERVICE, services.settings.stack_id, schema_revision=services.readiness.last_seen)
+    )

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from backend import invites
-from backend.deps import House, Operator
+from backend.deps import Operator, ProcessServices
 from backend.errors import NoSuchInvite, Unauthenticated
 from backend.queries import invites as sql
 from backend.responses import json_response, page_response, refusals
@@ -16,13 +16,13 @@ router = APIRouter(prefix="/auth/invites", tags=["auth"])
 
 
 @router.post("", status_code=201, response_model=NewInvite, responses=refusals(401, 403))
-async def create_invite(caller: Operator, house: House) -> Response:
+async def create_invite(caller: Operator, services: ProcessServices) -> Response:
     """Make an invite for one registration. Its code is in this answer alone."""
     code = invites.new_code()
     wanted = {
         "code_hash": invites.code_hash(code),
         "user_id": caller.user.user_id,
-        "ttl_s": house.settings.invite_ttl_s,
+        "ttl_s": services.settings.invite_ttl_s,
     }
     row = await caller.db.one(sql.CREATE, wanted)
     if row is None:

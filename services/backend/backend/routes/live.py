@@ -11,7 +11,7 @@ from fastapi import APIRouter, WebSocket
 from servicekit.faults import client_fault
 from servicekit.origins import is_own
 
-from backend.deps import Services, services
+from backend.deps import Services, services_of
 from backend.errors import ApiError, ForeignOrigin, NotYourSocket, Unauthenticated, refusal_response
 from backend.live import frames
 from backend.live.frames import BadFrameError, Frame
@@ -25,34 +25,34 @@ router = APIRouter()
 @router.websocket("/ws/{user_id}")
 async def live(websocket: WebSocket, user_id: str) -> None:
     """Open the socket of a user, for that user's own session, and serve it until it ends."""
-    house = services(websocket)
+    services = services_of(websocket)
     try:
-        expires_at = await _admit(websocket, user_id, house)
+        expires_at = await _admit(websocket, user_id, services)
     except ApiError as error:
         client_fault(log, "socket_refused", "a socket was refused: %s", error.detail, code=error.code)
         await websocket.send_denial_response(refusal_response(error))
         return
     await websocket.accept()
-    socket = Socket(websocket, int(user_id), house.settings.socket_queue)
+    socket = Socket(websocket, int(user_id), services.settings.socket_queue)
     expiry = asyncio.get_running_loop().call_later(max(0.0, expires_at - time.time()), socket.end, ENDED)
-    house.hub.add(socket)
+    services.hub.add(socket)
     try:
-        await socket.run(_Conversation(house, socket).take)
+        await socket.run(_Conversation(services, socket).take)
     finally:
-        house.hub.remove(socket)
+        services.hub.remove(socket)
         expiry.cancel()
 
 
-async def _admit(websocket: WebSocket, user_id: str, house: Services) -> int:
+async def _admit(websocket: WebSocket, user_id: str, services: Services) -> int:
     """Return when the session ends (seconds since the epoch). Raises the ApiError to refuse the handshake with."""
     origin = websocket.headers.get("origin")
     # Programs send no Origin; browsers always do, and would send the cookie along for any page.
-    if origin is not None and not is_own(origin, websocket.headers.get("host"), house.settings.allowed_origins):
+    if origin is not None and not is_own(origin, websocket.headers.get("host"), services.settings.allowed_origins):
         raise ForeignOrigin
-    session = house.sessions.verify(websocket)
+    session = services.sessions.verify(websocket)
     if user_id != str(session.identity.user_id):
         raise NotYourSocket
-    await house.users.confirm(session.identity, ask=True)
+    await services.users.confirm(session.identity, ask=True)
     if session.expires_at <= time.time():
         raise Unauthenticated
     return session.expires_at
@@ -61,10 +61,10 @@ async def _admit(websocket: WebSocket, user_id: str, house: Services) -> int:
 class _Conversation:
     """What one client says over its socket."""
 
-    def __init__(self, house: Services, socket: Socket) -> None:
-        self._house = house
+    def __init__(self, services: Services, socket: Socket) -> None:
+        self._services = services
         self._socket = socket
-        self._max_bytes = house.settings.frame_max_bytes
+        self._max_bytes = services.settings.frame_max_bytes
 
     async def take(self, data: str | bytes) -> None:
         """Act on one frame.
@@ -103,10 +103,10 @@ class _Conversation:
     async def _relay(self, frame: Frame) -> None:
         channel_id = frames.channel_of(frame)
         member = {"channel_id": channel_id, "user_id": self._socket.user_id}
-        if await self._house.database.one(sql.IS_MEMBER, member) is None:
+        if await self._services.database.one(sql.IS_MEMBER, member) is None:
             raise BadFrameError("not_a_member", f"you are not a member of channel {channel_id}")
         try:
-            self._house.events.emit(channel_id, frame)
+            self._services.events.emit(channel_id, frame)
         except orjson.JSONEncodeError:
             # More levels can be read than written.
             raise BadFrameError("invalid_frame", "the frame is nested too deeply to be passed on") from None

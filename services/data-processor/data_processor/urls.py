@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from data_processor import later
+from data_processor import not_implemented
 from data_processor.annotations import apis as annotations
 from data_processor.batches import apis as batches
 from data_processor.documents import apis as documents
@@ -39,11 +39,11 @@ _routes = [
         "templates/<id:template_id>/",
         methods(GET=templates.template_read, PUT=templates.template_replace, DELETE=templates.template_delete),
     ),
-    path("documents/<id:document_id>/apply-template/", methods(POST=later.apply_template)),
-    path("documents/<id:document_id>/export/", methods(POST=later.document_export)),
+    path("documents/<id:document_id>/apply-template/", methods(POST=not_implemented.apply_template)),
+    path("documents/<id:document_id>/export/", methods(POST=not_implemented.document_export)),
     path("batch/", methods(GET=batches.batch_list, POST=batches.batch_create)),
     path("batch/<id:batch_id>/", methods(GET=batches.batch_read)),
-    path("batch/<id:batch_id>/export/", methods(GET=later.batch_export)),
+    path("batch/<id:batch_id>/export/", methods(GET=not_implemented.batch_export)),
 ]
 
 urlpatterns = [

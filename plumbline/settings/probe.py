@@ -14,7 +14,7 @@ from servicekit import describe
 
 MODELS = {
     "backend": "backend.settings:BackendSettings",
-    "data-processor": "data_processor.settings_typed:DataProcessorSettings",
+    "data-processor": "data_processor.config:DataProcessorSettings",
     "log-sink": "log_sink.settings:LogSinkSettings",
     "caddy": "plumbline.settings.caddy:CaddySettings",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data_processor import settings_typed
+from data_processor import config
 from granian import Granian
 from granian.constants import Interfaces
 
@@ -12,7 +12,7 @@ if __name__ == "__main__":
     Granian(
         "benchmarks.floors.bare_django.wsgi:application",
         factory=True,
-        port=settings_typed.current().port,
+        port=config.current().port,
         interface=Interfaces.WSGI,
         workers=PROCESSES,
         blocking_threads=THREADS,

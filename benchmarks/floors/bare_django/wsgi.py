@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import django
-from data_processor import settings_typed
+from data_processor import config
 from django.conf import settings
 from psycopg.conninfo import conninfo_to_dict
 
@@ -15,7 +15,7 @@ _NAMES = {"HOST": "host", "PORT": "port", "NAME": "dbname", "USER": "user", "PAS
 
 def application() -> Callable[..., Any]:
     """Return the WSGI application (granian calls this as a factory, after the fork)."""
-    parts = conninfo_to_dict(settings_typed.current().conninfo("floor"))
+    parts = conninfo_to_dict(config.current().conninfo("floor"))
     database = {name: parts[key] for name, key in _NAMES.items()}
     settings.configure(
         ALLOWED_HOSTS=["*"],

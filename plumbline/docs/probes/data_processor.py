@@ -18,7 +18,7 @@ _CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 def main() -> None:
     """Print what the data-processor says about itself."""
-    settings = import_module("data_processor.settings_typed").DataProcessorSettings
+    settings = import_module("data_processor.config").DataProcessorSettings
     common.surroundings(settings)
     import_module("data_processor.process").configure(forward=False)
     models = import_module("django.apps").apps.get_models()

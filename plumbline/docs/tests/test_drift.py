@@ -21,7 +21,7 @@ CHANGES = {
         "defaults.md", "| `PLUMBLINE_EXTRA` | true or false | `true` | New. |",
     ),
     "a setting's bound": (
-        "services/data-processor/data_processor/settings_typed.py",
+        "services/data-processor/data_processor/config.py",
         "Field(500, ge=1, le=10_000", "Field(500, ge=1, le=999",
         "defaults.md", "| `PLUMBLINE_PDF_MAX_PAGES` | integer from 1 to 999 |",
     ),

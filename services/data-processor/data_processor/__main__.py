@@ -13,7 +13,7 @@ from servicekit.secrets import SecretError
 from servicekit.settings import explain
 from servicekit.waiting import WaitError
 
-from data_processor import commands, settings_typed
+from data_processor import commands, config
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,8 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=["migrate", "serve", "wait"])
     command = parser.parse_args(arguments).command
     try:
-        settings = settings_typed.current()
-        settings.conninfo(settings_typed.SERVICE)
+        settings = config.current()
+        settings.conninfo(config.SERVICE)
         settings.token_secret()
         settings.redis_password()
         settings.internal_secret()

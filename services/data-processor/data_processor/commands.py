@@ -11,8 +11,8 @@ from servicekit.lifeline import watched_workers
 from servicekit.migrations import migration_lock, record_event
 from servicekit.waiting import wait_for
 
-from data_processor import process, ready, settings_typed
-from data_processor.settings_typed import DataProcessorSettings
+from data_processor import config, process, ready
+from data_processor.config import DataProcessorSettings
 
 _MISSING = """
     SELECT name FROM unnest(%s::text[]) name
@@ -38,11 +38,11 @@ def migrate(settings: DataProcessorSettings) -> int:
 
     from data_processor.health import selectors
 
-    with migration_lock(settings.conninfo(f"{settings_typed.SERVICE} migrate"), settings.migration_wait_s) as conn:
+    with migration_lock(settings.conninfo(f"{config.SERVICE} migrate"), settings.migration_wait_s) as conn:
         _require_backend(conn)
         _refuse_newer(conn)
         call_command("migrate", interactive=False, verbosity=1)
-        record_event(conn, settings.stack_id, settings_typed.SERVICE, "migrated", selectors.head())
+        record_event(conn, settings.stack_id, config.SERVICE, "migrated", selectors.head())
     return 0
 
 
@@ -79,10 +79,10 @@ def wait(settings: DataProcessorSettings) -> int:
 
     wait_for(
         "the data-processor's schema",
-        settings.conninfo(f"{settings_typed.SERVICE} wait"),
+        settings.conninfo(f"{config.SERVICE} wait"),
         selectors.lacks,
         settings.schema_wait_s,
-        lambda sentence: print(f"{settings_typed.SERVICE}: {sentence}", file=sys.stderr, flush=True),
+        lambda sentence: print(f"{config.SERVICE}: {sentence}", file=sys.stderr, flush=True),
     )
     return 0
 

@@ -12,7 +12,7 @@ from servicekit.events import Event, encode
 from servicekit.facts import EVENTS_CHANNEL
 from servicekit.outage import Outage
 
-from data_processor import settings_typed
+from data_processor import config
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Publisher:
 
 @cache
 def _publisher() -> Publisher:
-    settings = settings_typed.current()
+    settings = config.current()
     return Publisher(settings.redis_url, settings.redis_password())
 
 

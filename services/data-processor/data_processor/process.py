@@ -9,17 +9,15 @@ from multiprocessing import util
 import django
 from servicekit import logs
 
-from data_processor import settings_typed
+from data_processor import config
 
 _FLUSH_S = 1.0
 
 
 def configure(*, forward: bool) -> None:
     """Configure logging and Django. `forward` says whether warnings go to Caddy, by a thread that no fork keeps."""
-    settings = settings_typed.current()
-    forwarder = logs.configure(
-        settings_typed.SERVICE, settings.log_level, settings.log_forwarding() if forward else None
-    )
+    settings = config.current()
+    forwarder = logs.configure(config.SERVICE, settings.log_level, settings.log_forwarding() if forward else None)
     if forwarder is not None:
         # A worker of granian ends through multiprocessing, which skips atexit.
         util.Finalize(None, forwarder.close, args=(_FLUSH_S,), exitpriority=0)

@@ -11,8 +11,8 @@ import time
 import psycopg
 from servicekit.migrations import record_event
 
-from data_processor import settings_typed
-from data_processor.settings_typed import DataProcessorSettings
+from data_processor import config
+from data_processor.config import DataProcessorSettings
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ def _run(settings: DataProcessorSettings) -> None:
         try:
             revision = _revision_if_ready(settings)
             if revision is not None:
-                with psycopg.connect(settings.conninfo(settings_typed.SERVICE), autocommit=True) as conn:
-                    record_event(conn, settings.stack_id, settings_typed.SERVICE, "ready", revision)
+                with psycopg.connect(settings.conninfo(config.SERVICE), autocommit=True) as conn:
+                    record_event(conn, settings.stack_id, config.SERVICE, "ready", revision)
                 return
         except (OSError, http.client.HTTPException, psycopg.Error, ValueError) as error:
             logger.debug("not ready yet", extra={"fields": {"reason": str(error)}})

@@ -7,9 +7,9 @@ import hmac
 
 from psycopg.conninfo import conninfo_to_dict
 
-from data_processor import settings_typed
+from data_processor import config
 
-_typed = settings_typed.current()
+_typed = config.current()
 
 DEBUG = False
 # Django wants a key even where no feature that signs is installed. Derived, so that it is not the tokens' own key.
@@ -26,7 +26,7 @@ TIME_ZONE = "UTC"
 # servicekit configures logging: Django must not put handlers of its own beside it.
 LOGGING_CONFIG = None
 
-_connection = conninfo_to_dict(_typed.conninfo(settings_typed.SERVICE))
+_connection = conninfo_to_dict(_typed.conninfo(config.SERVICE))
 
 DATABASES = {
     "default": {
@@ -45,7 +45,7 @@ DATABASES = {
                 "max_size": _typed.pool_size,
                 "timeout": _typed.database_wait_s,
                 "reconnect_timeout": 30.0,
-                "name": settings_typed.SERVICE,
+                "name": config.SERVICE,
             },
         },
     }

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from servicekit import lifeline
 
-from data_processor import process, settings_typed
+from data_processor import config, process
 from data_processor.web.slow_lane import threads
 from data_processor.web.turns import Turns
 
@@ -21,7 +21,7 @@ def application() -> Application:
     from django.core.handlers.wsgi import WSGIHandler
 
     handler = WSGIHandler()
-    turns = Turns(threads(settings_typed.current()))
+    turns = Turns(threads(config.current()))
     lifeline.beat_from_thread(turns.taken)
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -10,7 +10,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 
-from data_processor import settings_typed
+from data_processor import config
 from data_processor.documents.files.names import clean_filename
 from data_processor.web import pages
 from data_processor.web.bodies import Readable, drain
@@ -34,7 +34,7 @@ def receive(request: HttpRequest) -> Upload:
     """Return the upload in a request. Raises 400 for a broken body, 413, 415 and 422 for missing or odd fields."""
     if request.content_type != "multipart/form-data":
         raise UnsupportedTypeError("send the document as multipart/form-data with the fields file and channel_id")
-    limit = settings_typed.current().upload_max_bytes
+    limit = config.current().upload_max_bytes
     stream: Readable = request.environ["wsgi.input"]
     body = _CountingStream(stream, limit + _FORM_OVERHEAD)
     handler = _InMemory(limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from servicekit import health as shape
 
-from data_processor import settings_typed
+from data_processor import config
 from data_processor.health import selectors
 from data_processor.web import errors, pages
 
@@ -13,8 +13,8 @@ from data_processor.web import errors, pages
 def health(_request: HttpRequest) -> HttpResponse:
     """Answer 200 if requests can be served, else 503 with the reason."""
     revision, reason = selectors.schema_state()
-    stack_id = settings_typed.current().stack_id
-    body = shape.payload(settings_typed.SERVICE, stack_id, schema_revision=revision, reason=reason)
+    stack_id = config.current().stack_id
+    body = shape.payload(config.SERVICE, stack_id, schema_revision=revision, reason=reason)
     response = pages.json(body, 503 if reason else 200)
     if reason:
         response.headers["Retry-After"] = str(errors.RETRY_AFTER_S)
@@ -23,4 +23,4 @@ def health(_request: HttpRequest) -> HttpResponse:
 
 def live(_request: HttpRequest) -> HttpResponse:
     """Answer 200 as long as the process lives."""
-    return pages.json(shape.payload(settings_typed.SERVICE, settings_typed.current().stack_id))
+    return pages.json(shape.payload(config.SERVICE, config.current().stack_id))

@@ -14,7 +14,7 @@ from servicekit.faults import client_fault
 from servicekit.origins import is_foreign
 from servicekit.tokens import Identity, TokenError, Verified
 
-from data_processor import settings_typed
+from data_processor import config
 from data_processor.web import accounts
 from data_processor.web.errors import ForbiddenError, UnauthorizedError
 
@@ -47,7 +47,7 @@ def identify(request: HttpRequest) -> Identity:
 
 @lru_cache(maxsize=1)
 def _secret() -> str:
-    return settings_typed.current().token_secret()
+    return config.current().token_secret()
 
 
 @lru_cache(maxsize=4096)
@@ -64,7 +64,7 @@ def refuse_forgery(request: HttpRequest) -> None:
     """
     if "HTTP_AUTHORIZATION" in request.META or SESSION_COOKIE not in request.COOKIES:
         return
-    meta, allowed = request.META, settings_typed.current().allowed_origins
+    meta, allowed = request.META, config.current().allowed_origins
     origin = meta.get("HTTP_ORIGIN")
     if not is_foreign(origin, meta.get("HTTP_SEC_FETCH_SITE"), meta.get("HTTP_HOST"), allowed):
         return

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from servicekit import texts
 
-from data_processor import settings_typed
+from data_processor import config
 from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
 from data_processor.web.slow_lane import slow_lane
 
@@ -62,7 +62,7 @@ def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
     if request.content_type != "application/json":
         raise UnsupportedTypeError("send JSON, with Content-Type: application/json")
     with slow_lane("changes"):
-        raw = read_bounded(request.environ["wsgi.input"], settings_typed.current().body_max_bytes, "the body")
+        raw = read_bounded(request.environ["wsgi.input"], config.current().body_max_bytes, "the body")
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -103,7 +103,7 @@ def read_rest(request: HttpRequest) -> None:
     try:
         stream: Readable = request.environ["wsgi.input"]
         until = time.monotonic() + _REST_S
-        left = settings_typed.current().upload_max_bytes
+        left = config.current().upload_max_bytes
         while left > 0 and time.monotonic() < until and (chunk := stream.read(_CHUNK)):
             left -= len(chunk)
     except OSError:

@@ -12,7 +12,7 @@ from servicekit.context import accept_request_id, forwarded_for, request_id
 from servicekit.facts import INTERNAL_HEADER, REQUEST_ID_HEADER
 from servicekit.problems import CONTENT_TYPE
 
-from data_processor import settings_typed
+from data_processor import config
 from data_processor.web import bodies
 from data_processor.web.auth import caller
 
@@ -24,7 +24,7 @@ class RequestMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
-        self._secret = settings_typed.current().internal_secret()
+        self._secret = config.current().internal_secret()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a request."""

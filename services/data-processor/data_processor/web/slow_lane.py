@@ -18,8 +18,8 @@ from typing import Literal
 
 from servicekit.context import client_address
 
-from data_processor import settings_typed
-from data_processor.settings_typed import DataProcessorSettings
+from data_processor import config
+from data_processor.config import DataProcessorSettings
 from data_processor.web.auth import caller
 from data_processor.web.errors import BusyError, TooManyAtOnceError
 
@@ -123,7 +123,7 @@ class SlowLane:
 
 @cache
 def _lane() -> SlowLane:
-    settings = settings_typed.current()
+    settings = config.current()
     return SlowLane(settings.pool_size, settings.slow_per_user, settings.slow_per_address)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from data_processor import settings_typed
+from data_processor import config
 from data_processor.documents.files.broken import BrokenFileError
 from data_processor.web.errors import BusyError
 
@@ -110,7 +110,7 @@ _starting = threading.Lock()
 
 def decode(task: str, media_type: str, data: bytes) -> tuple[dict[str, Any], bytes]:
     """Have a child carry out a task (see `child`) on a file. Raises BrokenFileError, and a 503 when all are busy."""
-    settings = settings_typed.current()
+    settings = config.current()
     request = {
         "task": task,
         "timeout_s": settings.decode_timeout_s,

@@ -69,7 +69,7 @@ def row(sql: str, parameters: Mapping[str, Any], answer_s: float = ANSWER_S) -> 
         return found
 
 
-def pause() -> None:
+def release_connection() -> None:
     """Give this thread's connection back to the pool; the next statement takes one again.
 
     For what takes long and asks nothing meanwhile: a few such requests would otherwise hold every connection there is.

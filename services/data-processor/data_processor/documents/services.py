@@ -62,7 +62,7 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
 
     Raises UnsupportedTypeError (415) and InvalidError (422) for files that are not taken.
     """
-    statements.pause()
+    statements.release_connection()
     found = inspect(data)
     row = statements.row(
         _INSERT,
@@ -123,7 +123,7 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
     data = selectors.document_data(document_id=document_id)
     if data is None:
         raise NotFoundError("document", document_id)
-    statements.pause()
+    statements.release_connection()
     try:
         with slow_lane("thumbnails"):
             _, made = decode("shrink", media_type, data)

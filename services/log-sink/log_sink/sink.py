@@ -18,7 +18,7 @@ from log_sink.listeners import UdpListener
 from log_sink.senders import Senders
 from log_sink.settings import LogSinkSettings
 from log_sink.store import ANSWER_WITHIN_S, Store, connect
-from log_sink.trouble import OwnTrouble
+from log_sink.trouble import SelfLogHandler
 from log_sink.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -40,15 +40,15 @@ class Sink:
         # A blocking read holds its connection; it gets one of its own, with room for the block.
         self._tail_redis = connect(settings.redis_url, settings.redis_password(), BLOCK_MS / 1000 + ANSWER_WITHIN_S)
         self.store = Store(self._redis)
-        self._trouble = OwnTrouble(self.buffer)
-        self.hub = Hub(Store(self._tail_redis), on_new_filling=self._trouble.forget)
+        self._self_log = SelfLogHandler(self.buffer)
+        self.hub = Hub(Store(self._tail_redis), on_new_filling=self._self_log.forget)
         self._writer = Writer(self.buffer, self.store)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
     async def start(self) -> None:
         """Listen and work. Raises OSError if the ingest address cannot be had."""
-        logging.getLogger().addHandler(self._trouble)
+        logging.getLogger().addHandler(self._self_log)
         secret = self.settings.internal_secret()
         self._udp = UdpListener(self.intake, secret, self.settings.ingest_host, self.settings.ingest_port)
         stopping.on_stop(self.hub.end_readers)
@@ -69,7 +69,7 @@ class Sink:
         self._udp.count_lost()
         self._udp.close()
         await stopping.end(self._tasks)
-        logging.getLogger().removeHandler(self._trouble)
+        logging.getLogger().removeHandler(self._self_log)
         try:
             await asyncio.wait_for(self._writer.finish(), _LAST_WRITE_S)
         except (RedisError, OSError, TimeoutError) as error:

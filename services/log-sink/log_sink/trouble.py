@@ -16,7 +16,7 @@ QUIET_S = 60.0
 _TEXTS_MAX = 64
 
 
-class OwnTrouble(logging.Handler):
+class SelfLogHandler(logging.Handler):
     """Records warnings and worse of this process. Standard error gets every one of them from the ordinary handler."""
 
     def __init__(self, buffer: Buffer) -> None:

@@ -6,7 +6,7 @@ import logging
 import pytest
 from log_sink import trouble
 from log_sink.buffer import Buffer, Cell
-from log_sink.trouble import OwnTrouble
+from log_sink.trouble import SelfLogHandler
 
 WARNING = Cell("log-sink", "warning")
 
@@ -19,7 +19,7 @@ def buffer() -> Buffer:
 @pytest.fixture
 def log(buffer: Buffer) -> logging.Logger:
     logger = logging.Logger("log_sink.test")
-    logger.addHandler(OwnTrouble(buffer))
+    logger.addHandler(SelfLogHandler(buffer))
     return logger
 
 
@@ -50,7 +50,7 @@ def test_different_troubles_are_all_recorded(buffer: Buffer, log: logging.Logger
 
 
 def test_what_is_remembered_stays_small(buffer: Buffer) -> None:
-    handler = OwnTrouble(buffer)
+    handler = SelfLogHandler(buffer)
     logger = logging.Logger("log_sink.test")
     logger.addHandler(handler)
     for number in range(1000):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from enum import IntEnum
 from pathlib import Path
 
 import psycopg
@@ -22,6 +23,15 @@ from plumbline.targets.kubernetes.kubectl import Cluster
 _PATIENCE_S = 60
 _KEPT = ("HOME", "PATH", "KUBECONFIG", "AWS_PROFILE", "CLOUDSDK_CONFIG", "NO_PROXY", "HTTPS_PROXY")
 """What kubectl, and the plugin that gives it its credentials, may read from the environment."""
+
+
+class PostgresPort(IntEnum):
+    """What the state holds in place of a forwarded port to Postgres."""
+
+    EXTERNAL = 0
+    """Postgres is not part of the stack."""
+    NOT_FORWARDED = -1
+    """There is no forward yet."""
 
 
 class Forwards:

@@ -20,7 +20,7 @@ from plumbline.targets.in_a_home import TargetInAHome
 from plumbline.targets.kubernetes import contexts, diagnosis, forwards, images, kubectl, migration, pods, rendering
 from plumbline.targets.kubernetes import preflight as cluster_preflight
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
-from plumbline.targets.kubernetes.forwards import Forwards
+from plumbline.targets.kubernetes.forwards import Forwards, PostgresPort
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.rendering import Recipe
 
@@ -28,8 +28,6 @@ _REPLICAS = "plumbline/replicas"
 """Annotation with the number of pods that a stopped workload had."""
 _IMMUTABLE = "updates to statefulset spec"
 """How a server begins to say that a StatefulSet has parts that nobody may change."""
-_ELSEWHERE, _FORWARDED_LATER = 0, -1
-"""In place of a port to Postgres: it is somebody else's; it is not there yet."""
 _PROBE_S = 2
 _KILL_ALL = "kill -9 -1"
 # The first process of a container takes no SIGKILL from inside; to Postgres SIGQUIT means: end as in a crash.
@@ -92,9 +90,10 @@ class KubernetesTarget(TargetInAHome):
             sight = pods.look(self._cluster)
         except StepError as error:
             return tuple(Component(name, "failed", detail=str(error).splitlines()[0]) for name in COMPONENTS)
+        is_external = self._state.ports.get("postgres") == PostgresPort.EXTERNAL and self._state.phase == "ready"
         return tuple(
             Component(name, "running", detail="from elsewhere")
-            if name == "postgres" and self._state.ports.get("postgres") == _ELSEWHERE and self._state.phase == "ready"
+            if name == "postgres" and is_external
             else sight.component(name)
             for name in COMPONENTS
         )
@@ -111,9 +110,9 @@ class KubernetesTarget(TargetInAHome):
 
     def _postgres_address(self) -> PostgresAddress:
         """Through a forward, or where a Postgres from elsewhere is."""
-        port = self._state.ports.get("postgres", _FORWARDED_LATER)
+        port = self._state.ports.get("postgres", PostgresPort.NOT_FORWARDED)
         own = self._postgres_at("127.0.0.1", max(port, 0))
-        if port != _ELSEWHERE:
+        if port != PostgresPort.EXTERNAL:
             return own
         told = self._database_settings()
         return PostgresAddress(
@@ -221,7 +220,7 @@ class KubernetesTarget(TargetInAHome):
         done = super()._make_secrets()
         self._rendered = None
         if "postgres" not in self._manifests().pods():
-            self._state = self.home.save(self._state, ports={**self._state.ports, "postgres": _ELSEWHERE})
+            self._state = self.home.save(self._state, ports={**self._state.ports, "postgres": PostgresPort.EXTERNAL})
         return done
 
     def _make_images(self) -> str:
@@ -234,7 +233,7 @@ class KubernetesTarget(TargetInAHome):
 
     def _start_postgres(self) -> str:
         self._apply(rendering.surroundings(self._manifests()))
-        if self._state.ports["postgres"] == _ELSEWHERE:
+        if self._state.ports["postgres"] == PostgresPort.EXTERNAL:
             return "from elsewhere"
         return self._bring_up("postgres")
 
@@ -275,7 +274,7 @@ class KubernetesTarget(TargetInAHome):
         self._apply(others)
         ports = self._state.ports
         wanted = {"front": ("front", ports["front"], 8080), "redis": ("redis", ports["redis"], 6379)}
-        if ports["postgres"]:
+        if ports["postgres"] != PostgresPort.EXTERNAL:
             host = self._database_settings()["PLUMBLINE_POSTGRES_HOST"]
             wanted["postgres"] = (host, ports["postgres"], 5432)
         self._forwards.apply(wanted)

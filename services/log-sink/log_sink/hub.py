@@ -26,16 +26,16 @@ _RETRY_S = 0.5
 class Position:
     """How far a live reader has come: the two halves of the id of the last entry it has seen."""
 
-    filling: int
-    ordinal: int
+    epoch: int
+    sequence: int
 
     @classmethod
     def parse(cls, text: str) -> Position:
-        """Read `<filling>-<ordinal>`; ValueError if it is something else. `0` means: from the beginning."""
-        filling, _, ordinal = text.partition("-")
-        if not (text.isascii() and filling.isdigit() and (ordinal or "0").isdigit() and len(text) <= 40):
+        """Read `<epoch>-<sequence>`; ValueError if it is something else. `0` means: from the beginning."""
+        epoch, _, sequence = text.partition("-")
+        if not (text.isascii() and epoch.isdigit() and (sequence or "0").isdigit() and len(text) <= 40):
             raise ValueError(text)
-        return cls(int(filling), int(ordinal or "0"))
+        return cls(int(epoch), int(sequence or "0"))
 
 
 @dataclass
@@ -50,14 +50,14 @@ class News:
 class Hub:
     """Keeps the newest entries and the counts at hand, and wakes everybody who waits for news."""
 
-    def __init__(self, store: Store, on_new_filling: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, store: Store, on_new_epoch: Callable[[], None] = lambda: None) -> None:
         self._store = store
-        self._on_new_filling = on_new_filling
+        self._on_new_epoch = on_new_epoch
         self._newest: list[Kept] = []
         self._pulse = asyncio.Event()
         self._stats_at = 0.0
         self._stats_owed = False
-        self.filling = 0
+        self.epoch = 0
         self.stats: dict[str, Any] | None = None
         self.away = True
         self.closed = False
@@ -108,36 +108,36 @@ class Hub:
     def newest(self) -> Position:
         """Return the position of a reader that wants only what comes from now on."""
         if self._newest:
-            return Position(self._newest[-1].filling, self._newest[-1].ordinal)
-        return Position(self.filling, 0)
+            return Position(self._newest[-1].epoch, self._newest[-1].sequence)
+        return Position(self.epoch, 0)
 
     def news(self, position: Position) -> News:
         """Return what lies between `position` and now."""
-        if position.filling not in (self.filling, 0):
+        if position.epoch not in (self.epoch, 0):
             return News(list(self._newest), emptied=True)
-        fresh = [kept for kept in self._newest if (kept.filling, kept.ordinal) > (position.filling, position.ordinal)]
+        fresh = [kept for kept in self._newest if (kept.epoch, kept.sequence) > (position.epoch, position.sequence)]
         # What lies between two entries that are both here are faults that gave way to others: nothing was missed.
-        missed = self._newest[0].ordinal - position.ordinal - 1 if fresh and position.filling else 0
+        missed = self._newest[0].sequence - position.sequence - 1 if fresh and position.epoch else 0
         return News(fresh, missed=max(0, missed))
 
     async def _reload(self) -> None:
         stats, kept = await self._store.read()
-        # All at once, so that nobody who looks meanwhile takes old entries for those of a new filling.
+        # All at once, so that nobody who looks meanwhile takes old entries for those of a new epoch.
         self._newest = kept[::-1]
         self._show(stats)
-        if stats.filling != self.filling:
-            self._on_new_filling()
-        self.filling, self.away = stats.filling, False
+        if stats.epoch != self.epoch:
+            self._on_new_epoch()
+        self.epoch, self.away = stats.epoch, False
         self._wake()
 
     async def _follow(self) -> None:
-        last = self._newest[-1].id if self._newest else f"{self.filling}-0"
+        last = self._newest[-1].id if self._newest else f"{self.epoch}-0"
         fresh = await self._store.after(last, _STATS_SOON_MS if self._stats_owed else BLOCK_MS)
         self._stats_owed |= bool(fresh)
         changed = bool(fresh)
-        if time.monotonic() - self._stats_at >= _STATS_EVERY_S or any(kept.filling != self.filling for kept in fresh):
+        if time.monotonic() - self._stats_at >= _STATS_EVERY_S or any(kept.epoch != self.epoch for kept in fresh):
             stats = await self._store.stats()
-            if stats.filling != self.filling:
+            if stats.epoch != self.epoch:
                 await self._reload()
                 return
             changed |= self._show(stats)

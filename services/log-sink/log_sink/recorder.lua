@@ -8,13 +8,13 @@
 --         7 number of cells, 8 number of faults, then service, level, received, superseded, dropped of each cell,
 --         then service, level, kind, count, entry of each fault, then service, level, entry of each entry
 --
--- An entry's id is <since>-<ordinal>: when this buffer began to fill (ms), and the how many-eth arrival it is.
--- A reader that knows two ids knows how many lie between them; a reader with an id of another `since` knows that
--- the buffer was emptied in between.
+-- An entry's id is <epoch>-<sequence>: when this buffer began to fill (ms), and the number of the arrival.
+-- A reader that knows two ids knows how many lie between them; a reader with an id of another epoch knows that the
+-- buffer was emptied in between.
 --
 -- Faults of one kind, <group>.<name>, are one entry in a window. The first is appended; those after it are counted as
--- superseded, and as `folded`: they have no ordinal. When the window is over, an entry with their number takes the
--- place of the first. Of one group at most `share` entries are kept; the oldest of them give way.
+-- superseded, and as `folded`: they have no sequence number. When the window is over, an entry with their number takes
+-- the place of the first. Of one group at most `share` entries are kept; the oldest of them give way.
 local stream, counters = KEYS[1], KEYS[2]
 
 local function field_of(item, name)
@@ -46,7 +46,7 @@ end
 -- Counters and stream live and die together. If they disagree something else has touched one of them (or nothing is
 -- there yet): begin anew with what the stream holds.
 local function settle()
-  local flat, since = redis.call('HGETALL', counters), nil
+  local flat, epoch = redis.call('HGETALL', counters), nil
   local total = { received = 0, superseded = 0, dropped = 0 }
   local windows, shares, folded = {}, {}, 0
   for i = 1, #flat, 2 do
@@ -62,12 +62,12 @@ local function settle()
     elseif name == 'folded' then
       folded = tonumber(value)
     elseif name == 'since' then
-      since = value
+      epoch = value
     end
   end
   local length = redis.call('XLEN', stream)
-  if since and total.received - total.superseded - total.dropped == length then
-    return since, total.received - total.dropped - folded, windows, shares
+  if epoch and total.received - total.superseded - total.dropped == length then
+    return epoch, total.received - total.dropped - folded, windows, shares
   end
   local now = milliseconds()
   if redis.call('EXISTS', stream) == 1 then
@@ -78,9 +78,9 @@ local function settle()
       end
     end
   end
-  since = string.format('%.0f', now)
+  epoch = string.format('%.0f', now)
   redis.call('DEL', counters)
-  redis.call('HSET', counters, 'since', since)
+  redis.call('HSET', counters, 'since', epoch)
   local entries = redis.call('XRANGE', stream, '-', '+')
   for cell, count in pairs(by_cell(entries)) do
     redis.call('HSET', counters, 'received|' .. cell, count)
@@ -93,10 +93,10 @@ local function settle()
       table.insert(shares[group], item[1])
     end
   end
-  return since, length, {}, shares
+  return epoch, length, {}, shares
 end
 
-local since, arrivals, windows, shares = settle()
+local epoch, arrivals, windows, shares = settle()
 
 if ARGV[1] == 'look' or ARGV[1] == 'read' then
   local kept, entries = {}, redis.call('XREVRANGE', stream, '+', '-')
@@ -117,7 +117,7 @@ end
 
 local function append(service, level, entry, ...)
   arrivals = arrivals + 1
-  local id = since .. '-' .. string.format('%.0f', arrivals)
+  local id = epoch .. '-' .. string.format('%.0f', arrivals)
   redis.call('XADD', stream, id, 'service', service, 'level', level, 'entry', entry, ...)
   return id
 end

@@ -41,7 +41,7 @@ class Sink:
         self._tail_redis = connect(settings.redis_url, settings.redis_password(), BLOCK_MS / 1000 + ANSWER_WITHIN_S)
         self.store = Store(self._redis)
         self._self_log = SelfLogHandler(self.buffer)
-        self.hub = Hub(Store(self._tail_redis), on_new_filling=self._self_log.forget)
+        self.hub = Hub(Store(self._tail_redis), on_new_epoch=self._self_log.forget)
         self._writer = Writer(self.buffer, self.store)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False

@@ -38,13 +38,13 @@ ANSWER_WITHIN_S = 0.8
 
 
 class Kept(NamedTuple):
-    """One entry of the stream. `filling` and `ordinal` are the two halves of its id.
+    """One entry of the stream. `epoch` and `sequence` are the two halves of its id.
 
     Of faults that are counted: their kind, how many they are, and the id of the entry whose place this one has taken.
     """
 
-    filling: int
-    ordinal: int
+    epoch: int
+    sequence: int
     entry: bytes
     kind: str = ""
     times: int = 1
@@ -53,7 +53,7 @@ class Kept(NamedTuple):
     @property
     def id(self) -> str:
         """The id in the stream and on the wire."""
-        return f"{self.filling}-{self.ordinal}"
+        return f"{self.epoch}-{self.sequence}"
 
     def as_dict(self) -> dict[str, Any]:
         """The entry as the API shows it."""
@@ -74,14 +74,14 @@ class Kept(NamedTuple):
 class Stats:
     """Counts since the buffer began to fill. For each service and level, received = kept + superseded + dropped."""
 
-    filling: int
+    epoch: int
     """Since when, in milliseconds since 1970."""
     cells: dict[tuple[str, str], dict[str, int]]
 
     @property
     def since(self) -> str:
         """Since when, in ISO 8601."""
-        return iso(self.filling)
+        return iso(self.epoch)
 
     def as_dict(self) -> dict[str, Any]:
         """The body of GET /logs/stats."""
@@ -191,11 +191,11 @@ class Store:
     async def _look(self, what: str) -> tuple[Stats, list[Kept]]:
         flat, kept, items = await self._script(keys=[LOG_STREAM, COUNTERS], args=[what])
         cells: dict[tuple[str, str], dict[str, int]] = {}
-        filling = 0
+        epoch = 0
         counts: dict[str, int] = {}
         for name, value in _pairs(flat):
             if name == "since":
-                filling = int(value)
+                epoch = int(value)
             elif name.startswith("open|"):
                 _, entry_id, _, count = value.decode().split(" ")
                 counts[entry_id] = int(count)
@@ -206,7 +206,7 @@ class Store:
             service, level = name.split("|")
             cells.setdefault((service, level), {})["kept"] = int(value)
         kept_now = [_kept(item) for item in items]
-        return Stats(filling, cells), [one._replace(times=counts.get(one.id, one.times)) for one in kept_now]
+        return Stats(epoch, cells), [one._replace(times=counts.get(one.id, one.times)) for one in kept_now]
 
     async def after(self, last_id: str, wait_ms: int) -> list[Kept]:
         """Return what is kept and newer than `last_id`, oldest first; wait up to `wait_ms` for it to exist."""
@@ -239,11 +239,11 @@ def _streams(answer: Any) -> list[tuple[bytes, list[Any]]]:
 
 def _kept(item: tuple[bytes, dict[bytes, bytes] | list[bytes]]) -> Kept:
     identity, values = item
-    filling, ordinal = identity.split(b"-")
+    epoch, sequence = identity.split(b"-")
     # Scripts answer names and values in one list, commands a mapping.
     pairs = values if isinstance(values, dict) else dict(zip(values[::2], values[1::2], strict=True))
     about = {name: pairs[name.encode()].decode() for name in ("kind", "replaces") if name.encode() in pairs}
-    return Kept(int(filling), int(ordinal), pairs.get(b"entry", b"{}"), times=int(pairs.get(b"count", 1)), **about)
+    return Kept(int(epoch), int(sequence), pairs.get(b"entry", b"{}"), times=int(pairs.get(b"count", 1)), **about)
 
 
 def newest_of(entries: Iterable[Kept]) -> list[Kept]:

@@ -93,13 +93,13 @@ class _Reader:
         news = self._hub.news(self._position)
         if news.emptied:
             parts.append(_event("reset", {"since": (self._hub.stats or {}).get("since")}))
-            self._position = Position(self._hub.filling, 0)
+            self._position = Position(self._hub.epoch, 0)
         if news.missed:
             parts.append(_event("gap", {"missed": news.missed}))
-        if self._position.filling == 0:
-            self._position = Position(self._hub.filling, self._position.ordinal)
+        if self._position.epoch == 0:
+            self._position = Position(self._hub.epoch, self._position.sequence)
         for kept in news.entries:
-            self._position = Position(self._hub.filling, kept.ordinal)
+            self._position = Position(self._hub.epoch, kept.sequence)
             entry = kept.as_dict()
             if self._wanted.matches(entry):
                 parts.append(b"id: %s\ndata: %s\n\n" % (kept.id.encode(), orjson.dumps(entry)))

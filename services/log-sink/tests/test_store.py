@@ -97,7 +97,7 @@ def test_ids_tell_how_many_arrivals_lie_between(redis_server: RedisServer, empty
     async def work(stores: list[Store]) -> list[int]:
         await stores[0].write(stores[0].prepare(batch_of(CELLS[:1] * 3)))
         await stores[0].write(stores[0].prepare(batch_of(CELLS[:1] * 1000)))
-        return [kept.ordinal for kept in (await stores[0].read())[1]]
+        return [kept.sequence for kept in (await stores[0].read())[1]]
 
     assert run(redis_server.url, work) == list(range(1003, 803, -1))
 
@@ -128,7 +128,7 @@ def test_foreign_hands_on_the_keys_start_the_account_anew(
         empty_redis.execute_command(*damage.split())
         left = empty_redis.xlen(LOG_STREAM)
         after = await stores[0].stats()
-        assert after.filling > before.filling
+        assert after.epoch > before.epoch
         assert after.as_dict()["received"] == after.as_dict()["kept"] == left
         await stores[0].write(stores[0].prepare(batch_of(CELLS)))
         shown = (await stores[0].stats()).as_dict()
@@ -193,8 +193,8 @@ def test_counts_and_entries_are_of_one_instant(redis_server: RedisServer, empty_
             stats, kept = await stores[1].read()
             assert stats.as_dict()["kept"] == len(kept)
             if kept:
-                assert kept[0].ordinal == stats.as_dict()["received"]
-                assert {one.filling for one in kept} == {stats.filling}
+                assert kept[0].sequence == stats.as_dict()["received"]
+                assert {one.epoch for one in kept} == {stats.epoch}
         await writing
 
     run(redis_server.url, work, sinks=2)

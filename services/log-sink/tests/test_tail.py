@@ -136,15 +136,15 @@ def _opens(sink: Any) -> bool:
         return stream.response.status_code == 200
 
 
-def hub_with(*ids: tuple[int, int], filling: int = 2) -> Hub:
+def hub_with(*ids: tuple[int, int], epoch: int = 2) -> Hub:
     hub = Hub(None)  # type: ignore[arg-type]
-    hub.filling = filling
+    hub.epoch = epoch
     hub._newest.extend(Kept(*identity, b"{}") for identity in ids)
     return hub
 
 
 @pytest.mark.parametrize(
-    ("position", "ordinals", "missed", "emptied"),
+    ("position", "sequences", "missed", "emptied"),
     [
         (Position(2, 5), [6, 7], 0, False),
         (Position(2, 7), [], 0, False),
@@ -154,6 +154,6 @@ def hub_with(*ids: tuple[int, int], filling: int = 2) -> Hub:
         (Position(3, 1), [5, 6, 7], 0, True),
     ],
 )
-def test_news(position: Position, ordinals: list[int], missed: int, emptied: bool) -> None:
+def test_news(position: Position, sequences: list[int], missed: int, emptied: bool) -> None:
     news = hub_with((2, 5), (2, 6), (2, 7)).news(position)
-    assert ([kept.ordinal for kept in news.entries], news.missed, news.emptied) == (ordinals, missed, emptied)
+    assert ([kept.sequence for kept in news.entries], news.missed, news.emptied) == (sequences, missed, emptied)

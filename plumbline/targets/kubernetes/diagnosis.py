@@ -36,7 +36,7 @@ def log_tail(home: Home, cluster: Cluster, component: str, lines: int) -> list[s
 def _troubled(cluster: Cluster, component: str) -> list[str]:
     """The container whose words explain a failure: among those of all pods they would be lost."""
     try:
-        found = pods.in_trouble(pods.look(cluster).of(component))
+        found = pods.in_trouble(pods.fetch(cluster).of(component))
     except StepError:
         return []
     return [found[0], f"--container={found[1]}"] if found else []

@@ -34,8 +34,8 @@ _FINAL = 78
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """One look at everything that runs."""
+class Snapshot:
+    """Everything that runs, as it was at one moment."""
 
     workloads: dict[str, dict[str, Any]]
     pods: list[dict[str, Any]]
@@ -65,11 +65,11 @@ class Sight:
         ]
 
 
-def look(cluster: Cluster) -> Sight:
+def fetch(cluster: Cluster) -> Snapshot:
     """Ask the cluster. Raises StepError."""
     found = cluster.items("deployments,statefulsets,pods", f"--selector={COMPONENT}")
     workloads = {one["metadata"]["labels"][COMPONENT]: one for one in found if one["kind"] != "Pod"}
-    return Sight(workloads, [one for one in found if one["kind"] == "Pod"])
+    return Snapshot(workloads, [one for one in found if one["kind"] == "Pod"])
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:
@@ -81,8 +81,8 @@ def _is_ready(pod: dict[str, Any]) -> bool:
 
 def broken(cluster: Cluster, *components: str) -> list[str]:
     """Return the names of the components' pods that will not get over what they have. Raises StepError."""
-    sight = look(cluster)
-    return [pod["metadata"]["name"] for name in components for pod in sight.of(name) if trouble_of(pod)[0]]
+    snapshot = fetch(cluster)
+    return [pod["metadata"]["name"] for name in components for pod in snapshot.of(name) if trouble_of(pod)[0]]
 
 
 def in_trouble(pods: list[dict[str, Any]]) -> tuple[str, str] | None:
@@ -125,20 +125,20 @@ def wait_ready(cluster: Cluster, *components: str) -> None:
     """Wait until every pod of the components is new and ready, and no old one is left. Raises StepError."""
     deadline = time.monotonic() + PATIENCE_S
     for name in components:
-        while (reason := _lacks(look(cluster), name)) is not None:
+        while (reason := _lacks(fetch(cluster), name)) is not None:
             if time.monotonic() > deadline:
                 raise StepError(f"{name} was not ready after {PATIENCE_S} s: {reason}", component=name)
             time.sleep(_POLL_S)
 
 
-def _lacks(sight: Sight, name: str) -> str | None:
-    pods = sight.of(name)
+def _lacks(snapshot: Snapshot, name: str) -> str | None:
+    pods = snapshot.of(name)
     for pod in pods:
         words, code = trouble_of(pod)
         if words and not pod["metadata"].get("deletionTimestamp"):
             way_out = next((hint for reason, hint in _WAYS_OUT.items() if reason in words), None)
             raise StepError(f"{pod['metadata']['name']}: {words}", component=name, exit_code=code, hint=way_out)
-    workload = sight.workloads.get(name)
+    workload = snapshot.workloads.get(name)
     if workload is None:
         return "none of its pods is there" if not pods else _unready(pods)
     status, wanted = workload.get("status", {}), workload["spec"].get("replicas", 1)
@@ -174,7 +174,7 @@ def wait_gone(cluster: Cluster, *components: str) -> None:
     """Wait until no pod of the components is left. Raises StepError."""
     deadline = time.monotonic() + PATIENCE_S
     for name in components:
-        while left := look(cluster).of(name):
+        while left := fetch(cluster).of(name):
             if time.monotonic() > deadline:
                 raise StepError(f"{left[0]['metadata']['name']} did not end within {PATIENCE_S} s", component=name)
             time.sleep(_POLL_S)

@@ -87,14 +87,14 @@ class KubernetesTarget(TargetInAHome):
         if self._choice is None:
             return tuple(Component(name, "stopped") for name in COMPONENTS)
         try:
-            sight = pods.look(self._cluster)
+            snapshot = pods.fetch(self._cluster)
         except StepError as error:
             return tuple(Component(name, "failed", detail=str(error).splitlines()[0]) for name in COMPONENTS)
         is_external = self._state.ports.get("postgres") == PostgresPort.EXTERNAL and self._state.phase == "ready"
         return tuple(
             Component(name, "running", detail="from elsewhere")
             if name == "postgres" and is_external
-            else sight.component(name)
+            else snapshot.component(name)
             for name in COMPONENTS
         )
 
@@ -196,7 +196,7 @@ class KubernetesTarget(TargetInAHome):
         self._rendered = None
 
     def _running(self) -> bool:
-        return any(pod for pod in pods.look(self._cluster).pods)
+        return any(pod for pod in pods.fetch(self._cluster).pods)
 
     # The steps of the plan
 
@@ -294,9 +294,9 @@ class KubernetesTarget(TargetInAHome):
 
     def start(self, *components: str) -> None:
         """Give components the pods that they had, and wait until each is ready and can be reached from here."""
-        sight = pods.look(self._cluster)
+        snapshot = pods.fetch(self._cluster)
         for name in components:
-            self._workload(sight, name)
+            self._workload(snapshot, name)
         self._wake(*components)
         pods.wait_ready(self._cluster, *components)
         for forward, component in (("front", "caddy"), ("postgres", "postgres"), ("redis", "redis")):
@@ -304,16 +304,16 @@ class KubernetesTarget(TargetInAHome):
                 self._forwards.renew(forward, self._probe(forward))
 
     def _wake(self, *components: str) -> None:
-        sight = pods.look(self._cluster)
-        for workload in [sight.workloads[name] for name in components if name in sight.workloads]:
+        snapshot = pods.fetch(self._cluster)
+        for workload in [snapshot.workloads[name] for name in components if name in snapshot.workloads]:
             if workload["spec"].get("replicas", 1) == 0:
                 self._scale(workload, int(workload["metadata"].get("annotations", {}).get(_REPLICAS, "1")))
 
     def stop(self, *components: str) -> None:
         """Take all pods of components away, and wait until they have ended."""
-        sight = pods.look(self._cluster)
+        snapshot = pods.fetch(self._cluster)
         for name in components:
-            workload = self._workload(sight, name)
+            workload = self._workload(snapshot, name)
             replicas = workload["spec"].get("replicas", 1)
             if replicas:
                 self._cluster.output(
@@ -322,8 +322,8 @@ class KubernetesTarget(TargetInAHome):
                 self._scale(workload, 0)
         pods.wait_gone(self._cluster, *components)
 
-    def _workload(self, sight: pods.Sight, name: str) -> dict[str, Document]:
-        workload = sight.workloads.get(name)
+    def _workload(self, snapshot: pods.Snapshot, name: str) -> dict[str, Document]:
+        workload = snapshot.workloads.get(name)
         if workload is None:
             raise StepError(f"{name} is not this stack's own to stop and start: an operator, or somebody else, runs it")
         return workload
@@ -334,7 +334,7 @@ class KubernetesTarget(TargetInAHome):
     def kill(self, component: str) -> None:
         """Kill every process of a component's pods; the kubelet starts their containers again."""
         command = _KILL_POSTGRES if component == "postgres" else _KILL_ALL
-        for pod in pods.look(self._cluster).of(component):
+        for pod in pods.fetch(self._cluster).of(component):
             self._cluster.run("exec", pod["metadata"]["name"], f"--container={component}", "--", "sh", "-c", command)
 
     def down(self) -> list[str]:
@@ -343,10 +343,10 @@ class KubernetesTarget(TargetInAHome):
         if self._choice is not None:
             self._forwards.end()
             with _in_words():
-                sight = pods.look(self._cluster)
-                running = [name for name in COMPONENTS if sight.of(name)]
+                snapshot = pods.fetch(self._cluster)
+                running = [name for name in COMPONENTS if snapshot.of(name)]
                 self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
-                for name in reversed([name for name in COMPONENTS if name in sight.workloads]):
+                for name in reversed([name for name in COMPONENTS if name in snapshot.workloads]):
                     self.stop(name)
         if self.home.exists:
             self._state = self.home.save_down(self._state)

@@ -11,16 +11,16 @@ from plumbline.errors import StepError
 from plumbline.manifests.model import COMPONENT
 from plumbline.targets.kubernetes import migration, pods
 from plumbline.targets.kubernetes.kubectl import Cluster
-from plumbline.targets.kubernetes.pods import Sight
+from plumbline.targets.kubernetes.pods import Snapshot
 
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available:\n1 Insufficient cpu."}
 
 
-def sight(status: dict[str, Any]) -> Sight:
+def snapshot(status: dict[str, Any]) -> Snapshot:
     labels = {COMPONENT: "backend"}
     workload = {"metadata": {"generation": 1, "labels": labels}, "spec": {"replicas": 1}}
     workload["status"] = {"observedGeneration": 1, "updatedReplicas": 1}
-    return Sight({"backend": workload}, [{"metadata": {"name": "backend-1", "labels": labels}, "status": status}])
+    return Snapshot({"backend": workload}, [{"metadata": {"name": "backend-1", "labels": labels}, "status": status}])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_patience_that_ends_says_what_was_waited_for(
     status: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pods, "PATIENCE_S", -1)
-    monkeypatch.setattr(pods, "look", lambda cluster: sight(status))
+    monkeypatch.setattr(pods, "fetch", lambda cluster: snapshot(status))
     with pytest.raises(StepError) as failed:
         pods.wait_ready(Cluster("kind-test", "plumbline"), "backend")
     assert str(failed.value) == f"backend was not ready after -1 s: not ready: {says}"
@@ -54,7 +54,7 @@ def test_patience_that_ends_says_what_was_waited_for(
 def test_what_cannot_get_better_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = {"reason": "CreateContainerConfigError", "message": 'secret "plumbline" not found'}
     status = {"containerStatuses": [{"name": "backend", "state": {"waiting": waiting}}]}
-    monkeypatch.setattr(pods, "look", lambda cluster: sight(status))
+    monkeypatch.setattr(pods, "fetch", lambda cluster: snapshot(status))
     with pytest.raises(
         StepError, match='backend-1: container backend: CreateContainerConfigError secret "plum'
     ) as failed:
@@ -70,7 +70,7 @@ def test_one_that_keeps_ending_is_not_called_running(count: int, age: timedelta,
     began = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
     container = {"name": "backend", "restartCount": count, "state": {"running": {"startedAt": began}}}
     status = {"conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [container]}
-    component = sight(status).component("backend")
+    component = snapshot(status).component("backend")
     assert component.state == state
     assert ("started again 4 times" in component.detail) == (state == "failed")
 

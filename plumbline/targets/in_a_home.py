@@ -108,13 +108,13 @@ class TargetInAHome(ABC):
         """Say whether the deployment was made from files and programs with these marks."""
         return marks == {"sources": self._state.sources, "programs": self._state.programs}
 
-    def _begin(self, marks: dict[str, str], *, goes_on: bool) -> None:
+    def _begin(self, marks: dict[str, str], *, resume: bool) -> None:
         """Remember that a deployment has begun.
 
-        It has a new identity unless it `goes_on` with what runs, so that no process of an earlier one can be taken for
+        Unless it is to `resume` what runs, it gets a new identity: no process of an earlier one can then be taken for
         one of this.
         """
-        if not goes_on:
+        if not resume:
             self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
         settings = [asdict(one) for one in self._wanted.settings]
         self._state = self.home.save(self._state, phase="deploying", settings=settings)

@@ -96,7 +96,7 @@ class ComposeTarget(TargetInAHome):
         front = self._front_port() or self._state.ports.get("front") or net.free_port()
         self._state = self.home.save(self._state, target=self.name, ports={"front": front})
         marks = self._marks()
-        self._begin(marks, goes_on=self._remembers(marks) and bool(containers.all_of(self.project)))
+        self._begin(marks, resume=self._remembers(marks) and bool(containers.all_of(self.project)))
 
     # The steps of the plan
 

@@ -141,7 +141,7 @@ class EmbeddedTarget(TargetInAHome):
         self._state = self.home.save(self._state, target=self.name, ports=ports)
         self.__dict__.pop("_cluster", None)
         marks = {"sources": fingerprint.of_sources(), "programs": self._programs_mark(ports)}
-        self._begin(marks, goes_on=self._supervisor.alive() and self._remembers(marks))
+        self._begin(marks, resume=self._supervisor.alive() and self._remembers(marks))
 
     def _choose_ports(self) -> dict[str, int]:
         known = self._state.ports

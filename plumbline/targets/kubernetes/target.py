@@ -192,7 +192,7 @@ class KubernetesTarget(TargetInAHome):
             ports[name] = known.get(name) or net.free_port()
         self._state = self.home.save(self._state, target=self.name, ports=ports)
         marks = self._marks(self._choice)
-        self._begin(marks, goes_on=self._remembers(marks) and self._running())
+        self._begin(marks, resume=self._remembers(marks) and self._running())
         self._rendered = None
 
     def _running(self) -> bool:

@@ -77,7 +77,7 @@ def test_a_stack_with_other_settings_than_the_file_says_is_not_as_wanted(home: H
     home.settings.write_text("PLUMBLINE_POOL_SIZE=3\n")
     target = EmbeddedTarget(home)
     assert not target._as_wanted()
-    target._begin({}, goes_on=True)
+    target._begin({}, resume=True)
     assert EmbeddedTarget(home)._as_wanted()
     assert EmbeddedTarget(home)._layout().told.of("backend") == {"PLUMBLINE_POOL_SIZE": "3"}
     home.settings.write_text("PLUMBLINE_POOL_SIZE=3\nPLUMBLINE_NO=1\n")
@@ -96,7 +96,7 @@ def test_the_front_door_is_where_the_file_says_unless_the_command_contradicts(ho
     target = EmbeddedTarget(home)
     assert target._front_port() == 8123
     target._state = home.save(home.load(), ports={"front": 8123})
-    target._begin({}, goes_on=True)
+    target._begin({}, resume=True)
     assert target._front() == "[::1]:8123"
     (problem,) = EmbeddedTarget(home, 9000)._settings_problems()
     assert "--port 9000 contradicts PLUMBLINE_FRONT_PORT=8123" in problem

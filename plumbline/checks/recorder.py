@@ -144,28 +144,28 @@ def sampled_length(address: RedisAddress) -> Iterator[Lengths]:
         thread.join()
 
 
-class Books:
-    """Counts that a sampler saw: how often, and those that did not add up."""
+class SampledCounters:
+    """Counts that a sampler saw: how often, and those that did not balance."""
 
     def __init__(self) -> None:
         self.samples = 0
-        self.wrong: list[dict[str, Any]] = []
+        self.unbalanced: list[dict[str, Any]] = []
 
 
 @contextmanager
-def sampled_books(stack: Stack) -> Iterator[Books]:
+def sampled_counters(stack: Stack) -> Iterator[SampledCounters]:
     """Read the recorder's counts over and over, on a thread of its own, for as long as the block runs."""
-    found, done = Books(), threading.Event()
+    found, done = SampledCounters(), threading.Event()
 
     def sample() -> None:
-        with books(stack) as read:
+        with counter_reader(stack) as read:
             while not done.is_set():
                 shown = read()
                 found.samples += 1
-                if not adds_up(shown):
-                    found.wrong.append(shown)
+                if not counters_balance(shown):
+                    found.unbalanced.append(shown)
 
-    thread = threading.Thread(target=sample, name="books")
+    thread = threading.Thread(target=sample, name="sampled-counters")
     thread.start()
     try:
         yield found
@@ -175,7 +175,7 @@ def sampled_books(stack: Stack) -> Iterator[Books]:
 
 
 @contextmanager
-def books(stack: Stack) -> Iterator[Callable[[], dict[str, Any]]]:
+def counter_reader(stack: Stack) -> Iterator[Callable[[], dict[str, Any]]]:
     """Yield what reads received, kept, superseded, dropped; in all, `by_service` and `by_level`. One login for all."""
 
     def read() -> dict[str, Any]:
@@ -188,7 +188,7 @@ def books(stack: Stack) -> Iterator[Callable[[], dict[str, Any]]]:
         yield read
 
 
-def adds_up(shown: dict[str, Any]) -> bool:
+def counters_balance(shown: dict[str, Any]) -> bool:
     """Say whether what was received is what was kept, superseded and dropped: in all, by service and by level."""
     parts = [shown, *shown["by_service"].values(), *shown["by_level"].values()]
     return all(one["received"] == one["kept"] + one["superseded"] + one["dropped"] for one in parts)

@@ -22,7 +22,7 @@ def of_backend(shown: dict[str, Any]) -> int:
 def test_what_is_said_while_the_sink_is_away_is_counted_when_it_is_back(
     target: Target, alice: User, stack: Stack
 ) -> None:
-    with recorder.books(stack) as read:
+    with recorder.counter_reader(stack) as read:
         before = of_backend(read())
         recorder.burst(stack, alice, "ahead")
         target.stop("log-sink")
@@ -31,16 +31,16 @@ def test_what_is_said_while_the_sink_is_away_is_counted_when_it_is_back(
         finally:
             target.start("log-sink")
         wait_until(lambda: of_backend(read()) - before >= 2 * recorder.BURST, "both bursts are counted")
-        assert recorder.adds_up(read())
+        assert recorder.counters_balance(read())
 
 
 @pytest.mark.parametrize("component", ["backend", "caddy"])
 def test_what_is_said_right_before_a_stop_is_counted(target: Target, alice: User, stack: Stack, component: str) -> None:
-    with recorder.books(stack) as read:
+    with recorder.counter_reader(stack) as read:
         before = of_backend(read())
     recorder.burst(stack, alice, f"last-words-{component}")
     target.stop(component)
     target.start(component)
-    with recorder.books(stack) as read:
+    with recorder.counter_reader(stack) as read:
         wait_until(lambda: of_backend(read()) - before >= recorder.BURST, "the burst is counted")
-        assert recorder.adds_up(read())
+        assert recorder.counters_balance(read())

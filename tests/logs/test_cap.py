@@ -48,11 +48,11 @@ def test_a_burst_leaves_the_newest_in_order_and_never_one_too_many(
 def test_the_books_balance_after_a_burst(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
     marks = recorder.burst(stack, alice, "count")
     recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
-    with recorder.books(stack) as read:
+    with recorder.counter_reader(stack) as read:
         shown = read()
     assert shown["kept"] == LOG_CAP
     assert shown["received"] >= recorder.BURST
-    assert recorder.adds_up(shown)
+    assert recorder.counters_balance(shown)
 
 
 @pytest.mark.disrupt
@@ -61,11 +61,11 @@ def test_a_million_entries_by_two_sinks_beside_the_stacks_own(
 ) -> None:
     names = ("flood-a", "flood-b")
     with (
-        recorder.books(stack) as read,
+        recorder.counter_reader(stack) as read,
         recorder.sink_beside(stack) as first,
         recorder.sink_beside(stack) as second,
         recorder.sampled_length(stack.redis) as lengths,
-        recorder.sampled_books(stack) as sampled,
+        recorder.sampled_counters(stack) as sampled,
         ThreadPoolExecutor(2) as pool,
     ):
         before = {name: received_of(read(), name) for name in names}
@@ -82,9 +82,9 @@ def test_a_million_entries_by_two_sinks_beside_the_stacks_own(
     assert lengths.samples > 100
     assert lengths.longest == LOG_CAP
     assert shown["kept"] == redis_client.xlen(LOG_STREAM) == LOG_CAP
-    assert recorder.adds_up(shown)
+    assert recorder.counters_balance(shown)
     assert sampled.samples > 20
-    assert sampled.wrong == []
+    assert sampled.unbalanced == []
     for name in names:
         assert shown["by_service"][name]["dropped"] == 0
         numbers = [int(one["message"]) for one in recorder.stream(redis_client) if one["service"] == name]
@@ -110,14 +110,14 @@ def test_a_restarted_redis_starts_empty_and_fills_again(target: Target, alice: U
     with stack.redis.connect(decode_responses=True) as client:
         before = recorder.burst(stack, alice, "before")
         recorder.wait_for(client, lambda one: before[-1] in one["message"], "last entry of the burst")
-    with recorder.books(stack) as read:
+    with recorder.counter_reader(stack) as read:
         since = read()["since"]
     target.stop("redis")
     target.start("redis")
     with stack.redis.connect(decode_responses=True) as client:
         assert marks_held(client, "before") == []
         assert client.xlen(LOG_STREAM) < LOG_CAP
-        with recorder.books(stack) as read:
+        with recorder.counter_reader(stack) as read:
             assert read()["since"] > since, "the page says since when it has been filling"
         after = recorder.burst(stack, alice, "after")
         recorder.wait_for(client, lambda one: after[-1] in one["message"], "last entry of the new burst")

@@ -64,5 +64,5 @@ def test_floods_of_faults_push_out_nothing_and_are_counted(
     assert told["client.bad_token"]["count"] >= TOKENS / 2
     assert told["client.bad_frame"]["count"] >= FRAMES / 2
     assert all(told[kind]["request_id"] for kind in ("client.bad_token", "client.bad_frame"))
-    with recorder.books(stack) as read:
-        assert recorder.adds_up(read())
+    with recorder.counter_reader(stack) as read:
+        assert recorder.counters_balance(read())

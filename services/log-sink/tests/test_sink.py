@@ -21,7 +21,7 @@ from plumbline.testing import RedisServer, wait_until
 Make = Callable[..., dict[str, Any]]
 
 
-def adds_up(shown: dict[str, Any]) -> bool:
+def counters_balance(shown: dict[str, Any]) -> bool:
     return shown["received"] == shown["kept"] + shown["superseded"] + shown["dropped"]
 
 
@@ -75,7 +75,7 @@ def test_rubbish_is_counted_and_told_once(sink: Any, entry: Make) -> None:
     wait_until(lambda: sink.stats()["dropped"] == 4, "bad lines are counted")
     told = sink.entries(service="log-sink")
     assert [entry["fields"]["bad_lines"] for entry in told] == [3]
-    assert adds_up(sink.stats())
+    assert counters_balance(sink.stats())
 
 
 def test_a_body_that_is_too_large_is_refused(start_sink: Any, entry: Make) -> None:
@@ -92,7 +92,7 @@ def test_losses_of_forwarders_are_accounted_for(sink: Any, entry: Make) -> None:
     shown = sink.stats()
     assert shown["by_service"]["backend"] == {"received": 8, "kept": 1, "superseded": 0, "dropped": 7}
     assert shown["by_level"]["error"]["dropped"] == 2
-    assert adds_up(shown)
+    assert counters_balance(shown)
 
 
 def test_what_a_forwarder_superseded_is_accounted_for(sink: Any, entry: Make) -> None:
@@ -102,7 +102,7 @@ def test_what_a_forwarder_superseded_is_accounted_for(sink: Any, entry: Make) ->
     shown = sink.stats()
     assert shown["by_service"]["backend"] == {"received": 10, "kept": 1, "superseded": 9, "dropped": 0}
     assert shown["by_level"]["error"] == {"received": 2, "kept": 0, "superseded": 2, "dropped": 0}
-    assert adds_up(shown)
+    assert counters_balance(shown)
 
 
 def test_a_batch_that_comes_again_is_counted_once(sink: Any, entry: Make) -> None:
@@ -142,7 +142,7 @@ def test_at_no_instant_more_than_the_cap_with_two_sinks(start_sink: Any, empty_r
     assert largest == LOG_CAP
     assert samples > 100
     shown = sinks[1].stats()
-    assert adds_up(shown)
+    assert counters_balance(shown)
     for name in "ab":
         assert shown["by_service"][name]["received"] == each
         numbers = [int(message[1:]) for message in sinks[0].messages(service=name)]
@@ -172,7 +172,7 @@ def test_redis_away_then_back(sink: Any, redis_server: RedisServer, entry: Make)
     shown = sink.stats()
     assert shown["since"] > since
     assert shown["by_service"]["backend"]["received"] == 3000
-    assert adds_up(shown)
+    assert counters_balance(shown)
     kept = sink.messages(service="backend")
     assert kept == [f"m{n}" for n in range(2999, 2999 - len(kept), -1)]
     assert len(kept) >= LOG_CAP - 5
@@ -192,7 +192,7 @@ def test_a_redis_that_hangs_holds_nobody(sink: Any, redis_server: RedisServer, e
     wait_until(lambda: sink.messages(service="backend") == ["during", "before"], "it arrives once Redis goes on")
     shown = sink.stats()
     assert shown["by_service"]["backend"]["received"] == 2
-    assert adds_up(shown)
+    assert counters_balance(shown)
 
 
 def test_what_the_kernel_drops_is_counted(sink: Any, entry: Make) -> None:
@@ -209,7 +209,7 @@ def test_what_the_kernel_drops_is_counted(sink: Any, entry: Make) -> None:
     shown = sink.stats()
     assert shown["dropped"] > 0
     assert shown["by_service"]["caddy"]["dropped"] == shown["dropped"]
-    assert adds_up(shown)
+    assert counters_balance(shown)
 
 
 @pytest.mark.parametrize(("ago_s", "told"), [(42, 1), (1, 0), (None, 0)])
@@ -239,7 +239,7 @@ def test_its_own_trouble_does_not_feed_itself(sink: Any, redis_server: RedisServ
     shown = sink.stats()
     assert shown["kept"] < 20
     assert sink.log.read_text().count("\n") < 40
-    assert adds_up(shown)
+    assert counters_balance(shown)
 
 
 def test_last_words_are_written_when_it_ends(sink: Any, empty_redis: redis.Redis, entry: Make) -> None:

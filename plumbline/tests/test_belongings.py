@@ -263,7 +263,7 @@ def test_a_users_large_log_is_not_cut(deployed, tmp_path, monkeypatch):
     for path in (elsewhere, mine):
         path.write_text("three years of work")
     (deployed.logs / "caddy.log").symlink_to(elsewhere)
-    watch.keep_small(deployed.logs)
+    watch.rotate_logs(deployed.logs)
     assert elsewhere.read_text() == mine.read_text() == "three years of work"
     assert (deployed.logs / "backend.log").stat().st_size == 0
 

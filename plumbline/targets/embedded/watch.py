@@ -30,16 +30,16 @@ PATIENT_FAILURES_MAX = {"postgres": 18}
 """Three minutes for Postgres: starting it again ends everybody's transactions. Data are safe: that is a crash to it."""
 
 
-class Vigil:
-    """Asks one component again and again, and says when it has hung for too long."""
+class HangDetector:
+    """Counts the questions in a row that a component left unanswered, and says when it has hung for too long."""
 
     def __init__(self, failures_max: int) -> None:
         self._failures_max = failures_max
         self._failures = 0
         self._asked_at: float | None = None
 
-    def look(self, reason: str | None, now: float) -> bool:
-        """Take what the last question gave; return whether the component is to be started again."""
+    def observe(self, reason: str | None, now: float) -> bool:
+        """Take the reason why the last question failed, or None; return whether to start the component again."""
         # After a pause as long as that, this machine slept, or was too busy to run anything.
         late = self._asked_at is not None and now - self._asked_at > 2 * (EVERY_S + ANSWER_S)
         self._asked_at = now
@@ -50,15 +50,15 @@ class Vigil:
         return True
 
 
-def keep_alive(name: str, question: Question, supervisor: Supervisor, goes_on: Callable[[], bool]) -> None:
-    """Start a component again whenever it hangs, until `goes_on` says no."""
-    vigil = Vigil(PATIENT_FAILURES_MAX.get(name, FAILURES_MAX))
-    while goes_on():
+def keep_alive(name: str, question: Question, supervisor: Supervisor, is_supervised: Callable[[], bool]) -> None:
+    """Start a component again whenever it hangs, for as long as `is_supervised` says so."""
+    detector = HangDetector(PATIENT_FAILURES_MAX.get(name, FAILURES_MAX))
+    while is_supervised():
         time.sleep(EVERY_S)
         reason = liveness.silent(question)
         if reason is not None and not _is_to_answer(supervisor, name):
             reason = None
-        if vigil.look(reason, time.monotonic()):
+        if detector.observe(reason, time.monotonic()):
             pid = supervisor.component(name).pid
             supervisor.kill(name)
             with contextlib.suppress(OSError):  # a full disk must not end the watch
@@ -70,16 +70,16 @@ def _is_to_answer(supervisor: Supervisor, name: str) -> bool:
     return age is not None and age > YOUNG_S
 
 
-def keep_small(logs: Path) -> None:
+def rotate_logs(logs: Path) -> None:
     """Move what is in a log file aside once it is large. Its writer appends, and so goes on at the beginning."""
     for path in belongings.logs(logs):
         # A disk may be full, and a file deleted meanwhile: the watch goes on, and tries again next time.
         with contextlib.suppress(OSError):
             if path.name not in OWN_LOGS and path.stat().st_size > LOG_MAX_BYTES:
-                _move_aside(path)
+                _rotate(path)
 
 
-def _move_aside(path: Path) -> None:
+def _rotate(path: Path) -> None:
     for number in range(LOG_FILES_KEPT - 1, 1, -1):
         older = path.with_name(f"{path.name}.{number - 1}")
         if older.exists():
@@ -92,14 +92,14 @@ def main(home: Home, ports: dict[str, int]) -> None:
     """Watch until the supervisor ends."""
     supervising = os.getppid()
 
-    def goes_on() -> bool:
+    def is_supervised() -> bool:
         return os.getppid() == supervising
 
     for name, question in liveness.questions(ports).items():
         # Each has a connection of its own to the supervisor.
-        threading.Thread(target=keep_alive, args=(name, question, Supervisor(home), goes_on), daemon=True).start()
-    while goes_on():
-        keep_small(home.logs)
+        threading.Thread(target=keep_alive, args=(name, question, Supervisor(home), is_supervised), daemon=True).start()
+    while is_supervised():
+        rotate_logs(home.logs)
         time.sleep(EVERY_S)
 
 

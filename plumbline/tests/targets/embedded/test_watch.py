@@ -17,7 +17,7 @@ from plumbline.stack import Component
 from plumbline.targets.embedded import liveness, watch
 from plumbline.targets.embedded.liveness import Question
 from plumbline.targets.embedded.supervisor import Program, Supervisor
-from plumbline.targets.embedded.watch import ANSWER_S, EVERY_S, FAILURES_MAX, Vigil
+from plumbline.targets.embedded.watch import ANSWER_S, EVERY_S, FAILURES_MAX, HangDetector
 from plumbline.testing import RedisServer, wait_until
 
 ECHO = (
@@ -31,17 +31,17 @@ ECHO = (
 
 
 def test_it_takes_several_failures_in_a_row() -> None:
-    vigil, now = Vigil(FAILURES_MAX), 0.0
+    detector, now = HangDetector(FAILURES_MAX), 0.0
     for reason in ["silent"] * (FAILURES_MAX - 1) + [None] + ["silent"] * (FAILURES_MAX - 1):
         now += EVERY_S
-        assert not vigil.look(reason, now)
-    assert vigil.look("silent", now + EVERY_S)
-    assert not vigil.look("silent", now + 2 * EVERY_S), "it begins anew"
+        assert not detector.observe(reason, now)
+    assert detector.observe("silent", now + EVERY_S)
+    assert not detector.observe("silent", now + 2 * EVERY_S), "it begins anew"
 
 
 def test_after_a_sleep_of_the_machine_no_component_is_blamed() -> None:
-    vigil = Vigil(FAILURES_MAX)
-    assert not any(vigil.look("silent", 10 * number * (EVERY_S + ANSWER_S)) for number in range(3 * FAILURES_MAX))
+    detector = HangDetector(FAILURES_MAX)
+    assert not any(detector.observe("silent", 10 * number * (EVERY_S + ANSWER_S)) for number in range(3 * FAILURES_MAX))
 
 
 def test_servers_answer_and_those_that_hang_do_not(redis_server: RedisServer) -> None:
@@ -116,7 +116,7 @@ def test_a_log_that_is_large_is_moved_aside_and_its_writer_goes_on(home: Home, m
     with log.open("ab", buffering=0) as writer:
         for number in range(5):
             writer.write(str(number).encode() * 2000)
-            watch.keep_small(home.logs)
+            watch.rotate_logs(home.logs)
         writer.write(b"end")
     assert log.read_bytes() == b"end"
     assert sorted(path.name for path in home.logs.iterdir()) == ["caddy.log", "caddy.log.1", "caddy.log.2"]
@@ -133,7 +133,7 @@ def test_a_full_disk_does_not_end_the_watch(home: Home, monkeypatch: pytest.Monk
     home.prepare()
     log = home.logs / "caddy.log"
     log.write_bytes(b"0" * 2000)
-    watch.keep_small(home.logs)
+    watch.rotate_logs(home.logs)
     assert log.stat().st_size == 2000, "what has no copy is not cut"
 
 

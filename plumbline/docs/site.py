@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from plumbline import ROOT
-from plumbline.docs.pages import defaults, dependencies, inventory, routes, run_steps, schema
+from plumbline.docs.pages import codes, defaults, dependencies, inventory, routes, run_steps, schema
 from plumbline.errors import PlumblineError
 
 GENERATED = ROOT / "docs" / "generated"
@@ -19,6 +19,7 @@ PAGES = {
     "defaults.md": defaults.page,
     "inventory.md": inventory.page,
     "schema.md": schema.page,
+    "codes.md": codes.page,
     "routes.md": routes.page,
 }
 """File name to the function that returns its text. Those that ask no service come first: they fail at once."""

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from servicekit import inside
+from servicekit.codes import Code
 from servicekit.faults import request_fault
 from servicekit.problems import CONTENT_TYPE, problem
 from starlette.exceptions import HTTPException
@@ -23,20 +24,19 @@ log = logging.getLogger(__name__)
 
 
 class ApiError(HTTPException):
-    """A refusal. Subclasses give the status, a code for programs and a sentence for people."""
+    """A refusal. Subclasses give the code for programs, from which the status follows, and a sentence for people."""
 
-    status: ClassVar[int]
-    code: ClassVar[str]
+    code: ClassVar[Code]
     text: ClassVar[str]
 
     def __init__(self, detail: str | None = None, headers: dict[str, str] | None = None) -> None:
-        super().__init__(self.status, detail or self.text, headers)
+        super().__init__(self.code.status, detail or self.text, headers)
 
 
 class Unauthenticated(ApiError):
     """No session, or one that proves nothing."""
 
-    status, code, text = 401, "unauthenticated", "there is no session: log in first"
+    code, text = Code.UNAUTHENTICATED, "there is no session: log in first"
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail, {"WWW-Authenticate": "Bearer"})
@@ -45,15 +45,14 @@ class Unauthenticated(ApiError):
 class WrongCredentials(Unauthenticated):
     """Login with a wrong name or password."""
 
-    code, text = "wrong_credentials", "user name or password is wrong"
+    code, text = Code.WRONG_CREDENTIALS, "user name or password is wrong"
 
 
 class NotAMember(ApiError):
     """The channel is for members."""
 
-    status, code, text = (
-        403,
-        "not_a_member",
+    code, text = (
+        Code.NOT_A_MEMBER,
         "you are not a member of this channel: join, or ask a member to add you",
     )
 
@@ -61,33 +60,32 @@ class NotAMember(ApiError):
 class NotTheCreator(ApiError):
     """Channels are deleted by those who created them."""
 
-    status, code, text = 403, "not_the_creator", "only the user who created a channel can delete it"
+    code, text = Code.NOT_THE_CREATOR, "only the user who created a channel can delete it"
 
 
 class WrongPassword(ApiError):
     """A password that has to be given again is wrong."""
 
-    status, code, text = 403, "wrong_password", "the password is wrong: nothing was changed"
+    code, text = Code.WRONG_PASSWORD, "the password is wrong: nothing was changed"
 
 
 class NotAnOperator(ApiError):
     """The place is for operators."""
 
-    status, code, text = 403, "not_an_operator", "this is for operators only"
+    code, text = Code.NOT_AN_OPERATOR, "this is for operators only"
 
 
 class RegistrationClosed(ApiError):
     """Registration is closed."""
 
-    status, code, text = 403, "registration_closed", "registration is closed on this stack: ask an operator"
+    code, text = Code.REGISTRATION_CLOSED, "registration is closed on this stack: ask an operator"
 
 
 class InviteNeeded(ApiError):
     """Registration without a good invite, where one is needed."""
 
-    status, code, text = (
-        403,
-        "invite_needed",
+    code, text = (
+        Code.INVITE_NEEDED,
         'registration needs an invite that is unused and not expired: ask an operator, and send its code as "invite"',
     )
 
@@ -95,63 +93,62 @@ class InviteNeeded(ApiError):
 class NotYourSocket(ApiError):
     """A socket address of somebody else."""
 
-    status, code, text = 403, "not_your_socket", "the session belongs to another user than the socket's address names"
+    code, text = Code.NOT_YOUR_SOCKET, "the session belongs to another user than the socket's address names"
 
 
 class ForeignOrigin(ApiError):
     """A browser page of another site wants a socket, or wants something done."""
 
-    status, code, text = 403, "foreign_origin", "this page may not act for you here: its origin is not allowed"
+    code, text = Code.FOREIGN_ORIGIN, "this page may not act for you here: its origin is not allowed"
 
 
 class NoSuchChannel(ApiError):
     """There is no such channel."""
 
-    status, code, text = 404, "no_such_channel", "there is no such channel"
+    code, text = Code.NO_SUCH_CHANNEL, "there is no such channel"
 
 
 class NoSuchUser(ApiError):
     """There is no such user."""
 
-    status, code, text = 404, "no_such_user", "there is no such user"
+    code, text = Code.NO_SUCH_USER, "there is no such user"
 
 
 class NoSuchInvite(ApiError):
     """There is no such invite."""
 
-    status, code, text = 404, "no_such_invite", "there is no such invite"
+    code, text = Code.NO_SUCH_INVITE, "there is no such invite"
 
 
 class UsernameTaken(ApiError):
     """Registration with a name that somebody has."""
 
-    status, code, text = 409, "username_taken", "this user name is taken: choose another"
+    code, text = Code.USERNAME_TAKEN, "this user name is taken: choose another"
 
 
 class ChannelExists(ApiError):
     """A public channel of that name exists."""
 
-    status, code, text = 409, "channel_exists", "a public channel of this name exists: join it, or choose another name"
+    code, text = Code.CHANNEL_EXISTS, "a public channel of this name exists: join it, or choose another name"
 
 
 class DirectChannel(ApiError):
     """Something that the two of a direct channel cannot do with it."""
 
-    status, code, text = 409, "direct_channel", "a direct channel keeps its two members"
+    code, text = Code.DIRECT_CHANNEL, "a direct channel keeps its two members"
 
 
 class LastOperator(ApiError):
     """The last operator cannot be deleted: the recorder would have no reader."""
 
-    status, code, text = 409, "last_operator", "you are the last operator: make another user an operator first"
+    code, text = Code.LAST_OPERATOR, "you are the last operator: make another user an operator first"
 
 
 class TooMuchAtOnce(ApiError):
     """A deletion that takes too much with it."""
 
-    status, code, text = (
-        409,
-        "too_much_at_once",
+    code, text = (
+        Code.TOO_MUCH_AT_ONCE,
         "there is too much to delete at once, nothing was deleted: delete some of the documents first, then try again",
     )
 
@@ -159,25 +156,25 @@ class TooMuchAtOnce(ApiError):
 class BodyTooLarge(ApiError):
     """More than a request body may have."""
 
-    status, code, text = 413, "body_too_large", "the request body is too large"
+    code, text = Code.BODY_TOO_LARGE, "the request body is too large"
 
 
 class WrongMediaType(ApiError):
     """A body that does not say it is JSON."""
 
-    status, code, text = 415, "wrong_media_type", "send the body as application/json"
+    code, text = Code.WRONG_MEDIA_TYPE, "send the body as application/json"
 
 
 class DirectWithOneself(ApiError):
     """A direct channel needs two."""
 
-    status, code, text = 422, "direct_with_oneself", "a direct channel needs another user than yourself"
+    code, text = Code.DIRECT_WITH_ONESELF, "a direct channel needs another user than yourself"
 
 
 class TooManyAttempts(ApiError):
     """Login hammered."""
 
-    status, code, text = 429, "too_many_attempts", "too many failed logins: wait, then try again"
+    code, text = Code.TOO_MANY_ATTEMPTS, "too many failed logins: wait, then try again"
 
     def __init__(self, retry_after_s: int, whose: str) -> None:
         super().__init__(
@@ -188,7 +185,7 @@ class TooManyAttempts(ApiError):
 class TooManyRegistrations(ApiError):
     """More registrations than one address may make."""
 
-    status, code, text = 429, "too_many_registrations", "too many registrations from your address: wait, then try again"
+    code, text = Code.TOO_MANY_REGISTRATIONS, "too many registrations from your address: wait, then try again"
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(
@@ -200,7 +197,7 @@ class TooManyRegistrations(ApiError):
 class Unavailable(ApiError):
     """Something that the request needs is away for now."""
 
-    status, code, text = 503, "unavailable", "the service cannot answer now: try again shortly"
+    code, text = Code.UNAVAILABLE, "the service cannot answer now: try again shortly"
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail, {"Retry-After": "2"})
@@ -209,25 +206,24 @@ class Unavailable(ApiError):
 class DatabaseAway(Unavailable):
     """Postgres cannot be reached, or does not answer in time."""
 
-    code, text = "database_away", "the database cannot be reached: try again shortly"
+    code, text = Code.DATABASE_AWAY, "the database cannot be reached: try again shortly"
 
 
 class SchemaBehind(Unavailable):
     """The database lacks what this release needs."""
 
-    code, text = "schema_behind", "the database schema is not at this release's revision: run the migrations"
+    code, text = Code.SCHEMA_BEHIND, "the database schema is not at this release's revision: run the migrations"
 
 
 class Overloaded(Unavailable):
     """More work waits than can be done in time."""
 
-    code, text = "overloaded", "too many requests are waiting: try again shortly"
+    code, text = Code.OVERLOADED, "too many requests are waiting: try again shortly"
 
 
 _STATUS_CODES = {
-    400: "malformed_request",
-    404: "no_such_address",
-    405: "method_not_allowed",
+    404: Code.NO_SUCH_ADDRESS,
+    405: Code.METHOD_NOT_ALLOWED,
 }
 _STATUS_TEXTS = {
     404: "there is nothing at this address",
@@ -236,24 +232,24 @@ _STATUS_TEXTS = {
 
 
 def problem_response(
-    status: int, code: str, detail: str, headers: dict[str, str] | None = None, **extra: Any
+    code: Code, detail: str, headers: dict[str, str] | None = None, *, status: int | None = None, **extra: Any
 ) -> Response:
     """Return a problem document as a response."""
-    body = orjson.dumps(problem(status, code, detail, **extra))
-    return Response(body, status, headers, media_type=CONTENT_TYPE)
+    body = problem(code, detail, status=status, **extra)
+    return Response(orjson.dumps(body), body["status"], headers, media_type=CONTENT_TYPE)
 
 
 def refusal_response(error: HTTPException) -> Response:
     """Return the response for any refusal, ours or the framework's."""
     headers = dict(error.headers or {})
     if isinstance(error, ApiError):
-        return problem_response(error.status, error.code, error.detail, headers)
+        return problem_response(error.code, error.detail, headers)
     status = error.status_code
     if status == 400:
         # The framework's word for a body that it could not even parse.
-        return problem_response(422, "malformed_body", "the request body cannot be parsed", headers)
-    code = _STATUS_CODES.get(status, "refused")
-    return problem_response(status, code, _STATUS_TEXTS.get(status, error.detail), headers)
+        return problem_response(Code.MALFORMED_BODY, "the request body cannot be parsed", headers, status=422)
+    code = _STATUS_CODES.get(status, Code.REFUSED)
+    return problem_response(code, _STATUS_TEXTS.get(status, error.detail), headers, status=status)
 
 
 def front_door_only() -> Response:
@@ -263,7 +259,7 @@ def front_door_only() -> Response:
 
 async def _refused(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
-        return problem_response(405, _STATUS_CODES[405], _STATUS_TEXTS[405], {"Allow": ", ".join(_allowed(request))})
+        return problem_response(Code.METHOD_NOT_ALLOWED, _STATUS_TEXTS[405], {"Allow": ", ".join(_allowed(request))})
     return refusal_response(error)
 
 
@@ -285,7 +281,8 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
     # Never the input itself: it may hold a password, and need not be valid text.
     errors = [{"field": _field(item["loc"]), "message": item["msg"].removeprefix("Value error, ")} for item in found]
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
-    return problem_response(422, "invalid", detail, errors=errors)
+    code = Code.INVALID_JSON if any(item["type"] == "json_invalid" for item in found) else Code.INVALID
+    return problem_response(code, detail, status=422, errors=errors)
 
 
 def invalid_field(name: str, message: str) -> RequestValidationError:
@@ -314,7 +311,7 @@ async def _schema_behind(_request: Request, error: Exception) -> Response:
 
 async def _unforeseen(_request: Request, _error: Exception) -> Response:
     detail = "something went wrong that was not foreseen: tell an operator this answer's request id"
-    return problem_response(500, "internal_error", detail)
+    return problem_response(Code.INTERNAL_ERROR, detail)
 
 
 def install(app: FastAPI) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from servicekit.codes import Code
+
 from data_processor.database import statements
 from data_processor.web.errors import NotAMemberError, NotFoundError
 from data_processor.web.pages import Page
@@ -24,7 +26,7 @@ def listed(rows: list[statements.Row], channel_id: int) -> None:
     Raises NotFoundError for no row at all, and NotAMemberError.
     """
     if not rows:
-        raise NotFoundError("channel", channel_id)
+        raise NotFoundError(Code.NO_SUCH_CHANNEL, channel_id)
     if rows[0][0] is None:
         raise NotAMemberError(channel_id)
 
@@ -50,13 +52,13 @@ def page_of_channel(statement: str, *, channel_id: int, user_id: int, page: Page
     return [row[1:] for row in rows if row[1] is not None]
 
 
-def found(row: statements.Row | None, what: str, object_id: int) -> statements.Row:
+def found(row: statements.Row | None, code: Code, object_id: int) -> statements.Row:
     """Return the row of a statement for one object, which yields member's id (or NULL), channel id, and what follows.
 
     Returns only what follows. Raises NotFoundError for no row, and NotAMemberError.
     """
     if row is None:
-        raise NotFoundError(what, object_id)
+        raise NotFoundError(code, object_id)
     if row[0] is None:
         raise NotAMemberError(row[1])
     return row[2:]

@@ -56,13 +56,13 @@ def _bearer(service: Service, header: str) -> requests.Response:
 def test_nobody_gets_in(service: Service, path: str, method: str) -> None:
     response = through_caddy(method, service.base + path, timeout=30)
 
-    refusal(response, 401, "unauthorized")
+    refusal(response, 401, "unauthenticated")
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_expired_token_says_so_and_is_no_alarm(service: Service, person: Person) -> None:
     token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name), -1)
-    body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthorized")
+    body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthenticated")
 
     assert "expired" in body["detail"]
     assert not [entry for entry in service.entries() if entry["request_id"] == body["request_id"]]
@@ -75,12 +75,12 @@ def test_token_that_was_remembered_expires_too(service: Service, person: Person)
     while (response := _bearer(service, f"Bearer {token}")).status_code == 200:
         assert time.monotonic() < deadline, "the token never expires"
 
-    assert "expired" in refusal(response, 401, "unauthorized")["detail"]
+    assert "expired" in refusal(response, 401, "unauthenticated")["detail"]
 
 
 def test_forged_token_is_refused_and_logged(service: Service, person: Person) -> None:
     token = tokens.issue(OTHER_SECRET, Identity(person.id, person.name), 60)
-    body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthorized")
+    body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthenticated")
 
     assert "not signed by this stack" in body["detail"]
     (entry,) = [entry for entry in service.entries() if entry["request_id"] == body["request_id"]]
@@ -91,7 +91,7 @@ def test_forged_token_is_refused_and_logged(service: Service, person: Person) ->
 def test_unsigned_token_is_refused(service: Service, person: Person) -> None:
     claims = {"iss": "plumbline", "aud": "plumbline", "sub": str(person.id), "iat": 1, "exp": 2**40, "name": "x"}
 
-    refusal(_bearer(service, f"Bearer {jwt.encode(claims, None, algorithm='none')}"), 401, "unauthorized")
+    refusal(_bearer(service, f"Bearer {jwt.encode(claims, None, algorithm='none')}"), 401, "unauthenticated")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_odd_header_is_refused(service: Service, header: str) -> None:
     response = through_caddy(
         "GET", service.base + "templates/", headers={"Authorization": header.encode("latin-1")}, timeout=30
     )
-    refusal(response, 401, "unauthorized")
+    refusal(response, 401, "unauthenticated")
 
 
 def _with_cookie(service: Service, person: Person, method: str, **headers: str) -> requests.Response:
@@ -112,7 +112,7 @@ def _with_cookie(service: Service, person: Person, method: str, **headers: str) 
 
 def test_session_cookie_lets_in(service: Service, person: Person) -> None:
     assert _with_cookie(service, person, "GET").status_code == 200
-    refusal(_with_cookie(service, person, "POST"), 404, "not_found")
+    refusal(_with_cookie(service, person, "POST"), 404, "no_such_channel")
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,14 @@ def test_page_of_another_origin_may_not_act_with_the_cookie(
 
 def test_own_page_may_act_with_the_cookie(service: Service, person: Person) -> None:
     for headers in ({"Origin": f"http://127.0.0.1:{service.port}"}, {"Sec-Fetch-Site": "same-origin"}):
-        refusal(_with_cookie(service, person, "POST", **headers), 404, "not_found")
+        refusal(_with_cookie(service, person, "POST", **headers), 404, "no_such_channel")
 
 
 def test_bearer_token_needs_no_origin(person: Person) -> None:
     response = person.post(
         "templates/", json={"channel_id": 2**62, "name": "x"}, headers={"Origin": "https://elsewhere.example"}
     )
-    refusal(response, 404, "not_found")
+    refusal(response, 404, "no_such_channel")
 
 
 @pytest.mark.parametrize(("is_operator", "status"), [(True, 200), (False, 403), (None, 401)])
@@ -182,10 +182,10 @@ def test_a_deleted_users_token_opens_nothing(service: Service, document: dict[st
         "templates/1/",
         "batch/",
     ):
-        assert "no longer exists" in refusal(gone.get(path), 401, "unauthorized")["detail"]
-    refusal(gone.upload(1, b"x"), 401, "unauthorized")
+        assert "no longer exists" in refusal(gone.get(path), 401, "unauthenticated")["detail"]
+    refusal(gone.upload(1, b"x"), 401, "unauthenticated")
     headers = {"Authorization": f"Bearer {gone.token}"}
-    refusal(through_caddy("GET", operator, headers=headers, timeout=30), 401, "unauthorized")
+    refusal(through_caddy("GET", operator, headers=headers, timeout=30), 401, "unauthenticated")
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -227,7 +227,7 @@ def test_deleted_annotation_is_gone(service: Service, person: Person, annotation
     assert person.call("DELETE", annotation).status_code == 204
     assert service.rows("SELECT 1 FROM annotations WHERE id = %s", number) == []
     for method, body in (("GET", None), ("PUT", LEAST), ("PATCH", {"page": 1}), ("DELETE", None)):
-        refusal(person.call(method, annotation, json=body), 404, "not_found")
+        refusal(person.call(method, annotation, json=body), 404, "no_such_annotation")
 
 
 def test_annotation_belongs_to_its_document(person: Person, channel: int, annotation: str) -> None:
@@ -235,7 +235,7 @@ def test_annotation_belongs_to_its_document(person: Person, channel: int, annota
     path = f"documents/{other}/annotations/{person.get(annotation).json()['id']}/"
 
     for method, body in (("GET", None), ("PUT", LEAST), ("PATCH", {"page": 1}), ("DELETE", None)):
-        refusal(person.call(method, path, json=body), 404, "not_found")
+        refusal(person.call(method, path, json=body), 404, "no_such_annotation")
     assert person.get(annotation).status_code == 200
 
 
@@ -251,7 +251,7 @@ def test_stranger_may_do_nothing(person: Person, stranger: Person, annotations: 
     ):
         refusal(stranger.call(method, path, json=body), 403, "not_a_member")
     assert person.get(annotation).json() == before
-    refusal(person.post(f"documents/{2**62}/annotations/", json=LEAST), 404, "not_found")
+    refusal(person.post(f"documents/{2**62}/annotations/", json=LEAST), 404, "no_such_document")
 
 
 def test_any_member_may_change(service: Service, channel: int, annotation: str) -> None:
@@ -273,4 +273,4 @@ def test_annotating_what_is_just_being_deleted_is_no_failure(
             connection.execute("DELETE FROM documents WHERE id = %s", (document["id"],))
             answer = other.submit(person.post, annotations, json=LEAST)
             wait_until(lambda: service.rows(waiting) != [], "the annotation waits for the deletion")
-        refusal(answer.result(), 404, "not_found")
+        refusal(answer.result(), 404, "no_such_document")

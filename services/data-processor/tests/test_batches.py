@@ -89,7 +89,7 @@ def test_template_of_elsewhere_is_refused(service: Service, person: Person, chan
 
     assert refusal(_create(person, channel, own, documents), 422, "invalid")["errors"][0]["field"] == "template_id"
     refusal(_create(person, channel, foreign, documents), 403, "not_a_member")
-    refusal(_create(person, channel, 2**62, documents), 404, "not_found")
+    refusal(_create(person, channel, 2**62, documents), 404, "no_such_template")
 
 
 @pytest.mark.parametrize("odd", [[], [1, 1], [0], [-1], [2**63], ["1"], [1.5], [None], "1", None, list(range(1, 1002))])
@@ -108,5 +108,5 @@ def test_stranger_may_do_nothing(
     refusal(stranger.get(f"batch/{job}/"), 403, "not_a_member")
     refusal(stranger.get(f"batch/?channel_id={channel}"), 403, "not_a_member")
     assert stranger.get("batch/").json() == {"items": [], "next": None}
-    refusal(person.get(f"batch/{2**62}/"), 404, "not_found")
-    refusal(_create(person, 2**62, template, documents), 404, "not_found")
+    refusal(person.get(f"batch/{2**62}/"), 404, "no_such_batch_job")
+    refusal(_create(person, 2**62, template, documents), 404, "no_such_channel")

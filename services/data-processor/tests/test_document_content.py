@@ -133,4 +133,4 @@ def test_thumbnail_is_made_once_and_kept(service: Service, person: Person, chann
 @pytest.mark.parametrize("kind", ["content", "thumbnail"])
 def test_stranger_gets_neither(person: Person, stranger: Person, stored: dict[str, Any], kind: str) -> None:
     refusal(stranger.get(f"documents/{stored['id']}/{kind}"), 403, "not_a_member")
-    refusal(person.get(f"documents/{2**62}/{kind}"), 404, "not_found")
+    refusal(person.get(f"documents/{2**62}/{kind}"), 404, "no_such_document")

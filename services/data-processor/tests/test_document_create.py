@@ -151,7 +151,7 @@ def test_broken_file_is_logged_with_its_request(service: Service, person: Person
     ids=["gif", "bmp", "tiff", "html", "zip", "zeros", "avi"],
 )
 def test_other_type_is_refused_whatever_it_is_called(person: Person, channel: int, data: bytes) -> None:
-    refusal(person.upload(channel, data, "photo.png"), 415, "unsupported_media_type")
+    refusal(person.upload(channel, data, "photo.png"), 415, "wrong_media_type")
 
 
 def test_stranger_may_not_upload(service: Service, stranger: Person, channel: int) -> None:
@@ -161,7 +161,7 @@ def test_stranger_may_not_upload(service: Service, stranger: Person, channel: in
 
 
 def test_channel_that_is_not_there(person: Person) -> None:
-    refusal(person.upload(2**62, samples.image()), 404, "not_found")
+    refusal(person.upload(2**62, samples.image()), 404, "no_such_channel")
 
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "0", "1.5", "9" * 30, "\0", "１"])

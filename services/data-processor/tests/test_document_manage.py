@@ -58,13 +58,13 @@ def test_odd_query_is_refused(person: Person, query: str, field: str) -> None:
 def test_stranger_sees_nothing(person: Person, stranger: Person, channel: int, document: dict[str, Any]) -> None:
     refusal(stranger.get(f"documents/?channel_id={channel}"), 403, "not_a_member")
     refusal(stranger.get(f"documents/{document['id']}/"), 403, "not_a_member")
-    refusal(person.get(f"documents/?channel_id={2**62}"), 404, "not_found")
-    refusal(person.get(f"documents/{2**62}/"), 404, "not_found")
+    refusal(person.get(f"documents/?channel_id={2**62}"), 404, "no_such_channel")
+    refusal(person.get(f"documents/{2**62}/"), 404, "no_such_document")
 
 
 @pytest.mark.parametrize("odd", ["0", "-1", "x", "9" * 19, "9" * 60, "1.0", "%00", "1%20", "１"])
 def test_odd_id_is_no_document(person: Person, odd: str) -> None:
-    refusal(person.get(f"documents/{odd}/"), 404, "not_found")
+    refusal(person.get(f"documents/{odd}/"), 404, "no_such_address")
 
 
 def test_rename_cleans_the_name(service: Service, person: Person, document: dict[str, Any]) -> None:
@@ -99,7 +99,7 @@ def test_delete_takes_everything_along(service: Service, person: Person, documen
 
     for table, column in (("documents", "id"), ("document_contents", "document_id"), ("annotations", "document_id")):
         assert service.rows(f"SELECT 1 FROM {table} WHERE {column} = %s", document["id"]) == []
-    refusal(person.call("DELETE", f"documents/{document['id']}/"), 404, "not_found")
+    refusal(person.call("DELETE", f"documents/{document['id']}/"), 404, "no_such_document")
 
 
 def test_only_uploader_creator_and_operator_may_delete(service: Service, person: Person, channel: int) -> None:

@@ -41,7 +41,7 @@ def test_file_as_large_as_is_allowed_is_taken(person: Person, channel: int) -> N
 
 def test_file_with_one_byte_more_is_refused(person: Person, channel: int) -> None:
     data = samples.image()
-    body = refusal(person.upload(channel, data + b"\0" * (LIMIT + 1 - len(data))), 413, "too_large")
+    body = refusal(person.upload(channel, data + b"\0" * (LIMIT + 1 - len(data))), 413, "body_too_large")
 
     assert body["limit"] == LIMIT
 
@@ -55,7 +55,7 @@ def test_chunked_upload_is_taken(person: Person, channel: int) -> None:
 def test_chunked_upload_that_does_not_end_is_refused(person: Person, channel: int) -> None:
     body = _form(channel, b"\0" * (LIMIT + 10_000_000))
 
-    refusal(person.post("documents/", data=_in_chunks(body), headers=FORM), 413, "too_large")
+    refusal(person.post("documents/", data=_in_chunks(body), headers=FORM), 413, "body_too_large")
 
 
 @pytest.mark.parametrize("left_out", [1, 4, 20])
@@ -74,7 +74,9 @@ def test_what_follows_the_closing_boundary_is_nothing_to_us(person: Person, chan
 
 def test_huge_field_is_refused(person: Person) -> None:
     refusal(
-        person.post("documents/", files={"file": ("f", b"x")}, data={"channel_id": "1" * 4_000_000}), 413, "too_large"
+        person.post("documents/", files={"file": ("f", b"x")}, data={"channel_id": "1" * 4_000_000}),
+        413,
+        "body_too_large",
     )
 
 
@@ -84,7 +86,7 @@ def test_huge_field_is_refused(person: Person) -> None:
 def test_other_body_is_refused(person: Person, content_type: str) -> None:
     response = person.post("documents/", data=b"x", headers={"Content-Type": content_type})
 
-    refusal(response, 415, "unsupported_media_type")
+    refusal(response, 415, "wrong_media_type")
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,13 @@ def test_body_of_another_type_is_refused(person: Person, paths: list[tuple[str, 
     for method, path in paths:
         for content_type in ("text/plain", "application/x-www-form-urlencoded", ""):
             response = person.call(method, path, data=b"{}", headers={"Content-Type": content_type})
-            refusal(response, 415, "unsupported_media_type")
+            refusal(response, 415, "wrong_media_type")
 
 
 def test_huge_body_is_refused(person: Person, paths: list[tuple[str, str]]) -> None:
     for method, path in paths:
         response = person.call(method, path, data=b'"' + b"x" * 3_000_000 + b'"', headers=JSON)
-        assert refusal(response, 413, "too_large")["limit"] == 1024**2
+        assert refusal(response, 413, "body_too_large")["limit"] == 1024**2
 
 
 LEAVES = st.one_of(
@@ -143,7 +143,7 @@ def test_any_address_gets_an_answer_below_500(person: Person, query: dict[str, s
 
 def test_unknown_address_is_a_problem(service: Service) -> None:
     for path in ("", "nothing", "documents", "documents/1", "documents/1/annotations", "../x", "%00", "%ff", "health/"):
-        refusal(through_caddy("GET", service.base + path, timeout=30), 404, "not_found")
+        refusal(through_caddy("GET", service.base + path, timeout=30), 404, "no_such_address")
 
 
 @pytest.mark.parametrize(

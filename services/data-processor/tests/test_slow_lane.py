@@ -106,4 +106,4 @@ def test_files_that_decode_slowly_leave_threads_for_others(small: Service) -> No
         response = upload.result()
         if response.status_code != 201:
             assert int(response.headers["Retry-After"]) > 0
-            refusal(response, *((429, "too_many_at_once") if response.status_code == 429 else (503, "busy")))
+            refusal(response, *((429, "too_many_at_once") if response.status_code == 429 else (503, "overloaded")))

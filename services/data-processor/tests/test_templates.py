@@ -60,7 +60,7 @@ def test_list_of_a_channel_and_of_all_ones_channels(service: Service, person: Pe
     assert first["next"] == here[2]
     assert _ids(person.get(f"templates/?limit=2&before={first['next']}")) == [here[1], here[0]]
     refusal(person.get(f"templates/?channel_id={foreign}"), 403, "not_a_member")
-    refusal(person.get(f"templates/?channel_id={2**62}"), 404, "not_found")
+    refusal(person.get(f"templates/?channel_id={2**62}"), 404, "no_such_channel")
 
 
 def test_stranger_lists_nothing(stranger: Person) -> None:
@@ -151,7 +151,7 @@ def test_deleted_template_is_gone_with_its_labels(service: Service, person: Pers
     assert person.call("DELETE", f"templates/{template}/").status_code == 204
     assert service.rows("SELECT 1 FROM template_labels WHERE template_id = %s", template) == []
     for method, body in (("GET", None), ("PUT", {"name": "x"}), ("DELETE", None)):
-        refusal(person.call(method, f"templates/{template}/", json=body), 404, "not_found")
+        refusal(person.call(method, f"templates/{template}/", json=body), 404, "no_such_template")
 
 
 def test_stranger_may_do_nothing(person: Person, stranger: Person, channel: int) -> None:
@@ -161,7 +161,7 @@ def test_stranger_may_do_nothing(person: Person, stranger: Person, channel: int)
     for method, body in (("GET", None), ("PUT", {"name": "x"}), ("DELETE", None)):
         refusal(stranger.call(method, f"templates/{template['id']}/", json=body), 403, "not_a_member")
     assert person.get(f"templates/{template['id']}/").json() == template
-    refusal(_create(person, 2**62), 404, "not_found")
+    refusal(_create(person, 2**62), 404, "no_such_channel")
 
 
 def test_names_have_one_form_and_something_to_be_seen(person: Person, channel: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 from servicekit import health
+from servicekit.codes import Code
 from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, SUPERSEDED_HEADER
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -32,7 +33,7 @@ async def entries(request: Request) -> Response:
     try:
         wanted = parse_filter(request.query_params.multi_items(), also=("limit",))
     except BadQueryError as error:
-        return problem_response(422, "bad_query", str(error), errors=error.errors)
+        return problem_response(Code.INVALID, str(error), errors=error.errors)
     try:
         counted, kept = await _sink(request).store.read()
     except (RedisError, OSError) as error:
@@ -87,9 +88,9 @@ async def ingest(request: Request) -> Response:
                 break
     except ClientDisconnect:
         # What was not sent whole is sent again by a forwarder: taking a part of it would show entries twice.
-        return problem_response(400, "incomplete", "The body ended early.")
+        return problem_response(Code.INCOMPLETE, "The body ended early.")
     if received > limit:
-        return problem_response(413, "too_large", f"Send at most {limit} bytes of log entries at a time.")
+        return problem_response(Code.BODY_TOO_LARGE, f"Send at most {limit} bytes of log entries at a time.")
     if sink.senders.is_repeated(request.headers.get(BATCH_HEADER, "")):
         return Response(status_code=204)
     for name, count in ((DROPPED_HEADER, sink.intake.lost), (SUPERSEDED_HEADER, sink.intake.superseded)):

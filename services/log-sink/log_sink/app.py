@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import orjson
 from servicekit import inside, lifeline, logs
+from servicekit.codes import Code
 from servicekit.context import accept_request_id, request_id
 from servicekit.facts import INTERNAL_HEADER, REQUEST_ID_HEADER
 from servicekit.inside import InternalSecret
@@ -34,6 +35,7 @@ _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_CODES = {404: Code.NO_SUCH_ADDRESS, 405: Code.METHOD_NOT_ALLOWED}
 
 
 class Envelope:
@@ -74,7 +76,7 @@ class Envelope:
 async def _http_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    code = _CODES.get(error.status_code, Code.REFUSED)
     details = {
         404: f"There is nothing at {request.url.path[:200]}; the recorder's page is at /logs/.",
         405: f"{request.method} is not possible here.",
@@ -83,12 +85,12 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers.setdefault("Allow", "GET, HEAD")
-    return problem_response(error.status_code, code, detail, headers=headers)
+    return problem_response(code, detail, status=error.status_code, headers=headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed unexpectedly", request.method, request.url.path, exc_info=error)
-    return problem_response(500, "internal_error", "The log-sink failed on this request; its log says why.")
+    return problem_response(Code.INTERNAL_ERROR, "The log-sink failed on this request; its log says why.")
 
 
 def create_app() -> ASGIApp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from servicekit.codes import Code
 from servicekit.problems import CONTENT_TYPE, problem
 from starlette.responses import Response
 
@@ -15,18 +16,17 @@ def json_response(body: Any, status: int = 200) -> Response:
 
 
 def problem_response(
-    status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any
+    code: Code, detail: str, *, status: int | None = None, headers: dict[str, str] | None = None, **extra: Any
 ) -> Response:
     """Return a problem document; a 503 says when to come back."""
-    fixed = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if status == 503 else {})
-    body = orjson.dumps(problem(status, code, detail, **extra))
-    return Response(body, status, fixed | (headers or {}), CONTENT_TYPE)
+    body = problem(code, detail, status=status, **extra)
+    fixed = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if body["status"] == 503 else {})
+    return Response(orjson.dumps(body), body["status"], fixed | (headers or {}), CONTENT_TYPE)
 
 
 def redis_away() -> Response:
     """Return the 503 of everything that reads Redis."""
     return problem_response(
-        503,
-        "redis_unavailable",
+        Code.REDIS_UNAVAILABLE,
         "The recorder's Redis does not answer. Entries wait in the log-sink and appear once it is back.",
     )

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
+from servicekit.codes import Code
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -36,18 +37,18 @@ async def stream(request: Request) -> Response:
     try:
         wanted = parse_filter(request.query_params.multi_items(), also=("after",))
     except BadQueryError as error:
-        return problem_response(422, "bad_query", str(error), errors=error.errors)
+        return problem_response(Code.INVALID, str(error), errors=error.errors)
     after = request.headers.get("last-event-id") or request.query_params.get("after")
     hub = sink.hub
     try:
         position = Position.parse(after.strip()) if after else hub.newest()
     except ValueError:
         message = "is not the id of an entry, nor 0 for everything that is kept"
-        return problem_response(422, "bad_query", f"after: {message}", errors=[{"field": "after", "message": message}])
+        return problem_response(Code.INVALID, f"after: {message}", errors=[{"field": "after", "message": message}])
     if hub.away:
         return redis_away()
     if hub.readers >= sink.settings.stream_clients_max:
-        return problem_response(503, "too_many_readers", "Too many live tails are open; close one and try again.")
+        return problem_response(Code.TOO_MANY_READERS, "Too many live tails are open; close one and try again.")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(hub, position, wanted), 200, headers, "text/event-stream")
 

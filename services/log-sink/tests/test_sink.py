@@ -65,7 +65,7 @@ def test_a_position_that_is_none_is_refused(sink: Any, after: str) -> None:
 
 
 def test_unknown_paths_and_methods_are_problems(sink: Any) -> None:
-    assert sink.get("/logs/nothing").json()["code"] == "not_found"
+    assert sink.get("/logs/nothing").json()["code"] == "no_such_address"
     assert sink.get("/ingest").json()["code"] == "method_not_allowed"
 
 

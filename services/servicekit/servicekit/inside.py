@@ -6,10 +6,10 @@ import codecs
 import hmac
 import threading
 from contextlib import suppress
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from servicekit.codes import Code
 from servicekit.problems import problem
 from servicekit.secrets import SecretError, read_secret
 
@@ -17,7 +17,7 @@ OPEN_PATHS = frozenset(
     f"{service}/health{live}" for service in ("", "/data-processor", "/logs") for live in ("", "/live")
 )
 """The health calls, which need no secret. Their answers hold nothing private."""
-REFUSED = HTTPStatus.FORBIDDEN
+REFUSED = Code.FRONT_DOOR_ONLY.status
 
 
 class InternalSecret:
@@ -74,8 +74,7 @@ class InternalSecret:
 def refusal() -> dict[str, Any]:
     """Return the problem document for a request that did not come through Caddy."""
     return problem(
-        REFUSED,
-        "front_door_only",
+        Code.FRONT_DOOR_ONLY,
         "this is a part of the stack that answers Caddy alone: send the request to the front door, whose address "
         "./deploy-local.sh status shows",
     )

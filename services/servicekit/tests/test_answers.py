@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from servicekit import context, facts, health, problems
+from servicekit.codes import Code
 
 
 @pytest.mark.parametrize("header", ["a" * 8, "0f1e2d3c-aaaa-bbbb-cccc-000000000000", "A.b_c-1" * 9])
@@ -25,7 +26,7 @@ def test_any_other_is_replaced_by_a_new_one(header):
 def test_a_problem_carries_the_request_it_belongs_to():
     token = context.request_id.set("r-12345678")
     try:
-        body = problems.problem(404, "no_such_channel", "There is no channel 7.", channel_id=7)
+        body = problems.problem(Code.NO_SUCH_CHANNEL, "There is no channel 7.", channel_id=7)
     finally:
         context.request_id.reset(token)
     assert body == {
@@ -35,7 +36,12 @@ def test_a_problem_carries_the_request_it_belongs_to():
 
 
 def test_a_problem_of_an_unknown_status_still_has_a_title():
-    assert problems.problem(499, "x", "y")["title"]
+    assert problems.problem(Code.REFUSED, "y", status=499)["title"]
+
+
+def test_a_code_that_is_not_listed_is_no_problem_of_ours():
+    with pytest.raises(ValueError, match="no_such_code"):
+        problems.problem("no_such_code", "y")
 
 
 def test_health_is_unavailable_exactly_if_there_is_a_reason():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from servicekit.codes import Code
 
 from backend.database import Row
 from backend.schemas import MAX_ID
@@ -20,7 +21,7 @@ ACCOUNT_DELETED: Frame = {"type": "account_deleted"}
 class BadFrameError(Exception):
     """A frame that cannot be used; `code` is for programs, the message for people."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: Code, detail: str) -> None:
         super().__init__(detail)
         self.code = code
 
@@ -35,9 +36,9 @@ def parse(text: str) -> Frame:
     try:
         frame = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise BadFrameError("invalid_json", f"not valid JSON: {error.msg} at character {error.pos}") from None
+        raise BadFrameError(Code.INVALID_JSON, f"not valid JSON: {error.msg} at character {error.pos}") from None
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
-        raise BadFrameError("invalid_frame", 'a frame is a JSON object with a text "type"')
+        raise BadFrameError(Code.INVALID_FRAME, 'a frame is a JSON object with a text "type"')
     return frame
 
 
@@ -45,7 +46,7 @@ def channel_of(frame: Frame) -> int:
     """Return the channel a client's frame is meant for. Raises BadFrameError."""
     channel_id = frame.get("channel_id")
     if type(channel_id) is not int or not 0 < channel_id <= MAX_ID:
-        raise BadFrameError("invalid_frame", '"channel_id" must be the number of a channel')
+        raise BadFrameError(Code.INVALID_FRAME, '"channel_id" must be the number of a channel')
     return channel_id
 
 
@@ -54,11 +55,11 @@ def pong(ping: Frame) -> Frame:
     payload = ping.get("payload")
     sent_at = payload.get("sent_at_ms") if isinstance(payload, dict) else None
     if type(sent_at) not in (int, float):
-        raise BadFrameError("invalid_frame", 'a ping carries {"payload": {"sent_at_ms": number}}')
+        raise BadFrameError(Code.INVALID_FRAME, 'a ping carries {"payload": {"sent_at_ms": number}}')
     return {"type": "pong", "timestamp": datetime.now(UTC), "payload": {"sent_at_ms": sent_at}}
 
 
-def error(code: str, detail: str) -> Frame:
+def error(code: Code, detail: str) -> Frame:
     """Return the frame that refuses another."""
     return {"type": "error", "code": code, "detail": detail}
 

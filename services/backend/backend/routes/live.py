@@ -8,6 +8,7 @@ import time
 
 import orjson
 from fastapi import APIRouter, WebSocket
+from servicekit.codes import Code
 from servicekit.faults import client_fault
 from servicekit.origins import is_own
 
@@ -78,7 +79,7 @@ class _Conversation:
             return
         try:
             if isinstance(data, bytes):
-                raise BadFrameError("binary_frame", "frames are text: send JSON")
+                raise BadFrameError(Code.BINARY_FRAME, "frames are text: send JSON")
             await self._act(frames.parse(data))
         except BadFrameError as error:
             user_id = self._socket.user_id
@@ -97,19 +98,19 @@ class _Conversation:
                 await self._relay({**frame, "user_id": self._socket.user_id})
             case other:
                 raise BadFrameError(
-                    "unknown_type", f"there is no frame type {other[:40]!r}: message, typing and ping are known"
+                    Code.UNKNOWN_TYPE, f"there is no frame type {other[:40]!r}: message, typing and ping are known"
                 )
 
     async def _relay(self, frame: Frame) -> None:
         channel_id = frames.channel_of(frame)
         member = {"channel_id": channel_id, "user_id": self._socket.user_id}
         if await self._services.database.one(sql.IS_MEMBER, member) is None:
-            raise BadFrameError("not_a_member", f"you are not a member of channel {channel_id}")
+            raise BadFrameError(Code.NOT_A_MEMBER, f"you are not a member of channel {channel_id}")
         try:
             self._services.events.emit(channel_id, frame)
         except orjson.JSONEncodeError:
             # More levels can be read than written.
-            raise BadFrameError("invalid_frame", "the frame is nested too deeply to be passed on") from None
+            raise BadFrameError(Code.INVALID_FRAME, "the frame is nested too deeply to be passed on") from None
 
     async def _answer(self, frame: Frame) -> None:
         await self._socket.reply(orjson.dumps(frame).decode())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from servicekit.codes import Code
+
 from data_processor import access
 from data_processor.database import statements
 from data_processor.database.statements import Row
@@ -43,23 +45,23 @@ def annotation_list(*, document_id: int, user_id: int, page: Page) -> list[Row]:
     """Return the page of a document's annotations, newest first, in the order of `COLUMNS`."""
     parameters = {"document_id": document_id, "user_id": user_id, "before": page.before, "limit": page.probe}
     rows = statements.rows(_OF_DOCUMENT, parameters)
-    access.found(rows[0] if rows else None, "document", document_id)
+    access.found(rows[0] if rows else None, Code.NO_SUCH_DOCUMENT, document_id)
     return [row[2:] for row in rows if row[2] is not None]
 
 
 def annotation_get(*, document_id: int, annotation_id: int, user_id: int) -> Row:
     """Return one annotation of a document, in the order of `COLUMNS`."""
     parameters = {"document_id": document_id, "annotation_id": annotation_id, "user_id": user_id}
-    row = access.found(statements.row(_ONE, parameters), "document", document_id)
+    row = access.found(statements.row(_ONE, parameters), Code.NO_SUCH_DOCUMENT, document_id)
     if row[0] is None:
-        raise NotFoundError(f"annotation of document {document_id} with the id", annotation_id)
+        raise NotFoundError(Code.NO_SUCH_ANNOTATION, annotation_id)
     return row
 
 
 def page_sizes(*, document_id: int, user_id: int) -> list[tuple[float, float]]:
     """Return width and height of each page of a document."""
     row = statements.row(_PAGE_SIZES, {"document_id": document_id, "user_id": user_id})
-    widths, heights = access.found(row, "document", document_id)
+    widths, heights = access.found(row, Code.NO_SUCH_DOCUMENT, document_id)
     return list(zip(widths, heights, strict=True))
 
 

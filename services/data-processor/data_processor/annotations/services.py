@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from servicekit.codes import Code
+
 from data_processor.annotations import selectors
 from data_processor.annotations.selectors import COLUMNS
 from data_processor.boxes import EPSILON, Box, faults
@@ -96,7 +98,7 @@ def annotation_delete(*, document_id: int, annotation_id: int, user_id: int) -> 
     ids = {"document_id": document_id, "annotation_id": annotation_id, "user_id": user_id}
     if statements.row(_DELETE, ids) is None:
         selectors.annotation_get(**ids)
-        raise NotFoundError("annotation", annotation_id)
+        raise NotFoundError(Code.NO_SUCH_ANNOTATION, annotation_id)
 
 
 def _box(values: dict[str, Any]) -> Box:
@@ -111,4 +113,4 @@ def _refuse(*, document_id: int, user_id: int, page: int, box: Box) -> NoReturn:
     if found := faults(box, *sizes[page - 1]):
         raise InvalidError(*found)
     # It fits and was refused: what it was checked against went away in between.
-    raise NotFoundError("document", document_id)
+    raise NotFoundError(Code.NO_SUCH_DOCUMENT, document_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from servicekit.codes import Code
 
 from data_processor import access
 from data_processor.database import statements
@@ -46,7 +47,7 @@ def batch_list(*, channel_id: int | None, user_id: int, page: Page) -> list[Row]
 def batch_get(*, batch_id: int, user_id: int) -> Row:
     """Return one job, in the order of `COLUMNS`, then its items as JSON."""
     row = statements.row(_ONE, {"batch_id": batch_id, "user_id": user_id})
-    return access.found(row, "batch job", batch_id)
+    return access.found(row, Code.NO_SUCH_BATCH_JOB, batch_id)
 
 
 def batch_shape(row: Row) -> dict[str, Any]:

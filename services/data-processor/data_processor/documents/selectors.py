@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from servicekit.codes import Code
+
 from data_processor import access
 from data_processor.database import statements
 from data_processor.database.statements import Row
@@ -39,13 +41,13 @@ def document_list(*, channel_id: int, user_id: int, page: Page) -> list[Row]:
 def document_get(*, document_id: int, user_id: int) -> Row:
     """Return one document, in the order of `COLUMNS`."""
     row = statements.row(_DOCUMENT, {"document_id": document_id, "user_id": user_id})
-    return access.found(row, "document", document_id)
+    return access.found(row, Code.NO_SUCH_DOCUMENT, document_id)
 
 
 def document_file(*, document_id: int, user_id: int) -> Row:
     """Return filename, media type, size in bytes and SHA-256 of one document."""
     row = statements.row(_FILE, {"document_id": document_id, "user_id": user_id})
-    return access.found(row, "document", document_id)
+    return access.found(row, Code.NO_SUCH_DOCUMENT, document_id)
 
 
 def document_part(*, document_id: int, start: int, length: int) -> bytes | None:

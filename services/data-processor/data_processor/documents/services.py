@@ -6,6 +6,7 @@ import hashlib
 import logging
 
 from psycopg.types.json import Jsonb
+from servicekit.codes import Code
 from servicekit.events import Event
 from servicekit.faults import client_fault
 from servicekit.tokens import Identity
@@ -100,7 +101,7 @@ def document_update(*, document_id: int, user_id: int, filename: str) -> Row:
     row = statements.row(_RENAME, {"document_id": document_id, "user_id": user_id, "filename": filename})
     if row is None:
         selectors.document_get(document_id=document_id, user_id=user_id)
-        raise NotFoundError("document", document_id)
+        raise NotFoundError(Code.NO_SUCH_DOCUMENT, document_id)
     return row
 
 
@@ -112,7 +113,9 @@ def document_delete(*, document_id: int, identity: Identity) -> None:
     parameters = {"document_id": document_id, "user_id": identity.user_id, "is_operator": identity.is_operator}
     if statements.row(_DELETE, parameters) is None:
         selectors.document_get(document_id=document_id, user_id=identity.user_id)
-        raise ForbiddenError("only its uploader, the creator of the channel or an operator may delete a document")
+        raise ForbiddenError(
+            Code.FORBIDDEN, "only its uploader, the creator of the channel or an operator may delete a document"
+        )
 
 
 def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
@@ -122,7 +125,7 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
         return kept
     data = selectors.document_data(document_id=document_id)
     if data is None:
-        raise NotFoundError("document", document_id)
+        raise NotFoundError(Code.NO_SUCH_DOCUMENT, document_id)
     statements.release_connection()
     try:
         with slow_lane("thumbnails"):
@@ -131,6 +134,6 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
         # It could be read when it was uploaded; what cannot be is a picture of it.
         cause = error.cause or str(error)
         client_fault(logger, "no_thumbnail", "no thumbnail can be made", document_id=document_id, cause=cause)
-        raise ProblemError(404, "no_thumbnail", "no picture can be made of this document") from None
+        raise ProblemError(Code.NO_THUMBNAIL, "no picture can be made of this document") from None
     statements.row(_KEEP_THUMBNAIL, {"document_id": document_id, "thumbnail": made})
     return made

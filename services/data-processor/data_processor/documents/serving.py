@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header, parse_etags
+from servicekit.codes import Code
 
 from data_processor.web.errors import NotFoundError, ProblemError
 
@@ -47,7 +48,7 @@ def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes | N
     start, end = part or (0, file.size)
     body = b"" if request.method == "HEAD" else read(start, end - start)
     if body is None:
-        raise NotFoundError("document", int(request.resolver_match.kwargs["document_id"]))
+        raise NotFoundError(Code.NO_SUCH_DOCUMENT, int(request.resolver_match.kwargs["document_id"]))
     response = HttpResponse(body, status=200 if part is None else 206, content_type=file.media_type)
     response.headers["Content-Length"] = str(end - start)
     response.headers["Accept-Ranges"] = "bytes"
@@ -75,7 +76,7 @@ def _requested(request: HttpRequest, file: File) -> tuple[int, int] | None:
         if last and int(last) < start:
             return None
     if start >= end:
-        refusal = ProblemError(416, "range_not_satisfiable", f"the document has {file.size} bytes")
+        refusal = ProblemError(Code.RANGE_NOT_SATISFIABLE, f"the document has {file.size} bytes")
         refusal.headers["Content-Range"] = f"bytes */{file.size}"
         raise refusal
     return start, end

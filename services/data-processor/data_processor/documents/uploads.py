@@ -9,6 +9,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from servicekit.codes import Code
 
 from data_processor import config
 from data_processor.documents.files.names import clean_filename
@@ -48,7 +49,7 @@ def receive(request: HttpRequest) -> Upload:
         raise TooLargeError(limit, "the document") from None
     except (MultiPartParserError, SuspiciousOperation, ValueError, LookupError) as error:
         drain(stream, limit)
-        raise ProblemError(400, "invalid_multipart", f"the multipart body is malformed: {error}") from None
+        raise ProblemError(Code.MALFORMED_BODY, f"the multipart body is malformed: {error}") from None
     _refuse_incomplete(request, body, b"--" + parser.boundary + b"--")
     channel_id = pages.whole_number(fields, "channel_id", 1, 2**63 - 1)
     missing = []
@@ -64,10 +65,10 @@ def receive(request: HttpRequest) -> Upload:
 def _refuse_incomplete(request: HttpRequest, body: _CountingStream, end: bytes) -> None:
     declared = request.META.get("CONTENT_LENGTH", "")
     if declared.isdigit() and body.count < int(declared):
-        raise ProblemError(400, "incomplete", f"the upload ended after {body.count} of {declared} bytes: send it again")
+        raise ProblemError(Code.INCOMPLETE, f"the upload ended after {body.count} of {declared} bytes: send it again")
     # A chunked body that broke off looks like one that ended, and the parser takes what there is.
     if end not in body.tail:
-        raise ProblemError(400, "incomplete", "the upload ended before its closing boundary: send it again")
+        raise ProblemError(Code.INCOMPLETE, "the upload ended before its closing boundary: send it again")
 
 
 class _CountingStream:

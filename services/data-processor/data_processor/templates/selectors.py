@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from servicekit.codes import Code
 
 from data_processor import access
 from data_processor.database import statements
@@ -51,7 +52,7 @@ def template_list(*, channel_id: int | None, user_id: int, page: Page) -> list[R
 def template_get(*, template_id: int, user_id: int) -> Row:
     """Return one template, in the order of `COLUMNS`."""
     row = statements.row(_ONE, {"template_id": template_id, "user_id": user_id})
-    return access.found(row, "template", template_id)
+    return access.found(row, Code.NO_SUCH_TEMPLATE, template_id)
 
 
 def template_shape(row: Row) -> dict[str, Any]:

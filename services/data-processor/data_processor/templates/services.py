@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from psycopg.types.json import Jsonb
+from servicekit.codes import Code
 
 from data_processor import access
 from data_processor.database import statements
@@ -90,5 +91,5 @@ def _names_unique(name: str) -> Iterator[None]:
         if "templates_name_key" not in str(error):
             raise
         raise ConflictError(
-            "name_taken", f"the channel has a template called {name!r} already: choose another name"
+            Code.NAME_TAKEN, f"the channel has a template called {name!r} already: choose another name"
         ) from None

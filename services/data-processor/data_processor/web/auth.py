@@ -9,6 +9,7 @@ from time import time
 
 from django.http import HttpRequest
 from servicekit import tokens
+from servicekit.codes import Code
 from servicekit.facts import SESSION_COOKIE
 from servicekit.faults import client_fault
 from servicekit.origins import is_foreign
@@ -70,4 +71,4 @@ def refuse_forgery(request: HttpRequest) -> None:
         return
     message = "refused a cross-site request"
     client_fault(logger, "foreign_origin", message, origin=origin, method=request.method, path=request.path)
-    raise ForbiddenError("this page may not act for you here: its origin is not allowed", "foreign_origin")
+    raise ForbiddenError(Code.FOREIGN_ORIGIN, "this page may not act for you here: its origin is not allowed")

@@ -10,6 +10,7 @@ import orjson
 from django.http import HttpRequest
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from servicekit import texts
+from servicekit.codes import Code
 
 from data_processor import config
 from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
@@ -66,7 +67,7 @@ def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise ProblemError(400, "invalid_json", f"the body is not valid JSON: {error}") from None
+        raise ProblemError(Code.INVALID_JSON, f"the body is not valid JSON: {error}") from None
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -10,20 +10,26 @@ import psycopg
 from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from servicekit.codes import Code
 from servicekit.faults import client_fault, request_fault
 from servicekit.problems import CONTENT_TYPE, problem
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
+_REFERENCES = {
+    "_channel_id_": Code.NO_SUCH_CHANNEL,
+    "_document_id_": Code.NO_SUCH_DOCUMENT,
+    "_template_id_": Code.NO_SUCH_TEMPLATE,
+}
+"""What a foreign key refers to, by a part of its name. All others refer to the user who asks."""
 
 
 class ProblemError(Exception):
-    """A refusal that the client is told about: HTTP status, a code for programs and a sentence for people."""
+    """A refusal that the client is told about: a code for programs and a sentence for people."""
 
-    def __init__(self, status: int, code: str, detail: str, **extra: Any) -> None:
+    def __init__(self, code: Code, detail: str, **extra: Any) -> None:
         super().__init__(detail)
-        self.status = status
         self.code = code
         self.detail = detail
         self.extra = extra
@@ -34,66 +40,69 @@ class UnauthorizedError(ProblemError):
     """Nobody, or nobody that this stack knows, is asking."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(401, "unauthorized", detail)
+        super().__init__(Code.UNAUTHENTICATED, detail)
         self.headers["WWW-Authenticate"] = 'Bearer realm="plumbline"'
 
 
 class ForbiddenError(ProblemError):
     """The caller is known and may not do this."""
 
-    def __init__(self, detail: str, code: str = "forbidden") -> None:
-        super().__init__(403, code, detail)
+    def __init__(self, code: Code, detail: str) -> None:
+        super().__init__(code, detail)
 
 
 class NotAMemberError(ForbiddenError):
     """The object is in a channel that the caller is not a member of."""
 
     def __init__(self, channel_id: int) -> None:
-        super().__init__(f"you are not a member of channel {channel_id}: join it first", "not_a_member")
+        super().__init__(Code.NOT_A_MEMBER, f"you are not a member of channel {channel_id}: join it first")
 
 
 class NotFoundError(ProblemError):
-    """There is no such thing."""
+    """There is no such thing; `code` is one of those that begin with `no_such_`."""
 
-    def __init__(self, what: str, object_id: int) -> None:
-        super().__init__(404, "not_found", f"there is no {what} {object_id}")
+    def __init__(self, code: Code, object_id: int) -> None:
+        what = code.removeprefix("no_such_").replace("_", " ")
+        super().__init__(code, f"there is no {what} {object_id}")
 
 
 class ConflictError(ProblemError):
     """What is asked for collides with what is there."""
 
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(409, code, detail)
+    def __init__(self, code: Code, detail: str) -> None:
+        super().__init__(code, detail)
 
 
 class TooLargeError(ProblemError):
     """The body is larger than this route takes."""
 
     def __init__(self, limit: int, what: str) -> None:
-        super().__init__(413, "too_large", f"{what} is larger than {limit} bytes, the most that is taken", limit=limit)
+        super().__init__(
+            Code.BODY_TOO_LARGE, f"{what} is larger than {limit} bytes, the most that is taken", limit=limit
+        )
 
 
 class UnsupportedTypeError(ProblemError):
     """The body is of a kind that this route does not take."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(415, "unsupported_media_type", detail)
+        super().__init__(Code.WRONG_MEDIA_TYPE, detail)
 
 
 class InvalidError(ProblemError):
     """The request was understood and cannot be carried out as it stands; `errors` names each field at fault."""
 
-    def __init__(self, *errors: tuple[str, str], code: str = "invalid") -> None:
+    def __init__(self, *errors: tuple[str, str], code: Code = Code.INVALID) -> None:
         detail = "; ".join(f"{field}: {message}" if field else message for field, message in errors)
         listed = [{"field": field, "message": message} for field, message in errors]
-        super().__init__(422, code, detail, errors=listed)
+        super().__init__(code, detail, errors=listed)
 
 
 class DatabaseAwayError(ProblemError):
     """Postgres does not answer at the moment."""
 
     def __init__(self) -> None:
-        super().__init__(503, "database_away", "the database does not answer at the moment: try again shortly")
+        super().__init__(Code.DATABASE_AWAY, "the database does not answer at the moment: try again shortly")
         self.headers["Retry-After"] = str(RETRY_AFTER_S)
 
 
@@ -101,7 +110,7 @@ class BusyError(ProblemError):
     """More of a kind of work is under way than there is room for."""
 
     def __init__(self, detail: str, retry_after_s: int = RETRY_AFTER_S) -> None:
-        super().__init__(503, "busy", detail)
+        super().__init__(Code.OVERLOADED, detail)
         self.headers["Retry-After"] = str(retry_after_s)
 
 
@@ -109,7 +118,7 @@ class TooManyAtOnceError(ProblemError):
     """The caller has as much under way as one caller may have."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(429, "too_many_at_once", detail)
+        super().__init__(Code.TOO_MANY_AT_ONCE, detail)
         self.headers["Retry-After"] = str(RETRY_AFTER_S)
 
 
@@ -117,13 +126,13 @@ class NotImplementedYetError(ProblemError):
     """A call of the contract that this release does not carry out."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(501, "not_implemented", f"this release cannot do that: {what}")
+        super().__init__(Code.NOT_IMPLEMENTED, f"this release cannot do that: {what}")
 
 
 def answer(error: ProblemError) -> HttpResponse:
     """Return the problem document of a refusal."""
-    body = orjson.dumps(problem(error.status, error.code, error.detail, **error.extra))
-    return HttpResponse(body, status=error.status, content_type=CONTENT_TYPE, headers=error.headers)
+    body = problem(error.code, error.detail, **error.extra)
+    return HttpResponse(orjson.dumps(body), status=body["status"], content_type=CONTENT_TYPE, headers=error.headers)
 
 
 def from_exception(error: Exception) -> ProblemError:
@@ -139,24 +148,31 @@ def from_exception(error: Exception) -> ProblemError:
         return InvalidError(("", "a value is out of range"))
     if isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
         # Rows are found and referred to in one statement: one was deleted between the two.
-        return ProblemError(404, "not_found", "something that this refers to has just been deleted")
+        return _just_deleted(error.__cause__)
     if isinstance(error, SuspiciousOperation):
-        return ProblemError(400, "bad_request", "the request is malformed")
+        return ProblemError(Code.MALFORMED_REQUEST, "the request is malformed")
     if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError):
         request_fault(logger, error, "a statement failed")
     else:
         request_fault(logger, error, "unhandled exception")
     return ProblemError(
-        500,
-        "internal_error",
+        Code.INTERNAL_ERROR,
         "the service failed at this request: the operator's log has the details under its request id",
     )
+
+
+def _just_deleted(error: psycopg.errors.ForeignKeyViolation) -> ProblemError:
+    reference = error.diag.constraint_name or ""
+    for column, code in _REFERENCES.items():
+        if column in reference:
+            return ProblemError(code, "something that this refers to has just been deleted")
+    return UnauthorizedError("this session's user no longer exists: log in again")
 
 
 def not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler404: no route matches."""
     del exception
-    return answer(ProblemError(404, "not_found", "there is no such address"))
+    return answer(ProblemError(Code.NO_SUCH_ADDRESS, "there is no such address"))
 
 
 def bad_request(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -166,4 +182,4 @@ def bad_request(_request: HttpRequest, exception: Exception | None = None) -> Ht
 
 def server_error(_request: HttpRequest) -> HttpResponse:
     """Django's handler500: something failed outside a view; Django has logged it."""
-    return answer(ProblemError(500, "internal_error", "the service failed at this request"))
+    return answer(ProblemError(Code.INTERNAL_ERROR, "the service failed at this request"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
+from servicekit.codes import Code
 
 from data_processor.web.auth import identify
 from data_processor.web.errors import ForbiddenError
@@ -12,5 +13,5 @@ def operator_check(request: HttpRequest) -> HttpResponse:
     """Say whether the session is an operator's, for the proxy to ask when the backend does not answer."""
     identity = identify(request)
     if not identity.is_operator:
-        raise ForbiddenError("this is for operators only", "not_an_operator")
+        raise ForbiddenError(Code.NOT_AN_OPERATOR, "this is for operators only")
     return HttpResponse(headers={"X-Operator": identity.username})

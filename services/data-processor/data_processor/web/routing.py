@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import register_converter
+from servicekit.codes import Code
 
 from data_processor.web import errors
 from data_processor.web.auth import refuse_forgery
@@ -46,7 +47,7 @@ def methods(**views: View) -> View:
         try:
             view = views.get(request.method or "")
             if view is None:
-                refusal = errors.ProblemError(405, "method_not_allowed", f"this address takes {allowed}")
+                refusal = errors.ProblemError(Code.METHOD_NOT_ALLOWED, f"this address takes {allowed}")
                 refusal.headers["Allow"] = allowed
                 raise refusal
             if request.method not in _SAFE:

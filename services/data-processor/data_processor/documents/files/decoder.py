@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
 import orjson
+from servicekit.codes import Code
 
 from data_processor import config
 from data_processor.documents.files.broken import BrokenFileError
@@ -44,7 +45,7 @@ class _Decoder:
             if not connection.poll(timeout_s):
                 self._end()
                 raise BrokenFileError(
-                    f"the file takes longer than {timeout_s:g} s to decode", code="too_complex", cause="time limit"
+                    f"the file takes longer than {timeout_s:g} s to decode", code=Code.TOO_COMPLEX, cause="time limit"
                 )
             # JSON, because a child that a file has taken over could put anything into a pickle.
             answer: dict[str, Any] = orjson.loads(connection.recv_bytes())
@@ -55,10 +56,10 @@ class _Decoder:
                 # It may have ended before this file came: a new child is to say.
                 return self.ask(request, data, timeout_s)
             raise BrokenFileError(
-                "the file cannot be decoded", code="too_complex", cause=f"the decoder ended with {code}"
+                "the file cannot be decoded", code=Code.TOO_COMPLEX, cause=f"the decoder ended with {code}"
             ) from error
         if "reason" in answer:
-            raise BrokenFileError(answer["reason"], code=answer["code"], cause=answer["cause"])
+            raise BrokenFileError(answer["reason"], code=Code(answer["code"]), cause=answer["cause"])
         return answer, attachment
 
     def _connected(self) -> Connection:

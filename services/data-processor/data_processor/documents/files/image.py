@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from PIL import Image, ImageOps
+from servicekit.codes import Code
 
 from data_processor.documents.files.broken import BrokenFileError
 
@@ -52,13 +53,13 @@ def _opened(data: bytes, media_type: str, max_pixels: int) -> Iterator[Image.Ima
             # A JPEG of a camera may carry a second picture for other uses: the first is the image.
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 raise BrokenFileError(
-                    "the image has several frames: send one that does not move", code="several_frames"
+                    "the image has several frames: send one that does not move", code=Code.SEVERAL_FRAMES
                 )
             yield image
     except BrokenFileError:
         raise
     except MemoryError as error:
-        raise BrokenFileError("the image is too large to decode", code="too_many_pixels", cause=error) from error
+        raise BrokenFileError("the image is too large to decode", code=Code.TOO_MANY_PIXELS, cause=error) from error
     except Exception as error:
         # Decoders meet hostile input with whatever exception is nearest at hand.
         raise BrokenFileError("the image is truncated or damaged", cause=error) from error
@@ -67,5 +68,5 @@ def _opened(data: bytes, media_type: str, max_pixels: int) -> Iterator[Image.Ima
 def _refuse_oversized(width: int, height: int, limit: int) -> None:
     if width < 1 or height < 1 or max(width, height) > _SIDE_MAX or width * height > limit:
         raise BrokenFileError(
-            f"the image is {width} x {height} pixels: up to {limit} pixels are taken", code="too_many_pixels"
+            f"the image is {width} x {height} pixels: up to {limit} pixels are taken", code=Code.TOO_MANY_PIXELS
         )

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from servicekit.codes import Code
 from servicekit.faults import client_fault
 
 from data_processor.documents.files.broken import BrokenFileError
@@ -46,7 +47,7 @@ def sniff(data: bytes) -> str | None:
 def inspect(data: bytes) -> Inspection:
     """Return what a file is. Raises UnsupportedTypeError for other types, InvalidError for broken files."""
     if not data:
-        raise InvalidError(("file", "is empty"), code="broken_file")
+        raise InvalidError(("file", "is empty"), code=Code.BROKEN_FILE)
     media_type = sniff(data)
     if media_type is None:
         raise UnsupportedTypeError(

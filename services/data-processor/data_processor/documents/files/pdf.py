@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
+from servicekit.codes import Code
 
 from data_processor.documents.files import xref
 from data_processor.documents.files.broken import BrokenFileError
@@ -44,7 +45,7 @@ def read(data: bytes, max_pages: int, max_chars: int) -> Reading:
     with _opened(data) as document:
         if len(document) > max_pages:
             raise BrokenFileError(
-                f"the PDF has {len(document)} pages: up to {max_pages} are taken", code="too_many_pages"
+                f"the PDF has {len(document)} pages: up to {max_pages} are taken", code=Code.TOO_MANY_PAGES
             )
         sizes: list[tuple[float, float]] = []
         text: list[TextSpan] = []
@@ -74,7 +75,7 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
     if not raw:
         # Valid only right after a failure, which is why this is not left to PdfDocument.
         if pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD:
-            raise BrokenFileError("the PDF is encrypted: remove its password first", code="encrypted")
+            raise BrokenFileError("the PDF is encrypted: remove its password first", code=Code.ENCRYPTED)
         raise BrokenFileError("the PDF is damaged: it cannot be opened")
     document = pypdfium2.PdfDocument(raw)
     try:
@@ -105,7 +106,7 @@ def _size(page: pypdfium2.PdfPage, number: int) -> tuple[float, float]:
         measures = "no usable size" if empty else f"{width:g} x {height:g} points"
         raise BrokenFileError(
             f"page {number} of the PDF has {measures}: sides from {_SIDE_MIN:g} to {_SIDE_MAX:g} points are taken",
-            code="page_size",
+            code=Code.PAGE_SIZE,
         )
     return round(width, 3), round(height, 3)
 

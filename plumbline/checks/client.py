@@ -11,6 +11,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
+from servicekit.codes import Code
 from websockets.sync.client import ClientConnection, connect
 
 from plumbline import net
@@ -54,6 +55,7 @@ class Answer:
         body = self.expect(status)
         assert self.headers["Content-Type"].startswith("application/problem+json"), self.headers["Content-Type"]
         assert {"type", "title", "status", "code", "detail", "request_id"} <= body.keys(), body
+        assert body["code"] in set(Code), body
         assert body["status"] == status
         assert body["detail"], "an error has to say what to do next"
         assert body["request_id"] == self.request_id

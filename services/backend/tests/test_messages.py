@@ -137,6 +137,14 @@ def test_a_body_that_is_not_json_is_named_as_such(backend: Backend, person: Make
         timeout=TIMEOUT_S,
     )
     assert response.status_code == 415
+    assert response.json()["code"] == "wrong_media_type"
+
+
+def test_json_that_is_cut_off_has_the_code_that_it_has_at_every_service(backend: Backend, person: MakePerson) -> None:
+    somebody = person()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {somebody.token}"}
+    response = through_caddy("POST", f"{backend.url}/channels/", data="{", headers=headers, timeout=TIMEOUT_S)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_json")
 
 
 def test_every_answer_carries_the_request_id_it_was_given_or_a_new_one(backend: Backend) -> None:

@@ -14,17 +14,8 @@ PACKAGES = ("servicekit/servicekit", "backend/backend", "data-processor/data_pro
 LIST = ROOT / "services/servicekit/servicekit/codes.py"
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / "services" / package).rglob("*.py")) if path != LIST]
 CADDY = re.findall(r'"status":(\S+?),"code":"(\w+)"', (ROOT / "docker/caddy/Caddyfile").read_text(encoding="utf-8"))
-REFUSES = {
-    *(
-        "problem",
-        "problem_response",
-        "ProblemError",
-        "ForbiddenError",
-        "NotFoundError",
-        "ConflictError",
-        "BadFrameError",
-    )
-}
+REFUSES = {"problem", "problem_response", "ProblemError", "ForbiddenError", "NotFoundError", "ConflictError"}
+REFUSES |= {"BadFrameError"}
 
 
 def _written_out(tree: ast.AST) -> Iterator[str]:

@@ -9,13 +9,13 @@ from fastapi.responses import Response
 from pydantic import AfterValidator
 from servicekit import texts
 
+from backend.access import require_channel, require_member
 from backend.database import DELETION_S, Database, Row
 from backend.deps import Authenticated
 from backend.errors import (
     ChannelExists,
     DirectChannel,
     DirectWithOneself,
-    NoSuchChannel,
     NoSuchUser,
     NotAMember,
     NotTheCreator,
@@ -119,9 +119,7 @@ async def delete_channel(channel_id: PathId, caller: Authenticated) -> Response:
     wanted = {"channel_id": channel_id, "user_id": caller.user.user_id}
     gone = await caller.db.one(sql.DELETE, wanted, answer_s=DELETION_S)
     if gone is None:
-        access = await caller.db.one(sql.ACCESS, wanted)
-        if access is None:
-            raise NoSuchChannel
+        access = await require_channel(caller.db, channel_id, caller.user.user_id)
         raise NotTheCreator if access["is_member"] or access["type"] == "public" else NotAMember
     caller.events.emit(None, frames.channel_deleted(channel_id, gone["name"], caller.user.user_id), gone["member_ids"])
     return Response(status_code=204)
@@ -139,10 +137,8 @@ async def leave_channel(channel_id: PathId, caller: Authenticated) -> Response:
     """Leave a channel."""
     gone = await caller.db.one(sql.LEAVE, {"channel_id": channel_id, "user_id": caller.user.user_id})
     if gone is None:
-        access = await caller.db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": caller.user.user_id})
-        if access is None:
-            raise NoSuchChannel
-        raise DirectChannel if access["is_member"] else NotAMember
+        await require_member(caller.db, channel_id, caller.user.user_id)
+        raise DirectChannel
     caller.events.emit(
         channel_id,
         frames.membership("leave", channel_id=channel_id, channel_name=gone["channel_name"], user=gone),
@@ -160,9 +156,7 @@ async def list_members(
         {"channel_id": channel_id, "user_id": caller.user.user_id, "before": before, "limit": limit + 1},
     )
     if not rows:
-        access = await caller.db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": caller.user.user_id})
-        if access is None:
-            raise NoSuchChannel
+        access = await require_channel(caller.db, channel_id, caller.user.user_id)
         if access["type"] == "private" and not access["is_member"]:
             raise NotAMember
     return page_response(rows, limit, "user_id")
@@ -188,15 +182,12 @@ async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *,
         # Another request has just made them a member, later than this statement looks.
         row = await db.one(sql.ADD_MEMBER, wanted)
     if row is None:
-        if await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": user_id}) is None:
-            raise NoSuchChannel
+        await require_channel(db, channel_id, user_id)
         if user_id == adder_id:
             raise Unauthenticated("this session's user no longer exists: log in again")
         raise NoSuchUser
     if not row["allowed"]:
-        access = await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": adder_id})
-        if not (access and access["is_member"]):
-            raise NotAMember
+        await require_member(db, channel_id, adder_id)
         if user_id != adder_id:
             raise DirectChannel
     if row["joined"]:

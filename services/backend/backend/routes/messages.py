@@ -5,11 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from backend.database import Database
+from backend.access import require_member
 from backend.deps import Authenticated
-from backend.errors import ApiError, NoSuchChannel, NotAMember
+from backend.errors import NotAMember
 from backend.live import frames
-from backend.queries import channels as channels_sql
 from backend.queries import messages as sql
 from backend.responses import json_response, refusals
 from backend.schemas import MAX_ID, Before, Limit, Message, MessageCreate, MessagePage, PathId
@@ -30,7 +29,8 @@ async def post_message(channel_id: PathId, body: MessageCreate, caller: Authenti
         },
     )
     if row is None:
-        raise await _refusal(caller.db, channel_id, caller.user.user_id)
+        await require_member(caller.db, channel_id, caller.user.user_id)
+        raise NotAMember  # They have become one since.
     caller.events.emit(channel_id, frames.message(row))
     return json_response(row, 201)
 
@@ -44,13 +44,9 @@ async def list_messages(
         sql.LIST, {"channel_id": channel_id, "user_id": caller.user.user_id, "before": before, "limit": limit + 1}
     )
     if not rows:
-        raise await _refusal(caller.db, channel_id, caller.user.user_id)
+        await require_member(caller.db, channel_id, caller.user.user_id)
+        raise NotAMember  # They have become one since.
     more = len(rows) > limit
     items = [row for row in rows[:limit] if row["id"] is not None]
     items.reverse()
     return json_response({"items": items, "next": items[0]["id"] if more else None})
-
-
-async def _refusal(db: Database, channel_id: int, user_id: int) -> ApiError:
-    access = await db.one(channels_sql.ACCESS, {"channel_id": channel_id, "user_id": user_id})
-    return NoSuchChannel() if access is None else NotAMember()

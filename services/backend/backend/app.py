@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 
 from backend import errors, migrations, openapi
 from backend.accounts import Users
+from backend.counters import REDIS_S
 from backend.database import Database
 from backend.deps import Services
 from backend.live.events import EventBus
@@ -73,15 +74,7 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarder | None) -> AsyncIterator[None]:
     database = Database(settings.conninfo(SERVICE), settings.pool_size)
-    redis = aioredis.Redis.from_url(
-        settings.redis_url,
-        password=settings.redis_password(),
-        socket_timeout=1.0,
-        socket_connect_timeout=1.0,
-        # Once, on a new connection: an idle one may have ended with a Redis that is back since.
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-        client_name=SERVICE,
-    )
+    redis, counting = _redis(settings, 1.0), _redis(settings, REDIS_S)
     hub, passwords = Hub(), Passwords()
     users = Users(database, hub)
     readiness = Readiness(database, migrations.head())
@@ -96,7 +89,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             sessions=Sessions(settings.token_secret(), settings.session_ttl_s, secure=settings.cookie_secure),
             users=users,
             passwords=passwords,
-            throttle=Throttle(redis, settings),
+            throttle=Throttle(counting, settings),
             readiness=readiness,
         )
         on_stop(functools.partial(hub.end_all, COME_AGAIN))
@@ -115,7 +108,20 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             watch.cancel()
     passwords.close()
     await redis.aclose()
+    await counting.aclose()
     await database.close()
     if forwarder is not None:
         # Server processes end without running exit handlers.
         await asyncio.to_thread(forwarder.close, 1.0)
+
+
+def _redis(settings: BackendSettings, timeout_s: float) -> aioredis.Redis:
+    return aioredis.Redis.from_url(
+        settings.redis_url,
+        password=settings.redis_password(),
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        # Once, on a new connection: an idle one may have ended with a Redis that is back since.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        client_name=SERVICE,
+    )

@@ -17,7 +17,10 @@ from servicekit.outage import Outage
 
 log = logging.getLogger(__name__)
 
-_REDIS_S = 0.5
+REDIS_S = 2.0
+"""How long Redis may take to answer. In a flood of logins, it is this process that takes its time to look."""
+_AT_ONCE = 8
+"""Connections to Redis: a flood of logins would otherwise open one each, which costs more than what is asked."""
 _REMEMBERED = 10_000
 
 Result = TypeVar("Result")
@@ -28,15 +31,17 @@ class Store:
 
     def __init__(self, redis: aioredis.Redis) -> None:
         self._redis = redis
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._outage = Outage(log, "Redis (logins are counted in each process alone)", level=logging.WARNING)
 
     async def ask(self, question: Callable[[aioredis.Redis], Awaitable[Result]]) -> Result | None:
         """Return Redis's answer; None while it is away."""
-        if self._outage.expected:
-            return None
         try:
-            async with asyncio.timeout(_REDIS_S):
-                answer = await question(self._redis)
+            async with self._turns:
+                if self._outage.expected:
+                    return None
+                async with asyncio.timeout(REDIS_S):
+                    answer = await question(self._redis)
         except (RedisError, OSError, TimeoutError) as error:
             self._outage.failed(error)
             return None

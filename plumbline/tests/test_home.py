@@ -273,7 +273,7 @@ def test_a_stranger_that_holds_a_home_is_named_and_not_waited_for(public_folder)
     home.prepare()
     marker = home.root / ".plumbline-home"
     tell, until = os.pipe(), os.pipe()
-    stranger = os.fork()  # nobody may not be allowed to run this Python
+    stranger = os.fork()  # by fork: the account may have no right to start this Python
     if stranger == 0:
         descriptor = os.open(marker, os.O_RDWR)
         os.setuid(pwd.getpwnam("nobody").pw_uid)

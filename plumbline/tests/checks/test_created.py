@@ -15,7 +15,7 @@ from plumbline.tests.conftest import ScriptedTarget
 
 @pytest.fixture
 def stack(scripted: ScriptedTarget, tmp_path: Path) -> Stack:
-    """A stack whose front door nobody opens."""
+    """A stack without an open front door."""
     (tmp_path / "home").mkdir()
     return dataclasses.replace(scripted.stack(), base_url="http://127.0.0.1:1", home=str(tmp_path / "home"))
 

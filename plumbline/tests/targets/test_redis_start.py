@@ -94,7 +94,7 @@ def test_services_may_do_what_they_need(services: redis.Redis) -> None:
 
 def test_a_planted_dump_is_not_loaded_and_none_is_written(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
-    # What somebody else's Redis wrote, under every name that Redis could think of.
+    # A dump of another Redis, under every name that Redis might look for.
     for name in ("dump.rdb", "temp-1.rdb", "appendonly.aof"):
         (tmp_path / name).write_bytes(a_dump())
     before = {*tmp_path.iterdir()}

@@ -277,7 +277,7 @@ def test_what_a_stranger_put_into_the_temporary_folder_holds_nobody_up(
     _run(supervisor, program())
     assert Supervisor(home).pid() == supervisor.pid(), "the next command finds it"
     supervisor.shutdown()
-    # /tmp was cleared, and a folder of that name is somebody else's now.
+    # /tmp was cleared, and another user has made a folder of that name since.
     taken = shared / "taken"
     taken.mkdir()
     taken.chmod(0o777)

@@ -11,7 +11,7 @@ import psycopg
 from PIL import Image
 from servicekit.facts import OPERATOR_USERNAME
 
-from benchmarks.house import House
+from benchmarks.stack import BenchStack
 from plumbline.testing import through_caddy
 
 PAGE = 100
@@ -50,19 +50,19 @@ def _picture(kind: str, width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-def fill(house: House, rows: int, elsewhere: int) -> World:
-    """Fill an empty database; `house` has to serve the backend. Returns what is there.
+def fill(stack: BenchStack, rows: int, elsewhere: int) -> World:
+    """Fill an empty database; `stack` has to serve the backend. Returns what is there.
 
     `channel_id` has `rows` of everything (members, messages, documents, templates, jobs; its newest document as many
     annotations), and there are `rows` public channels whose names begin with "listed". Another channel, which the same
     user is in, has `elsewhere` of everything, and there are as many other public channels. The user is in three.
     """
     world = World(picture=_picture("PNG", 640, 480))
-    url = f"http://127.0.0.1:{house.layout.ports['backend']}"
+    url = f"http://127.0.0.1:{stack.layout.ports['backend']}"
     name = f"bench-{secrets.token_hex(4)}"
     world.user_id, world.token = _register(url, name)
-    world.operator_id, world.operator_token = _log_in(url, OPERATOR_USERNAME, house.operator_password)
-    with house.connect() as db:
+    world.operator_id, world.operator_token = _log_in(url, OPERATOR_USERNAME, stack.operator_password)
+    with stack.connect() as db:
         world.friend_id = _people(db, max(rows, elsewhere))
         _channels(db, world, rows, elsewhere)
         for channel_id, count in ((world.channel_id, rows), (world.busy_channel_id, elsewhere)):

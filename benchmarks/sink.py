@@ -13,10 +13,9 @@ import psutil
 import redis
 import requests
 
-from benchmarks import house
 from benchmarks.floors.plain_sink import COUNT_KEY
-from benchmarks.house import House
 from benchmarks.report import Column, Report
+from benchmarks.stack import BenchStack, bench_stack
 from plumbline.net import free_port
 from plumbline.testing import THROUGH_CADDY, through_caddy, wait_until
 
@@ -76,7 +75,7 @@ class Intake:
 
 def run(report: Report) -> None:
     """Measure both in turns and print the median round of each."""
-    with house.house(migrated=False) as here:
+    with bench_stack(migrated=False) as here:
         sinks = (_Sink(here), _PlainSink(here))
         rounds = [(_take_in(sinks[0], ENTRIES), _take_in(sinks[1], PLAIN_ENTRIES)) for _ in range(ROUNDS)]
     ratio = statistics.median(ours.rate / plain.rate for ours, plain in rounds)
@@ -106,7 +105,7 @@ def run(report: Report) -> None:
 class _Sink:
     """The log-sink."""
 
-    def __init__(self, here: House) -> None:
+    def __init__(self, here: BenchStack) -> None:
         self.port = here.serve("log-sink", core=_CORE)
         self._url = f"http://127.0.0.1:{self.port}/logs/stats"
         self.process = psutil.Process(here.running["log-sink"].pid)
@@ -119,7 +118,7 @@ class _Sink:
 class _PlainSink:
     """The plain sink."""
 
-    def __init__(self, here: House) -> None:
+    def __init__(self, here: BenchStack) -> None:
         self.port = free_port()
         self._redis = redis.Redis.from_url(here.redis.admin_url)
         surroundings = here.surroundings("log-sink", ingest_port=self.port)

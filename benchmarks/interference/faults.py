@@ -14,8 +14,8 @@ import psutil
 import redis
 import requests
 
-from benchmarks.house import House
 from benchmarks.interference.chatty import CHATTER_FILE
+from benchmarks.stack import BenchStack
 from plumbline.errors import PlumblineError
 from plumbline.targets.embedded.programs import caddy_command, find_caddy
 from plumbline.testing import wait_until
@@ -44,9 +44,9 @@ class Fault:
 
 
 class Stack:
-    """Backend, log-sink and Caddy of a house, each to be stopped and started. Data-processor is away: Caddy says so."""
+    """Backend, log-sink and Caddy of a benchmark, each to be stopped and started. The data-processor does not run."""
 
-    def __init__(self, here: House) -> None:
+    def __init__(self, here: BenchStack) -> None:
         self._here = here
         self.front, self.backend = here.layout.ports["front"], here.layout.ports["backend"]
         self.redis = redis.Redis.from_url(here.redis.admin_url, socket_timeout=2)

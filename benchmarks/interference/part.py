@@ -10,12 +10,13 @@ from itertools import chain
 
 from servicekit.forwarder import LONGEST_PAUSE_S
 
-from benchmarks import dataset, house
+from benchmarks import dataset
 from benchmarks.interference.aftermath import Aftermath, aftermath
 from benchmarks.interference.faults import CHATTER, Fault, Stack
 from benchmarks.interference.pace import CONNECTIONS, PACE_S, Paced, latencies
 from benchmarks.report import Column, Report, Table
 from benchmarks.routes.case import Call
+from benchmarks.stack import bench_stack
 
 WANTED = 1.05
 SLICES = 20
@@ -79,7 +80,7 @@ def percentile(slices: list[list[float]], part: int) -> float:
 
 def run(report: Report, only: str = "", slices: int = SLICES) -> None:
     """Measure every fault whose name contains `only`, in `slices` of either side."""
-    with house.house() as here:
+    with bench_stack() as here:
         stack = Stack(here)
         world = dataset.fill(here, rows=_ROWS, elsewhere=_ROWS)
         request = Call("GET", "/channels/?limit=20").render(world.token)

@@ -1,16 +1,16 @@
-"""The cost of a page must not grow with its table: every list in a small house beside the same list in a large one."""
+"""Every list in a small database beside the same list in a large one: the cost of a page must not grow."""
 
 from __future__ import annotations
 
-from benchmarks import dataset, house
+from benchmarks import dataset
 from benchmarks.dataset import World
-from benchmarks.house import House
 from benchmarks.lists.plans import Plan, plans
 from benchmarks.load.generator import Generator
 from benchmarks.report import Column, Report
 from benchmarks.routes.case import Case
 from benchmarks.routes.compare import Side, Timing, compare
 from benchmarks.routes.part import cases, name
+from benchmarks.stack import SERVICES, BenchStack, bench_stack
 
 SMALL = 2 * dataset.PAGE
 LARGE = 200_000
@@ -24,11 +24,11 @@ BUFFERS) counts for the page, small and large; below it the nodes of the large o
 
 def run(report: Report, timing: Timing, only: str = "") -> None:
     """Measure every list whose route contains `only`."""
-    with house.house() as small, house.house() as large, Generator() as generator:
+    with bench_stack() as small, bench_stack() as large, Generator() as generator:
         worlds = [_furnish(one, rows) for one, rows in ((small, SMALL), (large, LARGE))]
         found = [_plans(one, world) for one, world in zip((small, large), worlds, strict=True)]
         table = report.table(f"lists of {dataset.PAGE}: in small tables and in large ones", _COLUMNS)
-        for service in house.SERVICES:
+        for service in SERVICES:
             pairs = zip(*(_lists(world, service) for world in worlds), strict=True)
             for cases_ in pairs:
                 case = cases_[0]
@@ -62,14 +62,14 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
         report.say(_EXPLANATION)
 
 
-def _furnish(one: House, rows: int) -> World:
-    for service in house.SERVICES:
+def _furnish(one: BenchStack, rows: int) -> World:
+    for service in SERVICES:
         one.serve(service)
     return dataset.fill(one, rows, rows)
 
 
-def _plans(one: House, world: World) -> dict[str, Plan]:
-    return {label: plan for service in house.SERVICES for label, plan in plans(one, world, service).items()}
+def _plans(one: BenchStack, world: World) -> dict[str, Plan]:
+    return {label: plan for service in SERVICES for label, plan in plans(one, world, service).items()}
 
 
 def _lists(world: World, service: str) -> list[Case]:

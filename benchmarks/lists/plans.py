@@ -14,7 +14,7 @@ from typing import Any
 from psycopg import sql
 
 from benchmarks.dataset import Connection, World
-from benchmarks.house import House
+from benchmarks.stack import BenchStack
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
 
@@ -40,10 +40,10 @@ class Plan:
         return ", ".join(f"{count} {name}" if count > 1 else name for name, count in self.nodes.items())
 
 
-def plans(house: House, world: World, service: str) -> dict[str, Plan]:
+def plans(stack: BenchStack, world: World, service: str) -> dict[str, Plan]:
     """Return the plan of each list of a service, by route and variant."""
     ids = {"user": world.user_id, "channel": world.channel_id, "document": world.document_id}
-    environment = house.layout.service_environment(service)
+    environment = stack.layout.service_environment(service)
     environment["PYTHONPATH"] += f":{ROOT}"
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.lists.asked", service, json.dumps(ids)],
@@ -51,7 +51,7 @@ def plans(house: House, world: World, service: str) -> dict[str, Plan]:
     )  # fmt: skip
     if done.returncode != 0:
         raise PlumblineError(f"the lists of {service} could not be asked for:\n{done.stderr[-1500:]}")
-    with house.connect() as db:
+    with stack.connect() as db:
         return {name: plan(db, statement, given) for name, (statement, given) in json.loads(done.stdout).items()}
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks import dataset, house
+from benchmarks import dataset
 from benchmarks.dataset import World
 from benchmarks.load.generator import Generator
 from benchmarks.report import Column, Report
 from benchmarks.routes import backend, data_processor
 from benchmarks.routes.case import Case
 from benchmarks.routes.compare import Side, Timing, compare
+from benchmarks.stack import SERVICES, bench_stack
 
 WANTED = 0.6
 ELSEWHERE = 5000
@@ -31,9 +32,9 @@ def cases(world: World) -> dict[str, list[Case]]:
 
 def run(report: Report, timing: Timing, only: str = "") -> None:
     """Measure every case whose route contains `only`."""
-    with house.house() as here, Generator() as generator, here.connect() as db:
-        ports = {service: here.serve(service) for service in house.SERVICES}
-        floors = {service: here.serve_floor(FLOORS[service], service) for service in house.SERVICES}
+    with bench_stack() as here, Generator() as generator, here.connect() as db:
+        ports = {service: here.serve(service) for service in SERVICES}
+        floors = {service: here.serve_floor(FLOORS[service], service) for service in SERVICES}
         socket_floor = here.serve_floor(_SOCKET_FLOOR, "backend")
         world = dataset.fill(here, rows=2 * dataset.PAGE, elsewhere=ELSEWHERE)
         for service, some in cases(world).items():

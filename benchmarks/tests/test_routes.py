@@ -11,10 +11,10 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.dataset import World
-from benchmarks.house import SERVICES
 from benchmarks.load.round import Round
 from benchmarks.routes import compare
 from benchmarks.routes.part import cases
+from benchmarks.stack import SERVICES
 from plumbline.docs import facts
 
 # What ends the session that it is called with; what operators do now and then; and what is answered 501: there is

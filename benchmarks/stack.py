@@ -34,7 +34,7 @@ _STOP_S = 15
 _LAST_LINES = 15
 
 
-class House:
+class BenchStack:
     """One database with its services. Environments and command lines are those of the embedded target."""
 
     def __init__(self, folder: Path) -> None:
@@ -94,7 +94,7 @@ class House:
     def start(
         self, name: str, command: list[str], environment: Mapping[str, str], core: int | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a program that ends with the house; its output goes to a log."""
+        """Start a program that ends with the stack; its output goes to a log."""
         pin = (
             None if core is None or not hasattr(os, "sched_setaffinity") else (lambda: os.sched_setaffinity(0, {core}))
         )
@@ -135,12 +135,12 @@ class House:
 
 
 @contextlib.contextmanager
-def house(*, migrated: bool = True) -> Iterator[House]:
-    """Yield a house with Redis and, `migrated`, Postgres with its schema at head; nothing is left of it afterwards."""
+def bench_stack(*, migrated: bool = True) -> Iterator[BenchStack]:
+    """Yield a stack with Redis and, `migrated`, Postgres with its schema at head; nothing is left of it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="plumbline-bench-"))
-    found: House | None = None
+    found: BenchStack | None = None
     try:
-        found = House(folder)
+        found = BenchStack(folder)
         found.redis.start()
         if migrated:
             found.postgres.start()

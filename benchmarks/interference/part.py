@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from itertools import chain
 
-from servicekit.forwarder import LONGEST_PAUSE_S
+from servicekit.log.forwarder import LONGEST_PAUSE_S
 
 from benchmarks import dataset
 from benchmarks.interference.aftermath import Aftermath, aftermath

@@ -9,9 +9,9 @@ import sys
 
 import psycopg
 from pydantic import ValidationError
-from servicekit import logs
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED, EXIT_TEMPORARY
 from servicekit.lifeline import watched_workers
+from servicekit.log.setup import configure_logging
 from servicekit.migrations import MigrationLockError
 from servicekit.own_folder import own_folder
 from servicekit.secrets import SecretError
@@ -58,7 +58,7 @@ def _migrate(settings: BackendSettings) -> int:
     # Here, because serving needs neither Alembic's commands nor an engine.
     from backend.migrate import MigrationError, migrate
 
-    logs.configure(SERVICE, settings.log_level, settings.log_forwarding())
+    configure_logging(SERVICE, settings.log_level, settings.log_forwarding())
     try:
         print(f"schema at {migrate(settings)}")
     except MigrationError as error:
@@ -88,7 +88,7 @@ def _serve(settings: BackendSettings) -> int:
     settings.token_secret()
     settings.redis_password()
     settings.internal_secret()
-    logs.configure(SERVICE, settings.log_level, settings.log_forwarding())
+    configure_logging(SERVICE, settings.log_level, settings.log_forwarding())
     with (
         own_folder("backend") as folder,
         announced_stops() as announce,

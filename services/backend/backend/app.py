@@ -16,9 +16,10 @@ from fastapi import FastAPI
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from servicekit import lifeline, logs
+from servicekit import lifeline
 from servicekit.facts import VERSION
-from servicekit.forwarder import Forwarder
+from servicekit.log.forwarder import Forwarder
+from servicekit.log.setup import configure_logging
 from servicekit.stopping import on_stop
 from starlette.types import ASGIApp
 
@@ -48,7 +49,7 @@ def create_app() -> ASGIApp:
     """Return what a server process runs, with settings from the environment; logging is configured too."""
     lifeline.end_with_parent()
     settings = load()
-    forwarder = logs.configure(SERVICE, settings.log_level, settings.log_forwarding())
+    forwarder = configure_logging(SERVICE, settings.log_level, settings.log_forwarding())
     return RequestContext(build(settings, forwarder), settings.internal_secret())
 
 

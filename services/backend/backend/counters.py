@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
-from servicekit.outage import Outage
+from servicekit.log.outage import Outage
 
 log = logging.getLogger(__name__)
 

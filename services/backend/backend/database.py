@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
-from servicekit.outage import Outage
+from servicekit.log.outage import Outage
 
 from backend.errors import DatabaseAway, Overloaded, TooMuchAtOnce
 

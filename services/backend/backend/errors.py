@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from servicekit import inside
 from servicekit.codes import Code
-from servicekit.faults import request_fault
+from servicekit.log.faults import request_fault
 from servicekit.problems import CONTENT_TYPE, problem
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route

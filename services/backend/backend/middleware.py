@@ -9,8 +9,8 @@ from collections.abc import Collection
 
 from servicekit.context import accept_request_id, forwarded_for, request_id
 from servicekit.facts import INTERNAL_HEADER, REQUEST_ID_HEADER
-from servicekit.faults import client_fault, request_fault
 from servicekit.inside import InternalSecret
+from servicekit.log.faults import client_fault, request_fault
 from servicekit.origins import is_foreign
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 

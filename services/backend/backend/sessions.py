@@ -8,7 +8,7 @@ import time
 from fastapi.requests import HTTPConnection
 from fastapi.responses import Response
 from servicekit.facts import SESSION_COOKIE
-from servicekit.faults import client_fault
+from servicekit.log.faults import client_fault
 from servicekit.tokens import Identity, TokenError, Verified, issue, token_from, verify
 
 from backend.errors import Unauthenticated

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import redis.asyncio as aioredis
-from servicekit.faults import client_fault
+from servicekit.log.faults import client_fault
 
 from backend.addresses import counted_as
 from backend.counters import Counter, Marks, Store

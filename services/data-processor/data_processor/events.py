@@ -10,7 +10,7 @@ from functools import cache
 import redis
 from servicekit.events import Event, encode
 from servicekit.facts import EVENTS_CHANNEL
-from servicekit.outage import Outage
+from servicekit.log.outage import Outage
 
 from data_processor import config
 

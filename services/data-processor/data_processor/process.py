@@ -7,7 +7,7 @@ import os
 from multiprocessing import util
 
 import django
-from servicekit import logs
+from servicekit.log.setup import configure_logging
 
 from data_processor import config
 
@@ -17,7 +17,7 @@ _FLUSH_S = 1.0
 def configure(*, forward: bool) -> None:
     """Configure logging and Django. `forward` says whether warnings go to Caddy, by a thread that no fork keeps."""
     settings = config.current()
-    forwarder = logs.configure(config.SERVICE, settings.log_level, settings.log_forwarding() if forward else None)
+    forwarder = configure_logging(config.SERVICE, settings.log_level, settings.log_forwarding() if forward else None)
     if forwarder is not None:
         # A worker of granian ends through multiprocessing, which skips atexit.
         util.Finalize(None, forwarder.close, args=(_FLUSH_S,), exitpriority=0)

@@ -12,9 +12,9 @@ from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from pydantic import ValidationError
-from servicekit import logs
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
 from servicekit.lifeline import watched_workers
+from servicekit.log.setup import configure_logging
 from servicekit.secrets import SecretError
 from servicekit.settings import explain
 from servicekit.stopping import announced_stops
@@ -43,7 +43,7 @@ def main() -> int:
         print(f"log-sink cannot start: {taken}", file=sys.stderr)
         return EXIT_FAILED
     # That a worker hung is said by this process.
-    logs.configure("log-sink", settings.log_level)
+    configure_logging("log-sink", settings.log_level)
     server = Granian(
         "log_sink.app:create_app",
         factory=True,

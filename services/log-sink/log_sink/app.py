@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import orjson
-from servicekit import inside, lifeline, logs
+from servicekit import inside, lifeline
 from servicekit.codes import Code
 from servicekit.context import accept_request_id, request_id
 from servicekit.facts import INTERNAL_HEADER, REQUEST_ID_HEADER
 from servicekit.inside import InternalSecret
+from servicekit.log.setup import configure_logging
 from servicekit.problems import CONTENT_TYPE
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
@@ -97,7 +98,7 @@ def create_app() -> ASGIApp:
     """Return the application, with settings from the environment."""
     lifeline.end_with_parent()
     settings = LogSinkSettings()  # type: ignore[call-arg]
-    logs.configure("log-sink", settings.log_level)
+    configure_logging("log-sink", settings.log_level)
     # Around all of it: what answers an unforeseen error stands outside of the framework's own middleware.
     return Envelope(build(settings), settings.internal_secret())
 

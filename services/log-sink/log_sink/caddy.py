@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from servicekit.entries import shorten
-from servicekit.faults import REQUEST
+from servicekit.log.entries import shorten
+from servicekit.log.faults import REQUEST
 
 SERVICE = "caddy"
 # What Caddy says where a client is gone. `writing:` an answer goes to the client; what is read, dialled or written

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from servicekit.faults import is_kind
+from servicekit.log.faults import is_kind
 
 from log_sink import caddy, entries
 from log_sink.buffer import UNKNOWN, Arrival, Buffer, Cell

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit.facts import FAULTS_FOLDED_S, FAULTS_KEPT, LOG_CAP, LOG_STREAM
-from servicekit.faults import GROUPS
+from servicekit.log.faults import GROUPS
 
 from log_sink import entries
 from log_sink.buffer import Batch, Cell

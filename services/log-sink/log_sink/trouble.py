@@ -6,7 +6,7 @@ import logging
 import time
 from collections import OrderedDict
 
-from servicekit.lines import level_of, line_from
+from servicekit.log.lines import level_of, line_from
 
 from log_sink.buffer import Buffer, Cell
 

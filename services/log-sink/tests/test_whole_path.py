@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from servicekit import lines
 from servicekit.facts import ENTRY_MAX_BYTES
+from servicekit.log import lines
 
 from plumbline.checks.texts import unsafe_texts
 from plumbline.testing import wait_until

@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 from servicekit import stopping
 from servicekit.events import SEPARATOR, Event, decode, encode
 from servicekit.facts import EVENTS_CHANNEL
-from servicekit.faults import client_fault
-from servicekit.outage import Outage
+from servicekit.log.faults import client_fault
+from servicekit.log.outage import Outage
 
 from backend.database import Database
 from backend.errors import ApiError

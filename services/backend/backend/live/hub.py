@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import WebSocket
 from servicekit import stopping
-from servicekit.faults import client_fault
+from servicekit.log.faults import client_fault
 from starlette.websockets import WebSocketDisconnect
 
 log = logging.getLogger(__name__)

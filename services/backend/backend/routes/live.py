@@ -9,7 +9,7 @@ import time
 import orjson
 from fastapi import APIRouter, WebSocket
 from servicekit.codes import Code
-from servicekit.faults import client_fault
+from servicekit.log.faults import client_fault
 from servicekit.origins import is_own
 
 from backend.deps import Services, services_of

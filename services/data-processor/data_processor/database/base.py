@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
-from servicekit.outage import Outage
+from servicekit.log.outage import Outage
 
 from data_processor.database.schema import DatabaseSchemaEditor
 

@@ -8,7 +8,7 @@ import logging
 from psycopg.types.json import Jsonb
 from servicekit.codes import Code
 from servicekit.events import Event
-from servicekit.faults import client_fault
+from servicekit.log.faults import client_fault
 from servicekit.tokens import Identity
 
 from data_processor import events

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from servicekit import tokens
 from servicekit.codes import Code
 from servicekit.facts import SESSION_COOKIE
-from servicekit.faults import client_fault
+from servicekit.log.faults import client_fault
 from servicekit.origins import is_foreign
 from servicekit.tokens import Identity, TokenError, Verified
 

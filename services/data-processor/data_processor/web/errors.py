@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from servicekit.codes import Code
-from servicekit.faults import client_fault, request_fault
+from servicekit.log.faults import client_fault, request_fault
 from servicekit.problems import CONTENT_TYPE, problem
 
 logger = logging.getLogger(__name__)

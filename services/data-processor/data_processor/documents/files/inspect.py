@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from servicekit.codes import Code
-from servicekit.faults import client_fault
+from servicekit.log.faults import client_fault
 
 from data_processor.documents.files.broken import BrokenFileError
 from data_processor.documents.files.decoder import decode

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any, TypeGuard
 
 from servicekit.context import client_address
-from servicekit.entries import shorten
+from servicekit.log.entries import shorten
 
 CLIENT = "client"
 """What clients do wrong: bad tokens, bad frames, broken uploads."""

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from servicekit.redact import redact
+from servicekit.log.redact import redact
 
-SERVICES = Path(__file__).parents[2]
+SERVICES = Path(__file__).parents[3]
 LINES = r"""
 there is no session: log in first
 log in first: this needs a session cookie or a bearer token

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servicekit.redact import REDACTED, is_secret_key, redact
+from servicekit.log.redact import REDACTED, is_secret_key, redact
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SECRET = "hunter2-Zx81"

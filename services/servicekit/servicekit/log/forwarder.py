@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, INTERNAL_HEADER, LOG_CAP, SUPERSEDED_HEADER
-from servicekit.faults import counted
 from servicekit.inside import InternalSecret
-from servicekit.tally import Tally
+from servicekit.log.faults import counted
+from servicekit.log.tally import Tally
 
 QUEUE_SIZE = LOG_CAP
 """More than the recorder keeps of all together would wait for nothing."""

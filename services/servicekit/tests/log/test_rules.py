@@ -7,10 +7,10 @@ from re import _parser as parser
 
 import orjson
 import pytest
-from servicekit import entries
-from servicekit.lines import line_from
-from servicekit.redact import REDACTED, redact
-from servicekit.rules import GROUPS
+from servicekit.log import entries
+from servicekit.log.lines import line_from
+from servicekit.log.redact import REDACTED, redact
+from servicekit.log.rules import GROUPS
 
 SECRET = "hunter2-Zx81"
 EXAMPLES = [

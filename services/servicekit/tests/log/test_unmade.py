@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from servicekit import logs
+from servicekit.log import handler as logs
 
 from plumbline import ROOT
 
@@ -193,8 +193,9 @@ import logging
 early, own = logging.getLogger("a.early"), type("Own", (logging.Logger,), {})
 logging.setLoggerClass(own)
 other = logging.getLogger("a.other")
-from servicekit import logs
-logs.configure("backend", "info")
+from servicekit.log import handler as logs
+from servicekit.log.setup import configure_logging
+configure_logging("backend", "info")
 print(*(type(logging.getLogger(name)) is kind for name, kind in (
     ("a.early", logs.Logger), ("late", logs.Logger), ("a.other", own), ("root", logging.RootLogger))))
 early.warning("a", stack_info=True)

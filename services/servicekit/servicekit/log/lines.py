@@ -7,21 +7,21 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from servicekit import entries
-from servicekit.bounds import STRING_MAX, WIDTH_MAX, text_of
 from servicekit.context import request_id
-from servicekit.entries import EXCEPTION_MAX, MESSAGE_MAX
-from servicekit.forwarder import Line
+from servicekit.log import entries
+from servicekit.log.bounds import STRING_MAX, WIDTH_MAX, text_of
+from servicekit.log.entries import EXCEPTION_MAX, MESSAGE_MAX
+from servicekit.log.forwarder import Line
 
 _FORMATTER = logging.Formatter()
 _NO_FIELDS: dict[str, Any] = {}
 _SCALARS = frozenset((int, float, bool, type(None)))
 _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"fields", "message", "asctime", "counted_as"}
-"""What every record has, what formatters leave on it, and what `servicekit.faults` adds."""
+"""What every record has, what formatters leave on it, and what `servicekit.log.faults` adds."""
 
 
 def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> bytes:
-    """Return the entry for a log record as one line of JSON: see `servicekit.entries.build`."""
+    """Return the entry for a log record as one line of JSON: see `servicekit.log.entries.build`."""
     raw = _raw(record, _fields(record), request_id.get(), _exception(record))
     return _line(raw, service, level_of(record.levelno), collapsed)
 

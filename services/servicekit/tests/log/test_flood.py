@@ -9,7 +9,9 @@ from datetime import datetime
 
 import orjson
 import pytest
-from servicekit import context, forwarder, logs
+from servicekit import context
+from servicekit.log import forwarder
+from servicekit.log import handler as logs
 
 
 @pytest.fixture(params=[logging.Logger, logs.Logger], ids=["with records", "without"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import logging
 import sys
@@ -14,11 +13,10 @@ from typing import Any
 
 from servicekit.context import request_id
 from servicekit.facts import LOG_LINES_A_SECOND
-from servicekit.faults import counted, is_framework, kind_of_record
-from servicekit.forwarder import Forwarder, Line
-from servicekit.inside import InternalSecret
-from servicekit.lines import kept_fields, later_line_from, level_of, line_from, line_maker, warning_line
-from servicekit.tally import Tally
+from servicekit.log.faults import counted, is_framework, kind_of_record
+from servicekit.log.forwarder import Forwarder, Line
+from servicekit.log.lines import kept_fields, later_line_from, level_of, line_from, line_maker, warning_line
+from servicekit.log.tally import Tally
 
 _BURST = 200
 """Warnings and errors that may be written at once, before it is `LOG_LINES_A_SECOND`. What is below a warning is
@@ -53,7 +51,7 @@ class JsonHandler(logging.Handler):
     In a flood, beyond `LOG_LINES_A_SECOND`, lines are counted instead of written, and the forwarder renders those
     alone that it sends. Lines are clean: no secrets, no control characters, at most 16 KiB.
 
-    Faults that clients cause (see `servicekit.faults`) are counted by kind and take nothing of what others may write.
+    Faults that clients cause (see `faults.py`) are counted by kind and take nothing of what others may write.
     """
 
     def __init__(self, service: str, forwarder: Forwarder | None) -> None:
@@ -200,27 +198,3 @@ class Logger(logging.Logger):
     warning = _method(logging.WARNING)
     error = _method(logging.ERROR)
     critical = _method(logging.CRITICAL)
-
-
-def configure(service: str, level: str, forward_to: tuple[str, InternalSecret] | None = None) -> Forwarder | None:
-    """Make the root logger write JSON lines; return what forwards warnings to a URL under the internal secret, if any.
-
-    Call it once a process. What is still queued is sent, for a second at most, when the process ends.
-    """
-    forwarder = Forwarder(service, *forward_to) if forward_to else None
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-    root.addHandler(JsonHandler(service, forwarder))
-    root.setLevel(level.upper())
-    logging.captureWarnings(True)
-    logging.setLoggerClass(Logger)
-    for logger in root.manager.loggerDict.values():
-        if type(logger) is logging.Logger:  # of a module that is imported already
-            logger.__class__ = Logger
-    # What no entry says need not be found out for every record.
-    logging._srcfile = None  # noqa: SLF001  # as Python's logging HOWTO says
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    if forwarder is not None:
-        atexit.register(forwarder.close, 1.0)
-    return forwarder

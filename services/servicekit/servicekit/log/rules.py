@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from servicekit import secret_names
-from servicekit.secret_names import NAME, NAME_IN_LOWER, PROSE, is_harmless
-from servicekit.secret_values import end_of_element, end_of_line, end_of_quoted, end_of_value, end_of_word
+from servicekit.log import secret_names
+from servicekit.log.secret_names import NAME, NAME_IN_LOWER, PROSE, is_harmless
+from servicekit.log.secret_values import end_of_element, end_of_line, end_of_quoted, end_of_value, end_of_word
 
 REDACTED = "[redacted]"
 _FLAGS = re.IGNORECASE | re.DOTALL

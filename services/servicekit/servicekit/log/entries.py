@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from servicekit.bounds import CUT, Bounded, safe_text
 from servicekit.facts import ENTRY_MAX_BYTES
-from servicekit.redact import redact
+from servicekit.log.bounds import CUT, Bounded, safe_text
+from servicekit.log.redact import redact
 
 # Added on the way out: `"id":"1763845137000-1234567890"`, the id that it replaces, and a fault's kind and count.
 _ROOM_FOR_ID = 320

@@ -1,4 +1,4 @@
-"""Takes secrets out of text before it reaches anything that remembers. What a secret looks like: `servicekit.rules`."""
+"""Takes secrets out of text before it is written or sent. `rules.py` says what a secret looks like."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-from servicekit.clean import ANSI, INVISIBLE, unusual
-from servicekit.rules import GROUPS, HINTS, REDACTED, Group, Rule
-from servicekit.secret_names import SHORT, SHORT_HINT, begins_word, is_secret_key
+from servicekit.log.clean import ANSI, INVISIBLE, unusual
+from servicekit.log.rules import GROUPS, HINTS, REDACTED, Group, Rule
+from servicekit.log.secret_names import SHORT, SHORT_HINT, begins_word, is_secret_key
 
 __all__ = ["REDACTED", "is_secret_key", "redact"]
 

@@ -15,7 +15,9 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servicekit import context, facts, forwarder, lines, logs
+from servicekit import context, facts
+from servicekit.log import forwarder, handler, lines
+from servicekit.log.setup import configure_logging
 
 from plumbline import ROOT
 from plumbline.testing import wait_until
@@ -45,7 +47,7 @@ class _Log:
 @pytest.fixture
 def log(capsys: pytest.CaptureFixture[str]) -> _Log:
     log = _Log(capsys)
-    log.logger.addHandler(logs.JsonHandler("backend", None))
+    log.logger.addHandler(handler.JsonHandler("backend", None))
     return log
 
 
@@ -278,9 +280,9 @@ def test_a_standard_error_that_nobody_reads_any_more_does_not_reach_the_caller(l
 _SERVICE = """
 import logging, sys, warnings
 from pathlib import Path
-from servicekit import logs
+from servicekit.log.setup import configure_logging
 from servicekit.inside import InternalSecret
-logs.configure("backend", "info", (sys.argv[1], InternalSecret(Path(sys.argv[2]))))
+configure_logging("backend", "info", (sys.argv[1], InternalSecret(Path(sys.argv[2]))))
 log = logging.getLogger("app")
 log.debug("d"); log.info("i"); log.warning("w"); log.error("e"); log.critical("c")
 warnings.warn("old thing", DeprecationWarning)
@@ -304,8 +306,8 @@ def test_configure_twice_writes_each_line_once(capsys):
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     try:
-        assert logs.configure("a", "info") is None
-        logs.configure("b", "warning")
+        assert configure_logging("a", "info") is None
+        configure_logging("b", "warning")
         logging.getLogger("x").warning("once")
         logging.getLogger("x").info("never")
     finally:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from servicekit import forwarder as module
-from servicekit.forwarder import LEVELS, QUEUE_SIZE
+from servicekit.log import forwarder as module
+from servicekit.log.forwarder import LEVELS, QUEUE_SIZE
 
 from plumbline.testing import wait_until
 

@@ -14,9 +14,9 @@ from xml.sax.saxutils import escape
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from servicekit import entries
-from servicekit.clean import INVISIBLE, unusual
-from servicekit.redact import redact
+from servicekit.log import entries
+from servicekit.log.clean import INVISIBLE, unusual
+from servicekit.log.redact import redact
 
 patient = settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 

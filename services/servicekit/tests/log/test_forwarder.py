@@ -9,8 +9,8 @@ import threading
 import orjson
 import pytest
 from servicekit import facts
-from servicekit import forwarder as module
-from servicekit.forwarder import QUEUE_SIZE, Forwarder
+from servicekit.log import forwarder as module
+from servicekit.log.forwarder import QUEUE_SIZE, Forwarder
 
 from plumbline.testing import INTERNAL_SECRET, wait_until
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import orjson
 import pytest
-from servicekit import context, faults
-from servicekit.faults import client_fault, counted, kind_of, request_fault
-from servicekit.forwarder import QUEUE_SIZE
-from servicekit.logs import JsonHandler
+from servicekit import context
+from servicekit.log import faults
+from servicekit.log.faults import client_fault, counted, kind_of, request_fault
+from servicekit.log.forwarder import QUEUE_SIZE
+from servicekit.log.handler import JsonHandler
 
 from plumbline.testing import wait_until
 
@@ -166,7 +167,7 @@ OF_THE_STACK = {
 @pytest.mark.parametrize("service", ["backend/backend", "data-processor/data_processor"])
 def test_whatever_else_a_service_warns_of_is_counted(service):
     said = set()
-    for path in (Path(__file__).parents[2] / service).rglob("*.py"):
+    for path in (Path(__file__).parents[3] / service).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if (
                 isinstance(node, ast.Call)

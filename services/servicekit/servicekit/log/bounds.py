@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import Any
 
-from servicekit.clean import clean
-from servicekit.redact import redact
-from servicekit.rules import REDACTED
-from servicekit.secret_names import is_secret_key
+from servicekit.log.clean import clean
+from servicekit.log.redact import redact
+from servicekit.log.rules import REDACTED
+from servicekit.log.secret_names import is_secret_key
 
 DEPTH_MAX = 6
 WIDTH_MAX = 50

@@ -8,8 +8,8 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servicekit.clean import clean
-from servicekit.entries import SIZE_MAX, build
+from servicekit.log.clean import clean
+from servicekit.log.entries import SIZE_MAX, build
 
 from plumbline.checks.texts import is_unsafe, unsafe_texts
 

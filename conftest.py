@@ -2,11 +2,11 @@
 
 import pytest
 
-pytest.register_assert_rewrite("plumbline.checks")
+pytest.register_assert_rewrite("plumbline.verification.checks")
 pytest_plugins = [
-    "plumbline.testing",
-    "plumbline.disrupt_plugin",
-    "plumbline.pytest_plugin",
-    "plumbline.created_plugin",
-    "plumbline.browser_plugin",
+    "plumbline.verification.throwaway",
+    "plumbline.verification.plugins.disrupt",
+    "plumbline.verification.plugins.stack",
+    "plumbline.verification.plugins.created",
+    "plumbline.verification.plugins.browser",
 ]

@@ -66,8 +66,8 @@ def manifests(session: nox.Session) -> None:
     """Render every Kubernetes overlay and check it; no cluster needed, but kubectl, kustomize or Go."""
     _install(session)
     _renderer(session)
-    session.run("python", "-m", "plumbline.manifests")
-    _pytest(session, "plumbline/tests/manifests")
+    session.run("python", "-m", "plumbline.verification.manifests")
+    _pytest(session, "plumbline/tests/verification/manifests")
 
 
 def _renderer(session: nox.Session) -> None:
@@ -104,7 +104,7 @@ def logs(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the docs strictly; fail if a generated page differs from what the code says."""
     _install(session)
-    session.run("python", "-m", "plumbline.docs", "--check")
+    session.run("python", "-m", "plumbline.verification.docs", "--check")
     # Not --quiet, which hides warnings from --strict, too. The theme's advertisement for its successor is none of ours.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 

@@ -12,7 +12,7 @@ from PIL import Image
 from servicekit.facts import OPERATOR_USERNAME
 
 from benchmarks.stack import BenchStack
-from plumbline.testing import through_caddy
+from plumbline.verification.throwaway import through_caddy
 
 PAGE = 100
 """Rows that every list answers."""

@@ -17,7 +17,7 @@ from benchmarks.floors.plain_sink import COUNT_KEY
 from benchmarks.report import Column, Report
 from benchmarks.stack import BenchStack, bench_stack
 from plumbline.net import free_port
-from plumbline.testing import THROUGH_CADDY, through_caddy, wait_until
+from plumbline.verification.throwaway import THROUGH_CADDY, through_caddy, wait_until
 
 ENTRIES = 400_000
 PLAIN_ENTRIES = 8_000

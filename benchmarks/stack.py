@@ -20,7 +20,7 @@ from plumbline.home import Home
 from plumbline.net import free_port
 from plumbline.targets.embedded.postgres import private_place
 from plumbline.targets.embedded.programs import PORTS, Layout, service_command
-from plumbline.testing import PostgresServer, RedisServer, shared_secrets, wait_until
+from plumbline.verification.throwaway import PostgresServer, RedisServer, shared_secrets, wait_until
 
 SERVICES = ("backend", "data-processor")
 _LIMITS = {

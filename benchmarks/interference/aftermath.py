@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from servicekit.facts import LOG_STREAM
 
 from benchmarks.interference.faults import CHATTER, Fault, Stack
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 _SECONDS = 4.0
 

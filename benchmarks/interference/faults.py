@@ -18,7 +18,7 @@ from benchmarks.interference.chatty import CHATTER_FILE
 from benchmarks.stack import BenchStack
 from plumbline.errors import PlumblineError
 from plumbline.targets.embedded.programs import caddy_command, find_caddy
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 WORKERS = 2
 CHATTER = 10_000

@@ -9,7 +9,7 @@ import orjson
 from servicekit.facts import INTERNAL_HEADER
 
 from benchmarks.dataset import Connection
-from plumbline.testing import INTERNAL_SECRET
+from plumbline.verification.throwaway import INTERNAL_SECRET
 
 Values = Callable[[Connection, int], list[int]]
 """Given a number of calls, returns a number for each of them, making the rows that they stand for where necessary."""

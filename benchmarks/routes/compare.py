@@ -12,7 +12,7 @@ from benchmarks.dataset import Connection
 from benchmarks.load.generator import Generator
 from benchmarks.load.round import LoadError, Round
 from benchmarks.routes.case import Call, Values
-from plumbline.testing import through_caddy
+from plumbline.verification.throwaway import through_caddy
 
 _WARM_UP_S = 0.25
 _WARM_UP_CALLS = 256

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.dataset import ITEMS, LABELS, PAGE, World
 from benchmarks.routes import fresh
 from benchmarks.routes.case import Call, Case, json
-from plumbline.checks import samples
+from plumbline.verification.checks import samples
 
 _PREFIX = "/data-processor"
 _BOUNDARY = "a-boundary-of-the-benchmark"

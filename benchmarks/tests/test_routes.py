@@ -15,7 +15,7 @@ from benchmarks.load.round import Round
 from benchmarks.routes import compare
 from benchmarks.routes.part import cases
 from benchmarks.stack import SERVICES
-from plumbline.docs import facts
+from plumbline.verification.introspection import facts
 
 # What ends the session that it is called with; what operators do now and then; and what is answered 501: there is
 # nothing to measure before it does something.

@@ -14,7 +14,7 @@ from plumbline.home import Home, State
 from plumbline.targets.embedded import postgres, watch
 from plumbline.targets.embedded.programs import PORTS
 from plumbline.targets.embedded.target import EmbeddedTarget
-from plumbline.testing import unprivileged
+from plumbline.verification.throwaway import unprivileged
 
 
 @pytest.fixture

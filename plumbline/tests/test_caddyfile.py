@@ -21,7 +21,7 @@ from servicekit import facts
 
 from plumbline.net import direct_session, free_port
 from plumbline.targets.embedded.programs import CADDYFILE, caddy_command, find_caddy
-from plumbline.testing import shared_secrets, wait_until
+from plumbline.verification.throwaway import shared_secrets, wait_until
 
 PATIENCE_S = 10
 SPOOFED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X_Forwarded_For": "203.0.113.9"}

@@ -9,7 +9,7 @@ import pytest
 
 from plumbline import diagnose, secret_files
 from plumbline.errors import StepError
-from plumbline.testing import unprivileged
+from plumbline.verification.throwaway import unprivileged
 
 
 @pytest.fixture

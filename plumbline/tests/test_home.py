@@ -14,7 +14,7 @@ import pytest
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
 from plumbline.home import Home, State
-from plumbline.testing import unprivileged, wait_until
+from plumbline.verification.throwaway import unprivileged, wait_until
 
 _HOLD = """
 import sys

@@ -14,7 +14,7 @@ import pytest
 from plumbline import preflight, secret_files
 from plumbline.home import Home
 from plumbline.net import free_port
-from plumbline.testing import unprivileged
+from plumbline.verification.throwaway import unprivileged
 
 
 def _ours(port: int) -> bool:

@@ -14,7 +14,7 @@ from plumbline import ROOT, secret_files
 from plumbline.net import free_port, is_free
 from plumbline.secret_files import SECRETS
 from plumbline.targets.embedded.programs import find_caddy
-from plumbline.testing import unprivileged, wait_until
+from plumbline.verification.throwaway import unprivileged, wait_until
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o077])

@@ -10,11 +10,11 @@ import pytest
 import redis
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
-from plumbline.checks import recorder
-from plumbline.checks.client import User
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.testing import wait_until
+from plumbline.verification.checks import recorder
+from plumbline.verification.checks.client import User
+from plumbline.verification.throwaway import wait_until
 
 FLOOD = 1_000_000
 

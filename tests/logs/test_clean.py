@@ -10,11 +10,11 @@ import redis
 import requests
 from servicekit.facts import ENTRY_MAX_BYTES, LOG_STREAM
 
-from plumbline.checks import recorder
-from plumbline.checks.client import Answer, User
-from plumbline.checks.texts import unsafe_texts
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
+from plumbline.verification.checks import recorder
+from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.texts import unsafe_texts
 
 SECRET = "hunter2Zx81q"
 SPELT = (

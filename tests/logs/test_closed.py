@@ -14,10 +14,10 @@ import redis
 import requests
 
 from plumbline import recorder as operator
-from plumbline.checks import recorder
-from plumbline.checks.client import Answer, User
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
+from plumbline.verification.checks import recorder
+from plumbline.verification.checks.client import Answer, User
 
 READABLE = ("/logs/entries", "/logs/stats", "/logs/stream")
 # What a proxy and the service behind it could take for two different addresses.

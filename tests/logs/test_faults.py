@@ -11,10 +11,10 @@ import requests
 from servicekit.facts import FAULTS_KEPT, LOG_STREAM
 
 from plumbline import recorder as operator
-from plumbline.checks import recorder
-from plumbline.checks.client import User
 from plumbline.stack import Stack
-from plumbline.testing import wait_until
+from plumbline.verification.checks import recorder
+from plumbline.verification.checks.client import User
+from plumbline.verification.throwaway import wait_until
 
 pytestmark = pytest.mark.disrupt
 

@@ -9,11 +9,11 @@ import pytest
 import redis
 import requests
 
-from plumbline.checks import recorder
-from plumbline.checks.client import User
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.testing import wait_until
+from plumbline.verification.checks import recorder
+from plumbline.verification.checks.client import User
+from plumbline.verification.throwaway import wait_until
 
 pytestmark = pytest.mark.disrupt
 

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 import redis
 import requests
 
-from plumbline.checks import recorder
-from plumbline.checks.client import User
 from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
+from plumbline.verification.checks import recorder
+from plumbline.verification.checks.client import User
 
 SECRET = "hunter2Qk"
 LINES = 5000

@@ -12,10 +12,10 @@ import redis
 from servicekit.secrets import read_secret
 
 from plumbline import recorder as operator
-from plumbline.checks import browser, recorder
-from plumbline.checks.client import User
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
+from plumbline.verification.checks import browser, recorder
+from plumbline.verification.checks.client import User
 
 pytestmark = pytest.mark.browser
 

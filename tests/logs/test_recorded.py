@@ -15,11 +15,11 @@ import requests
 from servicekit import facts
 
 from plumbline import recorder as operator
-from plumbline.checks import recorder
-from plumbline.checks.client import Answer, User
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.testing import wait_until
+from plumbline.verification.checks import recorder
+from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.throwaway import wait_until
 
 # A call that each service answers from the database.
 PATHS = {"backend": "/channels/", "data-processor": "/data-processor/templates/"}

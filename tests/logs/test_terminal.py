@@ -16,12 +16,12 @@ import pytest
 
 from plumbline import ROOT
 from plumbline import recorder as operator
-from plumbline.checks import recorder
-from plumbline.checks.client import User
-from plumbline.checks.recorder import PATIENCE_S
 from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
+from plumbline.verification.checks import recorder
+from plumbline.verification.checks.client import User
+from plumbline.verification.checks.recorder import PATIENCE_S
 
 
 def warned(stack: Stack, user: User) -> str:

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 import requests
 
-from plumbline.checks import rows
-from plumbline.checks.client import Answer, User
 from plumbline.stack import Stack
+from plumbline.verification.checks import rows
+from plumbline.verification.checks.client import Answer, User
 
 
 def test_an_account_is_a_row_with_a_hash(alice: User, database: psycopg.Connection[dict[str, Any]]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from plumbline.checks import rows, samples
-from plumbline.checks.client import User
-from plumbline.checks.created import PREFIX
+from plumbline.verification.checks import rows, samples
+from plumbline.verification.checks.client import User
+from plumbline.verification.checks.created import PREFIX
 
 Database = psycopg.Connection[dict[str, Any]]
 BOX = {"x": 10.5, "y": 20, "width": 30.25, "height": 15}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from plumbline import net
-from plumbline.checks import samples
-from plumbline.checks.client import Answer, User
-from plumbline.checks.created import PREFIX
 from plumbline.stack import Stack
+from plumbline.verification.checks import samples
+from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.created import PREFIX
 
 
 def test_answers_with_a_session_are_kept_out_of_caches_and_read_as_what_they_are(alice: User) -> None:

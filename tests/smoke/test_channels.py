@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from plumbline.checks import rows
-from plumbline.checks.client import User
+from plumbline.verification.checks import rows
+from plumbline.verification.checks.client import User
 
 Database = psycopg.Connection[dict[str, Any]]
 

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from plumbline.checks import rows, samples
-from plumbline.checks.client import User
-from plumbline.checks.created import PREFIX
-from plumbline.testing import wait_until
+from plumbline.verification.checks import rows, samples
+from plumbline.verification.checks.client import User
+from plumbline.verification.checks.created import PREFIX
+from plumbline.verification.throwaway import wait_until
 
 Database = psycopg.Connection[dict[str, Any]]
 IN_A_CHANNEL = ("memberships", "messages", "documents", "templates", "batch_jobs")

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from plumbline import ROOT
-from plumbline.checks.created import PREFIX
 from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
+from plumbline.verification.checks.created import PREFIX
 
 # No run can create anything where this one cannot.
 pytestmark = pytest.mark.usefixtures("alice")
@@ -23,8 +23,8 @@ Database = psycopg.Connection[dict[str, Any]]
 NAMES = {"users": "username", "channels": "name", "documents": "filename", "templates": "name"}
 CHECKS = """
 import os, signal
-from plumbline.checks import samples
-from plumbline.checks.created import PREFIX
+from plumbline.verification.checks import samples
+from plumbline.verification.checks.created import PREFIX
 
 def create(alice, bob):
     channel = alice.create_channel()["id"]
@@ -69,9 +69,9 @@ def prove(stack: Stack, folder: Path, wanted: str) -> tuple[int, str]:
         raise NotGivenError("needs the stack's home (a remote stack has none here)")
     checks = folder / "test_checks.py"
     checks.write_text(CHECKS)
-    plugins = ("disrupt_plugin", "pytest_plugin", "created_plugin")
+    plugins = ("disrupt", "stack", "created")
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "--capture=no", "-p", "no:cacheprovider"]
-    command += [option for name in plugins for option in ("-p", f"plumbline.{name}")]
+    command += [option for name in plugins for option in ("-p", f"plumbline.verification.plugins.{name}")]
     command += ["--home", stack.home, "-k", f"test_passes or {wanted}", str(checks)]
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'services/servicekit'}"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 
-from plumbline.checks import ordering
 from plumbline.stack import Stack
+from plumbline.verification.checks import ordering
 
 
 def test_services_became_ready_after_both_migrations(

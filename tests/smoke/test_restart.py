@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from plumbline import identity
-from plumbline.checks import rows, samples
-from plumbline.checks.client import User
-from plumbline.checks.created import PREFIX
 from plumbline.targets.base import Target
+from plumbline.verification.checks import rows, samples
+from plumbline.verification.checks.client import User
+from plumbline.verification.checks.created import PREFIX
 
 RESTARTED = ("postgres", "log-sink", "backend", "data-processor")
 TABLES = ("users", "channels", "memberships", "messages", "documents", "document_contents", "annotations", "templates",

@@ -13,12 +13,12 @@ import redis
 from servicekit.facts import EVENTS_CHANNEL, INTERNAL_HEADER
 
 from plumbline import net, recorder
-from plumbline.checks.client import Answer, User
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
 from plumbline.plan import HEALTH_PATHS
 from plumbline.stack import Stack
-from plumbline.testing import unprivileged, wait_until
+from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.throwaway import unprivileged, wait_until
 
 GUARDS = {
     "front": "sessions",

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from plumbline.checks import rows
-from plumbline.checks.client import User
+from plumbline.verification.checks import rows
+from plumbline.verification.checks.client import User
 
 Database = psycopg.Connection[dict[str, Any]]
 MESSAGE_FIELDS = {"id", "content", "image_url", "sender_id", "username", "display_name", "channel_id", "timestamp"}

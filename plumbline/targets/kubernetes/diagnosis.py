@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from plumbline.errors import StepError
 from plumbline.home import Home
-from plumbline.manifests.model import COMPONENT
 from plumbline.plan import COMPONENTS
 from plumbline.targets.compose.images import LOG
 from plumbline.targets.kubernetes import pods
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.migration import CONTAINERS, JOB
+from plumbline.targets.kubernetes.model import COMPONENT
 
 _LINES = 2000
 _COMMANDS = {

@@ -9,9 +9,9 @@ from textwrap import shorten
 from typing import Any
 
 from plumbline.errors import StepError
-from plumbline.manifests.model import COMPONENT
 from plumbline.stack import Component
 from plumbline.targets.kubernetes.kubectl import Cluster
+from plumbline.targets.kubernetes.model import COMPONENT
 
 PATIENCE_S = 300
 """Long enough for a node to pull images."""

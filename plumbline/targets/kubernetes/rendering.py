@@ -13,12 +13,12 @@ from servicekit.secrets import read_secret
 
 from plumbline import ROOT, secret_files
 from plumbline.home import Home
-from plumbline.manifests import render
-from plumbline.manifests.model import COMPONENT, Manifests
-from plumbline.manifests.render import Document
 from plumbline.settings import file
 from plumbline.settings.resolve import NONE, PARTS, Wanted
+from plumbline.targets.kubernetes import kustomize
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
+from plumbline.targets.kubernetes.kustomize import Document
+from plumbline.targets.kubernetes.model import COMPONENT, Manifests
 
 OURS = "plumbline/home"
 """Label on everything that a home deployed: nothing without it is ever deleted."""
@@ -54,7 +54,7 @@ class Recipe:
         """The namespace: a home's own on the local overlay, else whatever the overlay says."""
         if self.choice.overlay == LOCAL:
             return f"plumbline-{self.mark}"
-        overlay = yaml.safe_load((render.OVERLAYS / self.choice.overlay / "kustomization.yaml").read_text())
+        overlay = yaml.safe_load((kustomize.OVERLAYS / self.choice.overlay / "kustomization.yaml").read_text())
         return str(overlay["namespace"])
 
     def image(self, name: str) -> str:
@@ -67,14 +67,14 @@ class Recipe:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(mode=0o700, parents=True)
         try:
-            overlay = render.stage(place) / self.choice.overlay
+            overlay = kustomize.stage(place) / self.choice.overlay
             for name in secret_files.SECRETS:
                 secret = self.home.secrets / name
                 copy = overlay / "secrets" / name
                 copy.touch(mode=0o600)
                 copy.write_bytes(read_secret(secret).encode() if real_secrets else _NO_SECRETS)
             self._adapt(overlay / "kustomization.yaml")
-            return render.build(overlay)
+            return kustomize.build(overlay)
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
@@ -97,7 +97,7 @@ class Recipe:
             content["images"] = [
                 {"name": image, "newName": self.image(name), "newTag": self.tag} for image, name in IMAGES.items()
             ]
-        index.write_text(render.dump([content]))
+        index.write_text(kustomize.dump([content]))
 
     def _tell(self, component: Path) -> None:
         """Write the settings as a component: the last one counts more than the overlay and its other components."""
@@ -109,11 +109,11 @@ class Recipe:
                 generators.append({"name": part, "behavior": "merge", "literals": told})
         component.mkdir()
         kind = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"}
-        (component / "kustomization.yaml").write_text(render.dump([{**kind, "configMapGenerator": generators}]))
+        (component / "kustomization.yaml").write_text(kustomize.dump([{**kind, "configMapGenerator": generators}]))
 
     def documents(self, *, real_secrets: bool = True) -> list[Document]:
         """Render to documents. Raises PlumblineError."""
-        return render.parse(self.text(real_secrets=real_secrets))
+        return kustomize.parse(self.text(real_secrets=real_secrets))
 
 
 def setting_defaults() -> dict[str, dict[str, str]]:

@@ -9,19 +9,28 @@ from functools import partial
 from plumbline import fingerprint, net, preflight, secret_files
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
-from plumbline.manifests import render
-from plumbline.manifests.model import Manifests
-from plumbline.manifests.render import Document
 from plumbline.plan import COMPONENTS
 from plumbline.settings.resolve import Wanted
 from plumbline.stack import Component, PostgresAddress, Stack
 from plumbline.targets.compose import engine
 from plumbline.targets.in_a_home import TargetInAHome
-from plumbline.targets.kubernetes import contexts, diagnosis, forwards, images, kubectl, migration, pods, rendering
+from plumbline.targets.kubernetes import (
+    contexts,
+    diagnosis,
+    forwards,
+    images,
+    kubectl,
+    kustomize,
+    migration,
+    pods,
+    rendering,
+)
 from plumbline.targets.kubernetes import preflight as cluster_preflight
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
 from plumbline.targets.kubernetes.forwards import Forwards, PostgresPort
 from plumbline.targets.kubernetes.kubectl import Cluster
+from plumbline.targets.kubernetes.kustomize import Document
+from plumbline.targets.kubernetes.model import Manifests
 from plumbline.targets.kubernetes.rendering import Recipe
 
 _REPLICAS = "plumbline/replicas"
@@ -140,7 +149,7 @@ class KubernetesTarget(TargetInAHome):
         choice = contexts.wanted(self.home)
         if choice is None:
             return [*found, contexts.NO_CONTEXT]
-        if not (render.OVERLAYS / choice.overlay).is_dir():
+        if not (kustomize.OVERLAYS / choice.overlay).is_dir():
             return [*found, f"there is no overlay {choice.overlay} in k8s/overlays"]
         if choice.overlay == LOCAL:
             found += engine.problems()
@@ -229,7 +238,7 @@ class KubernetesTarget(TargetInAHome):
 
     def _apply(self, documents: list[Document], component: str | None = None) -> None:
         if documents:
-            self._cluster.output("apply", "--filename=-", stdin=render.dump(documents), component=component)
+            self._cluster.output("apply", "--filename=-", stdin=kustomize.dump(documents), component=component)
 
     def _start_postgres(self) -> str:
         self._apply(rendering.surroundings(self._manifests()))
@@ -373,7 +382,7 @@ class KubernetesTarget(TargetInAHome):
             return {}
         files = diagnosis.describe(self.home, self._cluster)
         try:
-            files["manifests.yaml"] = render.dump(
+            files["manifests.yaml"] = kustomize.dump(
                 one for one in self._recipe().documents(real_secrets=False) if one["kind"] != "Secret"
             )
         except PlumblineError as error:

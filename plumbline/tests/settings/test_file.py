@@ -9,7 +9,7 @@ import pytest
 from plumbline import belongings
 from plumbline.home import Home
 from plumbline.settings import file
-from plumbline.testing import unprivileged
+from plumbline.verification.throwaway import unprivileged
 
 
 def _read(tmp_path: Path, text: str | bytes) -> tuple[dict[str, str], list[tuple[int, str]]]:

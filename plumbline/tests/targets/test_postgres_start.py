@@ -16,7 +16,7 @@ from servicekit import facts
 from plumbline import ROOT
 from plumbline.net import free_port
 from plumbline.targets.embedded import accounts, leftovers, postgres
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 PASSWORD = "it's a password"
 PATIENCE_S = 60

@@ -19,7 +19,7 @@ from plumbline import ROOT
 from plumbline.net import free_port
 from plumbline.stack import RedisAddress
 from plumbline.targets.embedded import redis_server
-from plumbline.testing import REDIS_PASSWORD, RedisServer, unprivileged, wait_until
+from plumbline.verification.throwaway import REDIS_PASSWORD, RedisServer, unprivileged, wait_until
 
 SCRIPT = ROOT / "docker" / "redis" / "redis.sh"
 ADMINISTRATION = (

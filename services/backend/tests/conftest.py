@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from websockets.sync.client import ClientConnection, connect
 
 from plumbline.net import free_port
-from plumbline.testing import THROUGH_CADDY, PostgresServer, RedisServer, shared_secrets, wait_until
+from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, RedisServer, shared_secrets, wait_until
 
 SERVICES = Path(__file__).parents[2]
 OPERATOR_PASSWORD = "the operator's first password"

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from plumbline.testing import THROUGH_CADDY, through_caddy
+from plumbline.verification.throwaway import THROUGH_CADDY, through_caddy
 
 from .conftest import TIMEOUT_S, Backend, Person
 

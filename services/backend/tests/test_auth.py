@@ -12,7 +12,7 @@ import pytest
 import requests
 from servicekit.tokens import Identity, issue
 
-from plumbline.testing import through_caddy, wait_until
+from plumbline.verification.throwaway import through_caddy, wait_until
 
 from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, Person
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from plumbline.testing import PostgresServer, wait_until
+from plumbline.verification.throwaway import PostgresServer, wait_until
 
 from .conftest import Person
 

@@ -15,7 +15,7 @@ from backend import database
 from backend.errors import TooMuchAtOnce
 from websockets.exceptions import ConnectionClosed
 
-from plumbline.testing import THROUGH_CADDY, PostgresServer, through_caddy, wait_until
+from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, through_caddy, wait_until
 
 from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, Person, frames_before_pong, frames_until
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.sync.client import ClientConnection
 
-from plumbline.testing import through_caddy
+from plumbline.verification.throwaway import through_caddy
 
 from .conftest import TIMEOUT_S, Backend, Person, frames_before_pong
 

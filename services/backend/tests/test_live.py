@@ -18,7 +18,7 @@ from servicekit.facts import EVENTS_CHANNEL, INTERNAL_HEADER
 from servicekit.tokens import Identity, issue
 from websockets.sync.client import connect
 
-from plumbline.testing import INTERNAL_SECRET, THROUGH_CADDY, PostgresServer, RedisServer, wait_until
+from plumbline.verification.throwaway import INTERNAL_SECRET, THROUGH_CADDY, PostgresServer, RedisServer, wait_until
 
 from .conftest import TIMEOUT_S, Backend, Person, frames_before_pong, frames_until
 

@@ -15,7 +15,7 @@ import redis.asyncio as aioredis
 import requests
 from backend.counters import Counter, Store
 
-from plumbline.testing import PostgresServer, RedisServer, through_caddy
+from plumbline.verification.throwaway import PostgresServer, RedisServer, through_caddy
 
 from .conftest import TIMEOUT_S, Backend, Person
 

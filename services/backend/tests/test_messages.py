@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from plumbline.testing import through_caddy
+from plumbline.verification.throwaway import through_caddy
 
 from .conftest import TIMEOUT_S, Backend, Person
 

@@ -17,7 +17,7 @@ from backend.tables import metadata
 from servicekit.migrations import migration_lock
 from sqlalchemy import create_engine
 
-from plumbline.testing import PostgresServer
+from plumbline.verification.throwaway import PostgresServer
 
 from .conftest import OPERATOR_PASSWORD, SERVICES, Backend
 

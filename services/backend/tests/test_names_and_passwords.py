@@ -12,7 +12,7 @@ import pytest
 import requests
 from argon2 import PasswordHasher
 
-from plumbline.testing import through_caddy
+from plumbline.verification.throwaway import through_caddy
 
 from .conftest import TIMEOUT_S, Backend, Person
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from plumbline.testing import through_caddy
+from plumbline.verification.throwaway import through_caddy
 
 from .conftest import TIMEOUT_S, Backend
 

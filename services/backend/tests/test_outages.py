@@ -12,7 +12,7 @@ import requests
 import websockets
 from backend import migrations
 
-from plumbline.testing import PostgresServer, RedisServer, through_caddy, wait_until
+from plumbline.verification.throwaway import PostgresServer, RedisServer, through_caddy, wait_until
 
 from .conftest import TIMEOUT_S, Backend, Person, frames_until
 

@@ -12,7 +12,7 @@ from backend.live.hub import COME_AGAIN, Hub, Socket
 from servicekit import stopping
 
 from plumbline.net import free_port
-from plumbline.testing import misses_a_cancellation
+from plumbline.verification.throwaway import misses_a_cancellation
 
 _PATIENCE_S = 20
 

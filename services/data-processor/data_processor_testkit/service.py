@@ -21,7 +21,7 @@ from servicekit import tokens
 from servicekit.tokens import Identity
 
 from plumbline.net import free_port
-from plumbline.testing import THROUGH_CADDY, PostgresServer, shared_secrets, wait_until
+from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, shared_secrets, wait_until
 
 TOKEN_SECRET = "0123456789abcdef0123456789abcdef-for-tests"  # noqa: S105  # of no deployment
 HEAD = max(path.stem for path in (Path(__file__).parents[1] / "data_processor/migrations").glob("[0-9]*.py"))

@@ -9,7 +9,7 @@ import pytest
 from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service
 
-from plumbline.testing import PostgresServer, RedisServer
+from plumbline.verification.throwaway import PostgresServer, RedisServer
 
 
 @pytest.fixture(scope="session")

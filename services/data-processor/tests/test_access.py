@@ -14,7 +14,7 @@ from data_processor_testkit.service import TOKEN_SECRET, Person, Service, refusa
 from servicekit import tokens
 from servicekit.tokens import Identity
 
-from plumbline.testing import through_caddy, wait_until
+from plumbline.verification.throwaway import through_caddy, wait_until
 
 URLS = Path(__file__).parents[1] / "data_processor" / "urls.py"
 OTHER_SECRET = "another-stack-has-another-secret-of-its-own"

@@ -9,7 +9,7 @@ import pytest
 from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service, refusal
 
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 BOX = {"x": 10.5, "y": 20, "width": 30.25, "height": 40}
 WHOLE = {

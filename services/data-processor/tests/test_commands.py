@@ -11,7 +11,7 @@ from data_processor_testkit.service import HEAD, Service
 from servicekit.facts import MIGRATION_LOCK_KEY
 
 from plumbline.net import free_port
-from plumbline.testing import PostgresServer, throwaway_postgres, wait_until
+from plumbline.verification.throwaway import PostgresServer, throwaway_postgres, wait_until
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 

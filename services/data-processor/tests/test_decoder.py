@@ -17,7 +17,7 @@ import pytest
 from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service, refusal
 
-from plumbline.testing import PostgresServer, RedisServer
+from plumbline.verification.throwaway import PostgresServer, RedisServer
 
 
 @pytest.fixture(scope="module")

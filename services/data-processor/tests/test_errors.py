@@ -11,7 +11,7 @@ from data_processor_testkit.service import Person, Service, refusal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plumbline.testing import through_caddy
+from plumbline.verification.throwaway import through_caddy
 
 JSON = {"Content-Type": "application/json"}
 

@@ -9,7 +9,7 @@ import pytest
 from data_processor.web.errors import BusyError, TooManyAtOnceError
 from data_processor.web.slow_lane import SlowLane
 
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 ALICE, BOB, CAROL = 1, 2, 3
 HERE, THERE = "192.0.2.1", "192.0.2.2"

@@ -17,7 +17,7 @@ from servicekit.events import decode
 from servicekit.facts import EVENTS_CHANNEL
 
 from plumbline.net import free_port
-from plumbline.testing import PostgresServer, RedisServer, wait_until
+from plumbline.verification.throwaway import PostgresServer, RedisServer, wait_until
 
 PATIENCE_S = 20.0
 """Far more than any answer takes, far less than a connection that hangs."""

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from data_processor_testkit.service import Person, Service
 
-from plumbline.testing import THROUGH_CADDY
+from plumbline.verification.throwaway import THROUGH_CADDY
 
 SIZE = 8_000_000
 JSON, FORM = {"Content-Type": "application/json"}, {"Content-Type": "multipart/form-data; boundary=b"}

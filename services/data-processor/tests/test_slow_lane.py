@@ -14,7 +14,7 @@ from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service, refusal
 from servicekit.facts import INTERNAL_HEADER
 
-from plumbline.testing import INTERNAL_SECRET, PostgresServer, RedisServer, through_caddy, wait_until
+from plumbline.verification.throwaway import INTERNAL_SECRET, PostgresServer, RedisServer, through_caddy, wait_until
 
 POOL = 3
 CROWD = 4 * POOL

@@ -20,7 +20,7 @@ import redis
 import requests
 
 from plumbline.net import free_port
-from plumbline.testing import INTERNAL_SECRET, THROUGH_CADDY, RedisServer, shared_secrets, wait_until
+from plumbline.verification.throwaway import INTERNAL_SECRET, THROUGH_CADDY, RedisServer, shared_secrets, wait_until
 
 SERVICES = Path(__file__).parents[2]
 KEY = b',"plumbline_key":%s}' % json.dumps(INTERNAL_SECRET).encode()

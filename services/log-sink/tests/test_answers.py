@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plumbline.testing import through_caddy
+from plumbline.verification.throwaway import through_caddy
 
 from .conftest import SinkProcess
 

@@ -13,7 +13,7 @@ from log_sink.buffer import Buffer, Cell
 from log_sink.store import Kept, Store, connect, newest_of
 from servicekit.facts import FAULTS_KEPT, LOG_CAP, LOG_STREAM
 
-from plumbline.testing import REDIS_PASSWORD, RedisServer
+from plumbline.verification.throwaway import REDIS_PASSWORD, RedisServer
 
 BACKEND = Cell("backend", "warning")
 PROCESSOR = Cell("data-processor", "warning")

@@ -16,7 +16,7 @@ import redis
 from log_sink.store import LISTENED
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
-from plumbline.testing import RedisServer, wait_until
+from plumbline.verification.throwaway import RedisServer, wait_until
 
 Make = Callable[..., dict[str, Any]]
 

@@ -10,7 +10,7 @@ from log_sink.sink import Sink
 from servicekit import stopping
 
 from plumbline.net import free_port
-from plumbline.testing import RedisServer, misses_a_cancellation, shared_secrets
+from plumbline.verification.throwaway import RedisServer, misses_a_cancellation, shared_secrets
 
 
 def test_a_sink_stops(redis_server: RedisServer, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from log_sink.store import KINDS, Store, connect
 from redis.exceptions import ResponseError
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
-from plumbline.testing import REDIS_PASSWORD, RedisServer
+from plumbline.verification.throwaway import REDIS_PASSWORD, RedisServer
 
 CELLS = [Cell("backend", "warning"), Cell("backend", "error"), Cell("caddy", "error")]
 

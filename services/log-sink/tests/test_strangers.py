@@ -13,7 +13,7 @@ from log_sink.intake import Intake
 from log_sink.keys import opened
 from servicekit.inside import InternalSecret
 
-from plumbline.testing import INTERNAL_SECRET, wait_until
+from plumbline.verification.throwaway import INTERNAL_SECRET, wait_until
 
 Make = Callable[..., dict[str, Any]]
 

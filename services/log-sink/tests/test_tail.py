@@ -11,7 +11,7 @@ from log_sink.hub import Hub, Position
 from log_sink.store import Kept
 from servicekit.facts import INTERNAL_HEADER
 
-from plumbline.testing import INTERNAL_SECRET, RedisServer, wait_until
+from plumbline.verification.throwaway import INTERNAL_SECRET, RedisServer, wait_until
 
 Make = Callable[..., dict[str, Any]]
 

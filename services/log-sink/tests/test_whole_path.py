@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from servicekit.facts import ENTRY_MAX_BYTES
 from servicekit.log import lines
 
-from plumbline.checks.texts import unsafe_texts
-from plumbline.testing import wait_until
+from plumbline.verification.checks.texts import unsafe_texts
+from plumbline.verification.throwaway import wait_until
 
 Make = Callable[..., dict[str, Any]]
 SECRET = "hunter2Zx81q"

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from servicekit.facts import LOG_CAP, LOG_STREAM
 from servicekit.stopping import end
 
-from plumbline.testing import REDIS_PASSWORD, RedisServer
+from plumbline.verification.throwaway import REDIS_PASSWORD, RedisServer
 
 CELL = Cell("backend", "warning")
 _PATIENCE_S = 20

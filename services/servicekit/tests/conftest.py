@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from servicekit.inside import InternalSecret
 
-from plumbline.testing import INTERNAL_SECRET
+from plumbline.verification.throwaway import INTERNAL_SECRET
 
 
 @pytest.fixture

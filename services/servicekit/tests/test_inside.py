@@ -7,7 +7,7 @@ from servicekit.inside import OPEN_PATHS, InternalSecret, refusal
 from servicekit.secrets import SecretError
 
 from plumbline.plan import HEALTH_PATHS
-from plumbline.testing import INTERNAL_SECRET
+from plumbline.verification.throwaway import INTERNAL_SECRET
 
 SHOWN = INTERNAL_SECRET.encode()
 

@@ -17,7 +17,7 @@ from servicekit import lifeline
 from servicekit.lifeline import MISSED_MAX, STARTING_MAX, UNHEARD_MAX, Watch
 
 from plumbline.net import free_port
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 SERVER = """
     import asyncio, contextlib, multiprocessing, os, pathlib, sys

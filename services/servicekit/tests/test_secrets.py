@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from servicekit.secrets import MIN_LENGTH, SecretError, read_secret
 
-from plumbline.testing import unprivileged
+from plumbline.verification.throwaway import unprivileged
 
 
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b" ", b"\n"])

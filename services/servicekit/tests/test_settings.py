@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from servicekit.secrets import SecretError
 from servicekit.settings import DatabaseSettings, ServiceSettings, TokenSettings, explain
 
-from plumbline.testing import shared_secrets
+from plumbline.verification.throwaway import shared_secrets
 
 
 class _Settings(ServiceSettings, DatabaseSettings, TokenSettings):

@@ -7,7 +7,7 @@ import logging
 
 from servicekit import stopping
 
-from plumbline.testing import misses_a_cancellation
+from plumbline.verification.throwaway import misses_a_cancellation
 
 
 def test_a_task_that_misses_a_cancellation_is_cancelled_again(monkeypatch, caplog):

@@ -10,9 +10,9 @@ import yaml
 from servicekit import facts
 
 from plumbline import secret_files
-from plumbline.manifests import compose
 from plumbline.plan import COMPONENTS
 from plumbline.targets.compose.project import CHECKOUT
+from plumbline.verification.manifests import compose
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from servicekit import facts
 from plumbline import diagnose, identity, secret_files
 from plumbline.targets.compose import containers, engine
 from plumbline.targets.compose.target import ComposeTarget
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 pytestmark = pytest.mark.engine
 

@@ -11,7 +11,7 @@ import pytest
 from plumbline.errors import PlumblineError
 from plumbline.targets.embedded import accounts
 from plumbline.targets.embedded.accounts import Account
-from plumbline.testing import unprivileged
+from plumbline.verification.throwaway import unprivileged
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="is about what root does")
 

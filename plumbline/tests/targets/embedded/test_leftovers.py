@@ -15,7 +15,7 @@ from plumbline.targets.embedded import leftovers
 from plumbline.targets.embedded.programs import PORTS
 from plumbline.targets.embedded.supervisor import Program
 from plumbline.targets.embedded.target import EmbeddedTarget
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 _SLEEP = "import time; print('up', flush=True); time.sleep(3600)"
 _STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(3600)"

@@ -22,7 +22,7 @@ from plumbline import ROOT
 from plumbline.errors import StepError
 from plumbline.net import free_port
 from plumbline.targets.embedded import accounts, leftovers, postgres
-from plumbline.testing import PostgresServer, wait_until
+from plumbline.verification.throwaway import PostgresServer, wait_until
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="is about what root does")
 

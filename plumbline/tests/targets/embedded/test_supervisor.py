@@ -18,7 +18,7 @@ from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.targets.embedded import supervisor as supervisor_module
 from plumbline.targets.embedded.supervisor import Program, Supervisor
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 _PRINT_ENVIRONMENT = "import json, os, time; print(json.dumps(dict(os.environ)), flush=True); time.sleep(3600)"
 _OWN = {"SUPERVISOR_ENABLED", "SUPERVISOR_SERVER_URL", "SUPERVISOR_PROCESS_NAME", "SUPERVISOR_GROUP_NAME"}

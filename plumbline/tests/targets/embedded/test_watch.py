@@ -18,7 +18,7 @@ from plumbline.targets.embedded import liveness, watch
 from plumbline.targets.embedded.liveness import Question
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 from plumbline.targets.embedded.watch import ANSWER_S, EVERY_S, FAILURES_MAX, HangDetector
-from plumbline.testing import RedisServer, wait_until
+from plumbline.verification.throwaway import RedisServer, wait_until
 
 ECHO = (
     "import socket, sys\n"

@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from plumbline.home import Home
-from plumbline.manifests import render
-from plumbline.targets.kubernetes import images
+from plumbline.targets.kubernetes import images, kustomize
 from plumbline.targets.kubernetes.target import KubernetesTarget
-from plumbline.testing import REDIS_PASSWORD, PostgresServer, RedisServer
+from plumbline.verification.throwaway import REDIS_PASSWORD, PostgresServer, RedisServer
 
 FAKE = Path(__file__).parent / "fake_cluster.py"
 
@@ -63,7 +62,7 @@ class FakeCluster:
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     real = shutil.which("kubectl")
     if real is None:
-        pytest.skip(render.NO_TOOL)
+        pytest.skip(kustomize.NO_TOOL)
     folder = tmp_path / "cluster"
     folder.mkdir()
     fake = FakeCluster(folder, real)

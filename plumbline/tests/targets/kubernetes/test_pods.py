@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from plumbline.errors import StepError
-from plumbline.manifests.model import COMPONENT
 from plumbline.targets.kubernetes import migration, pods
 from plumbline.targets.kubernetes.kubectl import Cluster
+from plumbline.targets.kubernetes.model import COMPONENT
 from plumbline.targets.kubernetes.pods import Snapshot
 
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available:\n1 Insufficient cpu."}

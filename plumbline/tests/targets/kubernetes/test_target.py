@@ -10,11 +10,11 @@ import pytest
 from plumbline import deploy, secret_files
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
-from plumbline.manifests.model import Manifests
 from plumbline.plan import COMPONENTS
 from plumbline.secret_files import SECRETS
 from plumbline.settings.resolve import NONE, Setting, Wanted
 from plumbline.targets.kubernetes import contexts, kubectl, rendering
+from plumbline.targets.kubernetes.model import Manifests
 from plumbline.targets.kubernetes.target import KubernetesTarget
 
 from .conftest import FakeCluster

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from plumbline.checks import browser
-from plumbline.testing import THROUGH_CADDY
+from plumbline.verification.checks import browser
+from plumbline.verification.throwaway import THROUGH_CADDY
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from plumbline.checks import browser
+from plumbline.verification.checks import browser
 
 pytestmark = pytest.mark.browser
 

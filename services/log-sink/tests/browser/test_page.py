@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
-from plumbline.checks import browser
-from plumbline.testing import RedisServer, wait_until
+from plumbline.verification.checks import browser
+from plumbline.verification.throwaway import RedisServer, wait_until
 
 pytestmark = pytest.mark.browser
 

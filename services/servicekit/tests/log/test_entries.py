@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from servicekit.log.clean import clean
 from servicekit.log.entries import SIZE_MAX, build
 
-from plumbline.checks.texts import is_unsafe, unsafe_texts
+from plumbline.verification.checks.texts import is_unsafe, unsafe_texts
 
 # The machine may be busy; what counts is what comes out.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -14,7 +14,7 @@ from servicekit.log.faults import client_fault, counted, kind_of, request_fault
 from servicekit.log.forwarder import QUEUE_SIZE
 from servicekit.log.handler import JsonHandler
 
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 
 @pytest.fixture

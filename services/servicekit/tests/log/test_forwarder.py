@@ -12,7 +12,7 @@ from servicekit import facts
 from servicekit.log import forwarder as module
 from servicekit.log.forwarder import QUEUE_SIZE, Forwarder
 
-from plumbline.testing import INTERNAL_SECRET, wait_until
+from plumbline.verification.throwaway import INTERNAL_SECRET, wait_until
 
 
 def numbered(number: int) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 from servicekit.log import forwarder as module
 from servicekit.log.forwarder import LEVELS, QUEUE_SIZE
 
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 PAUSE_A_LINE_S = module._PAUSE_A_LINE_S
 

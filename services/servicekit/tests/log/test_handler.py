@@ -20,7 +20,7 @@ from servicekit.log import forwarder, handler, lines
 from servicekit.log.setup import configure_logging
 
 from plumbline import ROOT
-from plumbline.testing import wait_until
+from plumbline.verification.throwaway import wait_until
 
 
 class _Log:

@@ -1,0 +1,64 @@
+"""A copy of the checkout that a test may change, and the generator run in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from plumbline import ROOT
+
+_READ = ("plumbline", "services", "docker", "requirements")
+_JUNK = shutil.ignore_patterns("__pycache__", "tests", ".hypothesis", "*.pyc")
+
+
+class Checkout:
+    """A checkout's folder, with the generator that is in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def generate(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m plumbline.verification.docs` here."""
+        return subprocess.run(
+            [sys.executable, "-m", "plumbline.verification.docs", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Change one place of a file; fail if it is not there."""
+        file = self.root / path
+        text = file.read_text()
+        assert old in text, f"{path} no longer holds {old!r}: choose another place to change"
+        file.write_text(text.replace(old, new, 1))
+
+    def page(self, name: str) -> Path:
+        """Return the path of a generated page."""
+        return self.root / "docs" / "generated" / name
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A copy whose pages are up to date, whatever state those of the real checkout are in."""
+    copy = Checkout(tmp_path_factory.mktemp("pristine"))
+    for name in _READ:
+        shutil.copytree(ROOT / name, copy.root / name, ignore=_JUNK)
+    shutil.copy(ROOT / "README.md", copy.root)
+    done = copy.generate()
+    assert done.returncode == 0, done.stderr
+    return copy
+
+
+@pytest.fixture
+def checkout(pristine: Checkout, tmp_path: Path) -> Checkout:
+    """A copy for one test to spoil."""
+    shutil.copytree(pristine.root, tmp_path / "checkout")
+    return Checkout(tmp_path / "checkout")

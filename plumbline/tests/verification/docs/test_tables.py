@@ -1,0 +1,98 @@
+"""The tables on the pages are those that the migrations really make."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from plumbline import ROOT
+from plumbline.targets.embedded.programs import service_command
+from plumbline.verification.docs import tables
+from plumbline.verification.introspection import facts
+from plumbline.verification.throwaway import PostgresServer, shared_secrets
+
+_COLUMNS = """
+    SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+           EXISTS (SELECT FROM pg_constraint k
+                   WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attnum = ANY (k.conkey)),
+           (SELECT k.confrelid::regclass::text || ' ' || k.confdeltype::text FROM pg_constraint k
+            WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conkey = ARRAY[a.attnum])
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_DELETE = {"cascade": "c", "set null": "n", "no action": "a"}
+
+
+@pytest.fixture
+def migrated(tmp_path: Path) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection to a database of its own, that both services have migrated."""
+    (tmp_path / "token_secret").write_text("for a test of the documentation")
+    server = PostgresServer(tmp_path)
+    try:
+        server.start()
+        for service in ("backend", "data-processor"):
+            _migrate(service, server, tmp_path)
+        with psycopg.connect(server.conninfo) as connection:
+            yield connection
+    finally:
+        server.stop()
+
+
+def _migrate(service: str, server: PostgresServer, folder: Path) -> None:
+    done = subprocess.run(
+        service_command(service, "migrate"),
+        env={
+            "PATH": os.defpath,
+            "PYTHONPATH": f"{ROOT / 'services' / service}:{ROOT / 'services' / 'servicekit'}",
+            "PLUMBLINE_PORT": "1",
+            "PLUMBLINE_POSTGRES_PORT": str(server.port),
+            "PLUMBLINE_POSTGRES_PASSWORD_FILE": str(server.password_file),
+            "PLUMBLINE_TOKEN_SECRET_FILE": str(folder / "token_secret"),
+            **shared_secrets(folder),
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_pages_show_the_migrated_schema(migrated: psycopg.Connection[tuple[object, ...]]) -> None:
+    there = {row[:2]: row[2:] for row in migrated.execute(_COLUMNS).fetchall()}
+    shown = {
+        (table.name, column.name): (
+            column.type.replace("varchar", "character varying"),
+            column.nullable,
+            column.primary_key,
+            _reference(column.references),
+        )
+        for group in tables.by_owner().values()
+        for table in group
+        for column in table.columns
+    }
+    assert shown == there
+
+
+def _reference(reference: facts.Reference | None) -> str | None:
+    return f"{reference.table} {_DELETE[reference.on_delete]}" if reference else None
+
+
+def test_a_probe_sees_nothing_of_the_callers_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUMBLINE_POOL_SIZE", "77")
+    facts.services.cache_clear()
+    settings = {one.variable: one for one in facts.services()["backend"].settings}
+    assert settings["PLUMBLINE_POOL_SIZE"].default != "77"
+    assert settings["PLUMBLINE_POSTGRES_PASSWORD_FILE"].default is None
+    assert settings["PLUMBLINE_POSTGRES_PASSWORD_FILE"].secret
+
+
+def test_the_harness_imports_no_service() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, plumbline.verification.docs.site; print(*sys.modules)"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not {"backend", "data_processor", "log_sink", "django", "sqlalchemy"} & set(done.stdout.split())

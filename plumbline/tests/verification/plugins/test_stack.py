@@ -1,0 +1,137 @@
+"""Which stack the suites prove: one that runs, if it may be the one that is meant; else their own, gone afterwards."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from plumbline.errors import StepError
+from plumbline.home import Home
+from plumbline.tests.conftest import ScriptedTarget
+from plumbline.verification.plugins import stack as stack_plugin
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> Any:
+    target = SimpleNamespace(name="embedded", stack=lambda: SimpleNamespace(running=True))
+    monkeypatch.setattr(stack_plugin.Home, "exists", True)
+    monkeypatch.setattr(stack_plugin, "choose", lambda *_: (target, "this stack's target"))
+    return target
+
+
+def config(home: Path, **options: Any) -> Any:
+    given = {"home": home, "own_stack": False, "target": "auto", **options}
+    return SimpleNamespace(getoption=given.__getitem__)
+
+
+@pytest.mark.parametrize("asked", ["auto", "embedded"])
+def test_a_stack_that_runs_is_reused(running: Any, tmp_path: Path, asked: str) -> None:
+    assert stack_plugin.running_stack(config(tmp_path, target=asked)) is running
+
+
+def test_a_stack_of_another_target_is_not_what_was_asked_for(running: Any, tmp_path: Path) -> None:
+    assert stack_plugin.running_stack(config(tmp_path, target="compose")) is None
+
+
+def test_one_of_its_own_where_that_is_asked_for_or_nothing_runs(running: Any, tmp_path: Path) -> None:
+    assert stack_plugin.running_stack(config(tmp_path, own_stack=True)) is None
+    running.stack = lambda: SimpleNamespace(running=False)
+    assert stack_plugin.running_stack(config(tmp_path)) is None
+
+
+class OwnTarget(ScriptedTarget):
+    """Remembers, as real ones do, that there is something to remove."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.home.save(self.home.load(), target=self.name)
+
+    def remove(self) -> list[str]:
+        self.done.append("remove")
+        return super().remove()
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Makes a suite's own stack that is about to come up; what it leaves is looked for in `tmp_path`."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(stack_plugin, "_ARTIFACTS", tmp_path / "artifacts")
+
+    def make(failure: BaseException | None = None, *, keep: bool = False, **stats: list[str]) -> Any:
+        made: list[OwnTarget] = []
+
+        def choose(wanted: str, home: Home, port: int) -> tuple[OwnTarget, str]:
+            assert (wanted, port) == ("embedded", 0)
+            made.append(OwnTarget(home))
+            if failure is not None:
+                made[0].failures["services"] = failure
+            return made[0], "asked for"
+
+        monkeypatch.setattr(stack_plugin, "choose", choose)
+        given = {"target": "embedded", "keep_stack": keep}
+        reporter = SimpleNamespace(stats=stats)
+        plugins = SimpleNamespace(getplugin=lambda _: reporter)
+        options: Any = SimpleNamespace(getoption=given.__getitem__, pluginmanager=plugins)
+        return stack_plugin._own_stack(options, lambda action: action()), made
+
+    return make
+
+
+def homes(tmp_path: Path) -> list[Path]:
+    return list(tmp_path.glob("plumbline-*"))
+
+
+def test_its_own_stack_is_there_for_the_tests_and_gone_afterwards(own: Any, tmp_path: Path) -> None:
+    stack, targets = own()
+    assert next(stack) is targets[0]
+    assert homes(tmp_path) == [targets[0].home.root]
+    assert list(stack) == []
+    assert targets[0].done[-1] == "remove"
+    assert homes(tmp_path) == []
+
+
+def test_what_did_not_come_up_is_gone_too_and_its_bundle_kept(own: Any, tmp_path: Path) -> None:
+    stack, targets = own(StepError("no"))
+    with pytest.raises(pytest.exit.Exception, match="the stack did not come up: no"):
+        next(stack)
+    assert targets[0].done[-1] == "remove"
+    assert homes(tmp_path) == []
+    assert len(list((tmp_path / "artifacts" / "diagnostics").iterdir())) == 1
+
+
+def test_an_interruption_while_it_comes_up_leaves_nothing(own: Any, tmp_path: Path) -> None:
+    stack, targets = own(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        next(stack)
+    assert targets[0].done[-1] == "remove"
+    assert homes(tmp_path) == []
+
+
+def test_checks_that_failed_leave_a_bundle(own: Any, tmp_path: Path) -> None:
+    stack, _ = own(failed=["one"])
+    next(stack)
+    assert list(stack) == []
+    assert homes(tmp_path) == []
+    (bundle,) = (tmp_path / "artifacts" / "diagnostics").iterdir()
+    assert bundle.name.endswith("-checks")
+
+
+@pytest.mark.parametrize("failure", [None, StepError("no")], ids=["came-up", "failed"])
+def test_it_is_kept_where_that_is_asked_for(own: Any, tmp_path: Path, capsys: Any, failure: Any) -> None:
+    stack, targets = own(failure, keep=True)
+    if failure is None:
+        next(stack)
+        assert list(stack) == []
+    else:
+        with pytest.raises(pytest.exit.Exception):
+            next(stack)
+    (home,) = homes(tmp_path)
+    assert "remove" not in targets[0].done
+    said = capsys.readouterr().out
+    for command in ("status", "logs", "reset"):
+        assert f"./deploy-local.sh {command} --home {home}\n" in said

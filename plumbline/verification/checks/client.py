@@ -1,0 +1,202 @@
+"""A user of the stack: an account of its own, its HTTP calls and its sockets, as a stranger would make them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from servicekit.codes import Code
+from websockets.sync.client import ClientConnection, connect
+
+from plumbline import net
+from plumbline.errors import NotGivenError
+from plumbline.recorder import operator_session
+from plumbline.stack import Stack
+from plumbline.verification.checks.created import PREFIX, Run
+
+TIMEOUT_S = 15.0
+
+_CHANNELS, _DIRECT = "/channels/", "/channels/dm/"
+_NAMED = (_CHANNELS, "/data-processor/documents/", "/data-processor/templates/")
+
+
+class Answer:
+    """A response: `status`, `headers`, `body` (bytes) and `json` (None if the body is not JSON)."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self.status = response.status_code
+        self.headers = response.headers
+        self.body = response.content
+        self.cookies = response.cookies
+        try:
+            self.json: Any = response.json() if response.content else None
+        except ValueError:
+            self.json = None
+        self._call = f"{response.request.method} {response.url}"
+
+    @property
+    def request_id(self) -> str:
+        """The id that Caddy gave the request."""
+        return self.headers["X-Request-Id"]
+
+    def expect(self, status: int) -> Any:
+        """Return the JSON body if the status is `status`; else fail with what came instead."""
+        assert self.status == status, f"{self._call}: wanted {status}, got {self.status}: {self.body[:500]!r}"
+        return self.json
+
+    def expect_problem(self, status: int) -> dict[str, Any]:
+        """Return the problem document of an answer with this status; fail if it has another shape or a trace in it."""
+        body = self.expect(status)
+        assert self.headers["Content-Type"].startswith("application/problem+json"), self.headers["Content-Type"]
+        assert {"type", "title", "status", "code", "detail", "request_id"} <= body.keys(), body
+        assert body["code"] in set(Code), body
+        assert body["status"] == status
+        assert body["detail"], "an error has to say what to do next"
+        assert body["request_id"] == self.request_id
+        assert b"Traceback" not in self.body
+        return dict(body)
+
+
+class User:
+    """A registered account with a session. What it creates is written down in `run`, which deletes it."""
+
+    def __init__(self, stack: Stack, run: Run) -> None:
+        self.base_url = stack.base_url
+        self._stack = stack
+        self._run = run
+        self.username = run.new_name()
+        self.password = secrets.token_urlsafe(12)
+        self.http = net.direct_session()
+        # Each call carries the bearer token alone: what the cookie can do is checked on its own.
+        self.http.cookies.set_policy(_NoCookies())
+        run.will_register(self.username, self.password)
+        self.id: int = self.register(self.username, self.password).expect(201)["id"]
+        self.token: str = self.login().expect(200)["access_token"]
+        self.http.headers["Authorization"] = f"Bearer {self.token}"
+
+    def register(self, username: str, password: str) -> Answer:
+        """Register with an invite where one is needed. Raises NotGivenError where registration is closed."""
+        account = {"username": username, "password": password}
+        answer = self.post("/auth/register", account)
+        match answer.json:
+            case {"code": "registration_closed"}:
+                raise NotGivenError("needs to register, and registration is closed on this stack")
+            case {"code": "invite_needed"}:
+                with operator_session(self._stack) as operator:
+                    invite = Answer(operator.post(f"{self.base_url}/auth/invites", timeout=TIMEOUT_S)).expect(201)
+                    answer = self.post("/auth/register", account | {"invite": invite["code"]})
+                    operator.delete(f"{self.base_url}/auth/invites/{invite['id']}", timeout=TIMEOUT_S)
+        return answer
+
+    def login(self) -> Answer:
+        """Log in with the account's password."""
+        return self.call("POST", "/auth/login", data={"username": self.username, "password": self.password})
+
+    def call(self, method: str, path: str, **arguments: Any) -> Answer:
+        """Make one HTTP call."""
+        answer = Answer(self.http.request(method, self.base_url + path, timeout=TIMEOUT_S, **arguments))
+        if method == "POST" and answer.status == 201:
+            if path == _CHANNELS or path.startswith(_DIRECT):
+                self._run.has_channel(self.username, answer.json["id"])
+            if path in _NAMED:
+                name = answer.json.get("name") or answer.json["filename"]
+                assert name.lstrip("#").startswith(PREFIX), f"checks name what they create {PREFIX}…, not {name!r}"
+        return answer
+
+    def get(self, path: str, **parameters: Any) -> Answer:
+        """GET with query parameters."""
+        return self.call("GET", path, params=parameters)
+
+    def post(self, path: str, document: Any = None) -> Answer:
+        """POST a JSON document."""
+        return self.call("POST", path, json=document)
+
+    def put(self, path: str, document: Any) -> Answer:
+        """PUT a JSON document."""
+        return self.call("PUT", path, json=document)
+
+    def patch(self, path: str, document: Any) -> Answer:
+        """PATCH with a JSON document."""
+        return self.call("PATCH", path, json=document)
+
+    def delete(self, path: str) -> Answer:
+        """DELETE."""
+        return self.call("DELETE", path)
+
+    def upload(self, channel_id: int, name: str, content: bytes, declared: str = "application/octet-stream") -> Answer:
+        """Upload a document to a channel."""
+        return self.call(
+            "POST",
+            "/data-processor/documents/",
+            files={"file": (name, content, declared)},
+            data={"channel_id": str(channel_id)},
+        )
+
+    def create_channel(self, kind: str = "public") -> dict[str, Any]:
+        """Create a channel with a name that nobody has and return it."""
+        name = f"{'#' if kind == 'public' else ''}{self._run.new_name()}"
+        channel: dict[str, Any] = self.post("/channels/", {"name": name, "type": kind}).expect(201)
+        return channel
+
+    def pages(self, path: str, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
+        """Yield every page of a list, following `next`."""
+        while True:
+            body = self.get(path, **parameters).expect(200)
+            yield body["items"]
+            if body["next"] is None:
+                return
+            parameters["before"] = body["next"]
+
+    @contextmanager
+    def socket(self, user_id: int | None = None, **arguments: Any) -> Iterator[Socket]:
+        """Open this user's live socket (or, to see it refused, somebody else's)."""
+        url = f"{self.base_url.replace('http', 'ws', 1)}/ws/{self.id if user_id is None else user_id}"
+        arguments.setdefault("additional_headers", {"Authorization": f"Bearer {self.token}"})
+        with connect(url, open_timeout=TIMEOUT_S, proxy=None, **arguments) as connection:
+            yield Socket(connection)
+
+
+class Socket:
+    """A live socket that remembers what it received."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self.received: list[dict[str, Any]] = []
+
+    def send(self, frame: Any) -> None:
+        """Send a frame: a string or bytes as they are, anything else as JSON."""
+        self._connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+
+    def wait_for(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Return the next frame of type `kind` whose fields have these values; fail if none comes."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                raw = self._connection.recv(timeout=max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                raise AssertionError(f"no {kind!r} frame with {fields} came; received: {self.received}") from None
+            frame: dict[str, Any] = json.loads(raw)
+            self.received.append(frame)
+            if frame.get("type") == kind and all(frame.get(name) == value for name, value in fields.items()):
+                return frame
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Return all frames received so far, by a ping's round trip: what was sent before the ping has arrived."""
+        mark = secrets.randbits(40)
+        self.send({"type": "ping", "payload": {"sent_at_ms": mark}})
+        self.wait_for("pong", payload={"sent_at_ms": mark})
+        return self.received
+
+
+class _NoCookies(DefaultCookiePolicy):
+    """Keeps no cookie and sends none."""
+
+    def set_ok(self, cookie: object, request: object) -> bool:
+        del cookie, request
+        return False

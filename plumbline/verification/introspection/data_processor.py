@@ -1,0 +1,81 @@
+"""Reads the data-processor: settings, Django's models and urlconf."""
+
+# ruff: noqa: SLF001 - `_meta` is what Django's documentation calls it, and is public
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib import import_module
+from typing import Any
+
+from servicekit import describe
+
+from plumbline.verification.introspection import common
+
+_CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+def main() -> None:
+    """Print what the data-processor says about itself."""
+    settings = import_module("data_processor.config").DataProcessorSettings
+    common.surroundings(settings)
+    import_module("data_processor.process").configure(forward=False)
+    models = import_module("django.apps").apps.get_models()
+    recorder = import_module("django.db.migrations.recorder").MigrationRecorder
+    common.answer(
+        settings=describe.fields(settings),
+        routes=_routes(import_module("data_processor.urls").urlpatterns, "/"),
+        tables=[_table(model, common.first_line(model)) for model in models if model._meta.managed],
+        bookkeeping=[_table(recorder.Migration, "")],
+    )
+
+
+def _routes(patterns: list[Any], prefix: str) -> list[dict[str, Any]]:
+    found = []
+    for pattern in patterns:
+        path = prefix + _CONVERTED.sub(r"{\1}", str(pattern.pattern))
+        if hasattr(pattern, "url_patterns"):
+            found += _routes(pattern.url_patterns, path)
+            continue
+        # The view that `methods()` made holds one view for each method.
+        views = inspect.getclosurevars(pattern.callback).nonlocals["views"]
+        found += [
+            {"method": method, "path": path, "does": common.first_line(view)}
+            for method, view in views.items()
+            if method != "HEAD"
+        ]
+    return found
+
+
+def _table(model: Any, purpose: str) -> dict[str, Any]:
+    return {
+        "name": model._meta.db_table,
+        "purpose": purpose,
+        "columns": [_column(field) for field in model._meta.local_concrete_fields if field.column],
+    }
+
+
+def _column(field: Any) -> dict[str, Any]:
+    connection = import_module("django.db").connection
+    deletion = import_module("django.db.models")
+    # Only these two become a clause of the constraint; anything else Postgres refuses.
+    actions = {deletion.CASCADE: "cascade", deletion.SET_NULL: "set null"}
+    remote = field.remote_field
+    return {
+        "name": field.column,
+        "type": field.db_type(connection),
+        # Django puts no NOT NULL on a column that Postgres derives.
+        "nullable": field.null or field.generated,
+        "primary_key": field.primary_key,
+        "references": {
+            "table": remote.model._meta.db_table,
+            "on_delete": actions.get(remote.on_delete, "no action"),
+        }
+        if remote
+        else None,
+    }
+
+
+if __name__ == "__main__":
+    main()

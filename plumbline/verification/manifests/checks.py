@@ -1,0 +1,58 @@
+"""Every check, by name. Each module has one function `problems`, which yields sentences."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+
+from plumbline.targets.kubernetes.model import Manifests
+from plumbline.verification.manifests import (
+    availability,
+    capacity,
+    compose,
+    hardening,
+    network,
+    order,
+    postgres,
+    probes,
+    quantities,
+    references,
+    schemas,
+    selectors,
+    settings,
+)
+
+CHECKS: dict[str, Callable[[Manifests], Iterable[str]]] = {
+    "schemas": schemas.problems,
+    "references": references.problems,
+    "selectors": selectors.problems,
+    "quantities": quantities.problems,
+    "probes": probes.problems,
+    "settings": settings.problems,
+    "compose": compose.problems,
+    "network": network.problems,
+    "hardening": hardening.problems,
+    "availability": availability.problems,
+    "postgres": postgres.problems,
+    "order": order.problems,
+    "capacity": capacity.problems,
+}
+
+
+def problems(manifests: Manifests) -> list[str]:
+    """Return everything that any check finds, each with the check's name before it."""
+    return [f"{name}: {problem}" for name in CHECKS for problem in found(name, manifests)]
+
+
+def found(name: str, manifests: Manifests) -> list[str]:
+    """Return what one check finds. Where what it reads is missing or malformed, that is what it has found."""
+    problems: list[str] = []
+    try:
+        problems.extend(CHECKS[name](manifests))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        problems.append(
+            f"something that it reads is missing or malformed: {error!r} ({place.filename.rpartition('/')[2]}:"
+            f"{place.lineno}, {place.line})"
+        )
+    return problems

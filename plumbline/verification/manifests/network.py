@@ -1,0 +1,178 @@
+"""Who may talk to whom, computed from the NetworkPolicies, is what the architecture draws: no arrow more, none less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from plumbline.targets.kubernetes.kustomize import Document
+from plumbline.targets.kubernetes.model import Manifests, selects
+
+DNS = "cluster DNS"
+ANYWHERE = "anywhere"
+PROMETHEUS = "monitoring"
+OPERATOR = "cnpg-system"
+
+
+class Arrow(NamedTuple):
+    """`source` may reach `target` on `port`."""
+
+    source: str
+    target: str
+    port: int
+    protocol: str = "TCP"
+
+    def __str__(self) -> str:
+        return f"{self.source} -> {self.target}:{self.port}/{self.protocol}"
+
+
+ARCHITECTURE = frozenset(
+    {
+        Arrow(ANYWHERE, "caddy", 8080),
+        Arrow("caddy", "backend", 8001),
+        Arrow("caddy", "data-processor", 8002),
+        Arrow("caddy", "log-sink", 8003),
+        Arrow("caddy", "log-sink", 9001, "UDP"),
+        Arrow("log-sink", "redis", 6379),
+        *(Arrow(service, "redis", 6379) for service in ("backend", "data-processor")),
+        *(Arrow(service, "postgres", 5432) for service in ("backend", "data-processor", "migrate")),
+        *(Arrow(service, "caddy", 9000) for service in ("backend", "data-processor", "migrate")),
+    }
+)
+"""The arrows of docs/architecture.md. To them comes DNS for everybody who calls somebody by name."""
+
+_MONITORING = {
+    Arrow(PROMETHEUS, "postgres-exporter", 9187),
+    Arrow(PROMETHEUS, "redis-exporter", 9121),
+    Arrow("postgres-exporter", "postgres", 5432),
+    Arrow("redis-exporter", "redis", 6379),
+}
+_CLUSTER = {
+    Arrow("postgres", "postgres", 5432),
+    Arrow(OPERATOR, "postgres", 5432),
+    Arrow(OPERATOR, "postgres", 8000),
+    Arrow("postgres", ANYWHERE, 443),
+    Arrow("postgres", ANYWHERE, 6443),
+}
+# Outside pods: name, namespace labels, pod labels.
+_OTHERS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    DNS: ({"kubernetes.io/metadata.name": "kube-system"}, {"k8s-app": "kube-dns"}),
+    PROMETHEUS: ({"kubernetes.io/metadata.name": "monitoring"}, {"app.kubernetes.io/name": "prometheus"}),
+    OPERATOR: ({"kubernetes.io/metadata.name": "cnpg-system"}, {"app.kubernetes.io/name": "cloudnative-pg"}),
+    ANYWHERE: ({"kubernetes.io/metadata.name": "elsewhere"}, {"app": "anything"}),
+}
+
+
+def expected(manifests: Manifests) -> frozenset[Arrow]:
+    """Return the arrows that there ought to be, given which parts there are."""
+    pods = manifests.pods()
+    arrows = set(ARCHITECTURE)
+    asking = [name for name in pods if name not in ("postgres", "redis")]
+    if "redis-exporter" in pods:
+        arrows |= _MONITORING
+    if any(manifests.of("Cluster")):
+        arrows |= _CLUSTER
+        asking.append("postgres")
+    if "postgres" not in pods:
+        port = int(manifests.environment(manifests.workload("backend").main).get("PLUMBLINE_POSTGRES_PORT", "5432"))
+        arrows = {Arrow(one.source, ANYWHERE, port) if one.target == "postgres" else one for one in arrows}
+    return frozenset(arrows | {Arrow(name, DNS, 53, protocol) for name in asking for protocol in ("TCP", "UDP")})
+
+
+def reachable(manifests: Manifests) -> frozenset[Arrow]:
+    """Compute every arrow that the policies allow, between pods of the stack and to and from everything else."""
+    policies = [one["spec"] for one in manifests.of("NetworkPolicy")]
+    own = manifests.pods()
+    ports = sorted(_ports(policies))
+    found = set()
+    for source in (*own, *_OTHERS):
+        for target in (*own, *_OTHERS):
+            if source not in own and target not in own:
+                continue
+            for port, protocol in ports:
+                leaves = source not in own or _allows(
+                    policies, "Egress", own[source], _peer(own, target), port, protocol
+                )
+                enters = target not in own or _allows(
+                    policies, "Ingress", own[target], _peer(own, source), port, protocol
+                )
+                if leaves and enters:
+                    found.add(Arrow(source, target, port, protocol))
+    # Whoever may be reached from anywhere, or may reach anything, may do so with the others outside, too.
+    general = {(one.source, one.target, one.port, one.protocol) for one in found}
+    return frozenset(
+        one
+        for one in found
+        if not (one.source in _OTHERS and one.source != ANYWHERE and (ANYWHERE, *one[1:]) in general)
+        and not (one.target in _OTHERS and one.target != ANYWHERE and (one.source, ANYWHERE, *one[2:]) in general)
+    )
+
+
+def problems(manifests: Manifests) -> Iterator[str]:
+    """Yield every arrow that is missing and every one that is too much."""
+    there, wanted = reachable(manifests), expected(manifests)
+    yield from (f"the policies stop {arrow}" for arrow in sorted(wanted - there))
+    yield from (f"the policies allow {arrow}, which the architecture does not" for arrow in sorted(there - wanted))
+
+
+def _ports(policies: list[Document]) -> set[tuple[int, str]]:
+    """Every port that some rule names, ends of ranges included; one that none does, for rules without ports."""
+    named = {(1, "TCP"), (1, "UDP")}
+    for policy in policies:
+        for rule in (*(policy.get("ingress") or []), *(policy.get("egress") or [])):
+            for one in rule.get("ports") or []:
+                first, last, protocol = _range(one)
+                named |= {(first, protocol), (last, protocol)}
+    return named
+
+
+def _range(port: Document) -> tuple[int, int, str]:
+    """First and last port, and protocol, of an entry of a rule. Without a number it means every port."""
+    first = port.get("port", 1)
+    if not isinstance(first, int):
+        raise ValueError(f"the policies name the port {first!r}: not every network knows ports by name, use the number")  # noqa: TRY004
+    return first, int(port.get("endPort", first if "port" in port else 65535)), str(port.get("protocol", "TCP"))
+
+
+def _peer(own: dict[str, dict[str, str]], name: str) -> tuple[dict[str, str] | None, dict[str, str]]:
+    """Labels of the namespace (None: our own) and of the pod."""
+    return (None, own[name]) if name in own else _OTHERS[name]
+
+
+def _allows(
+    policies: list[Document], direction: str, labels: dict[str, str],
+    peer: tuple[dict[str, str] | None, dict[str, str]], port: int, protocol: str,
+) -> bool:  # fmt: skip
+    """Say what Kubernetes would: yes, if no policy of this direction selects the pod, or if a rule of one allows it."""
+    about = [one for one in policies if direction in _directions(one) and selects(one["podSelector"], labels)]
+    if not about:
+        return True
+    side = "from" if direction == "Ingress" else "to"
+    for policy in about:
+        for rule in policy.get(direction.lower()) or []:
+            ports = rule.get("ports")
+            if ports and not any(
+                first <= port <= last and protocol == theirs for first, last, theirs in map(_range, ports)
+            ):
+                continue
+            if not rule.get(side) or any(_matches(one, peer) for one in rule[side]):
+                return True
+    return False
+
+
+def _directions(policy: Document) -> list[str]:
+    """Where a policy does not say, it is about what comes in, and about what goes out if it has rules for that."""
+    found: list[str] = policy.get("policyTypes") or ["Ingress", *(["Egress"] if policy.get("egress") else [])]
+    return found
+
+
+def _matches(rule: Document, peer: tuple[dict[str, str] | None, dict[str, str]]) -> bool:
+    namespace, labels = peer
+    if "ipBlock" in rule:
+        # Addresses outside; who stands for all of them is not in a namespace that anything selects.
+        return namespace == _OTHERS[ANYWHERE][0]
+    if "namespaceSelector" in rule:
+        in_namespace = namespace is not None and selects(rule["namespaceSelector"], namespace)
+    else:
+        in_namespace = namespace is None
+    return in_namespace and ("podSelector" not in rule or selects(rule["podSelector"], labels))

@@ -1,0 +1,97 @@
+"""The order in which the manifests let things start agrees with the plan's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from plumbline.plan import PLAN, SERVICES
+from plumbline.targets.kubernetes.model import Container, Manifests
+
+CHAIN = ("postgres", "migrate-backend", "migrate-data-processor", "services", "caddy")
+"""Steps each of which has to wait for the one before it."""
+
+_STEP_OF = {component: step.name for step in PLAN for component in step.components}
+_STEP_SERVICES = tuple(component for component, step in _STEP_OF.items() if step == "services")
+
+
+def problems(manifests: Manifests) -> Iterator[str]:
+    """Yield every wait that contradicts the plan, and every one that the plan wants and the manifests lack."""
+    planned = [step.name for step in PLAN]
+    waits = derived(manifests)
+    for before, after in sorted(waits):
+        if planned.index(before) >= planned.index(after):
+            yield f"{after} waits for {before}, which the plan has later"
+    chain = [one for one in CHAIN if one != "postgres" or "postgres" in manifests.pods()]
+    for before, after in pairwise(chain):
+        for component in [one for one, step in _STEP_OF.items() if step == after] or [after]:
+            if (before, after) not in _waits_of(manifests, component):
+                yield f"{component} does not wait for {before}"
+    for job in (one for one in manifests.workloads() if one.document["kind"] == "Job"):
+        looked = {one.image for one in job.containers if not one.init and _does(one, "wait")}
+        for image in sorted({one.image for one in job.containers if one.init} - looked):
+            yield f"{job.name} is done before anybody has seen the tables of {image} at head"
+    # The second chain comes after the first; but who looks at one alone takes a half-restored schema for whole.
+    for service in _STEP_SERVICES:
+        if ("migrate-backend", "services") not in _waits_of(manifests, service):
+            yield f"{service} does not wait for migrate-backend"
+    if sorted(chain, key=planned.index) != chain:
+        yield f"the plan no longer has {', '.join(chain)} in this order"
+
+
+def derived(manifests: Manifests) -> set[tuple[str, str]]:
+    """Return pairs of steps of the plan, the second of which the manifests start after the first."""
+    components = [*_STEP_OF, "migrate-backend", "migrate-data-processor"]
+    return {pair for component in components for pair in _waits_of(manifests, component)}
+
+
+def _waits_of(manifests: Manifests, component: str) -> set[tuple[str, str]]:
+    if component.startswith("migrate-"):
+        return _waits_of_migration(manifests, component)
+    found: set[tuple[str, str]] = set()
+    after = _STEP_OF[component]
+    workload = next((one for one in manifests.workloads() if one.component == component), None)
+    if workload is None:
+        return found
+    for container in workload.containers:
+        if not container.init or not _ends(container):
+            continue
+        if _does(container, "wait"):
+            found.add((f"migrate-{container.image.removeprefix('plumbline/')}", after))
+        text = " ".join(container.spec.get("args", []))
+        for service in SERVICES:
+            if f"$PLUMBLINE_{service.upper().replace('-', '_')}/" in text:
+                found.add((_STEP_OF[service], after))
+    # Both services have to be waited for, or the step as a whole is not.
+    if component == "caddy":
+        text = " ".join(" ".join(one.spec.get("args", [])) for one in workload.containers if one.init and _ends(one))
+        if not all(f"$PLUMBLINE_{one}/" in text for one in ("BACKEND", "DATA_PROCESSOR")):
+            found.discard(("services", "caddy"))
+    startup = workload.main.spec.get("startupProbe", {}).get("httpGet", {}).get("path", "")
+    if component == "log-sink" and startup == "/logs/health":
+        found.add(("redis", "log-sink"))
+    return found
+
+
+def _waits_of_migration(manifests: Manifests, step: str) -> set[tuple[str, str]]:
+    jobs = [one for one in manifests.workloads() if one.document["kind"] == "Job"]
+    order: list[str] = []
+    for container in (one for job in jobs for one in job.containers if one.init):
+        service = container.image.removeprefix("plumbline/")
+        if _does(container, "migrate") and _ends(container):
+            order.append(f"migrate-{service}")
+        elif _does(container, "wait", "database") and _ends(container):
+            order.append("postgres")
+    if step not in order:
+        return set()
+    return {(before, step) for before in order[: order.index(step)]}
+
+
+def _does(container: Container, *arguments: str) -> bool:
+    """Say whether a container runs its image's own program with these arguments."""
+    return "command" not in container.spec and container.spec.get("args") == [*arguments]
+
+
+def _ends(container: Container) -> bool:
+    """Say whether the next one waits for its end. One that is started again and again is only waited for to start."""
+    return container.spec.get("restartPolicy") != "Always"

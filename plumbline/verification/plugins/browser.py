@@ -1,0 +1,56 @@
+"""Gives checks pages in a real Chromium, and the report of a failed one what its pages showed and did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from plumbline.verification.checks import browser
+
+_WATCHED = pytest.StashKey[list[browser.Watched]]()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """One browser for a module's checks."""
+    with browser.chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def new_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Make pages of one origin, each in a context of its own (options: Playwright's).
+
+    A page that reports an error, or asks anybody but its origin, fails the check.
+    """
+    contexts: list[Any] = []
+    watched = request.node.stash.setdefault(_WATCHED, [])
+
+    def make(origin: str, **options: Any) -> Any:
+        context = chromium.new_context(**{"base_url": origin, "viewport": {"width": 1280, "height": 860}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        watched.append(browser.Watched(page, origin))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    faults = [fault for page in watched for fault in page.faults]
+    if faults:
+        pytest.fail("\n".join(faults))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to the report of a failed check what its pages show and did."""
+    report = yield
+    if report.failed and call.when == "call":
+        pages: list[browser.Watched] = item.stash.get(_WATCHED, [])
+        for number, page in enumerate(pages, 1):
+            report.sections.append((f"page {number}", page.explain(f"failed-{item.name}-{number}")))
+    return report

@@ -1,0 +1,225 @@
+"""Gives the suites a running stack: the one that runs already, or one of their own that is gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+
+from plumbline import deploy, diagnose, environment, identity
+from plumbline.errors import NotGivenError, PlumblineError
+from plumbline.home import DEFAULT_HOME, Home
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+from plumbline.targets.choose import TARGETS, choose
+from plumbline.verification.checks import disturbance, rows
+from plumbline.verification.remote import Access, RemoteTarget
+
+_ARTIFACTS = Path("test-artifacts")
+OWN = pytest.StashKey[bool]()
+"""Whether the suite brought up the stack that it proves."""
+_NOT_PROVEN = pytest.StashKey[dict[str, list[str]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that choose the stack."""
+    group = parser.getgroup("plumbline", "the stack to prove")
+    group.addoption(
+        "--target",
+        choices=(*TARGETS, RemoteTarget.name),
+        default="auto",
+        help="target of a stack that the suite brings up itself; remote: one that somebody else deployed",
+    )
+    group.addoption("--home", type=Path, default=DEFAULT_HOME, help="home of a stack to reuse if it is running")
+    group.addoption("--own-stack", action="store_true", help="bring up a stack even where one is running")
+    group.addoption("--keep-stack", action="store_true", help="leave a stack that the suite brought up running")
+    remote = parser.getgroup("plumbline-remote", "a stack that somebody else deployed (--target remote)")
+    remote.addoption("--base-url", metavar="URL", help="its front door")
+    remote.addoption("--ca-file", type=Path, metavar="FILE", help="certificate of the authority that vouches for it")
+    remote.addoption("--database-dsn-file", type=Path, metavar="FILE", help="holds how to connect to its database")
+    remote.addoption("--redis-url", metavar="URL", help="its Redis, without a password")
+    remote.addoption("--redis-password-file", type=Path, metavar="FILE", help="holds the password of its Redis")
+    remote.addoption("--operator-password-file", type=Path, metavar="FILE", help="holds its operator's password")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a polite kill clean up, too."""
+    del config
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+class _Notes:
+    """Prints to the terminal past pytest's capturing."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._capture: Any = config.pluginmanager.getplugin("capturemanager")
+
+    def __call__(self, action: Callable[[], None]) -> None:
+        with self._capture.global_and_fixture_disabled():
+            action()
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """The target that carries the stack: to ask for addresses, and to stop, kill and start components by name."""
+    notes = _Notes(request.config)
+    disturbance.allow(yes=request.config.getoption("disrupt"))
+    if request.config.getoption("target") == RemoteTarget.name:
+        yield disturbance.guarded(_remote(request.config))
+        return
+    running = running_stack(request.config)
+    if running is None:
+        disturbance.allow(yes=True)
+        request.config.stash[OWN] = True
+        yield from map(disturbance.guarded, _own_stack(request.config, notes))
+        return
+    _refuse_stale(running)
+    notes(lambda: print(f"\nreusing the stack in {running.stack().home}", flush=True))
+    yield disturbance.guarded(running)
+
+
+def running_stack(config: pytest.Config) -> Target | None:
+    """Return the stack in `--home` if it runs and may be the one that is asked for."""
+    home = Home(config.getoption("home"))
+    if config.getoption("own_stack") or not home.exists:
+        return None
+    running, _ = choose("auto", home)
+    # Whoever names a target wants that one proven, whatever else runs here.
+    wanted = config.getoption("target") in ("auto", running.name)
+    return running if wanted and running.stack().running else None
+
+
+def _remote(config: pytest.Config) -> RemoteTarget:
+    option = config.getoption
+    if not option("base_url"):
+        pytest.exit("--target remote needs --base-url: the front door of the stack", 4)
+    environment.go_directly(urlsplit(option("base_url")).hostname or "")
+    if option("ca_file"):
+        if not option("ca_file").is_file():
+            pytest.exit(f"--ca-file {option('ca_file')}: there is no such file", 4)
+        # The two places where requests, and everything on OpenSSL itself, look for authorities.
+        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(option("ca_file").absolute())
+    try:
+        remote = RemoteTarget(
+            Access(
+                option("base_url"),
+                option("database_dsn_file"),
+                option("redis_url"),
+                option("redis_password_file"),
+                option("operator_password_file"),
+            )
+        )
+        problems = remote.problems()
+    except PlumblineError as error:
+        problems = [str(error)]
+    if problems:
+        pytest.exit(f"the remote stack cannot be proven: {'; '.join(problems)}", 1)
+    return remote
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Skip a check that needs something of the stack that was not given."""
+    return (yield from _skipping(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Skip a check that turns out to need something of the stack that was not given."""
+    return (yield from _skipping(item))
+
+
+def _skipping(item: pytest.Item) -> Generator[None, None, None]:
+    try:
+        return (yield)
+    except NotGivenError as error:
+        item.config.stash.setdefault(_NOT_PROVEN, {}).setdefault(str(error), []).append(item.nodeid)
+        pytest.skip(str(error))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name and count the checks that were not made."""
+    for reason, names in config.stash.get(_NOT_PROVEN, {}).items():
+        terminalreporter.section(f"{len(names)} not proven: {reason}")
+        for name in names:
+            terminalreporter.line(name)
+
+
+def _refuse_stale(running: Target) -> None:
+    stack = running.stack()
+    differences = identity.compare(stack.base_url, stack.stack_id)
+    if not differences and not running.from_this_checkout():
+        differences = ["it was deployed from other files than this checkout's"]
+    if differences:
+        pytest.exit(
+            f"the stack in {stack.home} cannot be proven: {'; '.join(differences)}. "
+            f"Run first: {Home(Path(stack.home)).named_in('./deploy-local.sh')}",
+            1,
+        )
+
+
+def _own_stack(config: pytest.Config, notes: _Notes) -> Iterator[Target]:
+    home = Home(Path(tempfile.mkdtemp(prefix="plumbline-")))
+    keep = config.getoption("keep_stack")
+    mine, why = choose(config.getoption("target"), home, 0)
+    try:
+        try:
+            notes(lambda: deploy.up(home, mine, why))
+        except PlumblineError as error:
+            _save_bundles(home)
+            pytest.exit(f"the stack did not come up: {error}", 1)
+        yield mine
+        if config.pluginmanager.getplugin("terminalreporter").stats.get("failed"):
+            diagnose.write_bundle(home, mine, "checks")
+            _save_bundles(home)
+    finally:
+        if keep:
+            notes(lambda: print(_how_to_look_inside(home), flush=True))
+        else:
+            kept = mine.remove() if home.exists else []
+            shutil.rmtree(home.root, ignore_errors=True)
+            assert not kept, f"reset does not know that the stack makes {', '.join(kept)}"  # noqa: S101  a check
+
+
+def _how_to_look_inside(home: Home) -> str:
+    commands = {"kept, as asked": "status", "warnings and errors": "logs", "away with it": "reset"}
+    lines = [f"{what:<20} {home.named_in(f'./deploy-local.sh {command}')}" for what, command in commands.items()]
+    return "\n".join(["", *lines])
+
+
+def _save_bundles(home: Home) -> None:
+    if home.diagnostics.exists():
+        _ARTIFACTS.mkdir(exist_ok=True)
+        shutil.copytree(home.diagnostics, _ARTIFACTS / "diagnostics", dirs_exist_ok=True)
+
+
+@pytest.fixture
+def stack(target: Target) -> Stack:
+    """The stack as it is now."""
+    return target.stack()
+
+
+@pytest.fixture
+def database(stack: Stack) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """A connection to the stack's Postgres, to read."""
+    with rows.connect(stack) as connection:
+        yield connection
+
+
+@pytest.fixture
+def redis_client(stack: Stack) -> Iterator[redis.Redis]:
+    """A connection to the stack's Redis; only marked checks can write over it."""
+    options = stack.redis.options()
+    with disturbance.ReadingRedis.from_url(
+        stack.redis.url, **options, decode_responses=True, socket_timeout=5
+    ) as client:
+        yield client

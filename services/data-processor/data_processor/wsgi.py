@@ -19,6 +19,7 @@ def application() -> Application:
     lifeline.end_with_parent()
     process.configure(forward=True)
     from django.core.handlers.wsgi import WSGIHandler
+    from django.http import HttpResponse
 
     handler = WSGIHandler()
     turns = Turns(threads(config.current()))
@@ -27,7 +28,7 @@ def application() -> Application:
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         with turns.one():
             response = handler(environ, start_response)
-        if response.streaming:
+        if not isinstance(response, HttpResponse):
             return cast(Iterable[bytes], response)
         # A list goes out in one piece; anything else is asked for chunk after chunk, from another thread.
         body = [response.content]

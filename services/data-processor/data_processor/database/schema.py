@@ -19,7 +19,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     """
 
     def _create_fk_sql(self, model: type[models.Model], field: Any, suffix: str) -> Statement:
-        statement = super()._create_fk_sql(model, field, suffix)
+        statement: Statement = super()._create_fk_sql(model, field, suffix)  # type: ignore[misc]  # the stubs lack it
         clause = _ON_DELETE.get(field.remote_field.on_delete, "")
-        statement.parts["deferrable"] = clause + statement.parts["deferrable"]
+        statement.parts["deferrable"] = f"{clause}{statement.parts['deferrable']}"  # type: ignore[assignment]
         return statement

@@ -9,6 +9,7 @@ from servicekit.codes import Code
 from data_processor import access
 from data_processor.database import statements
 from data_processor.database.statements import Row
+from data_processor.web.errors import NotFoundError
 from data_processor.web.pages import Page
 
 COLUMNS = (
@@ -50,22 +51,29 @@ def document_file(*, document_id: int, user_id: int) -> Row:
     return access.found(row, Code.NO_SUCH_DOCUMENT, document_id)
 
 
-def document_part(*, document_id: int, start: int, length: int) -> bytes | None:
-    """Return `length` bytes from offset `start`, or None if the document is gone. Checks no membership."""
-    row = statements.blob(_PART, {"document_id": document_id, "start": start + 1, "length": length})
-    return None if row is None else row[0]
+def document_part(*, document_id: int, start: int, length: int) -> bytes:
+    """Return `length` bytes from offset `start`. Checks no membership. Raises NotFoundError."""
+    found: bytes = _content(_PART, document_id, start=start + 1, length=length)
+    return found
 
 
-def document_data(*, document_id: int) -> bytes | None:
-    """Return all bytes, or None if the document is gone. Checks no membership."""
-    row = statements.blob(_DATA, {"document_id": document_id})
-    return None if row is None else row[0]
+def document_data(*, document_id: int) -> bytes:
+    """Return all bytes. Checks no membership. Raises NotFoundError."""
+    found: bytes = _content(_DATA, document_id)
+    return found
 
 
 def document_thumbnail(*, document_id: int) -> bytes | None:
-    """Return the thumbnail if it was made already. Checks no membership."""
-    row = statements.blob(_THUMBNAIL, {"document_id": document_id})
-    return None if row is None else row[0]
+    """Return the thumbnail if it was made already. Checks no membership. Raises NotFoundError."""
+    found: bytes | None = _content(_THUMBNAIL, document_id)
+    return found
+
+
+def _content(statement: str, document_id: int, **parameters: int) -> Any:
+    row = statements.blob(statement, {"document_id": document_id, **parameters})
+    if row is None:
+        raise NotFoundError(Code.NO_SUCH_DOCUMENT, document_id)
+    return row[0]
 
 
 def document_shape(row: Row) -> dict[str, Any]:

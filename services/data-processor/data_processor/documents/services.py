@@ -124,8 +124,6 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
     if kept is not None:
         return kept
     data = selectors.document_data(document_id=document_id)
-    if data is None:
-        raise NotFoundError(Code.NO_SUCH_DOCUMENT, document_id)
     statements.release_connection()
     try:
         with slow_lane("thumbnails"):

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header, parse_etags
 from servicekit.codes import Code
 
-from data_processor.web.errors import NotFoundError, ProblemError
+from data_processor.web.errors import ProblemError
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 # Whatever a browser makes of the bytes, it runs no script, loads nothing and has no origin.
@@ -36,7 +36,7 @@ def unchanged(request: HttpRequest, etag: str) -> HttpResponse | None:
     return HttpResponse(status=304, headers={"ETag": etag}) if "*" in known or etag in known else None
 
 
-def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes | None]) -> HttpResponse:
+def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes]) -> HttpResponse:
     """Return the file, or the part that the request's `Range` asks for. `read(start, length)` fetches bytes.
 
     Raises a 416 refusal for a range outside of the file. Several ranges at once, and ranges that are no byte ranges,
@@ -47,8 +47,6 @@ def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes | N
     part = _requested(request, file)
     start, end = part or (0, file.size)
     body = b"" if request.method == "HEAD" else read(start, end - start)
-    if body is None:
-        raise NotFoundError(Code.NO_SUCH_DOCUMENT, int(request.resolver_match.kwargs["document_id"]))
     response = HttpResponse(body, status=200 if part is None else 206, content_type=file.media_type)
     response.headers["Content-Length"] = str(end - start)
     response.headers["Accept-Ranges"] = "bytes"

@@ -14,7 +14,7 @@ from servicekit.codes import Code
 from data_processor import config
 from data_processor.documents.files.names import clean_filename
 from data_processor.web import pages
-from data_processor.web.bodies import Readable, drain
+from data_processor.web.bodies import Readable, drain, stream_of
 from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
 
 _FORM_OVERHEAD = 64 * 1024
@@ -36,13 +36,13 @@ def receive(request: HttpRequest) -> Upload:
     if request.content_type != "multipart/form-data":
         raise UnsupportedTypeError("send the document as multipart/form-data with the fields file and channel_id")
     limit = config.current().upload_max_bytes
-    stream: Readable = request.environ["wsgi.input"]
+    stream = stream_of(request)
     body = _CountingStream(stream, limit + _FORM_OVERHEAD)
     handler = _InMemory(limit)
     # A chunked body declares no length, and a declared one may lie: the stream itself is what counts.
     meta = {"CONTENT_TYPE": request.META.get("CONTENT_TYPE", ""), "CONTENT_LENGTH": str(limit)}
     try:
-        parser = _Parser(meta, body, [handler], "utf-8")
+        parser = _Parser(meta, body, [handler], "utf-8")  # type: ignore[arg-type]  # it asks for read() alone
         fields, _files = parser.parse()
     except (TooLargeError, RequestDataTooBig):
         drain(stream, limit)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar, cast
 
 import orjson
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from servicekit import texts
@@ -63,7 +64,7 @@ def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
     if request.content_type != "application/json":
         raise UnsupportedTypeError("send JSON, with Content-Type: application/json")
     with slow_lane("changes"):
-        raw = read_bounded(request.environ["wsgi.input"], config.current().body_max_bytes, "the body")
+        raw = read_bounded(stream_of(request), config.current().body_max_bytes, "the body")
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -72,6 +73,12 @@ def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
         return model.model_validate(data)
     except ValidationError as error:
         raise invalid(error) from None
+
+
+def stream_of(request: HttpRequest) -> Readable:
+    """Return the body as the server hands it over: Django's own stream ends where no length is declared."""
+    stream: Readable = cast(WSGIRequest, request).environ["wsgi.input"]
+    return stream
 
 
 def read_bounded(stream: Readable, limit: int, what: str) -> bytes:
@@ -102,7 +109,7 @@ def read_rest(request: HttpRequest) -> None:
     if not _has_body(request) or not _reading_rests.acquire(blocking=False):
         return
     try:
-        stream: Readable = request.environ["wsgi.input"]
+        stream = stream_of(request)
         until = time.monotonic() + _REST_S
         left = config.current().upload_max_bytes
         while left > 0 and time.monotonic() < until and (chunk := stream.read(_CHUNK)):

@@ -43,6 +43,6 @@ class RequestMiddleware:
         response.headers[REQUEST_ID_HEADER] = current
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Cache-Control"] = "no-store"
-        if not response.streaming and response.status_code not in (204, 304):
+        if isinstance(response, HttpResponse) and response.status_code not in (204, 304):
             response.headers.setdefault("Content-Length", str(len(response.content)))
         return response

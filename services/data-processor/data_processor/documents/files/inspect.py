@@ -56,7 +56,9 @@ def inspect(data: bytes) -> Inspection:
     try:
         found, _ = decode("inspect", media_type, data)
     except BrokenFileError as error:
-        about = {"reason": str(error), "cause": error.cause, "media_type": media_type, "size": len(data)}
-        client_fault(logger, "broken_upload", "refused an upload", **about)
+        client_fault(
+            logger, "broken_upload", "refused an upload",
+            reason=str(error), cause=error.cause, media_type=media_type, size=len(data),
+        )  # fmt: skip
         raise InvalidError(("file", str(error)), code=error.code) from None
     return Inspection(media_type, [(width, height) for width, height in found["page_sizes"]], found["text_layer"])

@@ -23,6 +23,7 @@ os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 LOCKED = "requirements/dev.txt"
 KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
+CODE = [".", *(f"services/{name}" for name in ("servicekit", "backend", "data-processor", "log-sink"))]
 SCRIPTS = [
     "deploy-local.sh",
     "requirements/lock.sh",
@@ -46,11 +47,12 @@ def _pytest(session: nox.Session, *arguments: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff, mypy (strict), shellcheck."""
+    """Ruff, mypy (strict), who may import whom, shellcheck."""
     _install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("lint-imports", "--no-logo", env={"PYTHONPATH": os.pathsep.join(CODE)})
     session.run("shellcheck", *SCRIPTS)
 
 

@@ -108,10 +108,20 @@ class Stack:
     components: tuple[Component, ...]
     settings: tuple[str, ...] = ()
 
+    def problems(self) -> list[str]:
+        """Return why the stack is not whole: its phase, and each component that does not run. Empty if it is."""
+        if self.phase != "ready":
+            return [f"it is {self.phase}"]
+        return [
+            f"{one.name} is {one.state}" + (f" ({one.detail})" if one.detail else "")
+            for one in self.components
+            if one.state != "running"
+        ]
+
     @property
     def running(self) -> bool:
-        """Say whether the deployment was finished and every component runs."""
-        return self.phase == "ready" and all(component.state == "running" for component in self.components)
+        """Whether the deployment was finished and every component runs."""
+        return not self.problems()
 
     def component(self, name: str) -> Component:
         """Return the component called `name`; raises KeyError."""

@@ -25,6 +25,7 @@ class ScriptedTarget:
         self.home = home
         self.in_the_way: list[str] = []
         self.current = False
+        self.phase = "deploying"
         self.failures: dict[str, BaseException] = {}
         self.logs: dict[str, list[str]] = {}
         self.files: dict[str, str] = {}
@@ -58,7 +59,7 @@ class ScriptedTarget:
 
     def stack(self) -> Stack:
         return Stack(
-            stack_id="s" * 16, target=self.name, phase="deploying", version="0", home=str(self.home.root),
+            stack_id="s" * 16, target=self.name, phase=self.phase, version="0", home=str(self.home.root),
             base_url="http://127.0.0.1:8080",
             postgres=PostgresAddress("127.0.0.1", 5432, "app_db", "app_user", str(self.home.secrets / "x")),
             redis=RedisAddress("redis://127.0.0.1:6379/0"),

@@ -76,26 +76,28 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     if request.config.getoption("target") == RemoteTarget.name:
         yield disturbance.guarded(_remote(request.config))
         return
-    running = running_stack(request.config)
-    if running is None:
+    try:
+        existing = existing_stack(request.config)
+    except PlumblineError as error:
+        pytest.exit(f"the stack in {request.config.getoption('home')} cannot be proven: {error}\n{error.hint or ''}", 1)
+    if existing is None:
         disturbance.allow(yes=True)
         request.config.stash[OWN] = True
         yield from map(disturbance.guarded, _own_stack(request.config, notes))
         return
-    _refuse_stale(running)
-    notes(lambda: print(f"\nreusing the stack in {running.stack().home}", flush=True))
-    yield disturbance.guarded(running)
+    _refuse_unproven(existing)
+    notes(lambda: print(f"\nreusing the stack in {existing.stack().home}", flush=True))
+    yield disturbance.guarded(existing)
 
 
-def running_stack(config: pytest.Config) -> Target | None:
-    """Return the stack in `--home` if it runs and may be the one that is asked for."""
+def existing_stack(config: pytest.Config) -> Target | None:
+    """Return the stack in `--home`, whole or not; None if there is none, or one of another target than `--target`."""
     home = Home(config.getoption("home"))
     if config.getoption("own_stack") or not home.exists:
         return None
-    running, _ = choose("auto", home)
-    # Whoever names a target wants that one proven, whatever else runs here.
-    wanted = config.getoption("target") in ("auto", running.name)
-    return running if wanted and running.stack().running else None
+    existing, _ = choose("auto", home)
+    wanted = config.getoption("target") in ("auto", existing.name)
+    return existing if wanted and existing.stack().phase != "absent" else None
 
 
 def _remote(config: pytest.Config) -> RemoteTarget:
@@ -154,15 +156,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             terminalreporter.line(name)
 
 
-def _refuse_stale(running: Target) -> None:
-    stack = running.stack()
-    differences = identity.compare(stack.base_url, stack.stack_id)
-    if not differences and not running.from_this_checkout():
-        differences = ["it was deployed from other files than this checkout's"]
-    if differences:
+def _refuse_unproven(existing: Target) -> None:
+    """End the run, red, if the stack is not whole or not what this checkout deploys."""
+    stack = existing.stack()
+    problems = stack.problems() or identity.compare(stack.base_url, stack.stack_id)
+    if not problems and not existing.from_this_checkout():
+        problems = ["it was deployed from other files than this checkout's"]
+    if problems:
+        home = Home(Path(stack.home))
         pytest.exit(
-            f"the stack in {stack.home} cannot be proven: {'; '.join(differences)}. "
-            f"Run first: {Home(Path(stack.home)).named_in('./deploy-local.sh')}",
+            f"the stack in {stack.home} cannot be proven: {'; '.join(problems)}.\n"
+            f"Run first: {home.named_in('./deploy-local.sh')}\nTo prove a new stack instead, add --own-stack.",
             1,
         )
 

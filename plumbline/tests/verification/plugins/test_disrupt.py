@@ -33,8 +33,8 @@ CONFTEST = """
     def stack_of_the_test(request):
         with pytest.MonkeyPatch.context() as patch:
             in_use = scripted if request.config.getoption("in_use") else None
-            patch.setattr(stack_plugin, "running_stack", lambda config: in_use)
-            patch.setattr(stack_plugin, "_refuse_stale", lambda running: None)
+            patch.setattr(stack_plugin, "existing_stack", lambda config: in_use)
+            patch.setattr(stack_plugin, "_refuse_unproven", lambda existing: None)
             patch.setattr(stack_plugin, "_own_stack", own_stack)
             yield
 """

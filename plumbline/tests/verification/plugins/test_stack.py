@@ -1,4 +1,4 @@
-"""Which stack the suites prove: one that runs, if it may be the one that is meant; else their own, gone afterwards."""
+"""Which stack the suites prove: an existing one, red if it is not whole; where there is none, one of their own."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ import pytest
 
 from plumbline.errors import StepError
 from plumbline.home import Home
+from plumbline.plan import COMPONENTS
+from plumbline.stack import Component, ComponentState
 from plumbline.tests.conftest import ScriptedTarget
 from plumbline.verification.plugins import stack as stack_plugin
 
 
 @pytest.fixture
-def running(monkeypatch: pytest.MonkeyPatch) -> Any:
-    target = SimpleNamespace(name="embedded", stack=lambda: SimpleNamespace(running=True))
+def existing(scripted: ScriptedTarget, monkeypatch: pytest.MonkeyPatch) -> ScriptedTarget:
+    """A stack that is whole, deployed from this checkout."""
+    scripted.name = "embedded"
+    scripted.current = True
+    scripted.phase = "ready"
+    scripted.states = {name: Component(name, "running") for name in scripted.states}
     monkeypatch.setattr(stack_plugin.Home, "exists", True)
-    monkeypatch.setattr(stack_plugin, "choose", lambda *_: (target, "this stack's target"))
-    return target
+    monkeypatch.setattr(stack_plugin, "choose", lambda *_: (scripted, "this stack's target"))
+    monkeypatch.setattr(stack_plugin.identity, "compare", lambda *_: [])
+    return scripted
 
 
 def config(home: Path, **options: Any) -> Any:
@@ -30,18 +37,52 @@ def config(home: Path, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("asked", ["auto", "embedded"])
-def test_a_stack_that_runs_is_reused(running: Any, tmp_path: Path, asked: str) -> None:
-    assert stack_plugin.running_stack(config(tmp_path, target=asked)) is running
+def test_an_existing_stack_is_proven(existing: ScriptedTarget, tmp_path: Path, asked: str) -> None:
+    assert stack_plugin.existing_stack(config(tmp_path, target=asked)) is existing
+    stack_plugin._refuse_unproven(existing)
 
 
-def test_a_stack_of_another_target_is_not_what_was_asked_for(running: Any, tmp_path: Path) -> None:
-    assert stack_plugin.running_stack(config(tmp_path, target="compose")) is None
+def test_an_own_stack_where_there_is_none_or_it_is_asked_for(
+    existing: ScriptedTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stack_plugin.existing_stack(config(tmp_path, own_stack=True)) is None
+    assert stack_plugin.existing_stack(config(tmp_path, target="compose")) is None
+    existing.phase = "absent"
+    assert stack_plugin.existing_stack(config(tmp_path)) is None
+    existing.phase = "ready"
+    monkeypatch.setattr(stack_plugin.Home, "exists", False)
+    assert stack_plugin.existing_stack(config(tmp_path)) is None
 
 
-def test_one_of_its_own_where_that_is_asked_for_or_nothing_runs(running: Any, tmp_path: Path) -> None:
-    assert stack_plugin.running_stack(config(tmp_path, own_stack=True)) is None
-    running.stack = lambda: SimpleNamespace(running=False)
-    assert stack_plugin.running_stack(config(tmp_path)) is None
+@pytest.mark.parametrize("state", ["stopped", "failed", "starting"])
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_stack_with_a_component_missing_is_red(
+    existing: ScriptedTarget, tmp_path: Path, component: str, state: ComponentState
+) -> None:
+    existing.states[component] = Component(component, state, detail="exit code 3")
+    assert stack_plugin.existing_stack(config(tmp_path)) is existing
+    with pytest.raises(pytest.exit.Exception, match=rf"cannot be proven: {component} is {state} \(exit code 3\)"):
+        stack_plugin._refuse_unproven(existing)
+
+
+@pytest.mark.parametrize("phase", ["deploying", "down"])
+def test_a_stack_that_is_not_up_is_red(existing: ScriptedTarget, tmp_path: Path, phase: str) -> None:
+    existing.phase = phase
+    assert stack_plugin.existing_stack(config(tmp_path)) is existing
+    with pytest.raises(pytest.exit.Exception, match=f"it is {phase}") as refused:
+        stack_plugin._refuse_unproven(existing)
+    assert refused.value.returncode == 1
+    assert "./deploy-local.sh --home" in str(refused.value)
+    assert "--own-stack" in str(refused.value)
+
+
+def test_a_stack_of_another_release_is_red(existing: ScriptedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    existing.current = False
+    with pytest.raises(pytest.exit.Exception, match="other files than this checkout's"):
+        stack_plugin._refuse_unproven(existing)
+    monkeypatch.setattr(stack_plugin.identity, "compare", lambda *_: ["backend belongs to deployment 'old'"])
+    with pytest.raises(pytest.exit.Exception, match="backend belongs to deployment 'old'"):
+        stack_plugin._refuse_unproven(existing)
 
 
 class OwnTarget(ScriptedTarget):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from plumbline import ROOT
 
-_SOURCES = ("services", "docker/caddy", "docker/redis", "requirements")
+SOURCES = ("services", "docker/caddy", "docker/redis", "requirements")
 _SKIPPED = frozenset({"__pycache__", "tests", ".hypothesis"})
 
 
 def of_sources(root: Path = ROOT, *, also: Iterable[str] = ()) -> str:
     """Return the hash of every file that the services run from, and of the files and folders in `also`."""
     digest = hashlib.sha256()
-    for source in (*_SOURCES, *also):
+    for source in (*SOURCES, *also):
         place = root / source
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file() and not _SKIPPED.intersection(path.relative_to(root).parts) and path.suffix != ".pyc":

@@ -7,6 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from string import Template
+from typing import Any
+
+import yaml
 
 from plumbline import ROOT
 from plumbline.errors import StepError
@@ -14,6 +18,8 @@ from plumbline.targets.compose import engine
 from plumbline.targets.compose.project import Project
 
 LOG = "images"
+INPUTS = (".dockerignore", "docker/alive.sh", "docker/postgres", "docker/probe.py", "docker/redis", "docker/service")
+"""What images are built from beyond `fingerprint.SOURCES`."""
 _WORTH_SHOWING_S = 0.5
 _STEP = re.compile(r"#(?P<number>\d+) \[(?P<what>[^\]]+)\] (?P<does>(?:RUN|COPY|FROM) .*)")
 _OTHER = re.compile(r"#(?P<number>\d+) (?P<word>\S+) ?(?P<rest>.*)")
@@ -51,12 +57,21 @@ def revisions(root: Path = ROOT) -> dict[str, str]:
     after every commit to something else. "unknown" where git cannot say.
     """
     found = {}
-    for file in sorted((root / "docker").glob("*/Dockerfile")):
-        name = file.parent.name
-        inputs = (f"docker/{name}", *(source for line in _COPY.findall(file.read_text()) for source in line.split()))
+    for name, inputs in inputs_of_images(root).items():
         commit = _git(root, "log", "--max-count=1", "--format=%H", "--", *inputs)
         dirty = commit and _git(root, "status", "--porcelain", "--", *inputs)
         found[name] = f"{commit}-dirty" if dirty else commit or "unknown"
+    return found
+
+
+def inputs_of_images(root: Path = ROOT) -> dict[str, list[str]]:
+    """Return, by component, what its image is built from, as compose.yaml and its Dockerfile say."""
+    services: dict[str, dict[str, Any]] = yaml.safe_load((root / "docker" / "compose.yaml").read_text())["services"]
+    found = {}
+    for name, build in ((name, service["build"]) for name, service in services.items() if "build" in service):
+        file = Path(build["dockerfile"])
+        copied = " ".join(_COPY.findall((root / file).read_text()))
+        found[name] = [str(file.parent), *Template(copied).safe_substitute(build.get("args", {})).split()]
     return found
 
 

@@ -19,8 +19,6 @@ from plumbline.targets.in_a_home import TargetInAHome
 
 _MIGRATION_PATIENCE_S = 300
 _KILL_ALL = "kill -9 -1"
-_BUILD_INPUTS = (".dockerignore", "docker/backend", "docker/data-processor", "docker/log-sink", "docker/postgres",
-                 "docker/redis", "docker/probe.py", "docker/alive.sh")  # fmt: skip
 
 
 class ComposeTarget(TargetInAHome):
@@ -83,7 +81,7 @@ class ComposeTarget(TargetInAHome):
     def _sources(self) -> str:
         if self.project.from_bundle:
             return fingerprint.of_programs([(self.project.unpacked / "manifest.json").read_text()])
-        return fingerprint.of_sources(also=_BUILD_INPUTS)
+        return fingerprint.of_sources(also=images.INPUTS)
 
     def _marks(self) -> dict[str, str]:
         # Without what may change under a deployment: its settings, and with them the front port.

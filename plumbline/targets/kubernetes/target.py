@@ -13,6 +13,7 @@ from plumbline.plan import COMPONENTS
 from plumbline.settings.resolve import Wanted
 from plumbline.stack import Component, PostgresAddress, Stack
 from plumbline.targets.compose import engine
+from plumbline.targets.compose.images import INPUTS
 from plumbline.targets.in_a_home import TargetInAHome
 from plumbline.targets.kubernetes import (
     contexts,
@@ -41,10 +42,7 @@ _PROBE_S = 2
 _KILL_ALL = "kill -9 -1"
 # The first process of a container takes no SIGKILL from inside; to Postgres SIGQUIT means: end as in a crash.
 _KILL_POSTGRES = "kill -QUIT 1"
-_SOURCES = (
-    "k8s", "docker/backend", "docker/data-processor", "docker/log-sink",
-    "docker/postgres", "docker/redis", "docker/probe.py", "docker/alive.sh",
-)  # fmt: skip
+_SOURCES = ("k8s", *INPUTS)
 
 
 class KubernetesTarget(TargetInAHome):

@@ -9,20 +9,30 @@ from pathlib import Path
 
 import pytest
 
-from plumbline import ROOT
+from plumbline import ROOT, fingerprint
 from plumbline.errors import StepError
 from plumbline.home import Home
+from plumbline.plan import COMPONENTS, SERVICES
 from plumbline.targets.compose import images
 from plumbline.targets.compose.project import Project
 
 DOCKERFILE = """\
 FROM scratch AS packages
-COPY requirements/backend.txt /requirements.txt
+COPY requirements/${SERVICE}.txt /requirements.txt
 FROM packages
 COPY --from=packages /venv /venv
-COPY --chmod=0755 docker/probe.py services/backend /app/
+COPY --chmod=0755 docker/probe.py services/${SERVICE}/${PACKAGE} /app/
 """
-INPUTS = ("docker/backend/Dockerfile", "requirements/backend.txt", "docker/probe.py", "services/backend/main.py")
+COMPOSE = """\
+services:
+  one-more:
+    build:
+      dockerfile: docker/service/Dockerfile
+      args: {SERVICE: one-more, PACKAGE: one_more}
+"""
+INPUTS = (
+    "docker/service/Dockerfile", "requirements/one-more.txt", "docker/probe.py", "services/one-more/one_more/main.py",
+)  # fmt: skip
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -45,7 +55,8 @@ def change(file: Path, text: str = "changed\n") -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     git(tmp_path, "init", "--quiet")
-    change(tmp_path / "docker/backend/Dockerfile", DOCKERFILE)
+    change(tmp_path / "docker/compose.yaml", COMPOSE)
+    change(tmp_path / "docker/service/Dockerfile", DOCKERFILE)
     for name in INPUTS[1:]:
         change(tmp_path / name)
     return tmp_path
@@ -55,20 +66,21 @@ def checkout(tmp_path: Path) -> Path:
 def test_the_revision_is_the_commit_that_last_changed_an_input(checkout: Path, name: str) -> None:
     first = commit(checkout)
     change(checkout / "services/log-sink/main.py")
-    assert images.revisions(checkout) == {"backend": first}
+    change(checkout / "services/one-more/tests/test_main.py")
+    assert images.revisions(checkout) == {"one-more": first}
     commit(checkout)
-    assert images.revisions(checkout) == {"backend": first}
+    assert images.revisions(checkout) == {"one-more": first}
     change(checkout / name)
-    assert images.revisions(checkout) == {"backend": f"{first}-dirty"}
+    assert images.revisions(checkout) == {"one-more": f"{first}-dirty"}
     changed = commit(checkout)
     assert changed != first
-    assert images.revisions(checkout) == {"backend": changed}
+    assert images.revisions(checkout) == {"one-more": changed}
 
 
 def test_without_git_the_revision_is_unknown(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert images.revisions(checkout) == {"backend": "unknown"}, "there is no commit yet"
+    assert images.revisions(checkout) == {"one-more": "unknown"}, "there is no commit yet"
     monkeypatch.setenv("PATH", str(checkout))
-    assert images.revisions(checkout) == {"backend": "unknown"}
+    assert images.revisions(checkout) == {"one-more": "unknown"}
 
 
 def test_containers_can_read_their_files_whatever_the_umask_of_the_checkout() -> None:
@@ -111,7 +123,22 @@ def test_a_build_that_fills_the_disk_ends_with_a_way_out(monkeypatch: pytest.Mon
 
 def test_every_image_that_is_built_here_has_a_revision() -> None:
     file = (ROOT / "docker/compose.yaml").read_text()
-    built = {name for name in images.revisions() if f"dockerfile: docker/{name}/Dockerfile" in file}
-    assert built == {"backend", "caddy", "data-processor", "log-sink", "postgres", "redis"}
+    built = images.inputs_of_images()
+    assert set(built) == set(COMPONENTS)
     for name in built:
         assert f"REVISION: ${{PLUMBLINE_{name.upper().replace('-', '_')}_REVISION:-unknown}}" in file
+
+
+def test_every_file_that_an_image_is_built_from_counts_in_the_fingerprint() -> None:
+    counted = (*fingerprint.SOURCES, *images.INPUTS)
+    for name, inputs in images.inputs_of_images().items():
+        assert f"docker/{name}" in inputs or "docker/service" in inputs
+        for one in inputs:
+            assert (ROOT / one).exists(), one
+            assert any(Path(one).is_relative_to(source) for source in counted), one
+
+
+def test_each_service_is_built_from_its_own_code() -> None:
+    inputs = images.inputs_of_images()
+    for name in SERVICES:
+        assert {f"requirements/{name}.txt", f"services/{name}/{name.replace('-', '_')}"} <= set(inputs[name])

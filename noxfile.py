@@ -113,6 +113,6 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure every route beside its floor, in one run. Prints; asserts nothing."""
+    """Measure routes beside their floors, lists, the recorder, deployments. Prints; asserts nothing."""
     _install(session)
     session.run("python", "-m", "benchmarks", *session.posargs)

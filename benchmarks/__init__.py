@@ -1,1 +1,1 @@
-"""Measures Plumbline beside the least that the same work can cost; run it with `python -m benchmarks`."""
+"""Measures the services beside the least that the same work can cost: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [PART ...]`: everything without arguments."""
+"""Run benchmarks: `python -m benchmarks [PART ...]`, all parts without arguments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESULTS = ROOT / "test-artifacts" / "benchmarks.json"
 
 
 def main() -> int:
-    """Measure what the command line names; return 0 whatever the figures, 1 if they could not be had."""
+    """Measure the parts that the command line names; return 1 if one could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"any of {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=7, help="rounds a side (default: 7)")

@@ -1,169 +1,165 @@
-"""What is in the database: one channel of everything with a given number of rows, and as many rows elsewhere."""
+"""The data that requests are about: rows in the database, entries in the recorder."""
 
 from __future__ import annotations
 
 import io
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import psycopg
 from PIL import Image
-from servicekit.facts import OPERATOR_USERNAME
+from servicekit.facts import LOG_CAP
 
 from benchmarks.stack import BenchStack
-from plumbline.verification.throwaway import through_caddy
+from plumbline.verification.throwaway import through_caddy, wait_until
 
 PAGE = 100
-"""Rows that every list answers."""
+"""Number of rows on a page of every list."""
 LABELS = 4
-ITEMS = 5
-PASSWORD = "password of everybody here"  # noqa: S105  # in a database that nobody keeps
+PASSWORD = "one password for all users"  # noqa: S105  # of a database that is deleted afterwards
+_TIMEOUT_S = 30
 
 Connection = psycopg.Connection[Any]
+
+LOG_LINE = (
+    orjson.dumps(
+        {
+            "ts": "2026-01-22T20:58:57.123Z",
+            "level": "error",
+            "service": "backend",
+            "logger": "backend.database",
+            "message": "a statement took 12.3 s: INSERT INTO messages (channel_id, sender_id, content) VALUES ...",
+            "request_id": "3f1c3f6c9d8b4b619f132d4d9ba1a1f0",
+            "exception": None,
+            "fields": {"method": "POST", "path": "/channels/1234/messages", "status": 503, "duration_s": 12.3},
+        }
+    )
+    + b"\n"
+)
+"""An entry of the backend. One of Caddy's access log would not do: those of one status are counted, not kept."""
 
 
 @dataclass(slots=True)
 class World:
-    """Ids of what requests are about. The defaults name nothing: enough to list the cases without a database."""
+    """Ids that requests name."""
 
-    user_id: int = 0
-    token: str = ""
-    operator_id: int = 0
-    operator_token: str = ""
-    friend_id: int = 0
-    direct_id: int = 0
+    user_id: int
+    token: str
     channel_id: int = 0
     busy_channel_id: int = 0
     document_id: int = 0
-    documents: list[int] = field(default_factory=lambda: [0])
-    annotations: list[int] = field(default_factory=lambda: [0])
-    templates: list[int] = field(default_factory=lambda: [0])
-    batches: list[int] = field(default_factory=lambda: [0])
+    spare_document_id: int = 0
     picture: bytes = b""
 
 
-def _picture(kind: str, width: int, height: int) -> bytes:
-    """Return an image with something to decode: a gradient."""
-    out = io.BytesIO()
-    Image.radial_gradient("L").resize((width, height)).convert("RGB").save(out, kind)
-    return out.getvalue()
-
-
 def fill(stack: BenchStack, rows: int, elsewhere: int) -> World:
-    """Fill an empty database; `stack` has to serve the backend. Returns what is there.
+    """Fill an empty database; `stack` has to serve the backend. Returns the ids.
 
-    `channel_id` has `rows` of everything (members, messages, documents, templates, jobs; its newest document as many
-    annotations), and there are `rows` public channels whose names begin with "listed". Another channel, which the same
-    user is in, has `elsewhere` of everything, and there are as many other public channels. The user is in three.
+    `channel_id` has `rows` of everything (members, messages, documents, templates, jobs; `document_id` as many
+    annotations, `spare_document_id` none), and there are `rows` public channels whose names begin with "listed".
+    Another channel, which the same user is in, has `elsewhere` of everything, and there are as many other public
+    channels.
     """
-    world = World(picture=_picture("PNG", 640, 480))
-    url = f"http://127.0.0.1:{stack.layout.ports['backend']}"
-    name = f"bench-{secrets.token_hex(4)}"
-    world.user_id, world.token = _register(url, name)
-    world.operator_id, world.operator_token = _log_in(url, OPERATOR_USERNAME, stack.operator_password)
+    user_id, token = _register(f"http://127.0.0.1:{stack.layout.ports['backend']}")
+    world = World(user_id, token, picture=_picture())
     with stack.connect() as db:
-        world.friend_id = _people(db, max(rows, elsewhere))
-        _channels(db, world, rows, elsewhere)
+        _people(db, max(rows, elsewhere))
+        world.channel_id, world.busy_channel_id = _channels(db, user_id, rows, elsewhere)
         for channel_id, count in ((world.channel_id, rows), (world.busy_channel_id, elsewhere)):
-            _things(db, world.user_id, channel_id, count)
-        world.documents = _ids(db, "documents", world.channel_id)
-        world.document_id = world.documents[0]
-        db.execute(_CONTENTS, {"ids": world.documents, "data": world.picture, "thumbnail": _picture("WEBP", 320, 240)})
-        db.execute(_ANNOTATIONS, {"document_id": world.document_id, "user_id": world.user_id, "count": rows})
-        elsewhere_id = max(_ids(db, "documents", world.busy_channel_id), default=None)
-        db.execute(_ANNOTATIONS, {"document_id": elsewhere_id, "user_id": world.user_id, "count": elsewhere})
-        world.annotations = [
-            number
-            for (number,) in db.execute(
-                "SELECT id FROM annotations WHERE document_id = %s ORDER BY id DESC LIMIT %s", (world.document_id, PAGE)
-            )
-        ]
-        world.templates = _ids(db, "templates", world.channel_id)
-        world.batches = _ids(db, "batch_jobs", world.channel_id)
-        db.execute(_ITEMS, {"batches": world.batches, "documents": world.documents[:ITEMS]})
-        # So that no autovacuum has reason to come in between.
+            for statement in _THINGS:
+                db.execute(statement, {"user_id": user_id, "channel_id": channel_id, "count": count, "labels": LABELS})
+        world.document_id, world.spare_document_id = _documents(db, world.channel_id)
+        for document_id, count in (
+            (world.document_id, rows),
+            (_documents(db, world.busy_channel_id)[0], elsewhere),
+        ):
+            db.execute(_ANNOTATIONS, {"document_id": document_id, "user_id": user_id, "count": count})
+        # Otherwise autovacuum would run while something is measured.
         db.execute("VACUUM ANALYZE")
     return world
 
 
-def _register(url: str, name: str) -> tuple[int, str]:
-    response = through_caddy("POST", f"{url}/auth/register", json={"username": name, "password": PASSWORD}, timeout=30)
+def record(stack: BenchStack) -> None:
+    """Fill the recorder; `stack` has to serve the log-sink."""
+    url = f"http://127.0.0.1:{stack.layout.ports['log-sink']}"
+    through_caddy("POST", f"{url}/ingest", data=LOG_LINE * LOG_CAP, timeout=_TIMEOUT_S).raise_for_status()
+
+    def kept() -> bool:
+        return len(through_caddy("GET", f"{url}/logs/entries", timeout=_TIMEOUT_S).json()["items"]) == LOG_CAP
+
+    wait_until(kept, f"the recorder keeps {LOG_CAP} entries")
+
+
+def _picture() -> bytes:
+    """Return a PNG of a gradient, which takes a while to decode."""
+    out = io.BytesIO()
+    Image.radial_gradient("L").resize((640, 480)).convert("RGB").save(out, "PNG")
+    return out.getvalue()
+
+
+def _register(url: str) -> tuple[int, str]:
+    person = {"username": f"bench-{secrets.token_hex(4)}", "password": PASSWORD}
+    response = through_caddy("POST", f"{url}/auth/register", json=person, timeout=_TIMEOUT_S)
     response.raise_for_status()
     return int(response.json()["id"]), str(response.cookies["access_token"])
 
 
-def _log_in(url: str, name: str, password: str) -> tuple[int, str]:
-    response = through_caddy("POST", f"{url}/auth/login", data={"username": name, "password": password}, timeout=30)
-    response.raise_for_status()
-    return int(response.json()["user"]["id"]), str(response.json()["access_token"])
-
-
-def _people(db: Connection, count: int) -> int:
-    """Add people whose password is PASSWORD; return the first one's id."""
-    row = db.execute(
+def _people(db: Connection, count: int) -> None:
+    """Add people whose password is PASSWORD."""
+    db.execute(
         """
-        WITH one AS (SELECT password_hash FROM users WHERE NOT is_operator LIMIT 1), made AS (
-            INSERT INTO users (username, display_name, password_hash)
-            SELECT 'person-' || n, 'Person ' || n, password_hash FROM one, generate_series(1, %s) n RETURNING id
-        )
-        SELECT min(id) FROM made
+        INSERT INTO users (username, display_name, password_hash)
+        SELECT 'person-' || n, 'Person ' || n, password_hash
+        FROM (SELECT password_hash FROM users WHERE NOT is_operator LIMIT 1) one, generate_series(1, %s) n
         """,
         (count,),
-    ).fetchone()
-    return int(row[0]) if row else 0
+    )
 
 
-def _channels(db: Connection, world: World, rows: int, elsewhere: int) -> None:
-    """Add the two channels of things, the direct one, and the public ones. The user is in the first three."""
-    people = {"me": world.user_id, "friend": world.friend_id}
-    world.channel_id, world.busy_channel_id, world.direct_id = (
-        number
+def _channels(db: Connection, user_id: int, rows: int, elsewhere: int) -> tuple[int, int]:
+    """Add the public channels and two that the user is a member of; return the ids of the two."""
+    channel_id, busy_channel_id = (
+        int(number)
         for (number,) in db.execute(
             """
             WITH made AS (
-                INSERT INTO channels (name, type, direct_key, created_by)
-                VALUES ('#things', 'public', NULL, %(me)s), ('#other things', 'public', NULL, %(me)s),
-                       ('two', 'private', least(%(me)s, %(friend)s) || ':' || greatest(%(me)s, %(friend)s), %(me)s)
+                INSERT INTO channels (name, type, created_by)
+                VALUES ('#things', 'public', %(me)s), ('#other things', 'public', %(me)s)
                 RETURNING id
             ), mine AS (
                 INSERT INTO memberships (channel_id, user_id) SELECT id, %(me)s FROM made
             )
             SELECT id FROM made ORDER BY id
             """,
-            people,
+            {"me": user_id},
         )
     )
     db.execute(
         "INSERT INTO memberships (channel_id, user_id) "
         "SELECT %s, id FROM users WHERE username LIKE 'person-%%' LIMIT %s",
-        (world.channel_id, rows),
+        (channel_id, rows),
     )
     for name, count in (("#other", elsewhere), ("#listed", rows)):
         db.execute(
             "INSERT INTO channels (name, type, created_by) "
             "SELECT %s || '-' || n, 'public', %s FROM generate_series(1, %s) n",
-            (name, world.user_id, count),
+            (name, user_id, count),
         )
+    return channel_id, busy_channel_id
 
 
-def _things(db: Connection, user_id: int, channel_id: int, count: int) -> None:
-    for statement in _THINGS:
-        db.execute(statement, {"user_id": user_id, "channel_id": channel_id, "count": count, "labels": LABELS})
-
-
-def _ids(db: Connection, table: str, channel_id: int) -> list[int]:
-    found = db.execute(
-        f"SELECT id FROM {table} WHERE channel_id = %s ORDER BY id DESC LIMIT %s",  # noqa: S608
-        (channel_id, PAGE),
-    )
-    return [number for (number,) in found]
+def _documents(db: Connection, channel_id: int) -> tuple[int, int]:
+    """Return the ids of a channel's newest document and of its oldest."""
+    found = db.execute("SELECT max(id), min(id) FROM documents WHERE channel_id = %s", (channel_id,)).fetchone()
+    return (int(found[0]), int(found[1])) if found else (0, 0)
 
 
 _THINGS = (
     """
     INSERT INTO messages (channel_id, sender_id, content)
-    SELECT %(channel_id)s, %(user_id)s, 'Message ' || n || ': as long as what people tell each other in a channel'
+    SELECT %(channel_id)s, %(user_id)s, 'Message ' || n || ', about as long as a usual message in a channel'
     FROM generate_series(1, %(count)s) n
     """,
     """
@@ -188,20 +184,9 @@ _THINGS = (
     FROM generate_series(1, %(count)s) n
     """,
 )
-_CONTENTS = """
-    WITH sized AS (
-        UPDATE documents SET size = length(%(data)s::bytea) WHERE id = ANY(%(ids)s) RETURNING id
-    )
-    INSERT INTO document_contents (document_id, data, thumbnail) SELECT id, %(data)s, %(thumbnail)s FROM sized
-"""
 _ANNOTATIONS = """
     INSERT INTO annotations (document_id, page, box_x, box_y, box_width, box_height, label_type, label_name, colour,
                              created_by)
     SELECT %(document_id)s, 1, 10, 20, 30, 40, 'field', 'Total', '#ffcc00', %(user_id)s
-    FROM generate_series(1, %(count)s) WHERE %(document_id)s::bigint IS NOT NULL
-"""
-_ITEMS = """
-    INSERT INTO batch_items (batch_job_id, position, document_id, filename)
-    SELECT batch, position, document, 'document.png'
-    FROM unnest(%(batches)s::bigint[]) batch, unnest(%(documents)s::bigint[]) WITH ORDINALITY d (document, position)
+    FROM generate_series(1, %(count)s)
 """

@@ -1,4 +1,4 @@
-"""What a deployment takes on one machine and in containers, and the smoke suite: seconds, each measured once."""
+"""How long a deployment takes, embedded and in containers, and the smoke suite: each measured once."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _COPIED = ("plumbline", "services", "docker", "requirements", ".dockerignore")
 _EDITED = "services/backend/backend/__init__.py"
 
 Step = tuple[str, int | None, Callable[[], None]]
-"""What is measured, the seconds that are wanted, if any, and what carries it out."""
+"""The name of a step, the seconds it may take, if any, and the step itself."""
 
 
 def run(report: Report) -> None:
-    """Deploy into new homes, go through their lives, and print the times. Raises PlumblineError if a command fails."""
+    """Deploy into new homes and print the times. Raises PlumblineError if a command fails."""
     _embedded(report)
     missing = list(engine.problems())
     if missing:
@@ -85,7 +85,7 @@ def _compose(report: Report) -> None:
 @contextmanager
 def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="plumbline-bench-"))
-    # Postgres may have to run under another account, which has to get through here.
+    # Postgres may run under another account, which needs to reach what is inside.
     folder.chmod(0o755)
     try:
         yield folder
@@ -94,7 +94,7 @@ def _folder() -> Iterator[Path]:
 
 
 class _Stack:
-    """The commands on one home, as they are in one checkout."""
+    """Runs the commands of one checkout on one home."""
 
     def __init__(self, checkout: Path, home: Path) -> None:
         self._checkout = checkout

@@ -1,4 +1,4 @@
-"""What was measured: tables of 80 columns as they come about, and all of it as JSON at the end."""
+"""The results: tables of 80 columns, printed row by row, and all of them as JSON at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDTH = 80
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading and a width; a negative width sets the column flush left."""
+    """A heading and a width; a negative width aligns the column to the left."""
 
     name: str
     width: int
@@ -28,7 +28,7 @@ class Column:
 
 
 class Table:
-    """A table whose rows are printed as they come, and kept as data."""
+    """A table: prints each row, and keeps its data."""
 
     def __init__(self, title: str, columns: Sequence[Column]) -> None:
         self.title = title
@@ -44,7 +44,7 @@ class Table:
         self._print([cells[column.name] for column in self._columns])
 
     def note(self, text: str) -> None:
-        """Print a line that belongs to the row above."""
+        """Print a note below the last row."""
         print(textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    "), flush=True)
 
     def _print(self, cells: list[str]) -> None:
@@ -53,7 +53,7 @@ class Table:
 
 
 class Report:
-    """Everything that one run says."""
+    """All results of one run."""
 
     def __init__(self) -> None:
         self._begun = datetime.now(UTC)

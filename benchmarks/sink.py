@@ -1,4 +1,4 @@
-"""How many log entries a second one sink takes in, beside a plain sink."""
+"""How many log entries a second the log-sink takes, beside a plain sink."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 import time
 from dataclasses import dataclass
 
-import orjson
 import psutil
 import redis
 import requests
 
+from benchmarks.dataset import LOG_LINE
 from benchmarks.floors.plain_sink import COUNT_KEY
 from benchmarks.report import Column, Report
 from benchmarks.stack import BenchStack, bench_stack
@@ -30,38 +30,14 @@ _COLUMNS = (
     Column("CPU us/entry", 12), Column("ratio", 9),
 )  # fmt: skip
 _EXPLANATION = """\
-One connection posts entries of Caddy's access log (502, 400 bytes) as fast as they are taken. The sink is kept to one
-core; sender and Redis run where they like. Counted are entries that Redis has accounted for. The last 200 are kept.
+One connection posts the backend's entries (350 bytes) as fast as they are taken. The sink is kept to one
+core; sender and Redis use any. An entry counts once it is counted in Redis. The last 200 are kept.
 """
-_LINE = (
-    orjson.dumps(
-        {
-            "level": "error",
-            "ts": 1763845137.123456,
-            "logger": "http.log.access",
-            "msg": "handled request",
-            "request": {
-                "remote_ip": "127.0.0.1",
-                "remote_port": "54321",
-                "client_ip": "127.0.0.1",
-                "proto": "HTTP/1.1",
-                "method": "GET",
-                "host": "127.0.0.1:8080",
-                "uri": "/channels/?before=1234&limit=50",
-            },
-            "duration": 0.000123,
-            "size": 312,
-            "status": 502,
-            "request_id": "3f1c3f6c9d8b4b619f132d4d9ba1a1f0",
-        }
-    )
-    + b"\n"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What one sink took in: entries, seconds until all were accounted for, and CPU seconds of its processes."""
+    """One round: entries, seconds until all were counted, and CPU seconds of the sink's processes."""
 
     entries: int
     seconds: float
@@ -110,8 +86,8 @@ class _Sink:
         self._url = f"http://127.0.0.1:{self.port}/logs/stats"
         self.process = psutil.Process(here.running["log-sink"].pid)
 
-    def accounted_for(self) -> int:
-        """Return how many entries have arrived in Redis so far, kept or superseded."""
+    def counted(self) -> int:
+        """Return how many entries it has counted in Redis so far."""
         return int(through_caddy("GET", self._url, timeout=_PATIENCE_S).json()["received"])
 
 
@@ -121,8 +97,8 @@ class _PlainSink:
     def __init__(self, here: BenchStack) -> None:
         self.port = free_port()
         self._redis = redis.Redis.from_url(here.redis.admin_url)
-        surroundings = here.surroundings("log-sink", ingest_port=self.port)
-        process = here.start("plain_sink", [sys.executable, "-m", "benchmarks.floors.plain_sink"], surroundings, _CORE)
+        environment = here.environment("log-sink", ingest_port=self.port)
+        process = here.start("plain_sink", [sys.executable, "-m", "benchmarks.floors.plain_sink"], environment, _CORE)
         self.process = psutil.Process(process.pid)
         wait_until(self._listens, "the plain sink listens")
 
@@ -130,21 +106,21 @@ class _PlainSink:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def accounted_for(self) -> int:
+    def counted(self) -> int:
         """Return how many lines it has written so far."""
         return int(self._redis.get(COUNT_KEY) or 0)
 
 
 def _take_in(sink: _Sink | _PlainSink, count: int) -> Intake:
-    """Send `count` lines and wait until all are accounted for."""
-    before, cpu_before = sink.accounted_for(), _cpu_s(sink.process)
+    """Send `count` lines and wait until all are counted."""
+    before, cpu_before = sink.counted(), _cpu_s(sink.process)
     begun = time.monotonic()
     with requests.Session() as sender:
         sender.headers.update(THROUGH_CADDY)
         for first in range(0, count, _LINES_A_CALL):
-            body = _LINE * min(_LINES_A_CALL, count - first)
+            body = LOG_LINE * min(_LINES_A_CALL, count - first)
             sender.post(f"http://127.0.0.1:{sink.port}/ingest", data=body, timeout=_PATIENCE_S).raise_for_status()
-    wait_until(lambda: sink.accounted_for() - before >= count, "every entry is accounted for", _PATIENCE_S)
+    wait_until(lambda: sink.counted() - before >= count, "every entry is counted", _PATIENCE_S)
     return Intake(count, time.monotonic() - begun, _cpu_s(sink.process) - cpu_before)
 
 

@@ -1,4 +1,4 @@
-"""What is measured: a throwaway Postgres and Redis, and services and floors started on them as a deployment does."""
+"""A throwaway Postgres and Redis, with services and floors started as a deployment starts them."""
 
 from __future__ import annotations
 
@@ -22,23 +22,30 @@ from plumbline.targets.embedded.postgres import private_place
 from plumbline.targets.embedded.programs import PORTS, Layout, service_command
 from plumbline.verification.throwaway import PostgresServer, RedisServer, shared_secrets, wait_until
 
-SERVICES = ("backend", "data-processor")
+_READY = {"backend": "/health", "data-processor": "/data-processor/health", "log-sink": "/logs/health"}
+SERVICES = tuple(_READY)
+WITH_TABLES = ("backend", "data-processor")
+# One user sends all requests, and a busy machine must not refuse any.
 _LIMITS = {
     "PLUMBLINE_SLOW_PER_USER": "64",
     "PLUMBLINE_SLOW_PER_ADDRESS": "64",
+    "PLUMBLINE_DATABASE_WAIT_S": "30",
+    "PLUMBLINE_DECODE_TIMEOUT_S": "60",
     "PLUMBLINE_REGISTRATIONS_PER_ADDRESS": "1000000",
     "PLUMBLINE_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000",
 }
-_READY = {"backend": "/health", "data-processor": "/data-processor/health", "log-sink": "/logs/health"}
 _STOP_S = 15
+_START_S = 120
+"""Long, because all programs start at once, and the machine may be busy."""
 _LAST_LINES = 15
 
 
 class BenchStack:
-    """One database with its services. Environments and command lines are those of the embedded target."""
+    """One database with its services, with the environments and command lines of the embedded target."""
 
     def __init__(self, folder: Path) -> None:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._urls: dict[str, str] = {}
         self._folder = folder
         self._ending = contextlib.ExitStack()
         self.postgres = PostgresServer(folder)
@@ -55,12 +62,12 @@ class BenchStack:
         self.layout = Layout(home, ports, "benchmark")
 
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
-        """Return a connection of the benchmark's own, in autocommit."""
+        """Return a connection to the database, in autocommit."""
         return psycopg.connect(self.postgres.conninfo, autocommit=True)
 
     def migrate(self) -> None:
-        """Bring the schema to head."""
-        for service in SERVICES:
+        """Apply all migrations."""
+        for service in WITH_TABLES:
             done = subprocess.run(
                 service_command(service, "migrate"),
                 env=self.layout.migration_environment(service), capture_output=True, text=True, check=False,
@@ -70,22 +77,31 @@ class BenchStack:
 
     def serve(self, service: str, core: int | None = None) -> int:
         """Start a service as production does (on one core, if given), wait until it is ready, and return its port."""
-        port = self.layout.ports[service]
-        # The one user of a benchmark stands for many.
-        environment = self.layout.service_environment(service) | _LIMITS
-        self.start(service, service_command(service, "serve"), environment, core)
-        self.wait_for(service, f"http://127.0.0.1:{port}{_READY[service]}")
-        return port
+        self.begin(service, core)
+        self.wait_for(service, self._urls[service])
+        return self.layout.ports[service]
 
-    def serve_floor(self, module: str, beside: str) -> int:
-        """Start a web server of benchmarks.floors in the surroundings of a service, and return its port."""
+    def begin(self, service: str, core: int | None = None) -> None:
+        """Start a service without waiting for it."""
+        self._urls[service] = self.layout.url(service, _READY[service])
+        self.start(service, service_command(service, "serve"), self.layout.service_environment(service) | _LIMITS, core)
+
+    def begin_floor(self, module: str, beside: str, **settings: object) -> int:
+        """Start a web server of benchmarks.floors in the environment of a service; return its port."""
         port = free_port()
-        self.start(module, [sys.executable, "-m", f"benchmarks.floors.{module}"], self.surroundings(beside, port=port))
-        self.wait_for(module, f"http://127.0.0.1:{port}/none")
+        name = f"{module}-{port}"
+        self._urls[name] = f"http://127.0.0.1:{port}/none"
+        command = [sys.executable, "-m", f"benchmarks.floors.{module}"]
+        self.start(name, command, self.environment(beside, port=port, **settings))
         return port
 
-    def surroundings(self, service: str, **settings: object) -> dict[str, str]:
-        """Return the environment of a service, where benchmarks can be imported too, with other `settings`."""
+    def wait_for_all(self) -> None:
+        """Wait until everything that was started is ready."""
+        for name, url in self._urls.items():
+            self.wait_for(name, url)
+
+    def environment(self, service: str, **settings: object) -> dict[str, str]:
+        """Return the environment of a service with other `settings`, in which benchmarks can be imported."""
         environment = self.layout.service_environment(service)
         environment |= {f"PLUMBLINE_{name.upper()}": str(value) for name, value in settings.items()}
         environment["PYTHONPATH"] = os.pathsep.join((environment["PYTHONPATH"], str(ROOT)))
@@ -94,7 +110,7 @@ class BenchStack:
     def start(
         self, name: str, command: list[str], environment: Mapping[str, str], core: int | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a program that ends with the stack; its output goes to a log."""
+        """Start a program, to be stopped with the stack; its output goes to a log."""
         pin = (
             None if core is None or not hasattr(os, "sched_setaffinity") else (lambda: os.sched_setaffinity(0, {core}))
         )
@@ -116,7 +132,7 @@ class BenchStack:
                 return False
 
         try:
-            wait_until(answers, f"{name} answers {url}")
+            wait_until(answers, f"{name} answers {url}", _START_S)
         except AssertionError as error:
             raise PlumblineError(f"{error}:\n{self.last_lines(name)}") from None
 
@@ -125,7 +141,9 @@ class BenchStack:
         return "\n".join(self._log(name).read_text(errors="replace").splitlines()[-_LAST_LINES:])
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop every program."""
+        for process in self.running.values():
+            process.terminate()
         self._ending.close()
         self.redis.stop()
         self.postgres.stop()
@@ -136,19 +154,19 @@ class BenchStack:
 
 @contextlib.contextmanager
 def bench_stack(*, migrated: bool = True) -> Iterator[BenchStack]:
-    """Yield a stack with Redis and, `migrated`, Postgres with its schema at head; nothing is left of it afterwards."""
+    """Yield a stack with Redis and, if `migrated`, a migrated Postgres; delete it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="plumbline-bench-"))
-    found: BenchStack | None = None
+    stack: BenchStack | None = None
     try:
-        found = BenchStack(folder)
-        found.redis.start()
+        stack = BenchStack(folder)
+        stack.redis.start()
         if migrated:
-            found.postgres.start()
-            found.migrate()
-        yield found
+            stack.postgres.start()
+            stack.migrate()
+        yield stack
     finally:
-        if found is not None:
-            found.close()
+        if stack is not None:
+            stack.close()
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(private_place(folder / "home"), ignore_errors=True)
 

@@ -1,1 +1,1 @@
-"""The least that a kind of work costs on the same server: no sessions, no checks, no errors told, nothing announced."""
+"""The least that the same work costs: no sessions, no checks, no error messages, no events."""

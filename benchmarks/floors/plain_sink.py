@@ -1,4 +1,4 @@
-"""The sink's floor: what one writes first. Takes a request, sends one XADD a line, and waits for each."""
+"""The floor of the sink: takes a request, sends one XADD a line, and waits for each."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import uvloop
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
 COUNT_KEY = "plain:count"
-"""Where it says, after each request, how many lines it has written."""
+"""Key in Redis of the number of lines written so far."""
 _ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 async def serve(redis_url: str, port: int) -> None:
-    """Serve for ever."""
+    """Serve until the process is ended."""
     client = redis.asyncio.Redis.from_url(redis_url)
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 from redis.exceptions import RedisError
@@ -46,7 +47,7 @@ def aftermath(stack: Stack, fault: Fault) -> Aftermath:
 
 def _newest(stack: Stack) -> float:
     try:
-        held = stack.redis.xrevrange(LOG_STREAM, count=1)
+        held: Any = stack.redis.xrevrange(LOG_STREAM, count=1)
     except RedisError:
         return 0.0
     return datetime.fromisoformat(orjson.loads(held[0][1][b"entry"])["ts"]).timestamp() if held else 0.0

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import psutil
 import redis
@@ -54,8 +55,8 @@ class Stack:
         self.say(0)
         self._start_caddy()
         self.start_sink()
-        surroundings = here.surroundings("backend") | {CHATTER_FILE: str(self._chatter_file)}
-        here.start("backend", [sys.executable, "-m", "benchmarks.interference.chatty"], surroundings)
+        environment = here.environment("backend") | {CHATTER_FILE: str(self._chatter_file)}
+        here.start("backend", [sys.executable, "-m", "benchmarks.interference.chatty"], environment)
         here.wait_for("backend", f"http://127.0.0.1:{self.backend}/health")
         self._slowness: tuple[threading.Event, threading.Thread] | None = None
 
@@ -63,7 +64,7 @@ class Stack:
         """Return every fault."""
         return [
             *(
-                Fault(f"{warnings:,} warnings/s", lambda warnings=warnings: self.say(warnings), lambda: self.say(0), 0)
+                Fault(f"{warnings:,} warnings/s", partial(self.say, warnings), lambda: self.say(0), 0)
                 for warnings in (CHATTER, CHATTER // 10)
             ),
             Fault("log-sink down", lambda: self._end("log-sink"), self.start_sink),

@@ -1,1 +1,1 @@
-"""What a page costs in a small table and in a large one, and how Postgres finds it."""
+"""The cost of a page in a small table and in a large one, with the plan of Postgres."""

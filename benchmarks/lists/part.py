@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from benchmarks import dataset
-from benchmarks.dataset import World
-from benchmarks.lists.plans import Plan, plans
+from benchmarks.dataset import PAGE, World
+from benchmarks.lists.plans import plans
 from benchmarks.load.generator import Generator
 from benchmarks.report import Column, Report
-from benchmarks.routes.case import Case
+from benchmarks.routes.case import Call
 from benchmarks.routes.compare import Side, Timing, compare
-from benchmarks.routes.part import cases, name
-from benchmarks.stack import SERVICES, BenchStack, bench_stack
+from benchmarks.routes.part import name
+from benchmarks.stack import WITH_TABLES, BenchStack, bench_stack
 
-SMALL = 2 * dataset.PAGE
+SMALL = 2 * PAGE
 LARGE = 200_000
 _COLUMNS = (Column("list", -37), Column("small/s", 8), Column("large/s", 8), Column("ratio", 6), Column("blocks", 17))
 _EXPLANATION = f"""\
@@ -25,33 +25,30 @@ BUFFERS) counts for the page, small and large; below it the nodes of the large o
 def run(report: Report, timing: Timing, only: str = "") -> None:
     """Measure every list whose route contains `only`."""
     with bench_stack() as small, bench_stack() as large, Generator() as generator:
-        worlds = [_furnish(one, rows) for one, rows in ((small, SMALL), (large, LARGE))]
-        found = [_plans(one, world) for one, world in zip((small, large), worlds, strict=True)]
-        table = report.table(f"lists of {dataset.PAGE}: in small tables and in large ones", _COLUMNS)
-        for service in SERVICES:
-            pairs = zip(*(_lists(world, service) for world in worlds), strict=True)
-            for cases_ in pairs:
-                case = cases_[0]
-                label = f"{case.route} {case.variant}".strip()
-                if only not in label:
+        stacks = (small, large)
+        worlds = [_fill(stack, rows) for stack, rows in zip(stacks, (SMALL, LARGE), strict=True)]
+        table = report.table(f"lists of {PAGE}: in small tables and in large ones", _COLUMNS)
+        for service in WITH_TABLES:
+            calls = [lists(world)[service] for world in worlds]
+            found = [plans(stack, world, service) for stack, world in zip(stacks, worlds, strict=True)]
+            for route in calls[0]:
+                if only not in route:
                     continue
-                with small.connect() as db:
-                    first, second = (
-                        Side(one.call, at.layout.ports[service], world.token, db, items=one.items)
-                        for one, at, world in zip(cases_, (small, large), worlds, strict=True)
-                    )
-                    speeds = compare(generator, first, second, timing)
-                before, after = (each[label] for each in found)
+                first, second = (
+                    Side(call[route], stack.layout.ports[service], world.token, PAGE)
+                    for call, stack, world in zip(calls, stacks, worlds, strict=True)
+                )
+                speeds = compare(generator, first, second, timing)
+                before, after = (plan[route] for plan in found)
                 table.row(
                     {
-                        "list": name(case),
+                        "list": name(route),
                         "small/s": f"{speeds.first:,.0f}",
                         "large/s": f"{speeds.second:,.0f}",
                         "ratio": f"{speeds.ratio:.0%}",
                         "blocks": f"{before.blocks} -> {after.blocks}",
                     },
-                    route=case.route,
-                    variant=case.variant,
+                    route=route,
                     small_per_s=speeds.first,
                     large_per_s=speeds.second,
                     ratio=speeds.ratio,
@@ -62,15 +59,36 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
         report.say(_EXPLANATION)
 
 
-def _furnish(one: BenchStack, rows: int) -> World:
-    for service in SERVICES:
-        one.serve(service)
-    return dataset.fill(one, rows, rows)
+def _fill(stack: BenchStack, rows: int) -> World:
+    for service in WITH_TABLES:
+        stack.begin(service)
+    stack.wait_for_all()
+    return dataset.fill(stack, rows, rows)
 
 
-def _plans(one: BenchStack, world: World) -> dict[str, Plan]:
-    return {label: plan for service in SERVICES for label, plan in plans(one, world, service).items()}
+def lists(world: World) -> dict[str, dict[str, Call]]:
+    """Return the call of every list by its route, as `lists.statements` names it."""
 
+    def page(path: str, query: str = "") -> Call:
+        return Call("GET", f"{path}?{query}limit={PAGE}")
 
-def _lists(world: World, service: str) -> list[Case]:
-    return [case for case in cases(world)[service] if case.items]
+    here, channel = f"channel_id={world.channel_id}&", f"/channels/{world.channel_id}"
+    service = "/data-processor"
+    return {
+        "backend": {
+            "GET /channels/": page("/channels/"),
+            "GET /channels/search": page("/channels/search", "name=listed&"),
+            "GET /channels/{channel_id}/members": page(f"{channel}/members"),
+            "GET /channels/{channel_id}/messages": page(f"{channel}/messages"),
+        },
+        "data-processor": {
+            "GET /data-processor/documents/": page(f"{service}/documents/", here),
+            "GET /data-processor/documents/{document_id}/annotations/": page(
+                f"{service}/documents/{world.document_id}/annotations/"
+            ),
+            "GET /data-processor/templates/ channel": page(f"{service}/templates/", here),
+            "GET /data-processor/templates/ all": page(f"{service}/templates/"),
+            "GET /data-processor/batch/ channel": page(f"{service}/batch/", here),
+            "GET /data-processor/batch/ all": page(f"{service}/batch/"),
+        },
+    }

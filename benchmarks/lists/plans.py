@@ -1,4 +1,4 @@
-"""How Postgres carries out a statement once a connection has prepared it and used it a while."""
+"""The plan of a statement that a connection has prepared and used for a while."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 from psycopg import sql
 
-from benchmarks.dataset import Connection, World
+from benchmarks.dataset import PAGE, Connection, World
 from benchmarks.stack import BenchStack
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _CUSTOM_PLANS = 5
-"""Postgres plans a prepared statement anew that often before it considers a generic plan."""
+"""Number of times that Postgres plans a prepared statement anew before it considers a generic plan."""
 _READING = ("Scan", "Sort", "Aggregate")
 
 
@@ -41,16 +41,16 @@ class Plan:
 
 
 def plans(stack: BenchStack, world: World, service: str) -> dict[str, Plan]:
-    """Return the plan of each list of a service, by route and variant."""
-    ids = {"user": world.user_id, "channel": world.channel_id, "document": world.document_id}
+    """Return the plan of each list of a service, by route."""
+    ids = {"user": world.user_id, "channel": world.channel_id, "document": world.document_id, "limit": PAGE}
     environment = stack.layout.service_environment(service)
     environment["PYTHONPATH"] += f":{ROOT}"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.lists.asked", service, json.dumps(ids)],
+        [sys.executable, "-m", "benchmarks.lists.statements", service, json.dumps(ids)],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        raise PlumblineError(f"the lists of {service} could not be asked for:\n{done.stderr[-1500:]}")
+        raise PlumblineError(f"the statements of the lists of {service} are unknown:\n{done.stderr[-1500:]}")
     with stack.connect() as db:
         return {name: plan(db, statement, given) for name, (statement, given) in json.loads(done.stdout).items()}
 
@@ -61,7 +61,7 @@ def plan(db: Connection, statement: str, parameters: dict[str, Any]) -> Plan:
     numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
     values = sql.SQL(", ").join(sql.Literal(parameters[name]) for name in names)
     execute = sql.SQL("EXECUTE page ({})").format(values)
-    db.execute(sql.SQL("PREPARE page AS {}").format(sql.SQL(numbered)))  # type: ignore[arg-type]  # our own statement
+    db.execute(sql.SQL("PREPARE page AS {}").format(sql.SQL(numbered)))
     try:
         for _ in range(_CUSTOM_PLANS + 1):
             db.execute(execute)

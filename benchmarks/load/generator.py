@@ -1,4 +1,4 @@
-"""The generator's process, and the handle on it."""
+"""The process that makes the load."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from types import TracebackType
 
 import uvloop
 
-from benchmarks.load.http import HttpConnection
 from benchmarks.load.round import LoadError, Result, Round
 from benchmarks.load.run import Connection, Run
-from benchmarks.load.websocket import SocketConnection
 
 
 class Generator:
@@ -65,14 +63,11 @@ async def carry_out(task: Round) -> Result:
     """Open the connections, run the round, close them."""
     run = Run(task)
     loop = asyncio.get_running_loop()
-    kind = SocketConnection if task.opening else HttpConnection
     opened: list[Connection] = []
     try:
         for _ in range(task.connections):
-            _, connection = await loop.create_connection(lambda: kind(run), "127.0.0.1", task.port)
+            _, connection = await loop.create_connection(lambda: Connection(run), "127.0.0.1", task.port)
             opened.append(connection)
-            if isinstance(connection, SocketConnection):
-                await connection.opened
         return await run.measure(opened)
     finally:
         for connection in opened:

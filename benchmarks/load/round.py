@@ -1,4 +1,4 @@
-"""What the generator is told to do, and what it says afterwards. Both travel between two processes."""
+"""What the generator is told to do, and what it answers. Both travel between two processes."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ CONNECTIONS = 16
 
 
 class LoadError(Exception):
-    """A wrong answer, or none: nothing that was measured can be trusted. The message quotes the answer."""
+    """A wrong answer, or none, which makes the measurement worthless. The message quotes the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One stretch of load on 127.0.0.1:`port`.
+    """`seconds` of load on 127.0.0.1:`port`.
 
-    `requests` are whole HTTP requests (or WebSocket frames), sent each once, in order, or over and over with `repeat`.
-    The round ends after `seconds`, or when all are sent. An answer is correct with this `status` and a body of at
-    least `least` bytes. With `opening`, a handshake, connections become WebSockets and answers are frames.
+    `requests` are whole HTTP requests, sent in turns, each connection waiting for its answer. An answer is correct with
+    this `status` and a body of at least `least` bytes.
     """
 
     port: int
     requests: tuple[bytes, ...]
-    repeat: bool
     seconds: float
     status: int = 200
     least: int = 1
-    opening: bytes = b""
     connections: int = CONNECTIONS
 
 

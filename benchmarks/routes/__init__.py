@@ -1,1 +1,1 @@
-"""Every route of both services beside its floor."""
+"""The most used routes beside their floors."""

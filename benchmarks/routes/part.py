@@ -1,69 +1,67 @@
-"""Every route of both services beside the floor of its kind, on one database in one run."""
+"""The most used routes, each beside its floor, on one database in one run."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from benchmarks import dataset
 from benchmarks.dataset import World
 from benchmarks.load.generator import Generator
 from benchmarks.report import Column, Report
-from benchmarks.routes import backend, data_processor
-from benchmarks.routes.case import Case
+from benchmarks.routes.cases import cases
 from benchmarks.routes.compare import Side, Timing, compare
-from benchmarks.stack import SERVICES, bench_stack
+from benchmarks.stack import SERVICES, BenchStack, bench_stack
 
 WANTED = 0.6
 ELSEWHERE = 5000
-FLOORS = {"backend": "bare_asgi", "data-processor": "bare_django"}
-_SOCKET_FLOOR = "bare_socket"
 _COLUMNS = (Column("route", -41), Column("work", -18), Column("floor/s", 7), Column("/s", 6), Column("ratio", 6))
 _EXPLANATION = """\
-`work` is what route and floor both do, on the same tables of the same database; floor: Starlette, psycopg and orjson
-on uvicorn (backend; its WebSocket's: an echo on granian), Django's .values() and orjson on granian (data-processor).
+`work` is what route and floor both do, on the same tables of the same database. Floor: Starlette, psycopg, redis-py and
+orjson on uvicorn (backend; log-sink, in one process as it), Django's .values() and orjson on granian (data-processor).
 The floor of a list answers the same columns (documents: ten of them), that of a write stores as many rows. Where work
-is inherent the floor does it too: argon2 (hash, verify), judging a file and drawing a thumbnail. Rows less than 60 %
-of their floor end with <.
+is inherent the floor does it too: argon2 (verify), judging a file. Rows less than 60 % of their floor end with <.
 """
 
 
-def cases(world: World) -> dict[str, list[Case]]:
-    """Return the cases of each service."""
-    return {"backend": backend.cases(world), "data-processor": data_processor.cases(world)}
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stack with every service, the port of each floor, and the ids of the data."""
+
+    stack: BenchStack
+    floors: dict[str, int]
+    world: World
 
 
 def run(report: Report, timing: Timing, only: str = "") -> None:
     """Measure every case whose route contains `only`."""
-    with bench_stack() as here, Generator() as generator, here.connect() as db:
-        ports = {service: here.serve(service) for service in SERVICES}
-        floors = {service: here.serve_floor(FLOORS[service], service) for service in SERVICES}
-        socket_floor = here.serve_floor(_SOCKET_FLOOR, "backend")
-        world = dataset.fill(here, rows=2 * dataset.PAGE, elsewhere=ELSEWHERE)
-        for service, some in cases(world).items():
-            wanted = [case for case in some if only in f"{case.route} {case.variant}"]
+    with running() as here, Generator() as generator, here.stack.connect() as db:
+        for service, every in cases(here.world).items():
+            wanted = [case for case in every if only in case.route]
             if not wanted:
                 continue
-            table = report.table(f"{service}: routes beside their floors, 2 processes, 16 connections", _COLUMNS)
+            table = report.table(f"{service}: routes beside their floors", _COLUMNS)
             for case in wanted:
-                # As Postgres does by itself within a minute: plans for tables that have since grown are no measure.
+                # Autovacuum would do so within a minute; until then plans would suit tables that have grown since.
                 db.execute("ANALYZE")
-                token = world.operator_token if case.as_operator else world.token
                 floor, route = (
-                    Side(call, port, token, db, case.values, case.items, case.frame)
+                    Side(call, port, here.world.token, case.items, case.numbers, case.connections)
                     for call, port in (
-                        (case.floor, socket_floor if case.frame else floors[service]),
-                        (case.call, ports[service]),
+                        (case.floor, here.floors[service]),
+                        (case.call, here.stack.layout.ports[service]),
                     )
                 )
                 found = compare(generator, floor, route, timing)
                 table.row(
                     {
-                        "route": name(case),
+                        "route": name(case.route),
                         "work": case.work,
                         "floor/s": f"{found.first:,.0f}",
                         "/s": f"{found.second:,.0f}",
                         "ratio": f"{found.ratio:.0%}{'<' if found.ratio < WANTED else ' '}",
                     },
                     route=case.route,
-                    variant=case.variant,
                     floor_per_s=found.first,
                     per_s=found.second,
                     ratio=found.ratio,
@@ -71,8 +69,23 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
         report.say(_EXPLANATION)
 
 
-def name(case: Case) -> str:
-    """Return the route without what every route of its service begins with, and without the names of ids."""
-    method, path = case.route.split(" ", 1)
-    short = "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
-    return f"{method} {short.removeprefix('/data-processor')} {case.variant}".strip()
+@contextmanager
+def running() -> Iterator[Running]:
+    """Start every service and its floor, all at once, with data in the database and in the recorder."""
+    with bench_stack() as stack:
+        for service in SERVICES:
+            stack.begin(service)
+        floors = {
+            "backend": stack.begin_floor("bare_asgi", "backend"),
+            "data-processor": stack.begin_floor("bare_django", "data-processor"),
+            "log-sink": stack.begin_floor("bare_asgi", "backend", workers=1),
+        }
+        stack.wait_for_all()
+        dataset.record(stack)
+        yield Running(stack, floors, dataset.fill(stack, rows=2 * dataset.PAGE, elsewhere=ELSEWHERE))
+
+
+def name(route: str) -> str:
+    """Return the route without the prefix of its service and the names of ids."""
+    short = "/".join("{}" if part.startswith("{") else part for part in route.split("/"))
+    return short.replace("/data-processor/", "/")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.floors.bare_django`."""
+"""Serves the floor: `python -m benchmarks.floors.bare_django`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What granian serves: Django with its defaults, but for what it needs to find the database and the views."""
+"""The application that granian serves: Django with its defaults, told where the database and the views are."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Prints what a service asks Postgres for each of its lists: `python -m benchmarks.lists.asked SERVICE IDS`.
+"""Prints the statement of each list of a service: `python -m benchmarks.lists.statements SERVICE IDS`.
 
-Runs in the surroundings of that service, calls the code behind each list, and stops it at its first statement. IDS is
-JSON: user, channel, document.
+Runs in the environment of that service, calls the code behind each list, and stops it at its first statement. IDS is
+JSON: user, channel, document, limit. Must not import plumbline.verification.throwaway, which drops the
+settings of the environment.
 """
 
 from __future__ import annotations
@@ -9,33 +10,31 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
-
-from benchmarks.dataset import PAGE
 
 _NEWEST = 2**63 - 1
 
 
-class Asked(Exception):  # noqa: N818  # raised to stop, not to report an error
+class StatementFound(Exception):  # noqa: N818  # raised to stop, not to report an error
     """A statement on its way to Postgres."""
 
-    def __init__(self, statement: str, parameters: dict[str, Any]) -> None:
+    def __init__(self, statement: str, parameters: Mapping[str, Any]) -> None:
         super().__init__(statement)
-        self.said = (statement, parameters)
+        self.found = (statement, dict(parameters))
 
 
-def _stop(statement: str, parameters: dict[str, Any]) -> Any:
-    raise Asked(statement, parameters)
+def _stop(statement: str, parameters: Mapping[str, Any], *_: object) -> Any:
+    raise StatementFound(statement, parameters)
 
 
 def _first(call: Callable[[], object]) -> tuple[str, dict[str, Any]]:
     try:
         call()
-    except Asked as asked:
-        return asked.said
-    raise RuntimeError("nothing was asked")
+    except StatementFound as stop:
+        return stop.found
+    raise RuntimeError("the list made no statement")
 
 
 def backend(ids: dict[str, int]) -> dict[str, Any]:
@@ -49,7 +48,7 @@ def backend(ids: dict[str, int]) -> dict[str, Any]:
 
     def run(route: Callable[..., Awaitable[object]], **given: Any) -> tuple[str, dict[str, Any]]:
         async def call() -> None:
-            await route(caller=caller, limit=PAGE, **given)
+            await route(caller=caller, limit=ids["limit"], **given)
 
         return _first(lambda: asyncio.run(call()))
 
@@ -74,8 +73,8 @@ def data_processor(ids: dict[str, int]) -> dict[str, Any]:
     from data_processor.templates.selectors import template_list
     from data_processor.web.pages import Page
 
-    statements.rows = _stop
-    page, user_id, channel_id = Page(_NEWEST, PAGE), ids["user"], ids["channel"]
+    statements.rows = _stop  # type: ignore[assignment]  # which raises, and so returns no rows
+    page, user_id, channel_id = Page(_NEWEST, ids["limit"]), ids["user"], ids["channel"]
 
     def run(select: Callable[..., object], **given: Any) -> tuple[str, dict[str, Any]]:
         return _first(lambda: select(user_id=user_id, page=page, **given))

@@ -1,0 +1,45 @@
+"""The parts run from end to end, on one stack."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks.lists.part import lists
+from benchmarks.lists.plans import plans
+from benchmarks.routes import part
+from benchmarks.routes.cases import cases
+from benchmarks.routes.part import Running
+from benchmarks.stack import SERVICES, WITH_TABLES
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Running]:
+    with part.running() as running:
+        yield running
+
+
+def test_routes_and_floors_answer_and_the_figures_are_kept(
+    here: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(part, "running", lambda: nullcontext(here))
+    monkeypatch.setattr(command, "RESULTS", tmp_path / "benchmarks.json")
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "routes", "--rounds", "1", "--seconds", "0.01"])
+    assert command.main() == 0, capsys.readouterr().err
+    rows = [row for table in json.loads((tmp_path / "benchmarks.json").read_text())["tables"] for row in table["rows"]]
+    assert [row["route"] for row in rows] == [case.route for service in SERVICES for case in cases(here.world)[service]]
+    assert all(row["ratio"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize("service", WITH_TABLES)
+def test_every_list_has_a_plan(here: Running, service: str) -> None:
+    found = plans(here.stack, here.world, service)
+    assert found.keys() == lists(here.world)[service].keys()
+    assert all(plan.blocks and plan.nodes for plan in found.values())

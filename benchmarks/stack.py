@@ -43,8 +43,9 @@ _LAST_LINES = 15
 class BenchStack:
     """One database with its services, with the environments and command lines of the embedded target."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._settings = _LIMITS | _variables(settings)
         self._urls: dict[str, str] = {}
         self._folder = folder
         self._ending = contextlib.ExitStack()
@@ -84,7 +85,8 @@ class BenchStack:
     def begin(self, service: str, core: int | None = None) -> None:
         """Start a service without waiting for it."""
         self._urls[service] = self.layout.url(service, _READY[service])
-        self.start(service, service_command(service, "serve"), self.layout.service_environment(service) | _LIMITS, core)
+        environment = self.layout.service_environment(service) | self._settings
+        self.start(service, service_command(service, "serve"), environment, core)
 
     def begin_floor(self, module: str, beside: str, **settings: object) -> int:
         """Start a web server of benchmarks.floors in the environment of a service; return its port."""
@@ -102,8 +104,7 @@ class BenchStack:
 
     def environment(self, service: str, **settings: object) -> dict[str, str]:
         """Return the environment of a service with other `settings`, in which benchmarks can be imported."""
-        environment = self.layout.service_environment(service)
-        environment |= {f"PLUMBLINE_{name.upper()}": str(value) for name, value in settings.items()}
+        environment = self.layout.service_environment(service) | self._settings | _variables(settings)
         environment["PYTHONPATH"] = os.pathsep.join((environment["PYTHONPATH"], str(ROOT)))
         return environment
 
@@ -153,12 +154,15 @@ class BenchStack:
 
 
 @contextlib.contextmanager
-def bench_stack(*, migrated: bool = True) -> Iterator[BenchStack]:
-    """Yield a stack with Redis and, if `migrated`, a migrated Postgres; delete it afterwards."""
+def bench_stack(*, migrated: bool = True, workers: int | None = None) -> Iterator[BenchStack]:
+    """Yield a stack with Redis and, if `migrated`, a migrated Postgres; delete it afterwards.
+
+    `workers` is the number of processes of each service and floor; without it, what a deployment has.
+    """
     folder = Path(tempfile.mkdtemp(prefix="plumbline-bench-"))
     stack: BenchStack | None = None
     try:
-        stack = BenchStack(folder)
+        stack = BenchStack(folder, {"workers": workers} if workers else {})
         stack.redis.start()
         if migrated:
             stack.postgres.start()
@@ -169,6 +173,10 @@ def bench_stack(*, migrated: bool = True) -> Iterator[BenchStack]:
             stack.close()
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(private_place(folder / "home"), ignore_errors=True)
+
+
+def _variables(settings: Mapping[str, object]) -> dict[str, str]:
+    return {f"PLUMBLINE_{name.upper()}": str(value) for name, value in settings.items()}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

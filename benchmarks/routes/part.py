@@ -70,9 +70,9 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
 
 
 @contextmanager
-def running() -> Iterator[Running]:
+def running(workers: int | None = None) -> Iterator[Running]:
     """Start every service and its floor, all at once, with data in the database and in the recorder."""
-    with bench_stack() as stack:
+    with bench_stack(workers=workers) as stack:
         for service in SERVICES:
             stack.begin(service)
         floors = {

@@ -21,7 +21,7 @@ from benchmarks.stack import SERVICES, WITH_TABLES
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[Running]:
-    with part.running() as running:
+    with part.running(workers=1) as running:
         yield running
 
 

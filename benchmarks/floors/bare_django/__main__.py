@@ -6,7 +6,7 @@ from data_processor import config
 from granian import Granian
 from granian.constants import Interfaces
 
-PROCESSES, THREADS = 2, 4
+THREADS = 4
 
 if __name__ == "__main__":
     Granian(
@@ -14,7 +14,7 @@ if __name__ == "__main__":
         factory=True,
         port=config.current().port,
         interface=Interfaces.WSGI,
-        workers=PROCESSES,
+        workers=config.current().workers,
         blocking_threads=THREADS,
         backlog=1024,
         log_enabled=False,

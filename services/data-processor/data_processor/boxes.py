@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from data_processor.web import bodies
 
 EPSILON = 1e-6
 """How far a box may stick out, as a share of the page's side: what adding floats does to a box that fills a page."""
-
 
 Side = Annotated[bodies.Finite, Field(ge=-1e9, le=1e9)]
 """No page is a millionth of this; sums and products of such numbers stay finite."""
@@ -23,6 +23,25 @@ class Box(bodies.Body):
     y: Side
     width: Side
     height: Side
+
+
+class BoundingBox(TypedDict):
+    """A bounding box as clients see it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+COLUMNS = {side: f"box_{side}" for side in Box.model_fields}
+"""The column of each side, in every table that has boxes."""
+
+
+def to_columns(values: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` with a column for each side that their `bounding_box` has, in its place."""
+    rest = {key: value for key, value in values.items() if key != "bounding_box"}
+    return rest | {COLUMNS[side]: value for side, value in values.get("bounding_box", {}).items()}
 
 
 def faults(box: Box, page_width: float, page_height: float, field: str = "bounding_box") -> list[tuple[str, str]]:

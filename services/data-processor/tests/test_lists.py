@@ -124,7 +124,7 @@ def test_a_quiet_channel_does_not_pay_for_a_busy_one(
     def explain(statement: str, parameters: dict[str, Any]) -> list[Any]:
         ((found,),) = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), parameters)
         plans.append(found[0]["Plan"])
-        return [(ids["user"], *[None] * 20)]
+        return [{"member": ids["user"], "of_channel": ids["quiet"], "id": None, "labels": "[]"}]
 
     monkeypatch.setattr(statements, "rows", explain)
     ask(ids)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from django.db import models
 from django.db.models import Q, Value
 
 from data_processor import fields
+from data_processor.choices import ValidationStatus
 from data_processor.documents.models import Document
-
-VALIDATION_STATUSES = ("pending", "valid", "invalid", "corrected")
 
 
 class Annotation(models.Model):
@@ -48,6 +49,7 @@ class Annotation(models.Model):
                 name="annotations_confidence_check",
             ),
             models.CheckConstraint(
-                condition=Q(validation_status__in=VALIDATION_STATUSES), name="annotations_validation_status_check"
+                condition=Q(validation_status__in=get_args(ValidationStatus)),
+                name="annotations_validation_status_check",
             ),
         ]

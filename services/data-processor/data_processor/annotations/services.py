@@ -7,11 +7,11 @@ from typing import Any, NoReturn
 
 from servicekit.codes import Code
 
+from data_processor import boxes
 from data_processor.annotations import selectors
-from data_processor.annotations.selectors import COLUMNS
-from data_processor.boxes import EPSILON, Box, faults
+from data_processor.annotations.selectors import COLUMNS, Annotation, annotation_from
+from data_processor.boxes import EPSILON, Box, faults, to_columns
 from data_processor.database import statements
-from data_processor.database.statements import Row
 from data_processor.web.errors import InvalidError, NotFoundError
 
 _SETTABLE = (
@@ -36,8 +36,7 @@ def _given(column: str) -> str:
 
 
 def _fits(value: Callable[[str], str]) -> str:
-    names = {"x": "box_x", "y": "box_y", "width": "box_width", "height": "box_height", "page": "page"}
-    return _FITS.format(**{name: value(column) for name, column in names.items()})
+    return _FITS.format(page=value("page"), **{side: value(column) for side, column in boxes.COLUMNS.items()})
 
 
 _INSERT = f"""
@@ -63,15 +62,15 @@ _DELETE = """
 """
 
 
-def annotation_create(*, document_id: int, user_id: int, values: dict[str, Any]) -> Row:
+def annotation_create(*, document_id: int, user_id: int, values: dict[str, Any]) -> Annotation:
     """Put an annotation on a page. `values` holds each of `_SETTABLE`. Raises InvalidError for a box off the page."""
     row = statements.row(_INSERT, {**values, "document_id": document_id, "user_id": user_id, "epsilon": EPSILON})
     if row is None:
         _refuse(document_id=document_id, user_id=user_id, page=values["page"], box=_box(values))
-    return row
+    return annotation_from(row)
 
 
-def annotation_update(*, document_id: int, annotation_id: int, user_id: int, changes: dict[str, Any]) -> Row:
+def annotation_update(*, document_id: int, annotation_id: int, user_id: int, changes: dict[str, Any]) -> Annotation:
     """Change those columns of an annotation that are in `changes`; what stays is checked with what is new."""
     ids = {"document_id": document_id, "annotation_id": annotation_id, "user_id": user_id}
     if not changes:
@@ -87,10 +86,9 @@ def annotation_update(*, document_id: int, annotation_id: int, user_id: int, cha
     )
     row = statements.row(statement, {**changes, **ids, "epsilon": EPSILON})
     if row is None:
-        _, _, page, *sides = selectors.annotation_get(**ids)[:7]
-        merged = dict(zip(("page", "box_x", "box_y", "box_width", "box_height"), (page, *sides), strict=True)) | changes
+        merged = to_columns(dict(selectors.annotation_get(**ids))) | changes
         _refuse(document_id=document_id, user_id=user_id, page=merged["page"], box=_box(merged))
-    return row
+    return annotation_from(row)
 
 
 def annotation_delete(*, document_id: int, annotation_id: int, user_id: int) -> None:
@@ -102,8 +100,7 @@ def annotation_delete(*, document_id: int, annotation_id: int, user_id: int) -> 
 
 
 def _box(values: dict[str, Any]) -> Box:
-    sides = {side: values[f"box_{side}"] for side in ("x", "y", "width", "height")}
-    return Box.model_construct(**sides)
+    return Box.model_construct(**{side: values[column] for side, column in boxes.COLUMNS.items()})
 
 
 def _refuse(*, document_id: int, user_id: int, page: int, box: Box) -> NoReturn:

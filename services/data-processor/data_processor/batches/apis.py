@@ -35,7 +35,7 @@ def batch_list(request: HttpRequest) -> HttpResponse:
     identity = identify(request)
     page = pages.page_from(request)
     rows = selectors.batch_list(channel_id=pages.channel_from(request), user_id=identity.user_id, page=page)
-    return pages.answer(rows, page, selectors.batch_shape)
+    return pages.answer(rows, page)
 
 
 def batch_create(request: HttpRequest) -> HttpResponse:
@@ -48,10 +48,10 @@ def batch_create(request: HttpRequest) -> HttpResponse:
         template_id=body.template_id,
         document_ids=body.document_ids,
     )
-    return pages.json(selectors.batch_shape(row), 202)
+    return pages.json(row, 202)
 
 
 def batch_read(request: HttpRequest, batch_id: int) -> HttpResponse:
     """Answer one job with the outcome of each document."""
     row = selectors.batch_get(batch_id=batch_id, user_id=identify(request).user_id)
-    return pages.json(selectors.batch_shape(row))
+    return pages.json(row)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from django.db import models
 from django.db.models import F, Q, Value
 
 from data_processor import fields
+from data_processor.choices import BatchStatus
 from data_processor.documents.models import Document
 from data_processor.templates.models import Template
-
-JOB_STATUSES = ("pending", "running", "done", "failed")
-ITEM_STATUSES = ("pending", "running", "done", "failed")
 
 
 class BatchJob(models.Model):
@@ -33,7 +33,7 @@ class BatchJob(models.Model):
             fields.author_index("batch_jobs", "created_by"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=JOB_STATUSES), name="batch_jobs_status_check"),
+            models.CheckConstraint(condition=Q(status__in=get_args(BatchStatus)), name="batch_jobs_status_check"),
             models.CheckConstraint(
                 condition=Q(total__gte=1, done__gte=0, failed__gte=0) & Q(total__gte=F("done") + F("failed")),
                 name="batch_jobs_progress_check",
@@ -57,5 +57,5 @@ class BatchItem(models.Model):
             models.UniqueConstraint(fields=["batch_job", "position"], name="batch_items_position_key"),
             # In this order, because deleting a document has to find its items.
             models.UniqueConstraint(fields=["document", "batch_job"], name="batch_items_document_key"),
-            models.CheckConstraint(condition=Q(status__in=ITEM_STATUSES), name="batch_items_status_check"),
+            models.CheckConstraint(condition=Q(status__in=get_args(BatchStatus)), name="batch_items_status_check"),
         ]

@@ -6,8 +6,8 @@ from typing import NoReturn
 
 from data_processor import access
 from data_processor.batches import selectors
+from data_processor.batches.selectors import BatchJobWithItems
 from data_processor.database import statements
-from data_processor.database.statements import Row
 from data_processor.templates import selectors as templates
 from data_processor.web.errors import InvalidError
 
@@ -41,7 +41,7 @@ _ELSEWHERE = """
 _IDS_NAMED = 20
 
 
-def batch_create(*, channel_id: int, user_id: int, template_id: int, document_ids: list[int]) -> Row:
+def batch_create(*, channel_id: int, user_id: int, template_id: int, document_ids: list[int]) -> BatchJobWithItems:
     """Record a job: a template that is to be applied to documents, all of one channel.
 
     Raises NotFoundError, NotAMemberError, and InvalidError that names the ids which are not of the channel.
@@ -56,15 +56,15 @@ def batch_create(*, channel_id: int, user_id: int, template_id: int, document_id
     created = statements.row(_INSERT, parameters)
     if created is None:
         _refuse(channel_id=channel_id, user_id=user_id, template_id=template_id, document_ids=document_ids)
-    return selectors.batch_get(batch_id=created[0], user_id=user_id)
+    return selectors.batch_get(batch_id=created["id"], user_id=user_id)
 
 
 def _refuse(*, channel_id: int, user_id: int, template_id: int, document_ids: list[int]) -> NoReturn:
     access.channel_require_member(channel_id=channel_id, user_id=user_id)
-    if templates.template_get(template_id=template_id, user_id=user_id)[1] != channel_id:
+    if templates.template_get(template_id=template_id, user_id=user_id)["channel_id"] != channel_id:
         raise InvalidError(("template_id", f"template {template_id} is not of channel {channel_id}"))
     rows = statements.rows(_ELSEWHERE, {"channel_id": channel_id, "document_ids": document_ids})
-    absent = [document_id for (document_id,) in rows]
+    absent = [row["id"] for row in rows]
     named = ", ".join(map(str, absent[:_IDS_NAMED])) + (", …" if len(absent) > _IDS_NAMED else "")
     refusal = InvalidError(("document_ids", f"channel {channel_id} has no documents with these ids: {named}"))
     refusal.extra["document_ids"] = absent

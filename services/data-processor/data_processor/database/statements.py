@@ -9,11 +9,13 @@ from typing import Any
 import psycopg
 from django.db import OperationalError, connection
 from psycopg.pq import Format
+from psycopg.rows import dict_row
 
 from data_processor.database.base import outage
 from data_processor.database.watchdog import watchdog
 
-Row = tuple[Any, ...]
+Row = dict[str, Any]
+"""A row by the names of its columns."""
 
 ANSWER_S = 3.0
 """Longest wait for the answer to a statement."""
@@ -29,6 +31,7 @@ def _cursor(answer_s: float) -> Iterator[Any]:
     with connection.cursor() as cursor:
         # Django reads moments in Python, to put its own time zone on: a third of what a list cost. The connection's
         # zone is UTC already, and so is what psycopg's own reader returns.
+        cursor.cursor.row_factory = dict_row
         cursor.cursor.adapters.register_loader(_TIMESTAMPTZ, _read_moment)
         with watchdog().limit(cursor.connection, answer_s):
             try:

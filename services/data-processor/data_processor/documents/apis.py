@@ -30,7 +30,7 @@ def document_list(request: HttpRequest) -> HttpResponse:
         raise InvalidError(("channel_id", "say which channel: ?channel_id="))
     page = pages.page_from(request)
     rows = selectors.document_list(channel_id=channel_id, user_id=identity.user_id, page=page)
-    return pages.answer(rows, page, selectors.document_shape)
+    return pages.answer(rows, page)
 
 
 def document_create(request: HttpRequest) -> HttpResponse:
@@ -42,13 +42,13 @@ def document_create(request: HttpRequest) -> HttpResponse:
         row = services.document_create(
             channel_id=upload.channel_id, user_id=identity.user_id, filename=upload.filename, data=upload.data
         )
-    return pages.json(selectors.document_shape(row), 201)
+    return pages.json(row, 201)
 
 
 def document_read(request: HttpRequest, document_id: int) -> HttpResponse:
     """Answer one document, without its bytes."""
     row = selectors.document_get(document_id=document_id, user_id=identify(request).user_id)
-    return pages.json(selectors.document_shape(row))
+    return pages.json(row)
 
 
 def document_update(request: HttpRequest, document_id: int) -> HttpResponse:
@@ -58,7 +58,7 @@ def document_update(request: HttpRequest, document_id: int) -> HttpResponse:
     row = services.document_update(
         document_id=document_id, user_id=identity.user_id, filename=clean_filename(change.filename)
     )
-    return pages.json(selectors.document_shape(row))
+    return pages.json(row)
 
 
 def document_delete(request: HttpRequest, document_id: int) -> HttpResponse:
@@ -69,24 +69,20 @@ def document_delete(request: HttpRequest, document_id: int) -> HttpResponse:
 
 def document_content(request: HttpRequest, document_id: int) -> HttpResponseBase:
     """Answer a document's bytes, or the part that `Range` asks for."""
-    filename, media_type, size, sha256 = selectors.document_file(
-        document_id=document_id, user_id=identify(request).user_id
-    )
+    stored = selectors.document_file(document_id=document_id, user_id=identify(request).user_id)
     return serving.serve(
         request,
-        serving.File(filename=filename, media_type=media_type, size=size, etag=f'"{sha256}"'),
+        serving.File(stored["filename"], stored["media_type"], stored["size"], etag=f'"{stored["sha256"]}"'),
         lambda start, length: selectors.document_part(document_id=document_id, start=start, length=length),
     )
 
 
 def document_thumbnail(request: HttpRequest, document_id: int) -> HttpResponseBase:
     """Answer a small picture of the first page."""
-    filename, media_type, _size, sha256 = selectors.document_file(
-        document_id=document_id, user_id=identify(request).user_id
-    )
-    etag = f'"{sha256}-thumbnail"'
+    stored = selectors.document_file(document_id=document_id, user_id=identify(request).user_id)
+    etag = f'"{stored["sha256"]}-thumbnail"'
     if (fresh := serving.unchanged(request, etag)) is not None:
         return fresh
-    picture = services.document_thumbnail(document_id=document_id, media_type=media_type)
-    file = serving.File(filename=f"{filename}.webp", media_type=THUMBNAIL_TYPE, size=len(picture), etag=etag)
+    picture = services.document_thumbnail(document_id=document_id, media_type=stored["media_type"])
+    file = serving.File(f"{stored['filename']}.webp", THUMBNAIL_TYPE, len(picture), etag)
     return serving.serve(request, file, lambda start, length: picture[start : start + length])

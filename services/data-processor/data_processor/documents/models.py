@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q
 
 from data_processor import fields
+from data_processor.choices import MediaType
 
-MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "application/pdf")
 FILENAME_MAX = 255
 
 
@@ -43,7 +45,7 @@ class Document(models.Model):
             fields.author_index("documents", "uploaded_by"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(media_type__in=MEDIA_TYPES), name="documents_media_type_check"),
+            models.CheckConstraint(condition=Q(media_type__in=get_args(MediaType)), name="documents_media_type_check"),
             models.CheckConstraint(condition=Q(size__gt=0), name="documents_size_check"),
             models.CheckConstraint(condition=Q(sha256__regex="^[0-9a-f]{64}$"), name="documents_sha256_check"),
             models.CheckConstraint(condition=~Q(filename=""), name="documents_filename_check"),

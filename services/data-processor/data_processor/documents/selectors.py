@@ -2,53 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 from servicekit.codes import Code
+from typing_extensions import TypedDict
 
 from data_processor import access
+from data_processor.choices import MediaType
 from data_processor.database import statements
 from data_processor.database.statements import Row
+from data_processor.shapes import columns
 from data_processor.web.errors import NotFoundError
 from data_processor.web.pages import Page
 
-COLUMNS = (
-    "d.id, d.channel_id, d.uploaded_by, d.filename, d.media_type, d.size, d.sha256, d.page_count, d.width, d.height, "
-    "d.created_at, d.updated_at"
-)
 
+class Urls(TypedDict):
+    """Where a document and its bytes are."""
+
+    self: str
+    content: str
+    thumbnail: str
+
+
+class Document(TypedDict):
+    """A document, without its bytes."""
+
+    id: int
+    channel_id: int
+    uploaded_by: int | None
+    filename: str
+    media_type: MediaType
+    size: int
+    sha256: str
+    page_count: int
+    width: float
+    height: float
+    created_at: datetime
+    updated_at: datetime
+    urls: Urls
+
+
+class StoredFile(TypedDict):
+    """What is served of a document's file beside its bytes."""
+
+    filename: str
+    media_type: MediaType
+    size: int
+    sha256: str
+
+
+COLUMNS = columns("d", Document, urls=None)
 _IN_CHANNEL = access.newest_in_channel("documents", "d", COLUMNS)
-
-_ONE = """
-    SELECT m.user_id, d.channel_id, {columns} FROM documents d
-    LEFT JOIN memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s
-    WHERE d.id = %(document_id)s
-"""
-_DOCUMENT = _ONE.format(columns=COLUMNS)
-_FILE = _ONE.format(columns="d.filename, d.media_type, d.size, d.sha256")
+_DOCUMENT = access.one("documents", "d", COLUMNS)
+_FILE = access.one("documents", "d", columns("d", StoredFile))
 _PART = """
-    SELECT substring(data FROM %(start)s::integer FOR %(length)s::integer)
+    SELECT substring(data FROM %(start)s::integer FOR %(length)s::integer) AS found
     FROM document_contents WHERE document_id = %(document_id)s
 """
-_THUMBNAIL = "SELECT thumbnail FROM document_contents WHERE document_id = %(document_id)s"
-_DATA = "SELECT data FROM document_contents WHERE document_id = %(document_id)s"
+_THUMBNAIL = "SELECT thumbnail AS found FROM document_contents WHERE document_id = %(document_id)s"
+_DATA = "SELECT data AS found FROM document_contents WHERE document_id = %(document_id)s"
 
 
-def document_list(*, channel_id: int, user_id: int, page: Page) -> list[Row]:
-    """Return the page of a channel's documents, newest first, in the order of `COLUMNS`."""
-    return access.page_of_channel(_IN_CHANNEL, channel_id=channel_id, user_id=user_id, page=page)
+def document_list(*, channel_id: int, user_id: int, page: Page) -> list[Document]:
+    """Return the page of a channel's documents, newest first."""
+    rows = access.page_of_channel(_IN_CHANNEL, channel_id=channel_id, user_id=user_id, page=page)
+    return [document_from(row) for row in rows]
 
 
-def document_get(*, document_id: int, user_id: int) -> Row:
-    """Return one document, in the order of `COLUMNS`."""
-    row = statements.row(_DOCUMENT, {"document_id": document_id, "user_id": user_id})
-    return access.found(row, Code.NO_SUCH_DOCUMENT, document_id)
+def document_get(*, document_id: int, user_id: int) -> Document:
+    """Return one document."""
+    return document_from(access.find(_DOCUMENT, Code.NO_SUCH_DOCUMENT, object_id=document_id, user_id=user_id))
 
 
-def document_file(*, document_id: int, user_id: int) -> Row:
-    """Return filename, media type, size in bytes and SHA-256 of one document."""
-    row = statements.row(_FILE, {"document_id": document_id, "user_id": user_id})
-    return access.found(row, Code.NO_SUCH_DOCUMENT, document_id)
+def document_from(row: Row) -> Document:
+    """Return a row of `COLUMNS` as clients see it."""
+    address = f"/data-processor/documents/{row['id']}/"
+    row["urls"] = {"self": address, "content": address + "content", "thumbnail": address + "thumbnail"}
+    return cast(Document, row)
+
+
+def document_file(*, document_id: int, user_id: int) -> StoredFile:
+    """Return what is known of a document's file."""
+    row = access.find(_FILE, Code.NO_SUCH_DOCUMENT, object_id=document_id, user_id=user_id)
+    return cast(StoredFile, row)
 
 
 def document_part(*, document_id: int, start: int, length: int) -> bytes:
@@ -73,25 +110,4 @@ def _content(statement: str, document_id: int, **parameters: int) -> Any:
     row = statements.blob(statement, {"document_id": document_id, **parameters})
     if row is None:
         raise NotFoundError(Code.NO_SUCH_DOCUMENT, document_id)
-    return row[0]
-
-
-def document_shape(row: Row) -> dict[str, Any]:
-    """Return a row of `COLUMNS` as clients see it."""
-    document_id = row[0]
-    address = f"/data-processor/documents/{document_id}/"
-    return {
-        "id": document_id,
-        "channel_id": row[1],
-        "uploaded_by": row[2],
-        "filename": row[3],
-        "media_type": row[4],
-        "size": row[5],
-        "sha256": row[6],
-        "page_count": row[7],
-        "width": row[8],
-        "height": row[9],
-        "created_at": row[10],
-        "updated_at": row[11],
-        "urls": {"self": address, "content": address + "content", "thumbnail": address + "thumbnail"},
-    }
+    return row["found"]

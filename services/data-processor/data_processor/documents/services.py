@@ -13,12 +13,11 @@ from servicekit.tokens import Identity
 
 from data_processor import events
 from data_processor.database import statements
-from data_processor.database.statements import Row
 from data_processor.documents import selectors
 from data_processor.documents.files.broken import BrokenFileError
 from data_processor.documents.files.decoder import decode
 from data_processor.documents.files.inspect import inspect
-from data_processor.documents.selectors import COLUMNS
+from data_processor.documents.selectors import COLUMNS, Document
 from data_processor.web.errors import ForbiddenError, NotAMemberError, NotFoundError, ProblemError
 from data_processor.web.slow_lane import slow_lane
 
@@ -58,7 +57,7 @@ _KEEP_THUMBNAIL = (
 )
 
 
-def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes) -> Row:
+def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes) -> Document:
     """Judge, measure and store a file, then tell the channel. The caller has checked the membership.
 
     Raises UnsupportedTypeError (415) and InvalidError (422) for files that are not taken.
@@ -83,7 +82,7 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
     )
     if row is None:
         raise NotAMemberError(channel_id)
-    document = selectors.document_shape(row)
+    document = selectors.document_from(row)
     frame = {
         "type": "document_uploaded",
         "document_id": document["id"],
@@ -93,16 +92,16 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
         "thumbnail_url": document["urls"]["thumbnail"],
     }
     events.publish(Event(channel_id, frame))
-    return row
+    return document
 
 
-def document_update(*, document_id: int, user_id: int, filename: str) -> Row:
+def document_update(*, document_id: int, user_id: int, filename: str) -> Document:
     """Rename a document. Any member of its channel may."""
     row = statements.row(_RENAME, {"document_id": document_id, "user_id": user_id, "filename": filename})
     if row is None:
         selectors.document_get(document_id=document_id, user_id=user_id)
         raise NotFoundError(Code.NO_SUCH_DOCUMENT, document_id)
-    return row
+    return selectors.document_from(row)
 
 
 def document_delete(*, document_id: int, identity: Identity) -> None:

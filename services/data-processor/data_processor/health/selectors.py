@@ -36,7 +36,7 @@ def schema_state() -> tuple[str | None, str | None]:
         if "django_migrations" in str(error):
             return None, f"the schema is empty, {head()} is wanted: run python -m data_processor migrate"
         return None, "the database does not answer"
-    applied = row[0] if row else None
+    applied = row["name"] if row else None
     if applied != head():
         return applied, f"the schema is at {applied}, {head()} is wanted: run python -m data_processor migrate"
     return applied, None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest, HttpResponse
 from pydantic import AfterValidator, Field
 
-from data_processor.boxes import Box, faults
+from data_processor.boxes import Box, faults, to_columns
 from data_processor.templates import selectors, services
 from data_processor.web import bodies, pages
 from data_processor.web.auth import identify
@@ -63,9 +63,7 @@ def _label_rows(labels: list[LabelInput]) -> list[dict[str, Any]]:
         first = seen.setdefault(label.name.lower(), index)
         if first != index:
             wrong.append((f"labels.{index}.name", f"is the name of label {first} already"))
-        values = label.model_dump()
-        box = values.pop("bounding_box")
-        rows.append(values | {f"box_{side}": value for side, value in box.items()} | {"position": index + 1})
+        rows.append(to_columns(label.model_dump()) | {"position": index + 1})
     if wrong:
         raise InvalidError(*wrong)
     return rows
@@ -76,7 +74,7 @@ def template_list(request: HttpRequest) -> HttpResponse:
     identity = identify(request)
     page = pages.page_from(request)
     rows = selectors.template_list(channel_id=pages.channel_from(request), user_id=identity.user_id, page=page)
-    return pages.answer(rows, page, selectors.template_shape)
+    return pages.answer(rows, page)
 
 
 def template_create(request: HttpRequest) -> HttpResponse:
@@ -86,13 +84,13 @@ def template_create(request: HttpRequest) -> HttpResponse:
     row = services.template_create(
         channel_id=body.channel_id, user_id=identity.user_id, name=body.name, labels=_label_rows(body.labels)
     )
-    return pages.json(selectors.template_shape(row), 201)
+    return pages.json(row, 201)
 
 
 def template_read(request: HttpRequest, template_id: int) -> HttpResponse:
     """Answer one template."""
     row = selectors.template_get(template_id=template_id, user_id=identify(request).user_id)
-    return pages.json(selectors.template_shape(row))
+    return pages.json(row)
 
 
 def template_replace(request: HttpRequest, template_id: int) -> HttpResponse:
@@ -102,7 +100,7 @@ def template_replace(request: HttpRequest, template_id: int) -> HttpResponse:
     row = services.template_replace(
         template_id=template_id, user_id=identity.user_id, name=body.name, labels=_label_rows(body.labels)
     )
-    return pages.json(selectors.template_shape(row))
+    return pages.json(row)
 
 
 def template_delete(request: HttpRequest, template_id: int) -> HttpResponse:

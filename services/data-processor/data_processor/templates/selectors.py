@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import cast
 
 import orjson
 from servicekit.codes import Code
+from typing_extensions import TypedDict
 
-from data_processor import access
+from data_processor import access, boxes
+from data_processor.boxes import BoundingBox
 from data_processor.database import statements
 from data_processor.database.statements import Row
+from data_processor.shapes import columns, json_object
 from data_processor.web.pages import Page
 
-LABELS = """
-    (SELECT coalesce(json_agg(json_build_object(
-        'id', l.id, 'position', l.position, 'name', l.name, 'label_type', l.label_type, 'colour', l.colour,
-        'page', l.page, 'bounding_box', json_build_object(
-            'x', l.box_x, 'y', l.box_y, 'width', l.box_width, 'height', l.box_height),
-        'expected_format', l.expected_format, 'required', l.required
-    ) ORDER BY l.position), '[]')::text FROM template_labels l WHERE l.template_id = t.id)
+
+class Label(TypedDict):
+    """A label of a template; its box is relative to the page (0 to 1)."""
+
+    id: int
+    position: int
+    name: str
+    label_type: str
+    colour: str
+    page: int
+    bounding_box: BoundingBox
+    expected_format: str | None
+    required: bool
+
+
+class Template(TypedDict):
+    """A template with its labels, in order."""
+
+    id: int
+    channel_id: int
+    name: str
+    created_by: int | None
+    created_at: datetime
+    updated_at: datetime
+    labels: list[Label]
+
+
+_BOX = json_object("l", BoundingBox, **{side: f"l.{column}" for side, column in boxes.COLUMNS.items()})
+_LABELS = f"""
+    (SELECT coalesce(json_agg({json_object("l", Label, bounding_box=_BOX)} ORDER BY l.position), '[]')::text
+     FROM template_labels l WHERE l.template_id = t.id)
 """
-COLUMNS = f"t.id, t.channel_id, t.name, t.created_by, t.created_at, t.updated_at, {LABELS} AS labels"
+COLUMNS = columns("t", Template, labels=_LABELS)
 
 _IN_CHANNEL = access.newest_in_channel("templates", "t", COLUMNS)
 
@@ -35,35 +63,24 @@ _IN_CHANNELS = f"""
     ) t ORDER BY t.id DESC
 """
 
-_ONE = f"""
-    SELECT m.user_id, t.channel_id, {COLUMNS} FROM templates t
-    LEFT JOIN memberships m ON m.channel_id = t.channel_id AND m.user_id = %(user_id)s
-    WHERE t.id = %(template_id)s
-"""
+_ONE = access.one("templates", "t", COLUMNS)
 
 
-def template_list(*, channel_id: int | None, user_id: int, page: Page) -> list[Row]:
-    """Return the page of a channel's templates, or of all channels of the user, in the order of `COLUMNS`."""
+def template_list(*, channel_id: int | None, user_id: int, page: Page) -> list[Template]:
+    """Return the page of a channel's templates, or of all channels of the user."""
     if channel_id is not None:
-        return access.page_of_channel(_IN_CHANNEL, channel_id=channel_id, user_id=user_id, page=page)
-    return statements.rows(_IN_CHANNELS, {"user_id": user_id, "before": page.before, "limit": page.probe})
+        rows = access.page_of_channel(_IN_CHANNEL, channel_id=channel_id, user_id=user_id, page=page)
+    else:
+        rows = statements.rows(_IN_CHANNELS, {"user_id": user_id, "before": page.before, "limit": page.probe})
+    return [_template(row) for row in rows]
 
 
-def template_get(*, template_id: int, user_id: int) -> Row:
-    """Return one template, in the order of `COLUMNS`."""
-    row = statements.row(_ONE, {"template_id": template_id, "user_id": user_id})
-    return access.found(row, Code.NO_SUCH_TEMPLATE, template_id)
+def template_get(*, template_id: int, user_id: int) -> Template:
+    """Return one template."""
+    return _template(access.find(_ONE, Code.NO_SUCH_TEMPLATE, object_id=template_id, user_id=user_id))
 
 
-def template_shape(row: Row) -> dict[str, Any]:
-    """Return a row of `COLUMNS` as clients see it."""
-    return {
-        "id": row[0],
-        "channel_id": row[1],
-        "name": row[2],
-        "created_by": row[3],
-        "created_at": row[4],
-        "updated_at": row[5],
-        # Postgres has written the labels as JSON already.
-        "labels": orjson.Fragment(row[6]),
-    }
+def _template(row: Row) -> Template:
+    # Postgres has written the labels as JSON already.
+    row["labels"] = orjson.Fragment(row["labels"])
+    return cast(Template, row)

@@ -12,8 +12,8 @@ from servicekit.codes import Code
 
 from data_processor import access
 from data_processor.database import statements
-from data_processor.database.statements import Row
 from data_processor.templates import selectors
+from data_processor.templates.selectors import Template
 from data_processor.web.errors import ConflictError, NotAMemberError
 
 _LABEL = (
@@ -53,7 +53,7 @@ _DELETE = """
 """
 
 
-def template_create(*, channel_id: int, user_id: int, name: str, labels: list[dict[str, Any]]) -> Row:
+def template_create(*, channel_id: int, user_id: int, name: str, labels: list[dict[str, Any]]) -> Template:
     """Create a template with its labels. Raises ConflictError if the channel has one of that name."""
     with _names_unique(name):
         created = statements.row(
@@ -62,10 +62,10 @@ def template_create(*, channel_id: int, user_id: int, name: str, labels: list[di
     if created is None:
         access.channel_require_member(channel_id=channel_id, user_id=user_id)
         raise NotAMemberError(channel_id)
-    return selectors.template_get(template_id=created[0], user_id=user_id)
+    return selectors.template_get(template_id=created["id"], user_id=user_id)
 
 
-def template_replace(*, template_id: int, user_id: int, name: str, labels: list[dict[str, Any]]) -> Row:
+def template_replace(*, template_id: int, user_id: int, name: str, labels: list[dict[str, Any]]) -> Template:
     """Give a template another name and other labels. Raises ConflictError if the channel has one of that name."""
     ids = {"template_id": template_id, "user_id": user_id}
     with _names_unique(name), transaction.atomic():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +51,10 @@ def whole_number(values: QueryDict, name: str, least: int, most: int) -> int | N
     return int(text)
 
 
-def answer(rows: list[Any], page: Page, render: Callable[[Any], dict[str, Any]], *, id_at: int = 0) -> HttpResponse:
-    """Return the page of `rows` (up to `page.probe` of them, each with its id at index `id_at`)."""
+def answer(rows: Sequence[Mapping[str, Any]], page: Page) -> HttpResponse:
+    """Return the page of `rows`, of which there are up to `page.probe`."""
     shown = rows[: page.limit]
-    following = shown[-1][id_at] if len(rows) > page.limit else None
-    return json({"items": [render(row) for row in shown], "next": following})
+    return json({"items": shown, "next": shown[-1]["id"] if len(rows) > page.limit else None})
 
 
 def json(data: Any, status: int = 200) -> HttpResponse:

@@ -1,0 +1,10 @@
+"""Columns that hold one of a few values, and the values."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+MediaType = Literal["image/png", "image/jpeg", "image/webp", "application/pdf"]
+ValidationStatus = Literal["pending", "valid", "invalid", "corrected"]
+BatchStatus = Literal["pending", "running", "done", "failed"]
+"""Of a job, and of each of its items."""

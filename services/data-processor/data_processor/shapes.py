@@ -1,0 +1,27 @@
+"""Select lists of shapes. A shape is a TypedDict: what clients see of a row, and the names of the columns behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_type_hints
+
+
+def columns(alias: str, shape: type, **expressions: str | None) -> str:
+    """Return the select list for the keys of `shape`: columns of `alias`.
+
+    `expressions` holds SQL for keys that are no columns, and None for those that Python adds. Takes constants only.
+    """
+    return ", ".join(f"{sql} AS {key}" for key, sql in _selected(alias, shape, expressions))
+
+
+def json_object(alias: str, shape: type, **expressions: str | None) -> str:
+    """Return the expression by which Postgres writes a row of `alias` as the JSON object of `shape`."""
+    pairs = ", ".join(f"'{key}', {sql}" for key, sql in _selected(alias, shape, expressions))
+    return f"json_build_object({pairs})"
+
+
+def _selected(alias: str, shape: type, expressions: dict[str, str | None]) -> Iterator[tuple[str, str]]:
+    for key in get_type_hints(shape):
+        sql = expressions.get(key, f"{alias}.{key}")
+        if sql is not None:
+            yield key, sql

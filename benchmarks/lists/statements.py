@@ -44,7 +44,7 @@ def backend(ids: dict[str, int]) -> dict[str, Any]:
     async def all_(statement: str, parameters: dict[str, Any]) -> Any:
         _stop(statement, parameters)
 
-    caller: Any = SimpleNamespace(user=SimpleNamespace(user_id=ids["user"]), db=SimpleNamespace(all=all_))
+    caller: Any = SimpleNamespace(user=SimpleNamespace(user_id=ids["user"]), db=SimpleNamespace(fetch_all=all_))
 
     def run(route: Callable[..., Awaitable[object]], **given: Any) -> tuple[str, dict[str, Any]]:
         async def call() -> None:

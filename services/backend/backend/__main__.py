@@ -28,9 +28,9 @@ def main() -> int:
     """Run one command; return its exit code: 0 done, 78 settings or secrets unusable, 75 try again later, 1 other."""
     parser = argparse.ArgumentParser(prog="python -m backend", description="Plumbline's backend service.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="answer requests until told to stop")
+    commands.add_parser("serve", help="serve requests until stopped")
     commands.add_parser("migrate", help="bring the database schema to head and create the first operator")
-    wait = commands.add_parser("wait", help="end when the database schema is at head, or after a bounded time")
+    wait = commands.add_parser("wait", help="wait until the database schema is at head, with a time limit")
     wait.add_argument("what", nargs="?", choices=["schema", "database"], default="schema", help="(default: schema)")
     arguments = parser.parse_args()
     try:
@@ -46,7 +46,7 @@ def main() -> int:
         return _refuse(EXIT_TEMPORARY, str(error))
     except psycopg.OperationalError as error:
         reason = str(error).strip() or type(error).__name__
-        return _refuse(EXIT_TEMPORARY, f"the database cannot be used now: {' '.join(reason.split())}")
+        return _refuse(EXIT_TEMPORARY, f"the database cannot be used: {' '.join(reason.split())}")
 
 
 def _refuse(code: int, sentence: str) -> int:
@@ -55,7 +55,7 @@ def _refuse(code: int, sentence: str) -> int:
 
 
 def _migrate(settings: BackendSettings) -> int:
-    # Here, because serving needs neither Alembic's commands nor an engine.
+    # Imported here: `serve` does not need Alembic.
     from backend.migrate import MigrationError, migrate
 
     configure_logging(SERVICE, settings.log_level, settings.log_forwarding())
@@ -72,7 +72,7 @@ def _wait(settings: BackendSettings, what: str) -> int:
     wait_for(
         "the database" if what == "database" else "the backend's schema",
         settings.conninfo(f"{SERVICE} wait"),
-        migrations.lacks if what == "schema" else lambda _connection: None,
+        migrations.find_mismatch if what == "schema" else lambda _connection: None,
         settings.schema_wait_s,
         lambda sentence: print(f"{SERVICE}: {sentence}", file=sys.stderr, flush=True),
     )
@@ -83,7 +83,7 @@ def _serve(settings: BackendSettings) -> int:
     from granian import Granian
     from granian.constants import Interfaces, Loops
 
-    # Read once before any process is started, so that a missing one is said in one sentence.
+    # Read before workers start, so that a missing file is reported once, in one sentence.
     settings.conninfo(SERVICE)
     settings.token_secret()
     settings.redis_password()
@@ -106,10 +106,10 @@ def _serve(settings: BackendSettings) -> int:
             respawn_failed_workers=True,
             respawn_interval=1.0,
             workers_kill_timeout=_STOP_S,
-            # The server's own words (a worker died, say) take the way of all others.
+            # Granian's own messages, such as a dead worker, go to the same log as ours.
             log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
         )
-        # A worker that replaces a dead one must not be a copy of a process whose threads hold locks at that moment.
+        # Not fork: a new worker would inherit locks that threads of this process hold at that moment.
         multiprocessing.set_start_method("spawn")
         server.on_startup(announce)
         server.on_startup(watch)

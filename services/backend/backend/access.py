@@ -1,4 +1,4 @@
-"""What a user is to a channel, asked once a statement has found nothing to do."""
+"""Membership checks, used to explain why a statement changed nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from backend.queries import channels as sql
 
 
 async def require_channel(db: Database, channel_id: int, user_id: int) -> Row:
-    """Return the channel's `type`, and `is_member` of the user. Raises NoSuchChannel."""
-    access = await db.one(sql.ACCESS, {"channel_id": channel_id, "user_id": user_id})
+    """Return the channel's `type`, and `is_member` for the user. Raises NoSuchChannel."""
+    access = await db.fetch_one(sql.ACCESS, {"channel_id": channel_id, "user_id": user_id})
     if access is None:
         raise NoSuchChannel
     return access

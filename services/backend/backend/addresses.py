@@ -1,4 +1,4 @@
-"""Where a request comes from, and what counts as one address."""
+"""Client addresses, and what rate limits count as one address."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import ipaddress
 from fastapi import Request
 from servicekit import context
 
-_IPV6_HOME = 64
-"""A household or a server has a whole network of this prefix length, so single IPv6 addresses say nothing."""
+_IPV6_PREFIX = 64
+"""One household or server usually owns a whole network of this prefix length."""
 
 
 def client_address(request: Request) -> str:
-    """Return the address that Caddy saw a request come from. Requests that Caddy did not pass on are refused before."""
+    """Return the client address that Caddy saw. Requests that bypass Caddy are refused earlier."""
     return context.client_address() or (request.client.host if request.client else "unknown")
 
 
-def counted_as(address: str) -> str:
-    """Return what limits count `address` under: itself, or its network for IPv6."""
+def limit_key(address: str) -> str:
+    """Return the key of `address` in rate limits: the address itself, or its network for IPv6."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -26,4 +26,4 @@ def counted_as(address: str) -> str:
         return str(parsed)
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((int(parsed), _IPV6_HOME), strict=False))
+    return str(ipaddress.ip_network((int(parsed), _IPV6_PREFIX), strict=False))

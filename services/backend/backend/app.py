@@ -1,4 +1,4 @@
-"""The application of one server process: wiring only."""
+"""Builds the application of one server process."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from starlette.types import ASGIApp
 
 from backend import errors, migrations, openapi
 from backend.accounts import Users
-from backend.counters import REDIS_S
+from backend.counters import REDIS_TIMEOUT_S
 from backend.database import Database
 from backend.deps import Services
 from backend.live.events import EventBus
-from backend.live.hub import COME_AGAIN, Hub
-from backend.middleware import BodyLimit, OwnPages, RequestContext
+from backend.live.hub import SERVICE_RESTART, Hub
+from backend.middleware import BodyLimit, CrossSiteGuard, RequestContext
 from backend.passwords import Passwords
 from backend.readiness import Readiness
 from backend.routes import account, auth, channels, health, invites, live, messages
@@ -42,11 +42,11 @@ log = logging.getLogger(__name__)
 
 _ROUTES = (messages, channels, auth, account, invites, health, live)
 _YOUNG_OBJECTS = 10_000
-"""How many new objects may be alive before cycles are looked for among them; Python's own 700 is a request or two."""
+"""Garbage collector threshold of the youngest generation; Python's default, 700, is reached every request or two."""
 
 
 def create_app() -> ASGIApp:
-    """Return what a server process runs, with settings from the environment; logging is configured too."""
+    """Return the application of a server process, with settings from the environment. Configures logging."""
     lifeline.end_with_parent()
     settings = load()
     forwarder = configure_logging(SERVICE, settings.log_level, settings.log_forwarding())
@@ -54,7 +54,7 @@ def create_app() -> ASGIApp:
 
 
 def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> FastAPI:
-    """Return the application for `settings`; connects to nothing before it is started."""
+    """Return the application for `settings`. It opens no connection before its lifespan starts."""
     app = FastAPI(
         title="Plumbline backend",
         version=VERSION,
@@ -68,14 +68,14 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
     errors.install(app)
     openapi.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
-    app.add_middleware(OwnPages, allowed_origins=settings.allowed_origins)
+    app.add_middleware(CrossSiteGuard, allowed_origins=settings.allowed_origins)
     return app
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarder | None) -> AsyncIterator[None]:
     database = Database(settings.conninfo(SERVICE), settings.pool_size)
-    redis, counting = _redis(settings, 1.0), _redis(settings, REDIS_S)
+    redis, counting = _redis(settings, 1.0), _redis(settings, REDIS_TIMEOUT_S)
     hub, passwords = Hub(), Passwords()
     users = Users(database, hub)
     readiness = Readiness(database, migrations.head())
@@ -93,26 +93,26 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             throttle=Throttle(counting, settings),
             readiness=readiness,
         )
-        on_stop(functools.partial(hub.end_all, COME_AGAIN))
-        # What is here now stays: looking through all of it again and again would be a tax on every request.
+        on_stop(functools.partial(hub.close_all, SERVICE_RESTART))
+        # These objects live as long as the process: exclude them from every later collection.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_YOUNG_OBJECTS)
-        beating = asyncio.create_task(lifeline.beat_from_loop())
+        heartbeat = asyncio.create_task(lifeline.beat_from_loop())
         watch = asyncio.create_task(users.watch_sockets())
         announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
         try:
             yield
         finally:
             announcement.cancel()
-            beating.cancel()
+            heartbeat.cancel()
             watch.cancel()
     passwords.close()
     await redis.aclose()
     await counting.aclose()
     await database.close()
     if forwarder is not None:
-        # Server processes end without running exit handlers.
+        # Server processes exit without running atexit handlers.
         await asyncio.to_thread(forwarder.close, 1.0)
 
 
@@ -122,7 +122,7 @@ def _redis(settings: BackendSettings, timeout_s: float) -> aioredis.Redis:
         password=settings.redis_password(),
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
-        # Once, on a new connection: an idle one may have ended with a Redis that is back since.
+        # One retry on a new connection: a restart of Redis closes idle ones.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         client_name=SERVICE,
     )

@@ -1,4 +1,4 @@
-"""The way to Postgres: a pool of autocommit connections, prepared statements, bounded waits."""
+"""Postgres access: a pool of autocommit connections, prepared statements, and timeouts."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from servicekit.log.outage import Outage
 from backend.errors import DatabaseAway, Overloaded, TooMuchAtOnce
 
 log = logging.getLogger(__name__)
-# The pool reports every failed attempt; Outage says it once.
+# The pool logs every failed attempt; Outage logs an outage once.
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
-WAIT_S = 3.0
-"""Longest wait for a free connection."""
-_WAIT_AWAY_S = 0.5
-ANSWER_S = 5.0
-"""Longest wait for the answer to a statement."""
-DELETION_S = 20.0
-"""Longest wait for a deletion that takes much with it."""
-_WAITING = 1000
+POOL_TIMEOUT_S = 3.0
+"""Timeout for a free connection."""
+_POOL_TIMEOUT_AWAY_S = 0.5
+QUERY_TIMEOUT_S = 5.0
+"""Timeout for a statement."""
+DELETION_TIMEOUT_S = 20.0
+"""Timeout for a deletion that cascades to many rows."""
+_MAX_WAITING = 1000
 _PLANS = "-c plan_cache_mode=force_generic_plan"
-"""One plan a statement and connection: planning anew for each set of parameters costs as much as running most do."""
+"""One plan per statement and connection: planning for each set of parameters costs as much as most statements."""
 
 Row = dict[str, Any]
 Params = Mapping[str, Any]
 
 
 class Database:
-    """Runs single statements; each is its own transaction. Everything raises DatabaseAway or Overloaded in time."""
+    """Runs statements, each in its own transaction. Methods raise DatabaseAway or Overloaded within their timeouts."""
 
     def __init__(self, conninfo: str, size: int) -> None:
         self._outage = Outage(log, "Postgres", level=logging.ERROR)
@@ -50,81 +50,89 @@ class Database:
                 "autocommit": True,
                 "row_factory": dict_row,
                 "client_encoding": "utf8",
-                "options": f"-c timezone=UTC -c statement_timeout={int(ANSWER_S * 1000)} {_PLANS}",
+                "options": f"-c timezone=UTC -c statement_timeout={int(QUERY_TIMEOUT_S * 1000)} {_PLANS}",
             },
             open=False,
             check=_check,
-            max_waiting=_WAITING,
-            # Short, so that the pool asks again as soon as somebody needs it: its own pauses grow without limit.
+            max_waiting=_MAX_WAITING,
+            # Short, so that the next request triggers a new attempt: the pool's own backoff grows without limit.
             reconnect_timeout=0.5,
             name="backend",
         )
 
     async def open(self) -> None:
-        """Start connecting; returns at once, whether Postgres is there or not."""
+        """Start connecting in the background, whether Postgres is reachable or not."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.close(timeout=2.0)
 
-    async def all(
-        self, statement: LiteralString, params: Params, wait_s: float = WAIT_S, answer_s: float = ANSWER_S
+    async def fetch_all(
+        self,
+        statement: LiteralString,
+        params: Params,
+        wait_s: float = POOL_TIMEOUT_S,
+        timeout_s: float = QUERY_TIMEOUT_S,
     ) -> list[Row]:
         """Run `statement` and return its rows.
 
-        Waits `wait_s` seconds at most for a connection, then `answer_s` for the answer. Raises TooMuchAtOnce if a
-        statement that was given more time than usual takes longer.
+        Waits at most `wait_s` seconds for a connection, then `timeout_s` for the result. Raises TooMuchAtOnce if
+        `timeout_s` is above the default and is exceeded.
         """
         pool = self._pool
         try:
-            conn = await pool.getconn(_WAIT_AWAY_S if self._outage.on else wait_s)
+            conn = await pool.getconn(_POOL_TIMEOUT_AWAY_S if self._outage.on else wait_s)
         except TooManyRequests as error:
             raise Overloaded from error
         except (PoolTimeout, psycopg.OperationalError) as error:
-            raise self._away(error) from error
-        deadline = asyncio.get_running_loop().call_later(answer_s, _cut, conn)
+            raise self._unavailable(error) from error
+        deadline = asyncio.get_running_loop().call_later(timeout_s, _shut_down, conn)
         try:
-            async with _time_for(conn, answer_s):
+            async with _statement_timeout(conn, timeout_s):
                 cursor = await conn.execute(statement, params, prepare=True)
                 rows = await cursor.fetchall()
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise self._away(error) from error
+            raise self._unavailable(error) from error
         finally:
             deadline.cancel()
             await pool.putconn(conn)
         self._outage.worked()
         return rows
 
-    async def one(
-        self, statement: LiteralString, params: Params, wait_s: float = WAIT_S, answer_s: float = ANSWER_S
+    async def fetch_one(
+        self,
+        statement: LiteralString,
+        params: Params,
+        wait_s: float = POOL_TIMEOUT_S,
+        timeout_s: float = QUERY_TIMEOUT_S,
     ) -> Row | None:
         """Run `statement` and return its first row, or None."""
-        rows = await self.all(statement, params, wait_s, answer_s)
+        rows = await self.fetch_all(statement, params, wait_s, timeout_s)
         return rows[0] if rows else None
 
-    def _away(self, error: BaseException) -> DatabaseAway:
+    def _unavailable(self, error: BaseException) -> DatabaseAway:
         self._outage.failed(error)
         return DatabaseAway()
 
 
 @contextlib.asynccontextmanager
-async def _time_for(conn: psycopg.AsyncConnection[DictRow], answer_s: float) -> AsyncIterator[None]:
-    """Let Postgres itself end the block's statement in time, where that is later than usual."""
-    if answer_s <= ANSWER_S:
+async def _statement_timeout(conn: psycopg.AsyncConnection[DictRow], timeout_s: float) -> AsyncIterator[None]:
+    """Raise Postgres's own timeout for the block's statement, if `timeout_s` is above the default."""
+    if timeout_s <= QUERY_TIMEOUT_S:
         yield
         return
     try:
         async with conn.transaction():
-            # Before the connection is cut, so that it is known why there was no answer.
-            await conn.execute("SELECT set_config('statement_timeout', %s, true)", [str(int((answer_s - 1) * 1000))])
+            # One second earlier than we close the connection, so that the reason is known.
+            await conn.execute("SELECT set_config('statement_timeout', %s, true)", [str(int((timeout_s - 1) * 1000))])
             yield
     except psycopg.errors.QueryCanceled as error:
         raise TooMuchAtOnce from error
 
 
 async def _check(conn: psycopg.AsyncConnection[DictRow]) -> None:
-    """Refuse a connection that the server closed while it lay idle. Asks the kernel, not the server: no round trip."""
+    """Refuse a connection that the server closed while it was idle. Asks the kernel only: no round trip."""
     poll = select.poll()
     poll.register(conn.fileno(), select.POLLIN)
     if poll.poll(0):
@@ -132,7 +140,7 @@ async def _check(conn: psycopg.AsyncConnection[DictRow]) -> None:
         raise psycopg.OperationalError("the server closed the connection")
 
 
-def _cut(conn: psycopg.AsyncConnection[DictRow]) -> None:
-    """End a connection whose server does not answer. Asking for cancellation would wait for that same server."""
+def _shut_down(conn: psycopg.AsyncConnection[DictRow]) -> None:
+    """Shut down a connection whose server does not answer. A cancel request would wait for the same server."""
     with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as end:
         end.shutdown(socket.SHUT_RDWR)

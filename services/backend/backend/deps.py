@@ -1,4 +1,4 @@
-"""What a route may ask for: a signature reads as a list of needs."""
+"""Dependencies of routes: the session's user and this process's services."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from backend.settings import BackendSettings
 from backend.throttle import Throttle
 
 _OPERATOR_WAIT_S = 0.8
-"""Twice this is less than Caddy waits before it asks elsewhere."""
+"""Caddy gives up after more than twice this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What one server process has, for as long as it runs."""
+    """The services of one server process."""
 
     settings: BackendSettings
     database: Database
@@ -46,7 +46,7 @@ def services_of(connection: HTTPConnection) -> Services:
 
 
 class Caller:
-    """Who asks, and what the answer is made from."""
+    """The user of a request, with the services that most routes need."""
 
     __slots__ = ("db", "events", "user")
 
@@ -56,8 +56,8 @@ class Caller:
         self.events = found.events
 
 
-# Coroutines, because the framework would run plain functions in its thread pool. Each route asks for one of these
-# alone: a dependency costs as much as a small query.
+# Coroutines: FastAPI runs plain functions in its thread pool. Most routes have one dependency only, because each costs
+# as much as a small query.
 async def _services(request: Request) -> Services:
     return services_of(request)
 
@@ -70,7 +70,7 @@ async def _caller(request: Request) -> Caller:
 async def _operator(request: Request) -> Caller:
     found = services_of(request)
     identity = found.sessions.verify(request).identity
-    # The recorder has to open most of all when the database is away, and its door does not wait long.
+    # Operators need the recorder most while the database is away, and Caddy's own timeout is short.
     identity = await found.users.confirm(identity, _OPERATOR_WAIT_S, _OPERATOR_WAIT_S)
     if not identity.is_operator:
         raise NotAnOperator
@@ -78,8 +78,8 @@ async def _operator(request: Request) -> Caller:
 
 
 ProcessServices = Annotated[Services, Depends(_services)]
-"""The services of this process, without a session."""
+"""The services of this process; no session is needed."""
 Authenticated = Annotated[Caller, Depends(_caller)]
-"""A user with a valid session; all others are refused with 401."""
+"""A user with a valid session; others get 401."""
 Operator = Annotated[Caller, Depends(_operator)]
-"""An operator; all others are refused with 401 or 403."""
+"""An operator; others get 401 or 403."""

@@ -1,6 +1,6 @@
-"""Everything that a request can be refused with, by name, and how refusals are rendered."""
+"""Every refusal of the backend, and its rendering as a problem document."""
 
-# Refusals are named for what they say, not for being errors.
+# Refusals are named without the suffix "Error".
 # ruff: noqa: N818
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class ApiError(HTTPException):
-    """A refusal. Subclasses give the code for programs, from which the status follows, and a sentence for people."""
+    """A refusal. Subclasses set `code`, which determines the status, and `text`, the message for people."""
 
     code: ClassVar[Code]
     text: ClassVar[str]
@@ -34,12 +34,18 @@ class ApiError(HTTPException):
 
 
 class Unauthenticated(ApiError):
-    """No session, or one that proves nothing."""
+    """No session, or an invalid one."""
 
     code, text = Code.UNAUTHENTICATED, "there is no session: log in first"
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail, {"WWW-Authenticate": "Bearer"})
+
+
+class UserDeleted(Unauthenticated):
+    """The session's user does not exist any more."""
+
+    text = "this session's user no longer exists: log in again"
 
 
 class WrongCredentials(Unauthenticated):
@@ -49,7 +55,7 @@ class WrongCredentials(Unauthenticated):
 
 
 class NotAMember(ApiError):
-    """The channel is for members."""
+    """Only members may do this with the channel."""
 
     code, text = (
         Code.NOT_A_MEMBER,
@@ -58,19 +64,19 @@ class NotAMember(ApiError):
 
 
 class NotTheCreator(ApiError):
-    """Channels are deleted by those who created them."""
+    """Only its creator may delete a channel."""
 
     code, text = Code.NOT_THE_CREATOR, "only the user who created a channel can delete it"
 
 
 class WrongPassword(ApiError):
-    """A password that has to be given again is wrong."""
+    """The password that confirms an action is wrong."""
 
     code, text = Code.WRONG_PASSWORD, "the password is wrong: nothing was changed"
 
 
 class NotAnOperator(ApiError):
-    """The place is for operators."""
+    """Only operators may do this."""
 
     code, text = Code.NOT_AN_OPERATOR, "this is for operators only"
 
@@ -82,7 +88,7 @@ class RegistrationClosed(ApiError):
 
 
 class InviteNeeded(ApiError):
-    """Registration without a good invite, where one is needed."""
+    """Registration without a valid invite, where one is required."""
 
     code, text = (
         Code.INVITE_NEEDED,
@@ -91,15 +97,15 @@ class InviteNeeded(ApiError):
 
 
 class NotYourSocket(ApiError):
-    """A socket address of somebody else."""
+    """The socket address of another user."""
 
     code, text = Code.NOT_YOUR_SOCKET, "the session belongs to another user than the socket's address names"
 
 
 class ForeignOrigin(ApiError):
-    """A browser page of another site wants a socket, or wants something done."""
+    """A cross-site request of a browser."""
 
-    code, text = Code.FOREIGN_ORIGIN, "this page may not act for you here: its origin is not allowed"
+    code, text = Code.FOREIGN_ORIGIN, "this page's origin is not allowed to make this request"
 
 
 class NoSuchChannel(ApiError):
@@ -121,7 +127,7 @@ class NoSuchInvite(ApiError):
 
 
 class UsernameTaken(ApiError):
-    """Registration with a name that somebody has."""
+    """Registration with a name that is taken."""
 
     code, text = Code.USERNAME_TAKEN, "this user name is taken: choose another"
 
@@ -133,19 +139,19 @@ class ChannelExists(ApiError):
 
 
 class DirectChannel(ApiError):
-    """Something that the two of a direct channel cannot do with it."""
+    """The members of a direct channel cannot change."""
 
     code, text = Code.DIRECT_CHANNEL, "a direct channel keeps its two members"
 
 
 class LastOperator(ApiError):
-    """The last operator cannot be deleted: the recorder would have no reader."""
+    """The last operator cannot be deleted: only operators can read the recorder."""
 
     code, text = Code.LAST_OPERATOR, "you are the last operator: make another user an operator first"
 
 
 class TooMuchAtOnce(ApiError):
-    """A deletion that takes too much with it."""
+    """A deletion that would cascade to too many rows."""
 
     code, text = (
         Code.TOO_MUCH_AT_ONCE,
@@ -154,25 +160,25 @@ class TooMuchAtOnce(ApiError):
 
 
 class BodyTooLarge(ApiError):
-    """More than a request body may have."""
+    """The request body exceeds the limit."""
 
     code, text = Code.BODY_TOO_LARGE, "the request body is too large"
 
 
 class WrongMediaType(ApiError):
-    """A body that does not say it is JSON."""
+    """The Content-Type is not JSON."""
 
     code, text = Code.WRONG_MEDIA_TYPE, "send the body as application/json"
 
 
 class DirectWithOneself(ApiError):
-    """A direct channel needs two."""
+    """A direct channel with oneself."""
 
     code, text = Code.DIRECT_WITH_ONESELF, "a direct channel needs another user than yourself"
 
 
 class TooManyAttempts(ApiError):
-    """Login hammered."""
+    """Too many failed logins."""
 
     code, text = Code.TOO_MANY_ATTEMPTS, "too many failed logins: wait, then try again"
 
@@ -183,7 +189,7 @@ class TooManyAttempts(ApiError):
 
 
 class TooManyRegistrations(ApiError):
-    """More registrations than one address may make."""
+    """Too many registrations from one address."""
 
     code, text = Code.TOO_MANY_REGISTRATIONS, "too many registrations from your address: wait, then try again"
 
@@ -195,7 +201,7 @@ class TooManyRegistrations(ApiError):
 
 
 class Unavailable(ApiError):
-    """Something that the request needs is away for now."""
+    """Something that the request needs is temporarily unavailable."""
 
     code, text = Code.UNAVAILABLE, "the service cannot answer now: try again shortly"
 
@@ -210,13 +216,13 @@ class DatabaseAway(Unavailable):
 
 
 class SchemaBehind(Unavailable):
-    """The database lacks what this release needs."""
+    """The database schema is older than this release needs."""
 
     code, text = Code.SCHEMA_BEHIND, "the database schema is not at this release's revision: run the migrations"
 
 
 class Overloaded(Unavailable):
-    """More work waits than can be done in time."""
+    """Too much work is waiting to finish in time."""
 
     code, text = Code.OVERLOADED, "too many requests are waiting: try again shortly"
 
@@ -246,14 +252,14 @@ def refusal_response(error: HTTPException) -> Response:
         return problem_response(error.code, error.detail, headers)
     status = error.status_code
     if status == 400:
-        # The framework's word for a body that it could not even parse.
+        # Starlette could not parse the body.
         return problem_response(Code.MALFORMED_BODY, "the request body cannot be parsed", headers, status=422)
     code = _STATUS_CODES.get(status, Code.REFUSED)
     return problem_response(code, _STATUS_TEXTS.get(status, error.detail), headers, status=status)
 
 
 def front_door_only() -> Response:
-    """Return the refusal of a request that did not come through Caddy."""
+    """Return the refusal of a request that bypassed Caddy."""
     return Response(orjson.dumps(inside.refusal()), inside.REFUSED, media_type=CONTENT_TYPE)
 
 
@@ -264,11 +270,11 @@ async def _refused(request: Request, error: HTTPException) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """Return every method that the path takes; the framework names those of the first matching route alone."""
+    """Return every method of the path; the framework names those of the first matching route only."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     path = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
     methods = {method for route in routes if route.path == path for method in route.methods or ()}
-    # The outermost layer answers HEAD wherever there is GET.
+    # RequestContext answers HEAD for every GET route.
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
@@ -278,7 +284,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
         request.headers.get("content-type") or ""
     ):
         return refusal_response(WrongMediaType())
-    # Never the input itself: it may hold a password, and need not be valid text.
+    # Never repeat the input: it may hold a password or invalid text.
     errors = [{"field": _field(item["loc"]), "message": item["msg"].removeprefix("Value error, ")} for item in found]
     detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors)
     code = Code.INVALID_JSON if any(item["type"] == "json_invalid" for item in found) else Code.INVALID
@@ -286,7 +292,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
 
 
 def invalid_field(name: str, message: str) -> RequestValidationError:
-    """Return the refusal of one field of a body, for what can be said only after the body was read."""
+    """Return the refusal of one body field, for checks that need more than the body."""
     return RequestValidationError([{"type": "value_error", "loc": ("body", name), "msg": message}])
 
 
@@ -294,14 +300,14 @@ def _field(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
 
-async def _just_deleted(_request: Request, error: Exception) -> Response:
-    # Rows are read and referred to in one statement: what is not there was deleted between the two.
+async def _deleted_concurrently(_request: Request, error: Exception) -> Response:
+    # The statement read the referenced row itself, so another transaction deleted it meanwhile.
     reference = (error.diag.constraint_name or "") if isinstance(error, psycopg.Error) else ""
     if "_channel_id_" in reference:
         return refusal_response(NoSuchChannel())
     if reference.startswith(("memberships_user_id_", "messages_target_user_id_")):
         return refusal_response(NoSuchUser())
-    return refusal_response(Unauthenticated("this session's user no longer exists: log in again"))
+    return refusal_response(UserDeleted())
 
 
 async def _schema_behind(_request: Request, error: Exception) -> Response:
@@ -309,18 +315,18 @@ async def _schema_behind(_request: Request, error: Exception) -> Response:
     return refusal_response(SchemaBehind())
 
 
-async def _unforeseen(_request: Request, _error: Exception) -> Response:
-    detail = "something went wrong that was not foreseen: tell an operator this answer's request id"
+async def _internal_error(_request: Request, _error: Exception) -> Response:
+    detail = "an unexpected error occurred: give an operator the request id of this answer"
     return problem_response(Code.INTERNAL_ERROR, detail)
 
 
 def install(app: FastAPI) -> None:
     """Make `app` answer every refusal with a problem document."""
     handlers: dict[Any, Any] = {
-        Exception: _unforeseen,
+        Exception: _internal_error,
         HTTPException: _refused,
         RequestValidationError: _invalid,
-        psycopg.errors.ForeignKeyViolation: _just_deleted,
+        psycopg.errors.ForeignKeyViolation: _deleted_concurrently,
         psycopg.errors.UndefinedTable: _schema_behind,
         psycopg.errors.UndefinedColumn: _schema_behind,
     }

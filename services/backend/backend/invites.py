@@ -1,4 +1,4 @@
-"""Invite codes: random, shown once, and kept as a hash."""
+"""Invite codes: random, shown once, stored as a hash."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def new_code() -> str:
 
 
 def code_hash(code: str) -> bytes:
-    """Return what is kept of a code. It is random enough to need no slow hash."""
+    """Return the hash that is stored. A random code needs no slow hash."""
     return hashlib.sha256(code.strip().encode()).digest()

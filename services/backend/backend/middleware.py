@@ -1,6 +1,4 @@
-"""What surrounds every request: its id, whether it came through Caddy, the log entry for what was not foreseen, whose
-page asks, the body's limit.
-"""
+"""Middleware: request ids, the internal secret, logging of unexpected errors, cross-site requests, body limits."""
 
 from __future__ import annotations
 
@@ -20,12 +18,12 @@ log = logging.getLogger(__name__)
 
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
 _INTERNAL = INTERNAL_HEADER.lower().encode()
-_EVERY_ANSWER = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
-    """Return a request's header. `name` is in lower case, as all names are by ASGI's rules."""
+    """Return a request's header. `name` is in lower case."""
     for found, value in scope["headers"]:
         if found == name:
             text: str = value.decode("latin-1")
@@ -34,11 +32,11 @@ def _header(scope: Scope, name: bytes) -> str | None:
 
 
 class RequestContext:
-    """Gives every answer its request id and the headers that all carry, and logs what nothing else has caught.
+    """Adds the request id and the common headers to every response, and logs unexpected errors.
 
-    Refuses what did not come through Caddy: neither its id nor its X-Forwarded-For could be believed.
+    Refuses requests that bypass Caddy: their request id and X-Forwarded-For cannot be trusted.
 
-    Outermost of all: the answer to an unforeseen error is sent further in (`errors.install`) before it gets here.
+    This is the outermost layer. The response to an unexpected error was already sent by `errors.install`.
     """
 
     def __init__(self, app: ASGIApp, secret: InternalSecret) -> None:
@@ -51,7 +49,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         if scope.get("method") == "HEAD":
-            # Answered as GET is; the server leaves out the body.
+            # Handled like GET; the server omits the body.
             scope = {**scope, "method": "GET"}
         given = dict(scope["headers"])
         own_id = accept_request_id(given.get(_REQUEST_ID, b"").decode("latin-1"))
@@ -61,7 +59,7 @@ class RequestContext:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
-                message["headers"] = [*message.get("headers", ()), *_EVERY_ANSWER, own_header]
+                message["headers"] = [*message.get("headers", ()), *_COMMON_HEADERS, own_header]
             await send(message)
 
         try:
@@ -70,16 +68,15 @@ class RequestContext:
             else:
                 await front_door_only()(scope, receive, send_with_id)
         except Exception as error:
-            request_fault(log, error, "unforeseen error", method=scope.get("method"), path=scope["path"])
+            request_fault(log, error, "unexpected error", method=scope.get("method"), path=scope["path"])
         finally:
             request_id.reset(token)
 
 
-class OwnPages:
-    """Refuses what a page of another origin would change, by a browser that sends the session cookie along.
+class CrossSiteGuard:
+    """Refuses cross-site requests that could change something (CSRF), including logins.
 
-    Logging in too: nobody should find themselves in a session that a stranger's page began. A bearer token is never
-    sent by a browser on its own.
+    Requests with an Authorization header pass: browsers never add that header by themselves.
     """
 
     def __init__(self, app: ASGIApp, allowed_origins: Collection[str]) -> None:
@@ -87,8 +84,8 @@ class OwnPages:
         self._allowed = allowed_origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or socket; a socket's origin is looked at where it is opened."""
-        if scope["type"] == "http" and scope["method"] not in _SAFE and self._is_foreign(scope):
+        """Serve one request. The origin of a socket is checked by its route."""
+        if scope["type"] == "http" and scope["method"] not in _SAFE_METHODS and self._is_foreign(scope):
             origin = _header(scope, b"origin")
             message = "refused a cross-site request"
             client_fault(log, "foreign_origin", message, origin=origin, method=scope["method"], path=scope["path"])
@@ -108,7 +105,7 @@ _DRAIN_MAX_BYTES = 4 * 1024 * 1024
 
 
 async def _drain(receive: Receive, limit: int) -> None:
-    """Read a request body to its end, or `limit` bytes of it, keeping nothing."""
+    """Read and discard up to `limit` bytes of a request body."""
     while limit > 0:
         message = await receive()
         limit -= len(message.get("body", b"")) or 1
@@ -119,8 +116,8 @@ async def _drain(receive: Receive, limit: int) -> None:
 class BodyLimit:
     """Refuses request bodies of more than `max_bytes` with 413.
 
-    What is still to come is read and thrown away first, within bounds: a proxy that is still sending when the answer
-    comes and the connection closes makes a 502 of it.
+    The rest of the body is read and discarded first, up to a limit: if the connection closes while Caddy is still
+    sending, Caddy answers 502.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:

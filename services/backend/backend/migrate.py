@@ -1,4 +1,4 @@
-"""Bring the schema to this release's revision and see that there is an operator."""
+"""Migrates the schema to this release's revision and creates the first operator."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 
 
 class MigrationError(Exception):
-    """The migrations do not fit the database; the message says how and what to do."""
+    """The migrations do not fit the database; the message says why and what to do."""
 
 
 def migrate(settings: BackendSettings) -> str:
     """Migrate under the lock that both services' migrations share; return the revision.
 
-    Schema, operator and the record of it are one transaction: whoever sees the schema at head sees the record too.
+    Schema, operator and the record in `stack_events` are one transaction.
     Raises SecretError, psycopg.OperationalError (the database is away), MigrationLockError or MigrationError.
     """
     password = read_secret(settings.operator_password_file) if settings.operator_password_file else None
@@ -54,7 +54,7 @@ def migrate(settings: BackendSettings) -> str:
 
 @contextmanager
 def migrating(conninfo: str) -> Iterator[tuple[Config, psycopg.Connection[Any]]]:
-    """Yield what Alembic's commands need and the connection they use; all is committed when the context ends well."""
+    """Yield Alembic's configuration and its connection; commit at the end of the context, or roll back on an error."""
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo), poolclass=NullPool)
     config = Config()
     config.set_main_option("script_location", str(migrations.FOLDER))
@@ -79,7 +79,7 @@ def _ensure_operator(conn: psycopg.Connection[Any], password: str) -> None:
         log.info("operator %r created", OPERATOR_USERNAME)
         return
     user_id, _, _, is_operator, password_hash = known
-    # The file is the one place where this password is changed. An ordinary user of that name keeps their own.
+    # The operator's password is changed in the file only. An ordinary user of that name keeps their own.
     if is_operator and not verify_password(password_hash, password):
         conn.execute(sql.NEW_HASH, {"id": user_id, "password_hash": hash_password(password)})
         log.info("operator %r has a new password", OPERATOR_USERNAME)

@@ -1,4 +1,4 @@
-"""What the generated API description cannot know: how sessions are carried, and that refusals are problems."""
+"""Serves the OpenAPI document, completed with security schemes and the media type of refusals."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _SCHEMES = {
 
 
 def install(app: FastAPI) -> None:
-    """Let `app`, made without an `openapi_url`, serve its complete description at /openapi.json."""
+    """Make `app`, created without an `openapi_url`, serve the completed document at /openapi.json."""
 
     @cache
-    def written() -> bytes:
-        # Once: the framework writes the same text anew for each request.
+    def document() -> bytes:
+        # Cached: FastAPI encodes the document for each request.
         schema = app.openapi()
         _complete(schema)
         return orjson.dumps(schema)
 
     async def openapi(_request: Request) -> Response:
         """Describe the backend's calls in OpenAPI."""
-        return Response(written(), media_type="application/json")
+        return Response(document(), media_type="application/json")
 
     app.add_route("/openapi.json", openapi, include_in_schema=False)
 

@@ -1,26 +1,23 @@
-"""Which passwords are refused: those that are guessed in no time."""
+"""Refuses passwords that are easy to guess."""
 
 from __future__ import annotations
 
 from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
-_LEAST_SCORE = 2
-"""Of 0 to 4. Below this an attacker who may guess freely needs less than a million tries (zxcvbn's own estimate)."""
-_LOOKED_AT = 32
-"""Characters that are looked at: the estimate takes up to a second for 72 of them."""
+_MIN_SCORE = 2
+"""From 0 to 4. Passwords below this are guessed in less than a million tries (zxcvbn's estimate)."""
+_CHECKED_LENGTH = 32
+"""Characters that are checked: zxcvbn takes up to a second for 72."""
 
 
 def weakness(password: str, username: str, display_name: str) -> str | None:
-    """Return why `password` is too easy to guess for this user, as a sentence for people; None if it is not.
-
-    Call it from one thread at a time.
-    """
+    """Return why `password` is too easy to guess for this user, or None. Not thread-safe."""
     own = [word for name in (username, display_name) for word in (name, *name.split())]
-    found = zxcvbn(password[:_LOOKED_AT], user_inputs=own)
-    if found["score"] >= _LEAST_SCORE:
+    found = zxcvbn(password[:_CHECKED_LENGTH], user_inputs=own)
+    if found["score"] >= _MIN_SCORE:
         return None
     if any(part.get("dictionary_name") == "user_inputs" for part in found["sequence"]):
-        reason = "It is little more than your own name."
+        reason = "It is close to your own name."
     else:
-        reason = found["feedback"]["warning"] or "It is among the first that are tried."
-    return f"is too easy to guess. {reason} Take a longer one, of several words that do not belong together."
+        reason = found["feedback"]["warning"] or "It is among the first that attackers try."
+    return f"is too easy to guess. {reason} Choose a longer one of several unrelated words."

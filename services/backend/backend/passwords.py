@@ -1,4 +1,4 @@
-"""Password hashing (argon2id) in threads of its own, so that the event loop never waits for it."""
+"""Password hashing (argon2id) and strength checks, in threads of their own."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
 _THREADS = 2
-_PLACES = 256
-_PATIENCE_S = 5.0
+_MAX_WAITING = 256
+_MAX_WAIT_S = 5.0
 
 # OWASP's recommendation for argon2id: 19 MiB, 2 passes, 1 lane.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_NOBODY = _HASHER.hash("nobody's password")
-"""Verified against where there is no such user, so that the answer takes as long."""
+_DUMMY_HASH = _HASHER.hash("a dummy password")
+"""Verified if there is no such user, so that the answer takes equally long."""
 
 
 def hash_password(password: str) -> str:
@@ -33,54 +33,54 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(texts.nfc(password))
 
 
-class Turns:
-    """Lets `running` pieces of work run at once, and lanes take turns for what waits: one lane's crowd delays itself.
+class FairSemaphore:
+    """A semaphore with `running` slots that serves lanes (such as client addresses) round-robin.
 
-    At most `places` wait, and none longer than `patience_s`. When all places are taken, the newest of the longest lane
-    gives way to a shorter lane.
+    At most `max_waiting` callers wait, each for at most `max_wait_s`. When that many are waiting, the newest caller of
+    the longest lane is refused in favour of a shorter lane.
     """
 
-    def __init__(self, running: int, places: int, patience_s: float) -> None:
+    def __init__(self, running: int, max_waiting: int, max_wait_s: float) -> None:
         self._free = running
-        self._places = places
-        self._patience_s = patience_s
+        self._max_waiting = max_waiting
+        self._max_wait_s = max_wait_s
         self._waiting = 0
         self._lanes: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
-    async def wait(self, lane: Hashable) -> None:
-        """Return when it is this caller's turn; `done` ends the turn. Raises Overloaded."""
+    async def acquire(self, lane: Hashable) -> None:
+        """Wait for a slot; `release` frees it. Raises Overloaded."""
         if self._free > 0:
             self._free -= 1
             return
-        if self._waiting >= self._places:
+        if self._waiting >= self._max_waiting:
             self._make_room(lane)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lanes.setdefault(lane, deque()).append(turn)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lanes.setdefault(lane, deque()).append(waiter)
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._patience_s):
-                await turn
+            async with asyncio.timeout(self._max_wait_s):
+                await waiter
         except BaseException as error:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.done()
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release()
             else:
-                self._remove(lane, turn)
+                self._remove(lane, waiter)
             if isinstance(error, TimeoutError):
                 raise Overloaded from None
             raise
 
-    def done(self) -> None:
-        """End a turn: the next lane has one."""
+    def release(self) -> None:
+        """Free a slot for the next lane."""
         while self._lanes:
-            lane, turns = next(iter(self._lanes.items()))
-            turn = turns.popleft()
+            lane, waiters = next(iter(self._lanes.items()))
+            waiter = waiters.popleft()
             self._waiting -= 1
-            if turns:
+            if waiters:
                 self._lanes.move_to_end(lane)
             else:
                 del self._lanes[lane]
-            if not turn.done():
-                turn.set_result(None)
+            if not waiter.done():
+                waiter.set_result(None)
                 return
         self._free += 1
 
@@ -88,72 +88,72 @@ class Turns:
         longest = max(self._lanes, key=lambda name: len(self._lanes[name]))
         if len(self._lanes[longest]) <= len(self._lanes.get(lane, ())) + 1:
             raise Overloaded
-        turn = self._lanes[longest][-1]
-        self._remove(longest, turn)
-        if not turn.done():
-            turn.set_exception(Overloaded())
+        waiter = self._lanes[longest][-1]
+        self._remove(longest, waiter)
+        if not waiter.done():
+            waiter.set_exception(Overloaded())
 
-    def _remove(self, lane: Hashable, turn: asyncio.Future[None]) -> None:
-        turns = self._lanes.get(lane)
-        if turns is None or turn not in turns:
+    def _remove(self, lane: Hashable, waiter: asyncio.Future[None]) -> None:
+        waiters = self._lanes.get(lane)
+        if waiters is None or waiter not in waiters:
             return
-        turns.remove(turn)
+        waiters.remove(waiter)
         self._waiting -= 1
-        if not turns:
+        if not waiters:
             del self._lanes[lane]
 
 
-class _Threads:
-    """Threads for one kind of work, at which lanes take turns."""
+class _FairThreadPool:
+    """A thread pool for one kind of work, fair between lanes."""
 
     def __init__(self, name: str, number: int) -> None:
         self._pool = ThreadPoolExecutor(number, thread_name_prefix=name)
-        self._turns = Turns(number, _PLACES, _PATIENCE_S)
+        self._slots = FairSemaphore(number, _MAX_WAITING, _MAX_WAIT_S)
 
     async def run(self, lane: Hashable, work: Callable[[*Args], Result], *args: *Args) -> Result:
-        await self._turns.wait(lane)
+        await self._slots.acquire(lane)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
         finally:
-            self._turns.done()
+            self._slots.release()
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Passwords:
-    """Hashes, verifies and judges off the event loop, fairly between lanes."""
+    """Hashes, verifies and checks passwords off the event loop, fairly between lanes."""
 
     def __init__(self) -> None:
-        self._hashing = _Threads("argon2", _THREADS)
-        # Apart, because some passwords take many times longer to judge than to hash: logins must not wait for that.
-        # One thread, because the library keeps a user's own words in a table of the whole process.
-        self._judging = _Threads("zxcvbn", 1)
+        self._hashing = _FairThreadPool("argon2", _THREADS)
+        # A pool of its own: checking some passwords takes many times longer than hashing, and logins must not wait.
+        # One thread: zxcvbn keeps the user's own words in a global table.
+        self._strength = _FairThreadPool("zxcvbn", 1)
 
     async def weakness(self, password: str, username: str, display_name: str, lane: Hashable) -> str | None:
         """Return why this user's `password` is too easy to guess, or None. Raises Overloaded."""
-        return await self._judging.run(lane, weakness, password, username, display_name)
+        return await self._strength.run(lane, weakness, password, username, display_name)
 
     async def hash(self, password: str, lane: Hashable) -> str:
         """Return the hash of `password`. Raises Overloaded when too many are waiting."""
         return await self._hashing.run(lane, hash_password, password)
 
     async def matches(self, password_hash: str | None, password: str, lane: Hashable) -> bool:
-        """Say whether `password` is the one behind `password_hash` (None: no such user). Raises Overloaded."""
+        """Return whether `password` matches `password_hash` (None: no such user). Raises Overloaded."""
         return await self._hashing.run(lane, verify_password, password_hash, password)
 
     def close(self) -> None:
         """Stop the threads."""
         self._hashing.close()
-        self._judging.close()
+        self._strength.close()
 
 
 def verify_password(password_hash: str | None, password: str) -> bool:
-    """Say whether `password` is the one behind `password_hash`; takes as long where there is none."""
-    # Hashes that are older than the normal form are of the password as it was typed.
+    """Return whether `password` matches `password_hash`. Takes equally long if there is no hash."""
+    # Old hashes are of the password as typed, not normalised.
     for form in dict.fromkeys((texts.nfc(password), password)):
         try:
-            return _HASHER.verify(password_hash or _NOBODY, form) and password_hash is not None
+            return _HASHER.verify(password_hash or _DUMMY_HASH, form) and password_hash is not None
         except (VerificationError, InvalidHashError):
             continue
     return False

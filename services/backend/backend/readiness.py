@@ -1,4 +1,4 @@
-"""Whether this process can serve, and the record in `stack_events` of when it first could."""
+"""Readiness: the database is reachable and at the right revision. The first time is recorded in `stack_events`."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _POLL_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The schema's revision, as far as it can be read, and why the service is not ready; None if it is."""
+    """The schema's revision if it can be read, and why the service is not ready; None if it is."""
 
     revision: str | None
     reason: str | None
 
 
 class Readiness:
-    """Compares the database's revision with `head`, the one this release needs."""
+    """Compares the database's revision with `head`, which this release needs."""
 
     def __init__(self, database: Database, head: str) -> None:
         self._database = database
         self._head = head
         self.last_seen: str | None = None
 
-    async def look(self) -> State:
-        """Ask the database. Takes two seconds at most."""
+    async def check(self) -> State:
+        """Ask the database. Takes at most two seconds."""
         try:
-            row = await self._database.one(sql.REVISION, {}, wait_s=_WAIT_S, answer_s=_WAIT_S)
+            row = await self._database.fetch_one(sql.REVISION, {}, wait_s=_WAIT_S, timeout_s=_WAIT_S)
         except UndefinedTable:
             row = None
         except ApiError as error:
@@ -54,27 +54,27 @@ class Readiness:
         )
 
     async def announce(self, stack_id: str, claim: Path | None) -> None:
-        """Wait until the service can serve, then record it, once for all processes that share `claim`."""
-        state = await self.look()
+        """Wait until the service is ready, then record it: once for all processes that share the file `claim`."""
+        state = await self.check()
         while state.reason is not None:
             await asyncio.sleep(_POLL_S)
-            state = await self.look()
+            state = await self.check()
         log.info("ready", extra={"fields": {"revision": state.revision}})
-        while claim is None or _won(claim):
+        while claim is None or _create_claim(claim):
             try:
-                await self._database.all(
+                await self._database.fetch_all(
                     sql.RECORD_EVENT,
                     {"stack_id": stack_id, "component": SERVICE, "event": "ready", "detail": state.revision},
                 )
                 return
             except ApiError:
                 if claim is not None:
-                    _give_up(claim)
+                    _remove_claim(claim)
                 await asyncio.sleep(_POLL_S)
 
 
-def _won(claim: Path) -> bool:
-    """Create `claim`; exactly one process can."""
+def _create_claim(claim: Path) -> bool:
+    """Create `claim`. Return whether this process created it."""
     try:
         claim.touch(exist_ok=False)
     except OSError:
@@ -82,5 +82,5 @@ def _won(claim: Path) -> bool:
     return True
 
 
-def _give_up(claim: Path) -> None:
+def _remove_claim(claim: Path) -> None:
     claim.unlink(missing_ok=True)

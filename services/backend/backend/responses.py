@@ -1,4 +1,4 @@
-"""How rows become responses."""
+"""Builds responses from rows, and their descriptions in OpenAPI."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from backend.database import Row
 from backend.schemas import Problem
 
 _REFUSALS = {
-    401: "No session, or one that proves nothing",
+    401: "No session, or an invalid one",
     403: "Not allowed",
-    404: "No such thing",
-    409: "In conflict with what is there",
+    404: "Not found",
+    409: "Conflict with the current state",
     413: "Body too large",
     415: "Body is not JSON",
     422: "Invalid input",
     429: "Too many attempts",
-    503: "The database is away or behind",
+    503: "The database is unreachable or not migrated",
 }
 
 
@@ -30,15 +30,12 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
 
 
 def page_response(rows: list[Row], limit: int, key: str) -> Response:
-    """Return one page of `rows`, of which the statement was asked for one more than `limit`.
-
-    `next` is the `key` of the page's last row if there are more.
-    """
+    """Return a page of `limit` of the `rows`, queried with `limit + 1`; `next` is its last `key` if there are more."""
     return json_response({"items": rows[:limit], "next": rows[limit - 1][key] if len(rows) > limit else None})
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the documentation of these statuses' problem documents, for a route's `responses`."""
+    """Return a route's `responses`: the problem documents of these statuses, and of 422 and 503."""
     return {
         status: {
             "description": _REFUSALS[status],

@@ -1,4 +1,4 @@
-"""What requests may say, and what responses look like. Responses are written from rows directly, not through these."""
+"""Schemas of requests and responses. Responses are written from rows directly; their models are for OpenAPI only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def storable(value: str) -> str:
 
 
 def _if_text(change: Callable[[str], str]) -> BeforeValidator:
-    """Apply `change` before lengths are looked at; what is no text is refused as such afterwards."""
+    """Apply `change` to strings before lengths are checked; other types are refused later."""
     return BeforeValidator(lambda value: change(value) if isinstance(value, str) else value)
 
 
@@ -44,8 +44,8 @@ def _link(value: str) -> str:
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID, strict=True)]
 PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
-Before = Annotated[int, Query(ge=1, le=MAX_ID, description="Give `next` of one page to get the following one.")]
-Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Most items in the answer.")]
+Before = Annotated[int, Query(ge=1, le=MAX_ID, description="The `next` of the previous page.")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Maximum number of items.")]
 
 Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{3,32}$", description="Letters, digits, `.`, `_`, `-`.")]
 DisplayName = Annotated[str, Field(max_length=64), _if_text(texts.name)]
@@ -53,7 +53,7 @@ Password = Annotated[str, Field(min_length=8, max_length=256), AfterValidator(st
 ChannelName = Annotated[str, Field(max_length=80), _if_text(texts.name)]
 InviteCode = Annotated[
     str,
-    Field(min_length=1, max_length=CODE_MAX, description="The code of an invite, where registration needs one."),
+    Field(min_length=1, max_length=CODE_MAX, description="The code of an invite, if registration needs one."),
     AfterValidator(storable),
 ]
 Content = Annotated[str, Field(min_length=1, max_length=8000), AfterValidator(storable), AfterValidator(texts.content)]
@@ -70,7 +70,7 @@ class Registration(BaseModel):
 
 
 class AccountDeletion(BaseModel):
-    """The password, again, of the account to delete."""
+    """Confirmation of an account's deletion by its password."""
 
     password: Annotated[str, Field(max_length=256), AfterValidator(storable)]
 
@@ -89,7 +89,7 @@ class ChannelCreate(BaseModel):
 
 
 class MemberAdd(BaseModel):
-    """Whom to add to a channel."""
+    """The user to add to a channel."""
 
     user_id: Id
 
@@ -102,7 +102,7 @@ class MessageCreate(BaseModel):
 
 
 class User(BaseModel):
-    """A user, as everybody may see one."""
+    """Public data of a user."""
 
     id: int
     username: str
@@ -111,7 +111,7 @@ class User(BaseModel):
 
 
 class Session(BaseModel):
-    """A session that just began. The same token is set as the cookie."""
+    """A new session. The same token is set as the cookie."""
 
     access_token: str
     token_type: Literal["bearer"]
@@ -140,7 +140,7 @@ class Member(BaseModel):
 
 
 class Message(BaseModel):
-    """A stored message. Without a sender it is a welcome, shown to `target_user_id` alone, or its sender is deleted."""
+    """A stored message. It has no sender if it is a welcome to `target_user_id`, or if its sender was deleted."""
 
     id: int
     content: str
@@ -165,7 +165,7 @@ class Invite(BaseModel):
 
 
 class NewInvite(BaseModel):
-    """An invite that was just made. `code` is shown this once."""
+    """A new invite. `code` is shown only once."""
 
     id: int
     created_at: datetime
@@ -174,21 +174,21 @@ class NewInvite(BaseModel):
 
 
 class InvitePage(BaseModel):
-    """Invites, and the `before` of the following page."""
+    """Invites, and the `before` of the next page."""
 
     items: list[Invite]
     next: int | None
 
 
 class ChannelPage(BaseModel):
-    """Channels, and the `before` of the following page."""
+    """Channels, and the `before` of the next page."""
 
     items: list[Channel]
     next: int | None
 
 
 class MemberPage(BaseModel):
-    """Members, and the `before` of the following page."""
+    """Members, and the `before` of the next page."""
 
     items: list[Member]
     next: int | None
@@ -213,7 +213,7 @@ class Health(BaseModel):
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field."""
+    """An error in one field."""
 
     field: str
     message: str

@@ -1,4 +1,4 @@
-"""Sessions: which token a request carries, what it proves, and how a new one is handed out."""
+"""Session tokens: issuing them, reading them from requests, and verifying them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.errors import Unauthenticated
 
 log = logging.getLogger(__name__)
 
-_REMEMBERED = 4096
+_MAX_VERIFIED = 4096
 
 
 class Sessions:
@@ -25,7 +25,7 @@ class Sessions:
         self._secret = secret
         self.ttl_s = ttl_s
         self._secure = secure
-        # A signature that was right once stays right: only the expiry is looked at again.
+        # Cache of verified signatures; the expiry is checked each time.
         self._verified: dict[str, Verified] = {}
 
     def issue(self, identity: Identity) -> str:
@@ -33,7 +33,7 @@ class Sessions:
         return issue(self._secret, identity, self.ttl_s)
 
     def verify(self, connection: HTTPConnection) -> Verified:
-        """Return whose session a request or handshake carries. Raises Unauthenticated, saying why."""
+        """Return the verified session of a request or handshake. Raises Unauthenticated with the reason."""
         token = token_from(connection.headers.get("authorization"), connection.cookies.get(SESSION_COOKIE))
         if token is None:
             raise Unauthenticated
@@ -44,19 +44,19 @@ class Sessions:
             verified = verify(self._secret, token)
         except TokenError as error:
             if error.suspicious:
-                client_fault(log, "bad_token", "a session token was refused: %s", error)
+                client_fault(log, "bad_token", "refused a session token: %s", error)
             raise Unauthenticated(str(error)) from None
-        if len(self._verified) >= _REMEMBERED:
+        if len(self._verified) >= _MAX_VERIFIED:
             self._verified.clear()
         self._verified[token] = verified
         return verified
 
     def set_cookie(self, response: Response, token: str) -> None:
-        """Make the browser keep `token`, out of reach of scripts and of other sites' requests."""
+        """Set the session cookie: not readable by scripts, not sent with cross-site requests."""
         response.set_cookie(
             SESSION_COOKIE, token, max_age=self.ttl_s, path="/", httponly=True, samesite="lax", secure=self._secure
         )
 
     def clear_cookie(self, response: Response) -> None:
-        """Make the browser forget the session."""
+        """Delete the session cookie."""
         response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=self._secure)

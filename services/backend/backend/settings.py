@@ -11,19 +11,17 @@ from servicekit.settings import ADDRESS, DatabaseSettings, ServiceSettings, Toke
 
 SERVICE = "backend"
 FRONT_DOOR_MAX = 1_000_000
-"""Caddy takes no larger body."""
+"""Caddy accepts no larger body."""
 CLAIM_VARIABLE = "PLUMBLINE_START_CLAIM"
 """Environment variable with the file that the first ready process of a start creates. `serve` sets it."""
 
 
 class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
-    """What the backend is told from outside."""
+    """Settings of the backend."""
 
     port: int = Field(8001, ge=1, le=65535, description="TCP port to listen on.", json_schema_extra=ADDRESS)
     session_ttl_s: int = Field(12 * 3600, ge=1, description="How long a session lasts, in seconds.")
-    cookie_secure: bool = Field(
-        False, description="Send the session cookie over HTTPS only. Turn on wherever TLS ends."
-    )
+    cookie_secure: bool = Field(False, description="Send the session cookie over HTTPS only. Turn it on behind TLS.")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Further browser origins that may open a WebSocket, log in and change things with the session "
@@ -35,33 +33,32 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     login_attempts_per_address: int = Field(
         200,
         ge=1,
-        description="Failed logins allowed to one address in a window, whatever the names; an IPv6 address counts as "
-        "its /64 network. Users who have logged in from there before are not held up by it.",
+        description="Failed logins allowed to one address in a window, for all names; an IPv6 address counts as "
+        "its /64 network. Users who have logged in from that address before are exempt.",
     )
     login_attempts_per_name: int = Field(
         200,
         ge=1,
-        description="Failed logins allowed to one user name in a window, whatever the addresses. Addresses from which "
-        "that user has logged in before are not held up by it.",
+        description="Failed logins allowed to one user name in a window, from all addresses. Addresses from which "
+        "that user has logged in before are exempt.",
     )
     login_window_s: int = Field(60, ge=1, description="Length of that window, in seconds.")
     registration: Literal["open", "invite", "closed"] = Field(
         "open",
-        description="Who may register: anyone, those with an invite that an operator made (`POST /auth/invites`), or "
-        "nobody.",
+        description="Who may register: anyone, users with an operator's invite (`POST /auth/invites`), or no one.",
     )
     registrations_per_address: int = Field(
         200, ge=1, description="Registrations allowed to one address (an IPv6 /64) in a window."
     )
     registration_window_s: int = Field(600, ge=1, description="Length of that window, in seconds.")
-    invite_ttl_s: int = Field(7 * 24 * 3600, ge=60, description="How long an invite is good for, in seconds.")
+    invite_ttl_s: int = Field(7 * 24 * 3600, ge=60, description="How long an invite is valid, in seconds.")
     body_max_bytes: int = Field(64 * 1024, ge=1024, le=FRONT_DOOR_MAX, description="Largest request body, in bytes.")
     frame_max_bytes: int = Field(64 * 1024, ge=1024, description="Largest WebSocket frame from a client, in bytes.")
     socket_queue: int = Field(256, ge=1, description="Frames that may wait for one slow socket before it is closed.")
     operator_password_file: Path | None = Field(
         None,
-        description="File that holds the first operator's password; `migrate` creates the operator with it, or gives "
-        "it to them.",
+        description="File with the first operator's password; `migrate` creates the operator with it, or changes "
+        "the operator's password to it.",
     )
     migration_wait_s: float = Field(
         60.0, ge=0, description="How long `migrate` waits for another migration to end, in seconds."

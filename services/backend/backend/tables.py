@@ -1,4 +1,4 @@
-"""The tables that the backend owns, declared once. Alembic compares migrations with them; requests speak plain SQL."""
+"""The backend's tables. Alembic compares migrations with them; requests use plain SQL."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ metadata = MetaData(
 
 USERNAME_KEY = 'lower(username COLLATE "C")'
 CHANNEL_KEY = """ltrim(lower(name) COLLATE "C", '#')"""
-"""What channel names are compared and searched by: lower case without the mark, in byte order."""
+"""The key by which channel names are compared and searched: lower case, without the mark, in byte order."""
 
 
 def _id() -> Column[int]:
     return Column("id", BigInteger, Identity(always=True), primary_key=True)
 
 
-def _moment(name: str) -> Column[datetime]:
+def _timestamp(name: str) -> Column[datetime]:
     return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
 
 
@@ -50,7 +50,7 @@ users = Table(
     Column("display_name", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
     Column("is_operator", Boolean, nullable=False, server_default=text("false")),
-    _moment("created_at"),
+    _timestamp("created_at"),
     Index("users_username_key", text(f"({USERNAME_KEY})"), unique=True),
     Index("users_operator_idx", "id", postgresql_where=text("is_operator")),
 )
@@ -61,11 +61,11 @@ invites = Table(
     _id(),
     Column("code_hash", LargeBinary, nullable=False, unique=True),
     Column("created_by", BigInteger, ForeignKey("users.id", ondelete="SET NULL")),
-    _moment("created_at"),
+    _timestamp("created_at"),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("used_by", BigInteger, ForeignKey("users.id", ondelete="SET NULL")),
     Column("used_at", DateTime(timezone=True)),
-    # For deletions, as others below: Postgres looks for all that refers to what is deleted.
+    # For deletions, as below: Postgres looks up the rows that reference a deleted one.
     Index("invites_created_by_idx", "created_by", postgresql_where=text("created_by IS NOT NULL")),
     Index("invites_used_by_idx", "used_by", postgresql_where=text("used_by IS NOT NULL")),
 )
@@ -78,7 +78,7 @@ channels = Table(
     Column("type", Text, nullable=False),
     Column("direct_key", Text, unique=True),
     Column("created_by", BigInteger, ForeignKey("users.id", ondelete="SET NULL")),
-    _moment("created_at"),
+    _timestamp("created_at"),
     CheckConstraint("type IN ('public', 'private')", name="type"),
     CheckConstraint("direct_key IS NULL OR type = 'private'", name="direct"),
     Index("channels_public_name_key", text(f"({CHANNEL_KEY})"), unique=True, postgresql_where=text("type = 'public'")),
@@ -91,7 +91,7 @@ memberships = Table(
     metadata,
     Column("channel_id", BigInteger, ForeignKey("channels.id", ondelete="CASCADE"), primary_key=True),
     Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
-    _moment("joined_at"),
+    _timestamp("joined_at"),
     Index("memberships_user_id_idx", "user_id", "channel_id"),
 )
 
@@ -104,8 +104,8 @@ messages = Table(
     Column("target_user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE")),
     Column("content", Text, nullable=False),
     Column("image_url", Text),
-    _moment("created_at"),
-    # A page is the merge of two bounded scans: what everybody sees, and what this user alone sees.
+    _timestamp("created_at"),
+    # For messages.LIST.
     Index("messages_channel_id_idx", "channel_id", "target_user_id", "id"),
     Index("messages_sender_id_idx", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
     Index("messages_target_user_id_idx", "target_user_id", postgresql_where=text("target_user_id IS NOT NULL")),

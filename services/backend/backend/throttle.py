@@ -1,4 +1,4 @@
-"""How often one address may try to log in and to register, and how often one user name may be tried."""
+"""Rate limits of logins and registrations, by address and by user name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import redis.asyncio as aioredis
 from servicekit.log.faults import client_fault
 
-from backend.addresses import counted_as
+from backend.addresses import limit_key
 from backend.counters import Counter, Marks, Store
 from backend.errors import TooManyAttempts, TooManyRegistrations
 from backend.settings import BackendSettings
@@ -15,17 +15,17 @@ from backend.settings import BackendSettings
 log = logging.getLogger(__name__)
 
 _KNOWN_S = 90 * 24 * 3600
-"""How long an address stays known to a user who logged in from it."""
+"""How long an address counts as known after a user logged in from it."""
 
 Lane = tuple[str, ...]
-"""Whose turn it is when passwords are hashed: see `backend.passwords`."""
+"""The lane of a caller in `backend.passwords`."""
 
 
 class Throttle:
     """Limits logins and registrations.
 
-    A name and an address that belong together, because that user has logged in from there, have a quota of their own:
-    other names at the same address do not use it up, nor does the same name from elsewhere.
+    A user and an address from which that user has logged in before share a quota of their own. Other names at that
+    address do not count against it, nor does the same name at other addresses.
     """
 
     def __init__(self, redis: aioredis.Redis, settings: BackendSettings) -> None:
@@ -40,37 +40,37 @@ class Throttle:
         )
 
     async def login(self, username: str, address: str) -> Lane:
-        """Count one try, before its password is looked at, and return its lane. Raises TooManyAttempts."""
-        name, place = username.lower(), counted_as(address)
-        self._refuse(await self._by_both.add(name, place), username, address, "this user name from your address")
-        if await self._known.has(name, place):
-            return (place, name)
-        # One after the other: what an earlier limit refuses must not use up a later one.
-        self._refuse(await self._by_address.add(place), username, address, "your address")
+        """Count one attempt, before its password is checked, and return its lane. Raises TooManyAttempts."""
+        name, origin = username.lower(), limit_key(address)
+        self._refuse(await self._by_both.add(name, origin), username, address, "this user name from your address")
+        if await self._known.has(name, origin):
+            return (origin, name)
+        # In sequence: an attempt that one limit refuses must not count against the next.
+        self._refuse(await self._by_address.add(origin), username, address, "your address")
         self._refuse(await self._by_name.add(name), username, address, "this user name")
-        return (place,)
+        return (origin,)
 
     async def succeeded(self, username: str, address: str) -> None:
-        """Forget a user's tries at this address, and that it was new."""
-        name, place = username.lower(), counted_as(address)
-        await self._by_both.clear(name, place)
-        if not await self._known.has(name, place):
-            await self._by_address.take_back(place)
+        """Reset a user's attempts at this address, and mark the address as known."""
+        name, origin = username.lower(), limit_key(address)
+        await self._by_both.clear(name, origin)
+        if not await self._known.has(name, origin):
+            await self._by_address.take_back(origin)
             await self._by_name.take_back(name)
-        await self._known.set(name, place)
+        await self._known.set(name, origin)
 
     async def registration(self, address: str) -> Lane:
         """Count one registration and return its lane. Raises TooManyRegistrations."""
-        place = counted_as(address)
-        left_s = await self._registrations.add(place)
+        origin = limit_key(address)
+        left_s = await self._registrations.add(origin)
         if left_s is not None:
             client_fault(log, "registration_throttled", "registration throttled", address=address)
             raise TooManyRegistrations(left_s)
-        return (place,)
+        return (origin,)
 
     async def registered(self, username: str, address: str) -> None:
-        """Remember where a new user registered: it is known from then on."""
-        await self._known.set(username.lower(), counted_as(address))
+        """Mark the address as known to the new user."""
+        await self._known.set(username.lower(), limit_key(address))
 
     def _refuse(self, left_s: int | None, username: str, address: str, whose: str) -> None:
         if left_s is None:

@@ -1,4 +1,4 @@
-"""A real backend for these tests: migrated Postgres, Redis, server processes, and people who use them."""
+"""Fixtures: a real backend with migrated Postgres, Redis and server processes, and users with sessions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TIMEOUT_S = 20
 
 
 class Backend:
-    """The backend's commands, run as an operator would, and one server started by them."""
+    """Runs the backend's commands, and one server."""
 
     def __init__(self, folder: Path, postgres: PostgresServer, redis_url: str, **settings: object) -> None:
         self.port = free_port()
@@ -75,7 +75,7 @@ class Backend:
             return False
 
     def stop(self) -> int | None:
-        """End the server as a supervisor does; return its exit code."""
+        """Stop the server with SIGTERM; return its exit code."""
         if self._process is None:
             return None
         self._process.terminate()
@@ -88,15 +88,15 @@ class Backend:
             self._process = None
 
     def entries(self) -> list[dict[str, Any]]:
-        """What the server has logged."""
+        """Return the server's log entries."""
         return [orjson.loads(line) for line in self.log.read_bytes().splitlines() if line.startswith(b"{")]
 
     def logged(self, text: str, level: str) -> list[dict[str, Any]]:
         return [entry for entry in self.entries() if text in entry["message"] and entry["level"] == level]
 
 
-class Person:
-    """Somebody with a session."""
+class User:
+    """A registered user with a session."""
 
     def __init__(self, url: str, name: str | None = None) -> None:
         self.url = url
@@ -125,14 +125,14 @@ class Person:
         found: dict[str, Any] = response.json()
         return found
 
-    def says(self, channel_id: int, content: str) -> dict[str, Any]:
+    def post_message(self, channel_id: int, content: str) -> dict[str, Any]:
         response = self.post(f"/channels/{channel_id}/messages", {"content": content})
         assert response.status_code == 201, response.text
         found: dict[str, Any] = response.json()
         return found
 
     def socket(self, url: str | None = None, **headers: str) -> ClientConnection:
-        """Open this person's socket at this backend, or another one of the same stack."""
+        """Open this user's socket; `url` names another backend of the same stack."""
         address = (url or self.url).replace("http", "ws", 1) + f"/ws/{self.id}"
         return connect(
             address,
@@ -143,7 +143,7 @@ class Person:
 
 
 def frames_until(socket: ClientConnection, last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-    """Read frames up to and including the first that is `last`."""
+    """Read frames up to and including the first for which `last` is true."""
     frames: list[dict[str, Any]] = []
     while not frames or not last(frames[-1]):
         frames.append(orjson.loads(socket.recv(timeout=TIMEOUT_S)))
@@ -151,7 +151,7 @@ def frames_until(socket: ClientConnection, last: Callable[[dict[str, Any]], bool
 
 
 def frames_before_pong(socket: ClientConnection) -> list[dict[str, Any]]:
-    """Ask for a pong and return what came before it."""
+    """Send a ping; return the frames that arrive before its pong."""
     socket.send('{"type": "ping", "payload": {"sent_at_ms": 1}}')
     return frames_until(socket, lambda frame: frame["type"] == "pong")[:-1]
 
@@ -172,9 +172,9 @@ def backend(
 
 
 @pytest.fixture
-def person(backend: Backend) -> Callable[[], Person]:
-    """Make somebody with a session."""
-    return lambda: Person(backend.url)
+def new_user(backend: Backend) -> Callable[[], User]:
+    """Register a user with a session."""
+    return lambda: User(backend.url)
 
 
 @pytest.fixture
@@ -186,8 +186,8 @@ def sql(backend: Backend, postgres_server: PostgresServer) -> Iterator[psycopg.C
 
 @pytest.fixture(scope="module")
 def empty_postgres() -> Iterator[PostgresServer]:
-    """A Postgres of this module's own, empty, to be stopped and filled at will."""
-    # Not in pytest's own folder: the account that Postgres runs under cannot enter it.
+    """An empty Postgres for this module, which tests may stop and fill."""
+    # Not in tmp_path: the account of Postgres cannot enter it.
     with tempfile.TemporaryDirectory(prefix="plumbline-test-") as folder:
         server = PostgresServer(Path(folder))
         try:

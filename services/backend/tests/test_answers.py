@@ -1,4 +1,4 @@
-"""What every answer of the backend carries, whatever it says."""
+"""Headers that every answer of the backend has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from plumbline.verification.throwaway import THROUGH_CADDY, through_caddy
 
-from .conftest import TIMEOUT_S, Backend, Person
+from .conftest import TIMEOUT_S, Backend, User
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -35,7 +35,7 @@ def test_allow_names_every_method_of_every_path(backend: Backend) -> None:
                 assert answer.status_code != 405, (method, path)
                 continue
             if (method, path) == ("DELETE", "/channels/search"):
-                # Read as the deletion of a channel, whose id is a number.
+                # Matches the route that deletes a channel, whose id is a number.
                 assert answer.status_code in (401, 422)
                 continue
             assert answer.status_code == 405, (method, path)
@@ -43,19 +43,17 @@ def test_allow_names_every_method_of_every_path(backend: Backend) -> None:
             assert method == "HEAD" or answer.json()["code"] == "method_not_allowed"
 
 
-def test_every_answer_is_kept_out_of_caches_and_read_as_what_it_says_it_is(
-    backend: Backend, person: Callable[[], Person]
-) -> None:
-    somebody = person()
-    channel = somebody.channel()["id"]
+def test_every_answer_has_no_store_and_nosniff(backend: Backend, new_user: Callable[[], User]) -> None:
+    user = new_user()
+    channel = user.channel()["id"]
     answers = {
-        "list": somebody.get("/channels/"),
-        "created": somebody.post(f"/channels/{channel}/messages", {"content": "hello"}),
-        "me": somebody.get("/auth/me"),
-        "invalid": somebody.post("/channels/", {}),
-        "unknown": somebody.get("/nowhere"),
-        "no method": somebody.post("/auth/me"),
-        "refused": somebody.get("/auth/operator"),
+        "list": user.get("/channels/"),
+        "created": user.post(f"/channels/{channel}/messages", {"content": "hello"}),
+        "me": user.get("/auth/me"),
+        "invalid": user.post("/channels/", {}),
+        "unknown": user.get("/nowhere"),
+        "no method": user.post("/auth/me"),
+        "refused": user.get("/auth/operator"),
         "foreign": through_caddy(
             "POST", backend.url + "/channels/", headers={"Origin": "https://evil.test"}, timeout=TIMEOUT_S
         ),
@@ -64,18 +62,18 @@ def test_every_answer_is_kept_out_of_caches_and_read_as_what_it_says_it_is(
         "login": through_caddy(
             "POST",
             backend.url + "/auth/login",
-            data={"username": somebody.name, "password": somebody.password},
+            data={"username": user.name, "password": user.password},
             timeout=TIMEOUT_S,
         ),
         "registered": through_caddy(
             "POST",
             backend.url + "/auth/register",
-            json={"username": f"{somebody.name}-2", "password": "violet-anchor-93"},
+            json={"username": f"{user.name}-2", "password": "violet-anchor-93"},
             timeout=TIMEOUT_S,
         ),
-        "socket": somebody.get(f"/ws/{somebody.id}"),
-        "health": somebody.get("/health"),
-        "logout": somebody.post("/auth/logout"),
+        "socket": user.get(f"/ws/{user.id}"),
+        "health": user.get("/health"),
+        "logout": user.post("/auth/logout"),
     }
     for name, answer in answers.items():
         assert answer.headers.get("cache-control") == "no-store", name
@@ -84,7 +82,7 @@ def test_every_answer_is_kept_out_of_caches_and_read_as_what_it_says_it_is(
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
 @pytest.mark.parametrize("path", ["/channels/", "/auth/login"])
-def test_a_refusal_reaches_who_is_still_sending(backend: Backend, path: str, chunked: bool) -> None:
+def test_a_client_that_is_still_sending_gets_the_413(backend: Backend, path: str, chunked: bool) -> None:
     def pieces() -> Iterator[bytes]:
         yield from (b"x" * 50_000 for _ in range(80))
 

@@ -14,9 +14,9 @@ from servicekit.tokens import Identity, issue
 
 from plumbline.verification.throwaway import through_caddy, wait_until
 
-from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, Person
+from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, User
 
-MakePerson = Callable[[], Person]
+NewUser = Callable[[], User]
 
 
 def login(backend: Backend, username: str, password: str, address: str | None = None) -> requests.Response:
@@ -25,7 +25,7 @@ def login(backend: Backend, username: str, password: str, address: str | None = 
     return through_caddy("POST", backend.url + "/auth/login", data=form, headers=headers, timeout=TIMEOUT_S)
 
 
-def test_registering_stores_a_hash_and_sets_a_closed_cookie(
+def test_registration_stores_a_hash_and_sets_an_http_only_cookie(
     backend: Backend, sql: psycopg.Connection[dict[str, Any]]
 ) -> None:
     name = f"Reg-{secrets.token_hex(5)}"
@@ -61,7 +61,7 @@ def test_registering_stores_a_hash_and_sets_a_closed_cookie(
         ({"username": "fine-name"}, "password"),
     ],
 )
-def test_registering_refuses(backend: Backend, body: dict[str, Any], field: str) -> None:
+def test_registration_refuses_invalid_bodies(backend: Backend, body: dict[str, Any], field: str) -> None:
     response = through_caddy("POST", backend.url + "/auth/register", json=body, timeout=TIMEOUT_S)
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
@@ -75,7 +75,7 @@ def test_refusals_never_repeat_the_password(backend: Backend) -> None:
     assert "a-most-secret-thing" not in response.text
 
 
-def test_one_name_is_registered_once_however_it_is_written_and_however_many_try(backend: Backend) -> None:
+def test_concurrent_registrations_of_one_name_in_any_case_create_one_user(backend: Backend) -> None:
     name = f"race-{secrets.token_hex(5)}"
 
     def register(spelling: str) -> int:
@@ -87,30 +87,30 @@ def test_one_name_is_registered_once_however_it_is_written_and_however_many_try(
     assert sorted(statuses) == [201] + [409] * 7
 
 
-def test_login_answers_with_a_bearer_token_that_works_alone(backend: Backend, person: MakePerson) -> None:
-    somebody = person()
-    response = login(backend, somebody.name.upper(), somebody.password)
+def test_login_returns_a_bearer_token_that_works_without_the_cookie(backend: Backend, new_user: NewUser) -> None:
+    user = new_user()
+    response = login(backend, user.name.upper(), user.password)
     assert response.status_code == 200
     body = response.json()
     assert body["token_type"] == "bearer"
     assert body["expires_in"] > 0
-    assert body["user"]["id"] == somebody.id
+    assert body["user"]["id"] == user.id
     me = through_caddy(
         "GET", backend.url + "/auth/me", headers={"Authorization": f"Bearer {body['access_token']}"}, timeout=TIMEOUT_S
     )
     assert me.json() == body["user"]
 
 
-def test_login_refuses_a_wrong_password_and_an_unknown_name_alike(backend: Backend, person: MakePerson) -> None:
-    wrong = login(backend, person().name, "not the password")
+def test_login_refuses_a_wrong_password_and_an_unknown_name_alike(backend: Backend, new_user: NewUser) -> None:
+    wrong = login(backend, new_user().name, "not the password")
     unknown = login(backend, "nobody-" + secrets.token_hex(5), "not the password")
     nul = login(backend, "nul\0", "whatever it is")
     assert (wrong.status_code, unknown.status_code, nul.status_code) == (401, 401, 422)
     assert wrong.json()["detail"] == unknown.json()["detail"]
 
 
-def test_hammering_a_login_is_throttled_for_that_name_and_address_alone(backend: Backend, person: MakePerson) -> None:
-    victim = person()
+def test_failed_logins_are_throttled_for_their_name_and_address_only(backend: Backend, new_user: NewUser) -> None:
+    victim = new_user()
     hammer, home = "203.0.113.7", "203.0.113.8"
     statuses = []
     while 429 not in statuses and len(statuses) < 100:
@@ -122,19 +122,19 @@ def test_hammering_a_login_is_throttled_for_that_name_and_address_alone(backend:
     assert login(backend, victim.name, victim.password, home).status_code == 200
 
 
-def test_logging_out_clears_the_cookie(person: MakePerson) -> None:
-    somebody = person()
-    assert somebody.post("/auth/logout").status_code == 204
-    assert "access_token" not in somebody.http.cookies
-    assert somebody.get("/auth/me").status_code == 401
+def test_logging_out_clears_the_cookie(new_user: NewUser) -> None:
+    user = new_user()
+    assert user.post("/auth/logout").status_code == 204
+    assert "access_token" not in user.http.cookies
+    assert user.get("/auth/me").status_code == 401
 
 
-def test_a_token_that_proves_nothing_is_refused_with_the_reason(backend: Backend, person: MakePerson) -> None:
-    somebody = person()
-    identity = Identity(somebody.id, somebody.name)
+def test_an_invalid_token_is_refused_with_the_reason(backend: Backend, new_user: NewUser) -> None:
+    user = new_user()
+    identity = Identity(user.id, user.name)
     forged = issue("another key, of another stack, just as long", identity, 600)
     expired = issue(backend.token_secret, identity, -5)
-    unsigned = jwt.encode({"sub": str(somebody.id), "exp": time.time() + 600}, "", algorithm="none")
+    unsigned = jwt.encode({"sub": str(user.id), "exp": time.time() + 600}, "", algorithm="none")
     reasons = {}
     for name, token in {"forged": forged, "expired": expired, "unsigned": unsigned, "garbage": "a.b.c"}.items():
         response = through_caddy(
@@ -148,7 +148,7 @@ def test_a_token_that_proves_nothing_is_refused_with_the_reason(backend: Backend
     assert backend.logged("not signed by this stack", "warning")
 
 
-def test_a_session_whose_user_is_gone_is_no_session(backend: Backend) -> None:
+def test_a_session_of_an_unknown_user_is_refused(backend: Backend) -> None:
     ghost = {"Authorization": f"Bearer {issue(backend.token_secret, Identity(2**62, 'ghost'), 600)}"}
     for method, path, body in [
         ("GET", "/auth/me", None),
@@ -159,15 +159,15 @@ def test_a_session_whose_user_is_gone_is_no_session(backend: Backend) -> None:
         assert response.status_code == 401, (path, response.text)
 
 
-def test_a_deleted_users_token_opens_nothing(
-    backend: Backend, person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+def test_a_deleted_users_token_is_refused_by_every_route(
+    backend: Backend, new_user: NewUser, sql: psycopg.Connection[dict[str, Any]]
 ) -> None:
-    gone = person()
-    room = person().channel()
+    gone = new_user()
+    room = new_user().channel()
     operator = {"Authorization": f"Bearer {issue(backend.token_secret, Identity(gone.id, gone.name, True), 600)}"}
     assert gone.get("/channels/").status_code == 200
     sql.execute("DELETE FROM users WHERE id = %s", (gone.id,))
-    # An answer of the last two seconds may still hold, in each of the two processes.
+    # Each of the two processes may use a cached answer for two seconds.
     wait_until(
         lambda: {gone.get("/channels/").status_code for _ in range(20)} == {401}, "the token is refused everywhere"
     )
@@ -197,10 +197,10 @@ def test_a_deleted_users_token_opens_nothing(
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), (method, path, answer.text)
 
 
-def test_an_operator_who_is_none_any_more_is_told_so(
-    backend: Backend, person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+def test_a_former_operator_is_refused(
+    backend: Backend, new_user: NewUser, sql: psycopg.Connection[dict[str, Any]]
 ) -> None:
-    former = person()
+    former = new_user()
     sql.execute("UPDATE users SET is_operator = true WHERE id = %s", (former.id,))
     token = issue(backend.token_secret, Identity(former.id, former.name, True), 600)
 
@@ -208,19 +208,19 @@ def test_an_operator_who_is_none_any_more_is_told_so(
         headers = {"Authorization": f"Bearer {token}"}
         return through_caddy("GET", backend.url + "/auth/operator", headers=headers, timeout=TIMEOUT_S).status_code
 
-    wait_until(lambda: status() == 200, "the row says operator")
+    wait_until(lambda: status() == 200, "the row post_message operator")
     sql.execute("UPDATE users SET is_operator = false WHERE id = %s", (former.id,))
-    wait_until(lambda: {status() for _ in range(20)} == {403}, "the row says otherwise")
+    wait_until(lambda: {status() for _ in range(20)} == {403}, "the row post_message otherwise")
 
 
-def test_operators_are_told_from_others(backend: Backend, person: MakePerson) -> None:
+def test_only_operators_pass_the_operator_check(backend: Backend, new_user: NewUser) -> None:
     operator = login(backend, "operator", OPERATOR_PASSWORD).json()["access_token"]
     response = through_caddy(
         "GET", backend.url + "/auth/operator", headers={"Authorization": f"Bearer {operator}"}, timeout=TIMEOUT_S
     )
     assert response.status_code == 200
     assert response.headers["x-operator"] == "operator"
-    assert person().get("/auth/operator").status_code == 403
+    assert new_user().get("/auth/operator").status_code == 403
     assert through_caddy("GET", backend.url + "/auth/operator", timeout=TIMEOUT_S).status_code == 401
 
 
@@ -234,32 +234,32 @@ def test_operators_are_told_from_others(backend: Backend, person: MakePerson) ->
         {"Sec-Fetch-Site": "cross-site"},
     ],
 )
-def test_a_page_of_another_origin_may_not_act_with_the_cookie(
-    backend: Backend, person: MakePerson, headers: dict[str, str]
+def test_cross_site_requests_with_the_cookie_are_refused(
+    backend: Backend, new_user: NewUser, headers: dict[str, str]
 ) -> None:
-    somebody, channel = person(), person().channel()["id"]
-    form = {"username": somebody.name, "password": somebody.password}
+    user, channel = new_user(), new_user().channel()["id"]
+    form = {"username": user.name, "password": user.password}
     for path, data in ((f"/channels/{channel}/join", None), ("/auth/login", form), ("/auth/logout", None)):
-        response = somebody.http.post(backend.url + path, data=data, headers=headers, timeout=TIMEOUT_S)
+        response = user.http.post(backend.url + path, data=data, headers=headers, timeout=TIMEOUT_S)
         assert (response.status_code, response.json()["code"]) == (403, "foreign_origin"), path
         assert "set-cookie" not in response.headers
-    assert somebody.post(f"/channels/{channel}/messages", {"content": "not a member"}).status_code == 403
-    assert somebody.http.get(backend.url + "/auth/me", headers=headers, timeout=TIMEOUT_S).status_code == 200
+    assert user.post(f"/channels/{channel}/messages", {"content": "not a member"}).status_code == 403
+    assert user.http.get(backend.url + "/auth/me", headers=headers, timeout=TIMEOUT_S).status_code == 200
 
 
-def test_own_pages_and_bearer_tokens_may_act(backend: Backend, person: MakePerson) -> None:
-    somebody, channel = person(), person().channel()["id"]
+def test_same_origin_requests_and_bearer_tokens_are_accepted(backend: Backend, new_user: NewUser) -> None:
+    user, channel = new_user(), new_user().channel()["id"]
     join = f"{backend.url}/channels/{channel}/join"
     for own in ({"Origin": backend.url}, {"Sec-Fetch-Site": "same-origin"}, {}):
-        assert somebody.http.post(join, headers=own, timeout=TIMEOUT_S).status_code == 200
-    program = {"Authorization": f"Bearer {somebody.token}", "Origin": "https://elsewhere.example"}
+        assert user.http.post(join, headers=own, timeout=TIMEOUT_S).status_code == 200
+    program = {"Authorization": f"Bearer {user.token}", "Origin": "https://elsewhere.example"}
     assert through_caddy("POST", join, headers=program, timeout=TIMEOUT_S).status_code == 200
 
 
-def test_head_is_answered_as_get_is_without_a_body(backend: Backend, person: MakePerson) -> None:
-    somebody = person()
+def test_head_is_answered_like_get_without_a_body(backend: Backend, new_user: NewUser) -> None:
+    user = new_user()
     for path in ("/health", "/health/live", "/auth/me", "/channels/", "/nothing"):
-        got = somebody.get(path)
-        asked = somebody.http.head(backend.url + path, timeout=TIMEOUT_S)
+        got = user.get(path)
+        asked = user.http.head(backend.url + path, timeout=TIMEOUT_S)
         assert (asked.status_code, asked.content) == (got.status_code, b""), path
         assert asked.headers["content-type"] == got.headers["content-type"]

@@ -10,26 +10,26 @@ import pytest
 
 from plumbline.verification.throwaway import PostgresServer, wait_until
 
-from .conftest import Person
+from .conftest import User
 
-MakePerson = Callable[[], Person]
+NewUser = Callable[[], User]
 
 
-def test_the_creator_is_the_first_member_and_is_welcomed(
-    person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+def test_the_creator_is_the_first_member_and_gets_a_welcome(
+    new_user: NewUser, sql: psycopg.Connection[dict[str, Any]]
 ) -> None:
-    somebody = person()
-    channel = somebody.channel()
+    user = new_user()
+    channel = user.channel()
     row = sql.execute("SELECT * FROM channels WHERE id = %s", (channel["id"],)).fetchone()
     assert row is not None
     assert {name: row[name] for name in ("id", "name", "type", "created_by")} == {
         name: channel[name] for name in ("id", "name", "type", "created_by")
     }
     assert channel["is_direct"] is False
-    members = somebody.get(f"/channels/{channel['id']}/members").json()["items"]
-    assert [(m["user_id"], m["username"]) for m in members] == [(somebody.id, somebody.name)]
-    (welcome,) = somebody.get(f"/channels/{channel['id']}/messages").json()["items"]
-    assert (welcome["sender_id"], welcome["target_user_id"]) == (None, somebody.id)
+    members = user.get(f"/channels/{channel['id']}/members").json()["items"]
+    assert [(m["user_id"], m["username"]) for m in members] == [(user.id, user.name)]
+    (welcome,) = user.get(f"/channels/{channel['id']}/messages").json()["items"]
+    assert (welcome["sender_id"], welcome["target_user_id"]) == (None, user.id)
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def test_the_creator_is_the_first_member_and_is_welcomed(
         None,
     ],
 )
-def test_creating_refuses(person: MakePerson, body: object) -> None:
-    assert person().post("/channels/", body).status_code == 422
+def test_creation_refuses_invalid_bodies(new_user: NewUser, body: object) -> None:
+    assert new_user().post("/channels/", body).status_code == 422
 
 
-def test_a_public_name_is_taken_once_in_any_case_even_under_a_race(person: MakePerson) -> None:
-    people = [person() for _ in range(4)]
+def test_concurrent_creations_of_one_public_name_in_any_case_create_one_channel(new_user: NewUser) -> None:
+    people = [new_user() for _ in range(4)]
     name = f"#Räce-{secrets.token_hex(5)}"
     spellings = [name, name.upper(), name.lower(), name.swapcase()]
     with ThreadPoolExecutor(4) as pool:
@@ -66,8 +66,8 @@ def test_a_public_name_is_taken_once_in_any_case_even_under_a_race(person: MakeP
     assert sorted(statuses) == [201, 409, 409, 409]
 
 
-def test_private_names_are_never_betrayed(person: MakePerson) -> None:
-    insider, outsider = person(), person()
+def test_private_names_are_not_revealed_to_others(new_user: NewUser) -> None:
+    insider, outsider = new_user(), new_user()
     name = f"secret-{secrets.token_hex(6)}"
     private = insider.post("/channels/", {"name": name, "type": "private"}).json()
     assert outsider.post("/channels/", {"name": name, "type": "private"}).status_code == 201
@@ -81,37 +81,37 @@ def test_private_names_are_never_betrayed(person: MakePerson) -> None:
         private["id"],
         found[1]["id"],
     )
-    # Nor may the place of a private name in the order of names be probed through the page mark.
+    # The page mark must not reveal where a private name is in the order of names.
     assert outsider.get("/channels/search", name="", before=private["id"]).json()["items"] == []
 
 
-def test_search_pages_through_a_prefix_in_the_order_of_names(person: MakePerson) -> None:
-    somebody, other = person(), person()
+def test_search_pages_are_ordered_by_name(new_user: NewUser) -> None:
+    user, other = new_user(), new_user()
     prefix = f"Pfx{secrets.token_hex(5)}"
     names = [f"#{prefix}-{letter}" for letter in "dacbe"]
     for name in names:
-        somebody.post("/channels/", {"name": name})
-    somebody.post("/channels/", {"name": f"{prefix}-bb", "type": "private"})
+        user.post("/channels/", {"name": name})
+    user.post("/channels/", {"name": f"{prefix}-bb", "type": "private"})
     other.post("/channels/", {"name": f"{prefix}-cc", "type": "private"})
     found: list[str] = []
     mark: dict[str, int] = {}
     while True:
-        page = somebody.get("/channels/search", name=f"#{prefix.upper()}", limit=2, **mark).json()
+        page = user.get("/channels/search", name=f"#{prefix.upper()}", limit=2, **mark).json()
         found += [channel["name"] for channel in page["items"]]
         if page["next"] is None:
             break
         mark = {"before": page["next"]}
     assert found == [f"#{prefix}-a", f"#{prefix}-b", f"{prefix}-bb", f"#{prefix}-c", f"#{prefix}-d", f"#{prefix}-e"]
-    assert somebody.get("/channels/search", name="%").json()["items"] == []
+    assert user.get("/channels/search", name="%").json()["items"] == []
 
 
-def test_listing_pages_without_gaps_or_repeats(person: MakePerson) -> None:
-    somebody = person()
-    mine = [somebody.channel(type_)["id"] for type_ in ("public", "private", "private", "public", "private")]
+def test_list_pages_have_no_gaps_or_repeats(new_user: NewUser) -> None:
+    user = new_user()
+    mine = [user.channel(type_)["id"] for type_ in ("public", "private", "private", "public", "private")]
     seen: list[int] = []
     mark: dict[str, int] = {}
     while not seen or min(seen) > mine[0]:
-        page = somebody.get("/channels/", limit=2, **mark).json()
+        page = user.get("/channels/", limit=2, **mark).json()
         seen += [channel["id"] for channel in page["items"]]
         mark = {"before": page["next"]}
     assert seen == sorted(set(seen), reverse=True)
@@ -119,12 +119,12 @@ def test_listing_pages_without_gaps_or_repeats(person: MakePerson) -> None:
 
 
 @pytest.mark.parametrize("params", [{"limit": 0}, {"limit": 101}, {"limit": "many"}, {"before": 0}, {"before": 2**63}])
-def test_pages_refuse_what_is_no_page(person: MakePerson, params: dict[str, object]) -> None:
-    assert person().get("/channels/", **params).status_code == 422
+def test_invalid_page_parameters_are_refused(new_user: NewUser, params: dict[str, object]) -> None:
+    assert new_user().get("/channels/", **params).status_code == 422
 
 
-def test_joining_and_leaving(person: MakePerson, sql: psycopg.Connection[dict[str, Any]]) -> None:
-    owner, guest = person(), person()
+def test_joining_and_leaving(new_user: NewUser, sql: psycopg.Connection[dict[str, Any]]) -> None:
+    owner, guest = new_user(), new_user()
     channel = owner.channel()["id"]
     assert [guest.post(f"/channels/{channel}/join").status_code for _ in range(2)] == [200, 200]
     count = "SELECT count(*) AS n FROM messages WHERE channel_id = %s AND target_user_id = %s"
@@ -134,8 +134,8 @@ def test_joining_and_leaving(person: MakePerson, sql: psycopg.Connection[dict[st
     assert guest.post(f"/channels/{channel}/messages", {"content": "still here"}).status_code == 403
 
 
-def test_a_private_channel_is_entered_through_a_member_only(person: MakePerson) -> None:
-    owner, guest, stranger = person(), person(), person()
+def test_only_members_can_add_to_a_private_channel(new_user: NewUser) -> None:
+    owner, guest, stranger = new_user(), new_user(), new_user()
     channel = owner.channel("private")["id"]
     assert guest.post(f"/channels/{channel}/join").status_code == 403
     assert guest.get(f"/channels/{channel}/members").status_code == 403
@@ -149,32 +149,32 @@ def test_a_private_channel_is_entered_through_a_member_only(person: MakePerson) 
 
 
 @pytest.mark.parametrize("channel", [2**62, 0, -1, 2**63, "x", "1.5", "%00"])
-def test_channels_that_do_not_exist(person: MakePerson, channel: object) -> None:
-    somebody = person()
+def test_unknown_and_invalid_channel_ids_are_refused(new_user: NewUser, channel: object) -> None:
+    user = new_user()
     for method, path, body in [
         ("post", "join", None),
         ("post", "leave", None),
         ("get", "members", None),
-        ("post", "members", {"user_id": somebody.id}),
+        ("post", "members", {"user_id": user.id}),
         ("get", "messages", None),
         ("post", "messages", {"content": "hello"}),
     ]:
         address = f"/channels/{channel}/{path}"
-        response = somebody.get(address) if method == "get" else somebody.post(address, body)
+        response = user.get(address) if method == "get" else user.post(address, body)
         assert response.status_code == (404 if channel == 2**62 else 422), (address, response.text)
 
 
 @pytest.mark.parametrize(("user_id", "status"), [(2**62, 404), (2**63, 422), (0, 422), (True, 422), ("1", 422)])
-def test_adding_somebody_who_does_not_exist(person: MakePerson, user_id: object, status: int) -> None:
-    owner = person()
+def test_adding_an_unknown_user_is_refused(new_user: NewUser, user_id: object, status: int) -> None:
+    owner = new_user()
     channel = owner.channel()["id"]
     assert owner.post(f"/channels/{channel}/members", {"user_id": user_id}).status_code == status
 
 
-def test_two_people_have_one_direct_channel_even_under_a_race(
-    person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+def test_concurrent_requests_open_one_direct_channel(
+    new_user: NewUser, sql: psycopg.Connection[dict[str, Any]]
 ) -> None:
-    one, other = person(), person()
+    one, other = new_user(), new_user()
     pairs = [(one, other), (other, one)] * 4
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda pair: pair[0].post(f"/channels/dm/{pair[1].id}"), pairs))
@@ -185,8 +185,8 @@ def test_two_people_have_one_direct_channel_even_under_a_race(
     assert {row["user_id"] for row in members} == {one.id, other.id}
 
 
-def test_a_direct_channel_keeps_its_two(person: MakePerson) -> None:
-    one, other, third = person(), person(), person()
+def test_the_members_of_a_direct_channel_cannot_change(new_user: NewUser) -> None:
+    one, other, third = new_user(), new_user(), new_user()
     channel = one.post(f"/channels/dm/{other.id}").json()["id"]
     assert one.post(f"/channels/{channel}/members", {"user_id": third.id}).status_code == 409
     assert third.post(f"/channels/{channel}/members", {"user_id": third.id}).status_code == 403
@@ -194,13 +194,13 @@ def test_a_direct_channel_keeps_its_two(person: MakePerson) -> None:
     assert one.post(f"/channels/{channel}/leave").status_code == 409
     assert one.post(f"/channels/dm/{one.id}").status_code == 422
     assert one.post(f"/channels/dm/{2**62}").status_code == 404
-    assert other.says(channel, "just us")["channel_id"] == channel
+    assert other.post_message(channel, "just us")["channel_id"] == channel
 
 
-def test_who_adds_a_member_at_the_same_moment_as_another_learns_since_when(
-    person: MakePerson, sql: psycopg.Connection[dict[str, Any]], postgres_server: PostgresServer
+def test_a_concurrent_second_add_returns_the_joined_at_of_the_first(
+    new_user: NewUser, sql: psycopg.Connection[dict[str, Any]], postgres_server: PostgresServer
 ) -> None:
-    owner, guest = person(), person()
+    owner, guest = new_user(), new_user()
     channel = owner.channel("private")["id"]
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO memberships%'"
     with ThreadPoolExecutor(1) as other, psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:

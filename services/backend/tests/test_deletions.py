@@ -1,4 +1,4 @@
-"""Channels and accounts are deleted with what is theirs alone, and everybody who has to know hears of it."""
+"""Deletion of channels and accounts, and its announcement."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from websockets.exceptions import ConnectionClosed
 
 from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, through_caddy, wait_until
 
-from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, Person, frames_before_pong, frames_until
+from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, User, frames_before_pong, frames_until
 
-MakePerson = Callable[[], Person]
+NewUser = Callable[[], User]
 Sql = psycopg.Connection[dict[str, Any]]
 
 
-def delete(person: Person, path: str, body: object = None) -> requests.Response:
-    return person.http.delete(person.url + path, json=body, timeout=TIMEOUT_S)
+def delete(new_user: User, path: str, body: object = None) -> requests.Response:
+    return new_user.http.delete(new_user.url + path, json=body, timeout=TIMEOUT_S)
 
 
-def leave_for_good(person: Person) -> requests.Response:
-    return delete(person, "/auth/me", {"password": person.password})
+def delete_account(new_user: User) -> requests.Response:
+    return delete(new_user, "/auth/me", {"password": new_user.password})
 
 
 def count(sql: Sql, table: str, channel_id: int) -> int:
@@ -39,14 +39,14 @@ def count(sql: Sql, table: str, channel_id: int) -> int:
 
 
 @pytest.mark.parametrize("kind", ["public", "private"])
-def test_a_channel_goes_with_all_that_is_in_it_and_its_members_hear_of_it_once(
-    person: MakePerson, sql: Sql, kind: str
+def test_deleting_a_channel_deletes_its_content_and_notifies_members_once(
+    new_user: NewUser, sql: Sql, kind: str
 ) -> None:
-    creator, member, outsider = person(), person(), person()
+    creator, member, outsider = new_user(), new_user(), new_user()
     channel, other = creator.channel(kind), creator.channel(kind)
     creator.post(f"/channels/{channel['id']}/members", {"user_id": member.id})
     for one in (channel, other):
-        creator.says(one["id"], "to be or not to be")
+        creator.post_message(one["id"], "to be or not to be")
     with creator.socket() as own, member.socket() as theirs, outsider.socket() as outside:
         assert delete(creator, f"/channels/{channel['id']}").status_code == 204
         wanted = {
@@ -66,20 +66,20 @@ def test_a_channel_goes_with_all_that_is_in_it_and_its_members_hear_of_it_once(
 
 
 @pytest.mark.parametrize(("kind", "code"), [("public", "not_the_creator"), ("private", "not_a_member")])
-def test_a_channel_of_somebody_else_stays(person: MakePerson, sql: Sql, kind: str, code: str) -> None:
-    creator, member, outsider = person(), person(), person()
+def test_only_the_creator_can_delete_a_channel(new_user: NewUser, sql: Sql, kind: str, code: str) -> None:
+    creator, member, outsider = new_user(), new_user(), new_user()
     channel = creator.channel(kind)["id"]
     creator.post(f"/channels/{channel}/members", {"user_id": member.id})
-    for somebody, why in ((outsider, code), (member, "not_the_creator")):
-        refused = delete(somebody, f"/channels/{channel}")
+    for user, why in ((outsider, code), (member, "not_the_creator")):
+        refused = delete(user, f"/channels/{channel}")
         assert (refused.status_code, refused.json()["code"]) == (403, why)
-    nobody = through_caddy("DELETE", f"{creator.url}/channels/{channel}", timeout=TIMEOUT_S)
-    assert nobody.status_code == 401
+    anonymous = through_caddy("DELETE", f"{creator.url}/channels/{channel}", timeout=TIMEOUT_S)
+    assert anonymous.status_code == 401
     assert count(sql, "channels", channel) == 1
 
 
-def test_either_of_two_can_delete_their_direct_channel_and_nobody_else(person: MakePerson, sql: Sql) -> None:
-    opener, other, outsider = person(), person(), person()
+def test_only_its_two_members_can_delete_a_direct_channel(new_user: NewUser, sql: Sql) -> None:
+    opener, other, outsider = new_user(), new_user(), new_user()
     channel = opener.post(f"/channels/dm/{other.id}").json()["id"]
     assert delete(outsider, f"/channels/{channel}").json()["code"] == "not_a_member"
     assert delete(other, f"/channels/{channel}").status_code == 204
@@ -89,10 +89,10 @@ def test_either_of_two_can_delete_their_direct_channel_and_nobody_else(person: M
 
 
 @pytest.mark.parametrize("what", ["post", "join"])
-def test_what_comes_while_the_channel_is_being_deleted_finds_none(
-    person: MakePerson, sql: Sql, postgres_server: PostgresServer, what: str
+def test_requests_during_a_deletion_get_no_such_channel(
+    new_user: NewUser, sql: Sql, postgres_server: PostgresServer, what: str
 ) -> None:
-    creator, guest = person(), person()
+    creator, guest = new_user(), new_user()
     channel = creator.channel()["id"]
     with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_server.conninfo) as deleting:
         deleting.execute("DELETE FROM channels WHERE id = %s", (channel,))
@@ -107,16 +107,16 @@ def test_what_comes_while_the_channel_is_being_deleted_finds_none(
     assert (answer.status_code, answer.json()["code"]) == (404, "no_such_channel")
 
 
-def test_an_account_goes_and_what_was_said_stays_without_a_name(person: MakePerson, sql: Sql) -> None:
-    leaver, friend = person(), person()
+def test_deleting_an_account_keeps_its_messages_without_a_name(new_user: NewUser, sql: Sql) -> None:
+    leaver, friend = new_user(), new_user()
     room, alone, direct = leaver.channel(), leaver.channel("private"), leaver.post(f"/channels/dm/{friend.id}").json()
     friend.post(f"/channels/{room['id']}/join")
-    said = leaver.says(room["id"], "remember me")
+    said = leaver.post_message(room["id"], "remember me")
     with friend.socket() as theirs, leaver.socket() as own:
         assert delete(leaver, "/auth/me", {"password": "not it"}).json()["code"] == "wrong_password"
         assert delete(leaver, "/auth/me", {}).status_code == 422
         assert leaver.get("/auth/me").status_code == 200
-        answer = leave_for_good(leaver)
+        answer = delete_account(leaver)
         assert (answer.status_code, answer.content) == (204, b"")
         assert 'access_token=""' in answer.headers["Set-Cookie"]
         # In no particular order.
@@ -139,7 +139,7 @@ def test_an_account_goes_and_what_was_said_stays_without_a_name(person: MakePers
     assert sql.execute("SELECT created_by FROM channels WHERE id = %s", (room["id"],)).fetchone() == {
         "created_by": None
     }
-    # Nobody could ever have got into the one that only the leaver was in.
+    # The private channel without another member is deleted, too.
     assert [count(sql, "channels", one["id"]) for one in (alone, direct)] == [0, 1]
     assert delete(friend, f"/channels/{direct['id']}").status_code == 204
     again = through_caddy(
@@ -151,7 +151,7 @@ def test_an_account_goes_and_what_was_said_stays_without_a_name(person: MakePers
     assert again.json()["code"] == "wrong_credentials"
 
 
-def test_the_last_operator_stays(backend: Backend, person: MakePerson, sql: Sql) -> None:
+def test_the_last_operator_cannot_be_deleted(backend: Backend, new_user: NewUser, sql: Sql) -> None:
     with requests.Session() as http:
         http.headers.update(THROUGH_CADDY)
         form = {"username": "operator", "password": OPERATOR_PASSWORD}
@@ -161,8 +161,8 @@ def test_the_last_operator_stays(backend: Backend, person: MakePerson, sql: Sql)
         assert http.get(backend.url + "/auth/me", timeout=TIMEOUT_S).status_code == 200
 
 
-def test_of_the_last_two_operators_one_stays_even_under_a_race(person: MakePerson, sql: Sql) -> None:
-    people = [person(), person()]
+def test_concurrent_deletions_keep_one_operator(new_user: NewUser, sql: Sql) -> None:
+    people = [new_user(), new_user()]
     alone = people[0].channel("private")["id"], people[1].channel("private")["id"]
     with ExitStack() as afterwards:
         sql.execute("UPDATE users SET is_operator = false WHERE username = 'operator'")
@@ -170,24 +170,24 @@ def test_of_the_last_two_operators_one_stays_even_under_a_race(person: MakePerso
         afterwards.callback(sql.execute, "UPDATE users SET is_operator = true WHERE username = 'operator'")
         sql.execute("UPDATE users SET is_operator = true WHERE id = ANY(%s)", ([one.id for one in people],))
         with ThreadPoolExecutor(2) as pool:
-            statuses = [answer.status_code for answer in pool.map(leave_for_good, people)]
+            statuses = [answer.status_code for answer in pool.map(delete_account, people)]
     assert sorted(statuses) == [204, 409]
-    # Whoever is refused keeps everything.
+    # The refused one keeps everything.
     assert [count(sql, "channels", one) for one in alone] == [int(status == 409) for status in statuses]
 
 
-def test_a_deletion_that_takes_too_long_says_what_to_do(
+def test_a_deletion_that_takes_too_long_is_refused_with_advice(
     postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "ANSWER_S", 0.1)
+    monkeypatch.setattr(database, "QUERY_TIMEOUT_S", 0.1)
 
     async def ask() -> None:
         asked = database.Database(postgres_server.conninfo, 1)
         await asked.open()
         try:
             with pytest.raises(TooMuchAtOnce):
-                await asked.one("SELECT pg_sleep(20)", {}, answer_s=1.2)
-            assert await asked.one("SELECT current_setting('statement_timeout') AS is", {}, answer_s=0.1) == {
+                await asked.fetch_one("SELECT pg_sleep(20)", {}, timeout_s=1.2)
+            assert await asked.fetch_one("SELECT current_setting('statement_timeout') AS is", {}, timeout_s=0.1) == {
                 "is": "100ms"
             }
         finally:

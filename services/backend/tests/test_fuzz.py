@@ -1,4 +1,4 @@
-"""Whatever comes in, it is never the server's fault."""
+"""No input causes a server error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection
 
 from plumbline.verification.throwaway import through_caddy
 
-from .conftest import TIMEOUT_S, Backend, Person, frames_before_pong
+from .conftest import TIMEOUT_S, Backend, User, frames_before_pong
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(),
@@ -36,17 +36,17 @@ QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthC
 
 
 @pytest.fixture(scope="module")
-def somebody(backend: Backend) -> Person:
-    return Person(backend.url)
+def user(backend: Backend) -> User:
+    return User(backend.url)
 
 
 @pytest.fixture(scope="module")
-def own_channel(somebody: Person) -> int:
-    found: int = somebody.channel()["id"]
+def own_channel(user: User) -> int:
+    found: int = user.channel()["id"]
     return found
 
 
-def answered(response: requests.Response) -> None:
+def check_answer(response: requests.Response) -> None:
     assert response.status_code < 500, (response.request.url, response.request.body, response.text)
     if response.status_code >= 400:
         assert response.json()["status"] == response.status_code
@@ -54,15 +54,15 @@ def answered(response: requests.Response) -> None:
 
 @QUIET
 @given(address=st.sampled_from(ADDRESSES), body=BODIES | st.binary(max_size=200), channel=st.none() | IDS)
-def test_any_body(somebody: Person, own_channel: int, address: str, body: object, channel: object) -> None:
+def test_any_body(user: User, own_channel: int, address: str, body: object, channel: object) -> None:
     place = address.format(own_channel if channel is None else requests.utils.quote(str(channel), safe=""))
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answered(
+    check_answer(
         through_caddy(
             "POST",
-            somebody.url + place,
+            user.url + place,
             data=data,
-            headers={"Content-Type": "application/json", "Authorization": f"Bearer {somebody.token}"},
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {user.token}"},
             timeout=TIMEOUT_S,
         )
     )
@@ -70,26 +70,26 @@ def test_any_body(somebody: Person, own_channel: int, address: str, body: object
 
 @QUIET
 @given(name=ANY_TEXT, before=IDS, limit=IDS)
-def test_any_query(somebody: Person, own_channel: int, name: str, before: object, limit: object) -> None:
+def test_any_query(user: User, own_channel: int, name: str, before: object, limit: object) -> None:
     for path in ("/channels/search", "/channels/", f"/channels/{own_channel}/messages"):
         for params in ({"name": name}, {"name": name, "before": before}, {"name": name, "limit": limit}):
             encoded = {
                 key: value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
                 for key, value in params.items()
             }
-            answered(somebody.get(path, **encoded))
+            check_answer(user.get(path, **encoded))
 
 
 @QUIET
 @given(form=st.dictionaries(st.sampled_from(["username", "password", "x"]), ANY_TEXT))
 def test_any_login(backend: Backend, form: dict[str, str]) -> None:
     encoded = {key: value.encode("utf-8", "surrogatepass") for key, value in form.items()}
-    answered(through_caddy("POST", backend.url + "/auth/login", data=encoded, timeout=TIMEOUT_S))
+    check_answer(through_caddy("POST", backend.url + "/auth/login", data=encoded, timeout=TIMEOUT_S))
 
 
 @pytest.fixture(scope="module")
-def opened(somebody: Person) -> Iterator[ClientConnection]:
-    with somebody.socket() as socket:
+def opened(user: User) -> Iterator[ClientConnection]:
+    with user.socket() as socket:
         yield socket
 
 
@@ -110,6 +110,6 @@ def test_any_frame(opened: ClientConnection, frame: object) -> None:
     assert len(frames_before_pong(opened)) <= 1
 
 
-def test_nothing_of_all_that_was_unforeseen(backend: Backend) -> None:
-    assert backend.logged("unforeseen", "error") == []
+def test_no_unexpected_error_was_logged(backend: Backend) -> None:
+    assert backend.logged("unexpected error", "error") == []
     assert orjson.loads(through_caddy("GET", backend.url + "/health", timeout=TIMEOUT_S).content)["status"] == "ok"

@@ -1,15 +1,15 @@
-"""How all sockets of a process are let go."""
+"""Closing all sockets of a process."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from backend.live.hub import COME_AGAIN, Hub, Socket
+from backend.live.hub import SERVICE_RESTART, Hub, Socket
 
 
-class Silent:
-    """The other end of a socket that says nothing, and keeps what it was closed with."""
+class SilentWebSocket:
+    """A WebSocket without incoming frames; records its close code."""
 
     def __init__(self) -> None:
         self.closed_with: int | None = None
@@ -21,8 +21,8 @@ class Silent:
         self.closed_with = code
 
 
-def test_nobody_is_left_when_all_were_ended_not_even_who_came_meanwhile() -> None:
-    async def served(hub: Hub, end: Silent) -> None:
+def test_close_all_closes_sockets_that_are_added_meanwhile() -> None:
+    async def served(hub: Hub, end: SilentWebSocket) -> None:
         socket = Socket(end, 1, 10)  # type: ignore[arg-type]
         hub.add(socket)
         try:
@@ -31,17 +31,17 @@ def test_nobody_is_left_when_all_were_ended_not_even_who_came_meanwhile() -> Non
             hub.remove(socket)
 
     async def main() -> None:
-        hub, early, late = Hub(), Silent(), Silent()
-        await hub.end_all(COME_AGAIN)
+        hub, early, late = Hub(), SilentWebSocket(), SilentWebSocket()
+        await hub.close_all(SERVICE_RESTART)
         hub = Hub()
         first = asyncio.create_task(served(hub, early))
         await asyncio.sleep(0)
-        ending = asyncio.create_task(hub.end_all(COME_AGAIN))
+        ending = asyncio.create_task(hub.close_all(SERVICE_RESTART))
         await asyncio.sleep(0)
         assert not ending.done()
         second = asyncio.create_task(served(hub, late))
         await asyncio.wait_for(asyncio.gather(ending, first, second), 5)
-        assert (early.closed_with, late.closed_with) == (COME_AGAIN, COME_AGAIN)
+        assert (early.closed_with, late.closed_with) == (SERVICE_RESTART, SERVICE_RESTART)
         assert hub.users() == []
 
     asyncio.run(main())

@@ -20,16 +20,16 @@ from websockets.sync.client import connect
 
 from plumbline.verification.throwaway import INTERNAL_SECRET, THROUGH_CADDY, PostgresServer, RedisServer, wait_until
 
-from .conftest import TIMEOUT_S, Backend, Person, frames_before_pong, frames_until
+from .conftest import TIMEOUT_S, Backend, User, frames_before_pong, frames_until
 
-MakePerson = Callable[[], Person]
+NewUser = Callable[[], User]
 
 
 @pytest.fixture
 def other_backend(
     backend: Backend, tmp_path: Path, postgres_server: PostgresServer, redis_server: RedisServer
 ) -> Iterator[Backend]:
-    """A further server of the same stack: surely another process than any of `backend`."""
+    """Another server of the same stack, so another process than those of `backend`."""
     server = Backend(tmp_path, postgres_server, redis_server.url, workers=1, socket_queue=8)
     try:
         server.start()
@@ -42,10 +42,10 @@ def said(frame: dict[str, Any]) -> bool:
     return frame["type"] == "message" and frame.get("sender_id") is not None
 
 
-def test_a_message_reaches_members_in_every_process_as_it_was_answered(
-    backend: Backend, other_backend: Backend, person: MakePerson
+def test_a_message_reaches_members_in_every_process(
+    backend: Backend, other_backend: Backend, new_user: NewUser
 ) -> None:
-    sender, near, far, stranger = person(), person(), person(), person()
+    sender, near, far, stranger = new_user(), new_user(), new_user(), new_user()
     channel = sender.channel()["id"]
     with (
         sender.socket() as own,
@@ -56,15 +56,15 @@ def test_a_message_reaches_members_in_every_process_as_it_was_answered(
         # Joined after their sockets were opened.
         near.post(f"/channels/{channel}/join")
         far.post(f"/channels/{channel}/join")
-        posted = sender.says(channel, "to all of you 😀")
+        posted = sender.post_message(channel, "to all of you 😀")
         for socket in (own, first, second):
             frame = frames_until(socket, said)[-1]
             assert frame == {"type": "message", **posted}
         assert frames_before_pong(outside) == []
 
 
-def test_joining_and_leaving_are_announced_and_the_welcome_is_personal(person: MakePerson) -> None:
-    owner, guest = person(), person()
+def test_join_and_leave_are_announced_and_the_welcome_is_personal(new_user: NewUser) -> None:
+    owner, guest = new_user(), new_user()
     with owner.socket() as own, guest.socket() as theirs:
         channel = owner.channel()
         assert [frame["target_user_id"] for frame in frames_until(own, lambda f: f["type"] == "message")] == [owner.id]
@@ -85,15 +85,15 @@ def test_joining_and_leaving_are_announced_and_the_welcome_is_personal(person: M
         assert frames_until(own, lambda frame: frame["type"] == "join") == [joined]
         guest.post(f"/channels/{channel['id']}/leave")
         assert frames_until(own, lambda frame: frame["type"] == "leave") == [joined | {"type": "leave"}]
-        owner.says(channel["id"], "now we are alone")
+        owner.post_message(channel["id"], "now we are alone")
         frames_until(own, said)
         assert [frame for frame in frames_before_pong(theirs) if said(frame)] == []
 
 
-def test_relays_go_as_they_came_to_every_member_and_are_not_stored(
-    person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+def test_relayed_frames_reach_every_member_unchanged_and_are_not_stored(
+    new_user: NewUser, sql: psycopg.Connection[dict[str, Any]]
 ) -> None:
-    one, other = person(), person()
+    one, other = new_user(), new_user()
     channel = one.channel("private")["id"]
     one.post(f"/channels/{channel}/members", {"user_id": other.id})
     relayed = {"type": "message", "channel_id": channel, "content": "passing by", "own": [1.5, {"deep": None}]}
@@ -103,14 +103,14 @@ def test_relays_go_as_they_came_to_every_member_and_are_not_stored(
         for socket in (mine, theirs):
             expected = [relayed, {"type": "typing", "channel_id": channel, "user_id": one.id}]
             frames = frames_until(socket, lambda frame: frame["type"] == "typing")
-            # The events of joining come by another way and may fall anywhere between.
+            # The join events take another path and may arrive in between.
             assert [frame for frame in frames if frame in expected] == expected
     stored = sql.execute("SELECT 1 FROM messages WHERE channel_id = %s AND content = 'passing by'", (channel,))
     assert stored.fetchone() is None
 
 
-def test_a_ping_is_answered_to_its_sender_alone(person: MakePerson) -> None:
-    with person().socket() as socket:
+def test_a_ping_gets_a_pong(new_user: NewUser) -> None:
+    with new_user().socket() as socket:
         socket.send('{"type": "ping", "payload": {"sent_at_ms": 1700000000123.5}}')
         pong = orjson.loads(socket.recv(timeout=TIMEOUT_S))
     assert sorted(pong) == ["payload", "timestamp", "type"]
@@ -137,19 +137,19 @@ BAD_FRAMES = [
 
 
 @pytest.mark.parametrize(("frame", "code"), BAD_FRAMES)
-def test_a_bad_frame_gets_an_error_frame_and_the_socket_lives_on(
-    backend: Backend, person: MakePerson, frame: str | bytes, code: str
+def test_a_bad_frame_gets_an_error_frame_and_the_socket_stays_open(
+    backend: Backend, new_user: NewUser, frame: str | bytes, code: str
 ) -> None:
-    somebody = person()
-    with somebody.socket() as socket:
+    user = new_user()
+    with user.socket() as socket:
         socket.send(frame)
         (error,) = frames_before_pong(socket)
     assert (error["type"], error["code"]) == ("error", code)
-    assert any(entry["fields"].get("user_id") == somebody.id for entry in backend.logged("bad frame", "warning"))
+    assert any(entry["fields"].get("user_id") == user.id for entry in backend.logged("bad frame", "warning"))
 
 
-def test_a_frame_too_deep_to_be_passed_on_takes_no_other_along(person: MakePerson) -> None:
-    sender, hostile = person(), person()
+def test_a_frame_nested_too_deeply_is_refused_and_no_other_is_lost(new_user: NewUser) -> None:
+    sender, hostile = new_user(), new_user()
     channel = sender.channel()["id"]
     hostile.post(f"/channels/{channel}/join")
     levels = "[" * 900 + "]" * 900
@@ -163,8 +163,8 @@ def test_a_frame_too_deep_to_be_passed_on_takes_no_other_along(person: MakePerso
     assert [frame["code"] for frame in refused] == ["invalid_frame"] * 20
 
 
-def test_relays_into_foreign_channels_are_refused(person: MakePerson) -> None:
-    insider, outsider = person(), person()
+def test_frames_to_channels_of_others_are_refused(new_user: NewUser) -> None:
+    insider, outsider = new_user(), new_user()
     channel = insider.channel()["id"]
     with insider.socket() as inside, outsider.socket() as outside:
         for type_ in ("message", "typing"):
@@ -173,36 +173,34 @@ def test_relays_into_foreign_channels_are_refused(person: MakePerson) -> None:
         assert frames_before_pong(inside) == []
 
 
-def test_the_handshake_is_for_the_users_own_session_from_an_allowed_place(backend: Backend, person: MakePerson) -> None:
-    somebody, other = person(), person()
+def test_the_handshake_needs_the_users_own_session_and_an_allowed_origin(backend: Backend, new_user: NewUser) -> None:
+    user, other = new_user(), new_user()
     place = backend.url.replace("http", "ws", 1)
-    cookie = {"Cookie": f"access_token={somebody.token}"}
-    expired = issue(backend.token_secret, Identity(somebody.id, somebody.name), -1)
+    cookie = {"Cookie": f"access_token={user.token}"}
+    expired = issue(backend.token_secret, Identity(user.id, user.name), -1)
     refused: list[tuple[int, dict[str, str], int]] = [
-        (somebody.id, {}, 401),
-        (somebody.id, {"Authorization": "Bearer nonsense"}, 401),
-        (somebody.id, {"Authorization": f"Bearer {expired}"}, 401),
+        (user.id, {}, 401),
+        (user.id, {"Authorization": "Bearer nonsense"}, 401),
+        (user.id, {"Authorization": f"Bearer {expired}"}, 401),
         (other.id, cookie, 403),
-        (somebody.id, {**cookie, "Origin": "https://elsewhere.example"}, 403),
-        (somebody.id, {**cookie, "Origin": "null"}, 403),
-        (somebody.id, {**cookie, "Origin": "http://["}, 403),
+        (user.id, {**cookie, "Origin": "https://elsewhere.example"}, 403),
+        (user.id, {**cookie, "Origin": "null"}, 403),
+        (user.id, {**cookie, "Origin": "http://["}, 403),
     ]
     for user_id, headers, status in refused:
         with pytest.raises(websockets.InvalidStatus) as caught:
             connect(f"{place}/ws/{user_id}", additional_headers=THROUGH_CADDY | headers, proxy=None)
         assert caught.value.response.status_code == status, headers
         assert orjson.loads(caught.value.response.body)["status"] == status, headers
-    for headers in (cookie, {"Authorization": f"Bearer {somebody.token}"}, {**cookie, "Origin": backend.url}):
-        with connect(f"{place}/ws/{somebody.id}", additional_headers=THROUGH_CADDY | headers, proxy=None) as socket:
+    for headers in (cookie, {"Authorization": f"Bearer {user.token}"}, {**cookie, "Origin": backend.url}):
+        with connect(f"{place}/ws/{user.id}", additional_headers=THROUGH_CADDY | headers, proxy=None) as socket:
             assert frames_before_pong(socket) == []
 
 
 @pytest.mark.parametrize("frame", ['{"type": "' + "x" * 70_000 + '"}', "ä" * 40_000, b"x" * 70_000])
-def test_an_oversized_frame_is_closed_with_1009_and_those_of_others_live_on(
-    person: MakePerson, frame: str | bytes
-) -> None:
-    somebody = person()
-    with somebody.socket() as own, somebody.socket() as other:
+def test_an_oversized_frame_closes_its_socket_with_1009_and_no_other(new_user: NewUser, frame: str | bytes) -> None:
+    user = new_user()
+    with user.socket() as own, user.socket() as other:
         own.send(frame)
         with pytest.raises(websockets.ConnectionClosed):
             own.recv(timeout=TIMEOUT_S)
@@ -211,22 +209,22 @@ def test_an_oversized_frame_is_closed_with_1009_and_those_of_others_live_on(
         assert frames_before_pong(other) == []
 
 
-def open_raw(address: Backend, somebody: Person) -> sockets.socket:
+def open_raw(address: Backend, user: User) -> sockets.socket:
     raw = sockets.create_connection(("127.0.0.1", address.port), TIMEOUT_S)
     raw.sendall(
-        f"GET /ws/{somebody.id} HTTP/1.1\r\nHost: localhost:{address.port}\r\nConnection: Upgrade\r\n"
+        f"GET /ws/{user.id} HTTP/1.1\r\nHost: localhost:{address.port}\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-        f"{INTERNAL_HEADER}: {INTERNAL_SECRET}\r\nCookie: access_token={somebody.token}\r\n\r\n".encode()
+        f"{INTERNAL_HEADER}: {INTERNAL_SECRET}\r\nCookie: access_token={user.token}\r\n\r\n".encode()
     )
     assert b"101" in raw.recv(4096)
     return raw
 
 
-def test_a_frame_beyond_the_servers_own_limit_is_closed_with_1009_once_it_is_announced(
-    backend: Backend, person: MakePerson
+def test_a_frame_over_granians_limit_closes_the_socket_with_1009_at_its_header(
+    backend: Backend, new_user: NewUser
 ) -> None:
-    with closing(open_raw(backend, person())) as raw:
-        # The head of a text frame of 17 MiB; nothing of it follows.
+    with closing(open_raw(backend, new_user())) as raw:
+        # Only the header of a text frame of 17 MiB.
         raw.sendall(b"\x81\xff" + (17 * 1024 * 1024).to_bytes(8, "big") + bytes(4))
         with raw.makefile("rb") as stream:
             opcode, length = stream.read(2)
@@ -235,9 +233,9 @@ def test_a_frame_beyond_the_servers_own_limit_is_closed_with_1009_once_it_is_ann
 
 
 def test_the_sockets_of_a_deleted_user_are_closed(
-    backend: Backend, person: MakePerson, sql: psycopg.Connection[dict[str, Any]]
+    backend: Backend, new_user: NewUser, sql: psycopg.Connection[dict[str, Any]]
 ) -> None:
-    gone, other = person(), person()
+    gone, other = new_user(), new_user()
     with gone.socket() as theirs, other.socket() as mine:
         sql.execute("DELETE FROM users WHERE id = %s", (gone.id,))
         with pytest.raises(websockets.ConnectionClosed):
@@ -249,24 +247,24 @@ def test_the_sockets_of_a_deleted_user_are_closed(
     assert refused.value.response.status_code == 401
 
 
-def test_the_socket_ends_with_the_session(backend: Backend, person: MakePerson) -> None:
-    somebody = person()
-    short = issue(backend.token_secret, Identity(somebody.id, somebody.name), 2)
+def test_the_socket_is_closed_when_the_session_expires(backend: Backend, new_user: NewUser) -> None:
+    user = new_user()
+    short = issue(backend.token_secret, Identity(user.id, user.name), 2)
     place = backend.url.replace("http", "ws", 1)
     bearer = THROUGH_CADDY | {"Authorization": f"Bearer {short}"}
     with (
-        connect(f"{place}/ws/{somebody.id}", additional_headers=bearer, proxy=None) as socket,
+        connect(f"{place}/ws/{user.id}", additional_headers=bearer, proxy=None) as socket,
         pytest.raises(websockets.ConnectionClosed),
     ):
         socket.recv(timeout=TIMEOUT_S)
     assert socket.protocol.close_code == 4401
 
 
-def test_one_who_does_not_read_is_closed_and_hurts_nobody(other_backend: Backend, person: MakePerson) -> None:
-    sender, reader, sleeper = person(), person(), person()
+def test_a_client_that_does_not_read_is_closed_and_delays_no_other(other_backend: Backend, new_user: NewUser) -> None:
+    sender, reader, sleeper = new_user(), new_user(), new_user()
     channel = sender.channel()["id"]
-    for somebody in (reader, sleeper):
-        somebody.post(f"/channels/{channel}/join")
+    for user in (reader, sleeper):
+        user.post(f"/channels/{channel}/join")
     with (
         closing(open_raw(other_backend, sleeper)),
         sender.socket(other_backend.url) as mine,
@@ -277,38 +275,38 @@ def test_one_who_does_not_read_is_closed_and_hurts_nobody(other_backend: Backend
         def closed() -> bool:
             mine.send(frame)
             for socket in (mine, theirs):
-                # The events of joining may still be on their way.
+                # Join events may still arrive.
                 frames_until(socket, lambda frame: frame.get("content") == "x" * 60_000)
             return bool(other_backend.logged("does not read", "warning"))
 
-        wait_until(closed, "the one who does not read is closed")
-        assert sender.says(channel, "we go on")["id"]
+        wait_until(closed, "the slow client's socket is closed")
+        assert sender.post_message(channel, "we go on")["id"]
         assert frames_until(theirs, said)[-1]["content"] == "we go on"
 
 
-def test_people_who_come_and_go_never_fail_a_sender(person: MakePerson) -> None:
-    sender = person()
+def test_abrupt_disconnects_never_fail_a_sender(new_user: NewUser) -> None:
+    sender = new_user()
     channel = sender.channel()["id"]
-    passers = [person() for _ in range(3)]
-    for somebody in passers:
-        somebody.post(f"/channels/{channel}/join")
+    passers = [new_user() for _ in range(3)]
+    for user in passers:
+        user.post(f"/channels/{channel}/join")
     for number in range(60):
         with passers[number % 3].socket() as socket:
             socket.socket.shutdown(sockets.SHUT_RDWR)
-            sender.says(channel, f"number {number}")
+            sender.post_message(channel, f"number {number}")
 
 
-def test_what_is_no_event_on_the_bus_is_logged_and_the_next_one_arrives(
-    backend: Backend, redis_server: RedisServer, person: MakePerson
+def test_unreadable_events_are_logged_and_the_next_one_arrives(
+    backend: Backend, redis_server: RedisServer, new_user: NewUser
 ) -> None:
-    somebody = person()
-    channel = somebody.channel()["id"]
-    with somebody.socket() as socket, redis.Redis.from_url(redis_server.admin_url) as client:
+    user = new_user()
+    channel = user.channel()["id"]
+    with user.socket() as socket, redis.Redis.from_url(redis_server.admin_url) as client:
         for junk in (b"junk", b"{}", b'{"channel_id": "x", "user_ids": null, "frame": {}}', b"\xff"):
             client.publish(EVENTS_CHANNEL, junk)
         frame = {"type": "document_uploaded", "channel_id": channel, "document_id": 1}
         client.publish(EVENTS_CHANNEL, encode(Event(channel, frame)))
         frames = frames_until(socket, lambda got: got["type"] == "document_uploaded")
-        # The welcome to the new channel may come late; of the junk nothing may come.
+        # The welcome to the new channel may arrive late; no junk may arrive.
         assert [got for got in frames if got["type"] != "message"] == [frame]
-    assert backend.logged("no event", "warning")
+    assert backend.logged("unreadable live event", "warning")

@@ -1,4 +1,4 @@
-"""Logging in stays possible while others fail to, from their own addresses or from one's own."""
+"""Limits of failed logins, of registrations, and invites."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.counters import Counter, Store
 
 from plumbline.verification.throwaway import PostgresServer, RedisServer, through_caddy
 
-from .conftest import TIMEOUT_S, Backend, Person
+from .conftest import TIMEOUT_S, Backend, User
 
 FLOOD = 150
 
@@ -38,14 +38,14 @@ def limited(
 
 @pytest.fixture(autouse=True)
 def _no_counts(redis_server: RedisServer) -> None:
-    """Begin with no tries counted."""
+    """Reset all counts."""
     with redis.Redis.from_url(redis_server.admin_url) as client:
         for pattern in ("plumbline:login*", "plumbline:registration*"):
             for key in client.scan_iter(pattern):
                 client.delete(key)
 
 
-def an_address() -> str:
+def new_address() -> str:
     return f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::{secrets.token_hex(2)}"
 
 
@@ -62,8 +62,8 @@ def register(server: Backend, address: str, name: str | None = None, **more: str
     return post(server, "/auth/register", address, json=body)
 
 
-def flooded(server: Backend, address: str, logins: list[tuple[str, str]]) -> list[int]:
-    """Return what right logins (name, address) get while an address fails under fresh names at the same time."""
+def log_in_during_flood(server: Backend, address: str, logins: list[tuple[str, str]]) -> list[int]:
+    """Return the statuses of right logins (name, address) beside failing ones from `address` with new names."""
     ready = threading.Barrier(FLOOD + len(logins) + 1)
 
     def bad(_: int) -> int:
@@ -82,21 +82,21 @@ def flooded(server: Backend, address: str, logins: list[tuple[str, str]]) -> lis
         return [answer.result() for answer in answers]
 
 
-def test_right_logins_from_elsewhere_succeed_while_150_others_fail(limited: Backend) -> None:
-    names = [register(limited, an_address()).json()["username"] for _ in range(12)]
-    assert flooded(limited, an_address(), [(name, an_address()) for name in names]) == [200] * 12
+def test_right_logins_from_other_addresses_succeed_beside_150_failing_ones(limited: Backend) -> None:
+    names = [register(limited, new_address()).json()["username"] for _ in range(12)]
+    assert log_in_during_flood(limited, new_address(), [(name, new_address()) for name in names]) == [200] * 12
 
 
-def test_right_logins_from_the_same_address_succeed_while_150_others_fail(limited: Backend) -> None:
-    shared = an_address()
+def test_right_logins_from_the_same_address_succeed_beside_150_failing_ones(limited: Backend) -> None:
+    shared = new_address()
     names = [register(limited, shared).json()["username"] for _ in range(12)]
-    assert flooded(limited, shared, [(name, shared) for name in names]) == [200] * 12
+    assert log_in_during_flood(limited, shared, [(name, shared) for name in names]) == [200] * 12
 
 
-def test_an_address_that_fails_under_many_names_is_throttled_and_its_known_users_are_not(limited: Backend) -> None:
-    attacker = an_address()
+def test_an_address_with_many_failures_is_throttled_except_for_its_known_users(limited: Backend) -> None:
+    attacker = new_address()
     resident = register(limited, attacker).json()["username"]
-    visitor = register(limited, an_address()).json()["username"]
+    visitor = register(limited, new_address()).json()["username"]
     neighbour = ":".join(attacker.split(":")[:4]) + "::99"
 
     def bad(_: int) -> int:
@@ -110,13 +110,13 @@ def test_an_address_that_fails_under_many_names_is_throttled_and_its_known_users
     assert "your address" in refused.json()["detail"]
     assert 0 < int(refused.headers["retry-after"]) <= 60
     assert login(limited, resident, "violet-anchor-93", attacker).status_code == 200
-    assert login(limited, visitor, "violet-anchor-93", an_address()).status_code == 200
+    assert login(limited, visitor, "violet-anchor-93", new_address()).status_code == 200
 
 
-def test_strangers_who_try_a_name_cannot_lock_its_user_out_at_home(limited: Backend) -> None:
-    home = an_address()
+def test_failures_from_other_addresses_do_not_lock_a_user_out_of_a_known_one(limited: Backend) -> None:
+    home = new_address()
     name = register(limited, home).json()["username"]
-    strangers = [an_address() for _ in range(7)]
+    strangers = [new_address() for _ in range(7)]
 
     def guess(number: int) -> int:
         return login(limited, name, "not the password", strangers[number % 7]).status_code
@@ -124,17 +124,17 @@ def test_strangers_who_try_a_name_cannot_lock_its_user_out_at_home(limited: Back
     with ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(guess, range(7 * 30)))
     assert statuses.count(429) == 10
-    assert "this user name" in login(limited, name, "violet-anchor-93", an_address()).json()["detail"]
+    assert "this user name" in login(limited, name, "violet-anchor-93", new_address()).json()["detail"]
     assert login(limited, name, "violet-anchor-93", home).status_code == 200
 
 
-def test_a_count_that_is_taken_back_after_its_window_ends_with_the_next_one(redis_server: RedisServer) -> None:
+def test_take_back_after_the_window_leaves_a_key_that_expires(redis_server: RedisServer) -> None:
     async def left_s() -> list[int]:
         async with aioredis.Redis.from_url(redis_server.admin_url) as client:
-            await Counter(Store(client), "login-name", most=1, window_s=60).take_back("ada")
+            await Counter(Store(client), "login-name", limit=1, window_s=60).take_back("ada")
             return [await client.ttl(key) async for key in client.scan_iter("plumbline:login-name:*")]
 
-    # As one step: between two, a key without an end could stay, and its name would be refused for ever.
+    # In one transaction: otherwise a key that never expires could remain and block its name for ever.
     (found,) = asyncio.run(left_s())
     assert 0 < found <= 60
 
@@ -146,12 +146,12 @@ def test_registration_is_limited_by_address(
     server = Backend(folder, postgres_server, redis_server.url, workers=1, registrations_per_address=3)
     try:
         server.start()
-        address = an_address()
+        address = new_address()
         answers = [register(server, address) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [201, 201, 201, 429]
         assert answers[-1].json()["code"] == "too_many_registrations"
         assert int(answers[-1].headers["retry-after"]) > 0
-        assert register(server, an_address()).status_code == 201
+        assert register(server, new_address()).status_code == 201
     finally:
         server.stop()
 
@@ -162,7 +162,7 @@ def test_closed_registration_says_so(
     server = Backend(tmp_path_factory.mktemp("closed"), postgres_server, redis_server.url, registration="closed")
     try:
         server.start()
-        refused = register(server, an_address())
+        refused = register(server, new_address())
         assert (refused.status_code, refused.json()["code"]) == (403, "registration_closed")
         assert "ask an operator" in refused.json()["detail"]
     finally:
@@ -188,48 +188,48 @@ class Operator:
     def __init__(self, server: Backend) -> None:
         self.url = server.url
         password = (server.log.parent / "operator_password").read_text()
-        token = login(server, "operator", password, an_address()).json()["access_token"]
+        token = login(server, "operator", password, new_address()).json()["access_token"]
         self.headers = {"Authorization": f"Bearer {token}"}
 
-    def ask(self, method: str, path: str = "") -> requests.Response:
+    def call(self, method: str, path: str = "") -> requests.Response:
         return through_caddy(method, self.url + "/auth/invites" + path, headers=self.headers, timeout=TIMEOUT_S)
 
 
-def test_an_invite_is_good_for_one_registration(by_invite: Backend) -> None:
+def test_an_invite_is_valid_for_one_registration(by_invite: Backend) -> None:
     operator = Operator(by_invite)
-    assert register(by_invite, an_address()).json()["code"] == "invite_needed"
-    assert register(by_invite, an_address(), invite="guessed").json()["code"] == "invite_needed"
-    made = operator.ask("POST")
+    assert register(by_invite, new_address()).json()["code"] == "invite_needed"
+    assert register(by_invite, new_address(), invite="guessed").json()["code"] == "invite_needed"
+    made = operator.call("POST")
     assert made.status_code == 201
     code = made.json()["code"]
 
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: register(by_invite, an_address(), invite=code), range(6)))
+        answers = list(pool.map(lambda _: register(by_invite, new_address(), invite=code), range(6)))
     assert sorted(answer.status_code for answer in answers) == [201] + [403] * 5
     assert {answer.json()["code"] for answer in answers if answer.status_code == 403} == {"invite_needed"}
     user = next(answer.json() for answer in answers if answer.status_code == 201)
-    listed = next(item for item in operator.ask("GET").json()["items"] if item["id"] == made.json()["id"])
+    listed = next(item for item in operator.call("GET").json()["items"] if item["id"] == made.json()["id"])
     assert listed["used_by"] == user["id"]
     assert listed["used_at"]
     assert "code" not in listed
 
 
-def test_a_taken_name_uses_up_no_invite_and_one_that_was_taken_back_is_none(by_invite: Backend) -> None:
+def test_a_taken_name_uses_up_no_invite_and_a_deleted_invite_is_refused(by_invite: Backend) -> None:
     operator = Operator(by_invite)
-    made = operator.ask("POST").json()
-    assert register(by_invite, an_address(), "operator", invite=made["code"]).json()["code"] == "username_taken"
-    assert operator.ask("DELETE", f"/{made['id']}").status_code == 204
-    assert operator.ask("DELETE", f"/{made['id']}").json()["code"] == "no_such_invite"
-    assert register(by_invite, an_address(), invite=made["code"]).json()["code"] == "invite_needed"
+    made = operator.call("POST").json()
+    assert register(by_invite, new_address(), "operator", invite=made["code"]).json()["code"] == "username_taken"
+    assert operator.call("DELETE", f"/{made['id']}").status_code == 204
+    assert operator.call("DELETE", f"/{made['id']}").json()["code"] == "no_such_invite"
+    assert register(by_invite, new_address(), invite=made["code"]).json()["code"] == "invite_needed"
 
 
-def test_invites_are_for_operators(limited: Backend) -> None:
-    somebody = Person(limited.url)
-    assert somebody.post("/auth/invites").json()["code"] == "not_an_operator"
-    assert somebody.get("/auth/invites").json()["code"] == "not_an_operator"
+def test_only_operators_manage_invites(limited: Backend) -> None:
+    user = User(limited.url)
+    assert user.post("/auth/invites").json()["code"] == "not_an_operator"
+    assert user.get("/auth/invites").json()["code"] == "not_an_operator"
 
 
-def test_with_redis_away_each_process_counts_for_itself(
+def test_without_redis_each_process_counts_by_itself(
     tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer
 ) -> None:
     server = Backend(
@@ -242,7 +242,7 @@ def test_with_redis_away_each_process_counts_for_itself(
     )
     try:
         server.start()
-        address = an_address()
+        address = new_address()
         resident = register(server, address).json()["username"]
         statuses = [login(server, f"nobody-{number}", "guess", address).status_code for number in range(4)]
         assert statuses == [401, 401, 401, 429]

@@ -34,7 +34,7 @@ def rows(server: PostgresServer, statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement.encode()).fetchall()
 
 
-def test_two_migrations_at_once_make_one_schema_one_operator_and_two_records(
+def test_two_concurrent_migrations_create_one_schema_one_operator_and_two_records(
     fresh: Backend, empty_postgres: PostgresServer
 ) -> None:
     runs = [
@@ -52,14 +52,14 @@ def test_two_migrations_at_once_make_one_schema_one_operator_and_two_records(
     assert recorded == [(fresh.stack_id, "backend", "migrated", migrations.head())] * 2
 
 
-def test_a_second_migration_keeps_the_operator_as_it_is(fresh: Backend, empty_postgres: PostgresServer) -> None:
+def test_a_second_migration_does_not_change_the_operator(fresh: Backend, empty_postgres: PostgresServer) -> None:
     fresh.migrate()
     before = rows(empty_postgres, "SELECT * FROM users")
     assert fresh.migrate().returncode == 0
     assert rows(empty_postgres, "SELECT * FROM users") == before
 
 
-def test_the_operator_gets_the_password_of_a_changed_file_and_nobody_else_does(
+def test_a_changed_password_file_changes_the_password_of_operators_only(
     fresh: Backend, empty_postgres: PostgresServer
 ) -> None:
     fresh.migrate()
@@ -69,12 +69,12 @@ def test_the_operator_gets_the_password_of_a_changed_file_and_nobody_else_does(
     assert verify_password(hashed, "another password by now")
     assert not verify_password(hashed, OPERATOR_PASSWORD)
     rows(empty_postgres, "UPDATE users SET is_operator = false RETURNING id")
-    Path(fresh.environment["PLUMBLINE_OPERATOR_PASSWORD_FILE"]).write_text("a third one, for somebody else")
+    Path(fresh.environment["PLUMBLINE_OPERATOR_PASSWORD_FILE"]).write_text("a third one, for user else")
     assert fresh.migrate().returncode == 0
     assert rows(empty_postgres, "SELECT password_hash FROM users") == [(hashed,)]
 
 
-def test_the_lock_is_waited_for_and_its_holder_named(fresh: Backend, empty_postgres: PostgresServer) -> None:
+def test_migrate_waits_for_the_lock_and_names_its_holder(fresh: Backend, empty_postgres: PostgresServer) -> None:
     fresh.environment["PLUMBLINE_MIGRATION_WAIT_S"] = "0.2"
     holder = psycopg.conninfo.make_conninfo(empty_postgres.conninfo, application_name="the other chain")
     with migration_lock(holder, 5):
@@ -85,7 +85,7 @@ def test_the_lock_is_waited_for_and_its_holder_named(fresh: Backend, empty_postg
     assert rows(empty_postgres, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
-def test_autogenerate_proposes_nothing_and_never_sees_tables_of_others(
+def test_autogenerate_proposes_nothing_and_ignores_tables_of_others(
     fresh: Backend, empty_postgres: PostgresServer
 ) -> None:
     assert fresh.migrate().returncode == 0
@@ -110,7 +110,7 @@ def test_autogenerate_proposes_nothing_and_never_sees_tables_of_others(
     assert {entry[1].name for entry in unfiltered if entry[0] == "remove_table"} == {"documents", "django_migrations"}
 
 
-def test_down_and_up_again(fresh: Backend, empty_postgres: PostgresServer) -> None:
+def test_downgrade_and_upgrade(fresh: Backend, empty_postgres: PostgresServer) -> None:
     assert fresh.migrate().returncode == 0
     with migrating(empty_postgres.conninfo) as (config, _):
         command.downgrade(config, "base")
@@ -118,9 +118,7 @@ def test_down_and_up_again(fresh: Backend, empty_postgres: PostgresServer) -> No
     assert fresh.migrate().returncode == 0
 
 
-def test_names_that_are_there_get_the_form_of_new_ones_and_no_two_collide(
-    fresh: Backend, empty_postgres: PostgresServer
-) -> None:
+def test_existing_names_are_normalised_without_collisions(fresh: Backend, empty_postgres: PostgresServer) -> None:
     with migrating(empty_postgres.conninfo) as (config, _):
         command.upgrade(config, "0003_deletions")
     with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
@@ -138,7 +136,7 @@ def test_names_that_are_there_get_the_form_of_new_ones_and_no_two_collide(
     assert fresh.migrate().returncode == 0
     assert rows(empty_postgres, "SELECT display_name FROM users WHERE username = 'ada'") == [("Ad\u00e9 L",)]
     assert [name for (name,) in rows(empty_postgres, "SELECT name FROM channels ORDER BY id")] == [
-        # The name that it would get is taken by the second.
+        # Keeps its old form: the second already has the normalised one.
         "#cafe\u0301",
         "#CAF\u00c9",
         "#two spaces",
@@ -147,7 +145,7 @@ def test_names_that_are_there_get_the_form_of_new_ones_and_no_two_collide(
     ]
 
 
-def test_a_migration_that_fails_leaves_nothing(fresh: Backend, empty_postgres: PostgresServer) -> None:
+def test_a_failed_migration_is_rolled_back(fresh: Backend, empty_postgres: PostgresServer) -> None:
     with pytest.raises(RuntimeError), migrating(empty_postgres.conninfo) as (config, _):  # noqa: PT012
         command.upgrade(config, "head")
         raise RuntimeError
@@ -163,7 +161,7 @@ def test_a_migration_that_fails_leaves_nothing(fresh: Backend, empty_postgres: P
     ],
 )
 @pytest.mark.parametrize("command", ["migrate", "serve"])
-def test_bad_settings_are_said_in_one_sentence(fresh: Backend, command: str, name: str, value: str, said: str) -> None:
+def test_bad_settings_are_reported_in_one_line(fresh: Backend, command: str, name: str, value: str, said: str) -> None:
     environment = fresh.environment | {f"PLUMBLINE_{name}": value}
     refused = subprocess.run(
         fresh.command(command), env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -173,16 +171,14 @@ def test_bad_settings_are_said_in_one_sentence(fresh: Backend, command: str, nam
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_a_database_that_is_away_is_a_temporary_failure(fresh: Backend) -> None:
+def test_an_unreachable_database_is_a_temporary_failure(fresh: Backend) -> None:
     fresh.environment["PLUMBLINE_POSTGRES_PORT"] = "1"
     refused = fresh.migrate()
     assert refused.returncode == 75
     assert "Traceback" not in refused.stderr
 
 
-def test_a_database_of_a_newer_release_is_refused_in_one_sentence(
-    fresh: Backend, empty_postgres: PostgresServer
-) -> None:
+def test_a_database_of_a_newer_release_is_refused(fresh: Backend, empty_postgres: PostgresServer) -> None:
     fresh.migrate()
     with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999_from_the_future'")
@@ -194,12 +190,12 @@ def test_a_database_of_a_newer_release_is_refused_in_one_sentence(
     assert rows(empty_postgres, "SELECT version_num FROM alembic_version") == [("9999_from_the_future",)]
 
 
-def test_no_migration_is_missing_from_the_package() -> None:
+def test_the_head_revision_is_a_file_of_the_package() -> None:
     versions = {path.stem for path in (SERVICES / "backend/backend/migrations/versions").glob("[0-9]*.py")}
     assert migrations.head() in versions
 
 
-def test_waiting_ends_when_the_schema_is_at_head_and_says_what_it_waits_for(fresh: Backend) -> None:
+def test_wait_ends_when_the_schema_is_at_head_and_prints_the_reason(fresh: Backend) -> None:
     fresh.environment["PLUMBLINE_SCHEMA_WAIT_S"] = "60"
     with subprocess.Popen(fresh.command("wait"), env=fresh.environment, stderr=subprocess.PIPE, text=True) as waiting:
         assert waiting.stderr is not None
@@ -211,12 +207,12 @@ def test_waiting_ends_when_the_schema_is_at_head_and_says_what_it_waits_for(fres
     )
 
 
-def test_waiting_in_vain_ends(fresh: Backend) -> None:
+def test_wait_times_out(fresh: Backend) -> None:
     fresh.environment["PLUMBLINE_SCHEMA_WAIT_S"] = "0.1"
     assert run(fresh, "wait", "database").returncode == 0
-    in_vain = run(fresh, "wait")
-    assert in_vain.returncode == 75
-    assert in_vain.stderr.splitlines()[-1].startswith(
+    timed_out = run(fresh, "wait")
+    assert timed_out.returncode == 75
+    assert timed_out.stderr.splitlines()[-1].startswith(
         "backend: waited 0.1 s for the backend's schema in vain: it is at"
     )
     fresh.environment["PLUMBLINE_POSTGRES_PORT"] = "1"

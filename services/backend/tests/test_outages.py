@@ -1,4 +1,4 @@
-"""Postgres and Redis going away and coming back under a running backend."""
+"""Outages of Postgres and Redis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend import migrations
 
 from plumbline.verification.throwaway import PostgresServer, RedisServer, through_caddy, wait_until
 
-from .conftest import TIMEOUT_S, Backend, Person, frames_until
+from .conftest import TIMEOUT_S, Backend, User, frames_until
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def health(server: Backend, path: str = "/health") -> requests.Response:
     return through_caddy("GET", server.url + path, timeout=TIMEOUT_S)
 
 
-def test_started_before_postgres_it_waits_says_so_and_serves_when_all_is_there(
+def test_started_before_postgres_it_is_unready_until_the_schema_is_migrated(
     stack: tuple[Backend, PostgresServer, RedisServer],
 ) -> None:
     server, postgres, _ = stack
@@ -69,7 +69,7 @@ def test_started_before_postgres_it_waits_says_so_and_serves_when_all_is_there(
         "status": "ok",
         "schema_revision": migrations.head(),
     }
-    assert Person(server.url).id
+    assert User(server.url).id
 
     def recorded() -> list[tuple[str, str]]:
         with psycopg.connect(postgres.conninfo) as connection:
@@ -82,18 +82,18 @@ def test_started_before_postgres_it_waits_says_so_and_serves_when_all_is_there(
     assert recorded() == [("migrated", migrations.head()), ("ready", migrations.head())]
 
 
-def test_postgres_away_for_a_while_is_a_503_and_heals_by_itself(
+def test_an_outage_of_postgres_gives_503_and_recovers(
     stack: tuple[Backend, PostgresServer, RedisServer],
 ) -> None:
     server, postgres, _ = stack
     assert server.migrate().returncode == 0
     server.start()
-    somebody = Person(server.url)
-    channel = somebody.channel()["id"]
-    with somebody.socket() as socket:
+    user = User(server.url)
+    channel = user.channel()["id"]
+    with user.socket() as socket:
         postgres.stop()
         for _ in range(4):
-            answer = somebody.post(f"/channels/{channel}/messages", {"content": "anybody?"})
+            answer = user.post(f"/channels/{channel}/messages", {"content": "anybody?"})
             assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
             assert answer.headers["retry-after"]
         assert health(server).status_code == 503
@@ -102,67 +102,67 @@ def test_postgres_away_for_a_while_is_a_503_and_heals_by_itself(
         assert frames_until(socket, lambda frame: frame["type"] == "error")[-1]["code"] == "database_away"
         assert server.logged("Postgres is away", "error")
         postgres.start()
-        # Two processes, each with its own connections: both have to be well again.
+        # Two processes, each with its own connections: both must recover.
         healthy = 0
 
-        def well() -> bool:
+        def steady() -> bool:
             nonlocal healthy
             healthy = healthy + 1 if health(server).status_code == 200 else 0
             return healthy >= 20
 
-        wait_until(well, "health is steady again")
-        posted = somebody.says(channel, "there you are")
+        wait_until(steady, "health is steady again")
+        posted = user.post_message(channel, "there you are")
         assert frames_until(socket, lambda frame: frame.get("id") == posted["id"])
-    messages = somebody.get(f"/channels/{channel}/messages").json()["items"]
+    messages = user.get(f"/channels/{channel}/messages").json()["items"]
     assert [item["content"] for item in messages if item["sender_id"]] == ["there you are"]
 
 
-def test_a_postgres_that_hangs_holds_nobody(stack: tuple[Backend, PostgresServer, RedisServer]) -> None:
+def test_a_hanging_postgres_gives_503(stack: tuple[Backend, PostgresServer, RedisServer]) -> None:
     server, postgres, _ = stack
     assert server.migrate().returncode == 0
     server.start()
-    somebody = Person(server.url)
+    user = User(server.url)
     with psycopg.connect(postgres.conninfo, autocommit=True) as locker, locker.transaction():
-        # What a hanging server looks like from outside: connected, and silent.
+        # Statements hang, as with a hanging server.
         locker.execute("LOCK TABLE alembic_version, users IN ACCESS EXCLUSIVE MODE")
         assert health(server).status_code == 503
-        assert somebody.get("/auth/me").status_code == 503
+        assert user.get("/auth/me").status_code == 503
         assert health(server, "/health/live").status_code == 200
-    wait_until(lambda: health(server).status_code == 200, "it is well again")
-    assert somebody.get("/auth/me").status_code == 200
+    wait_until(lambda: health(server).status_code == 200, "it is healthy again")
+    assert user.get("/auth/me").status_code == 200
 
 
-def test_a_restart_of_postgres_between_requests_heals_by_itself(
+def test_a_restart_of_postgres_recovers(
     stack: tuple[Backend, PostgresServer, RedisServer],
 ) -> None:
     server, postgres, _ = stack
     assert server.migrate().returncode == 0
     server.start()
-    somebody = Person(server.url)
+    user = User(server.url)
     postgres.restart()
-    # A service that looked while Postgres was down may spare it for a moment; nothing has to be restarted.
-    wait_until(lambda: somebody.get("/auth/me").status_code == 200, "the service has found Postgres again")
-    assert [somebody.get("/auth/me").status_code for _ in range(10)] == [200] * 10
+    # A service that noticed the outage may wait a moment before it tries again.
+    wait_until(lambda: user.get("/auth/me").status_code == 200, "the service has found Postgres again")
+    assert [user.get("/auth/me").status_code for _ in range(10)] == [200] * 10
 
 
-def test_redis_away_loses_no_write_and_no_local_delivery_and_heals_by_itself(
+def test_an_outage_of_redis_keeps_writes_and_local_delivery_and_recovers(
     stack: tuple[Backend, PostgresServer, RedisServer],
 ) -> None:
     server, _, redis = stack
     server.environment["PLUMBLINE_WORKERS"] = "1"
     assert server.migrate().returncode == 0
     server.start()
-    somebody = Person(server.url)
-    channel = somebody.channel()["id"]
-    with somebody.socket() as socket:
+    user = User(server.url)
+    channel = user.channel()["id"]
+    with user.socket() as socket:
         redis.stop()
         for number in range(3):
-            posted = somebody.says(channel, f"without redis {number}")
+            posted = user.post_message(channel, f"without redis {number}")
             assert frames_until(socket, lambda frame: frame.get("id") == posted["id"])  # noqa: B023
         login = through_caddy(
             "POST",
             server.url + "/auth/login",
-            data={"username": somebody.name, "password": somebody.password},
+            data={"username": user.name, "password": user.password},
             timeout=TIMEOUT_S,
         )
         assert login.status_code == 200
@@ -171,19 +171,19 @@ def test_redis_away_loses_no_write_and_no_local_delivery_and_heals_by_itself(
         wait_until(
             lambda: bool([entry for entry in server.entries() if "is back" in entry["message"]]), "Redis is back"
         )
-        sent = [somebody.says(channel, f"with redis {number}")["id"] for number in range(5)]
+        sent = [user.post_message(channel, f"with redis {number}")["id"] for number in range(5)]
         heard = [frame["id"] for frame in frames_until(socket, lambda frame: frame.get("id") == sent[-1])]
         assert heard == sent
 
 
-def test_it_ends_in_good_order_with_sockets_open(stack: tuple[Backend, PostgresServer, RedisServer]) -> None:
+def test_stop_closes_open_sockets_and_logs_no_error(stack: tuple[Backend, PostgresServer, RedisServer]) -> None:
     server, _, _ = stack
     assert server.migrate().returncode == 0
     server.start()
-    with Person(server.url).socket() as socket:
+    with User(server.url).socket() as socket:
         assert server.stop() == 0
         with pytest.raises(websockets.ConnectionClosed):
             socket.recv(timeout=TIMEOUT_S)
-    # "Service restart": what tells a client to come again, which then finds another process.
+    # "Service restart": the client shall reconnect.
     assert socket.protocol.close_code == 1012
     assert [entry for entry in server.entries() if entry["level"] in ("error", "critical")] == []

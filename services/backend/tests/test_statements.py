@@ -1,4 +1,4 @@
-"""Every SQL statement against the migrated schema, and what the planner makes of it on large tables."""
+"""Every SQL statement against the migrated schema, and query plans on large tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATEMENTS = {
 }
 
 
-def numbered(statement: str) -> str:
+def number_parameters(statement: str) -> str:
     names: list[str] = []
 
     def place(match: re.Match[str]) -> str:
@@ -36,8 +36,8 @@ def numbered(statement: str) -> str:
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_the_statement_fits_the_schema(sql: psycopg.Connection[dict[str, Any]], name: str) -> None:
-    sql.execute(f"PREPARE checked AS {numbered(STATEMENTS[name])}".encode())
+def test_statement_prepares_against_the_schema(sql: psycopg.Connection[dict[str, Any]], name: str) -> None:
+    sql.execute(f"PREPARE checked AS {number_parameters(STATEMENTS[name])}".encode())
 
 
 def test_statements_were_found() -> None:
@@ -46,7 +46,7 @@ def test_statements_were_found() -> None:
 
 @pytest.fixture(scope="module")
 def crowded(backend: Backend, postgres_server: Any) -> Any:
-    """Tables so large that reading one from end to end would be the dearest plan."""
+    """Tables so large that a sequential scan is the most expensive plan."""
     with psycopg.connect(postgres_server.conninfo) as connection:
         connection.execute("""
             INSERT INTO users (username, display_name, password_hash)
@@ -62,7 +62,7 @@ def crowded(backend: Backend, postgres_server: Any) -> Any:
             """)
         for table in ("users", "channels", "memberships", "messages"):
             connection.execute(f"ANALYZE {table}".encode())
-        # Rolled back at the end: the other tests keep their small tables.
+        # Rolled back, so that other tests keep small tables.
         yield connection
         connection.rollback()
     with psycopg.connect(postgres_server.conninfo, autocommit=True) as connection:
@@ -87,14 +87,14 @@ def crowded(backend: Backend, postgres_server: Any) -> Any:
     ],
 )
 @pytest.mark.parametrize("generic", [False, True])
-def test_no_list_reads_a_whole_table(crowded: psycopg.Connection, statement: str, *, generic: bool) -> None:
-    text = "\n".join(line for (line,) in explained(crowded, statement, "COSTS OFF", generic=generic))
+def test_statement_needs_no_sequential_scan(crowded: psycopg.Connection, statement: str, *, generic: bool) -> None:
+    text = "\n".join(line for (line,) in explain(crowded, statement, "COSTS OFF", generic=generic))
     assert "Seq Scan" not in text, text
 
 
 @pytest.mark.parametrize("statement", [channels.LIST, channels.MEMBERS, messages.LIST])
 @pytest.mark.parametrize("generic", [False, True])
-def test_a_page_costs_a_user_of_many_channels_no_more(
+def test_a_page_reads_few_rows_for_a_user_with_many_channels(
     crowded: psycopg.Connection, statement: str, *, generic: bool
 ) -> None:
     crowded.execute("""
@@ -102,14 +102,14 @@ def test_a_page_costs_a_user_of_many_channels_no_more(
         SELECT c.id, u.id FROM channels c JOIN users u ON u.username = 'crowd-1500' WHERE c.type = 'public'
         ON CONFLICT DO NOTHING
         """)
-    ((found,),) = explained(crowded, statement, "ANALYZE, FORMAT JSON", generic=generic)
+    ((found,),) = explain(crowded, statement, "ANALYZE, FORMAT JSON", generic=generic)
     assert rows_read(found, "memberships") <= 2 * PAGE, found
 
 
 @pytest.mark.parametrize("generic", [False, True])
-def test_a_quiet_channel_does_not_pay_for_a_busy_one(crowded: psycopg.Connection, *, generic: bool) -> None:
-    # What is said in the busy one is newer, and half of all messages are the quiet one's: on the average of what the
-    # planner knows, reading all messages backwards finds a page soon.
+def test_a_page_of_a_quiet_channel_reads_no_rows_of_a_busy_one(crowded: psycopg.Connection, *, generic: bool) -> None:
+    # Half of all messages are in the quiet channel, and those of the busy one are newer: the planner's statistics
+    # suggest that a backward scan of all messages finds a page soon.
     user, quiet = member_of_the_crowd(crowded)
     crowded.execute("DELETE FROM messages")
     for condition in ("id = %s", "id = (SELECT max(id) FROM channels WHERE id <> %s)"):
@@ -122,21 +122,21 @@ def test_a_quiet_channel_does_not_pay_for_a_busy_one(crowded: psycopg.Connection
         )
     crowded.execute("ANALYZE messages")
 
-    ((found,),) = explained(crowded, messages.LIST, "ANALYZE, FORMAT JSON", generic=generic)
+    ((found,),) = explain(crowded, messages.LIST, "ANALYZE, FORMAT JSON", generic=generic)
 
     assert rows_read(found, "messages") <= 2 * PAGE, found
 
 
 def member_of_the_crowd(crowded: psycopg.Connection) -> tuple[int, int]:
-    """A user, and a channel of that user's."""
+    """Return the ids of a user and of one of their channels."""
     return crowded.execute("""
         SELECT m.user_id, min(m.channel_id) FROM memberships m JOIN users u ON u.id = m.user_id
         WHERE u.username = 'crowd-1500' GROUP BY m.user_id
         """).fetchone() or (0, 0)
 
 
-def explained(crowded: psycopg.Connection, statement: str, options: str, *, generic: bool) -> list[tuple[Any, ...]]:
-    """How Postgres carries out a prepared statement for a member of the crowd."""
+def explain(crowded: psycopg.Connection, statement: str, options: str, *, generic: bool) -> list[tuple[Any, ...]]:
+    """Return Postgres's plan of a prepared statement for a member of the crowd."""
     user, channel = member_of_the_crowd(crowded)
     values = {
         "before": 2**63 - 1, "limit": PAGE, "user_id": user, "channel_id": channel, "after": None, "prefix": "crowd-1",
@@ -145,17 +145,17 @@ def explained(crowded: psycopg.Connection, statement: str, options: str, *, gene
     }  # fmt: skip
     crowded.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan".encode())
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))
-    crowded.execute(f"PREPARE explained AS {numbered(statement)}".encode())
+    crowded.execute(f"PREPARE explain AS {number_parameters(statement)}".encode())
     try:
         arguments = psycopg.sql.SQL(", ").join(psycopg.sql.Literal(values[name]) for name in names)
-        execute = psycopg.sql.SQL("EXPLAIN ({}) EXECUTE explained ({})")
+        execute = psycopg.sql.SQL("EXPLAIN ({}) EXECUTE explain ({})")
         return crowded.execute(execute.format(psycopg.sql.SQL(options), arguments)).fetchall()
     finally:
-        crowded.execute("DEALLOCATE explained")
+        crowded.execute("DEALLOCATE explain")
 
 
 def rows_read(explanation: list[dict[str, Any]], table: str) -> int:
-    """How many rows of a table were looked at, whether they were wanted or not."""
+    """Return how many rows of a table were read, including filtered ones."""
     return sum(
         node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
         for node in nodes(explanation[0]["Plan"])

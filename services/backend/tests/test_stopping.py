@@ -1,4 +1,4 @@
-"""What works in the background ends when it is told to, though it misses being told once."""
+"""Background tasks stop even if they miss one cancellation."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 import redis.asyncio as aioredis
 from backend.live.events import EventBus
-from backend.live.hub import COME_AGAIN, Hub, Socket
+from backend.live.hub import SERVICE_RESTART, Hub, Socket
 from servicekit import stopping
 
 from plumbline.net import free_port
 from plumbline.verification.throwaway import misses_a_cancellation
 
-_PATIENCE_S = 20
+_TIMEOUT_S = 20
 
 
-class Asking:
-    """The other end of a socket that asks for something, and keeps what it was closed with."""
+class BusyWebSocket:
+    """A WebSocket with endless incoming frames; records its close code."""
 
     def __init__(self) -> None:
         self.closed_with: int | None = None
@@ -31,34 +31,34 @@ class Asking:
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopping, "_AGAIN_S", 0.01)
 
 
-def test_a_socket_whose_frame_is_being_handled() -> None:
+def test_a_socket_closes_while_a_frame_is_handled() -> None:
     async def main() -> None:
-        asking, handling = Asking(), asyncio.Event()
+        websocket, handling = BusyWebSocket(), asyncio.Event()
 
         async def handle(_: object) -> None:
             handling.set()
             await misses_a_cancellation()
 
-        socket = Socket(asking, 1, 10)  # type: ignore[arg-type]
-        async with asyncio.timeout(_PATIENCE_S):
+        socket = Socket(websocket, 1, 10)  # type: ignore[arg-type]
+        async with asyncio.timeout(_TIMEOUT_S):
             running = asyncio.create_task(socket.run(handle))
             await handling.wait()
-            socket.end(COME_AGAIN)
+            socket.close(SERVICE_RESTART)
             await running
-        assert asking.closed_with == COME_AGAIN
+        assert websocket.closed_with == SERVICE_RESTART
 
     asyncio.run(main())
 
 
-def test_the_bus_of_events() -> None:
+def test_the_event_bus_stops() -> None:
     async def main() -> None:
         redis = aioredis.Redis(port=free_port())
         bus = EventBus(redis, None, Hub())  # type: ignore[arg-type]
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(_TIMEOUT_S):
             async with bus.running():
                 bus._tasks.append(asyncio.create_task(misses_a_cancellation()))
                 await asyncio.sleep(0)

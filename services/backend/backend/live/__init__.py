@@ -1,1 +1,1 @@
-"""Live events: sockets of this process, the events that all processes share, and the frames that travel."""
+"""Live events: this process's sockets, events between processes, and WebSocket frames."""

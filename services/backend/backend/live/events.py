@@ -1,4 +1,4 @@
-"""Events between processes, over Redis pub/sub, and to the sockets of this process in any case."""
+"""Live events: between processes over Redis pub/sub, and to this process's sockets."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from servicekit.log.outage import Outage
 from backend.database import Database
 from backend.errors import ApiError
 from backend.live import frames
-from backend.live.hub import ENDED, Hub
+from backend.live.hub import SESSION_ENDED, Hub
 from backend.queries import channels as sql
 
 log = logging.getLogger(__name__)
 
 _QUEUE = 10_000
 _BATCH = 256
-_GATHER_S = 0.02
-"""Pause between batches: a lone event goes at once, those of a busy moment travel as one."""
-_PUBLISH_S = 1.0
+_BATCH_PAUSE_S = 0.02
+"""Pause between batches: a single event is sent at once, a burst as one batch."""
+_PUBLISH_TIMEOUT_S = 1.0
 _RESUBSCRIBE_S = 0.5
 _IDLE_CHECK_S = 5.0
-_REMEMBERED = 10_000
-_SHOWN = 60
-"""Bytes of something unreadable that the log shows."""
+_MAX_DELIVERED_EARLY = 10_000
+_LOGGED_BYTES = 60
+"""Bytes of unreadable data that the log shows."""
 
 Item = TypeVar("Item")
 
 
 class EventBus:
-    """Publishes what this process announces, and delivers what any process announced to the sockets here.
+    """Publishes this process's events, and delivers the events of all processes to this process's sockets.
 
-    `emit` never waits. All events take one way, through Redis, so that every process sees them in one
-    order. While Redis is away this process's own events go to its own sockets directly.
+    `emit` never waits. All events go through Redis, so that every process sees them in the same order. While Redis is
+    away, this process delivers its own events to its own sockets.
     """
 
     def __init__(self, redis: aioredis.Redis, database: Database, hub: Hub) -> None:
@@ -60,28 +60,28 @@ class EventBus:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[EventBus]:
-        """Publish, subscribe and deliver for as long as the context lasts; what is queued at its end is published."""
+        """Publish, subscribe and deliver within the context; queued events are published at its end."""
         workers = (self._publish_forever, self._subscribe_forever, self._deliver_forever)
         self._tasks = [asyncio.create_task(work(), name=work.__name__) for work in workers]
         try:
             yield self
         finally:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PUBLISH_S):
+                async with asyncio.timeout(_PUBLISH_TIMEOUT_S):
                     await self._outgoing.join()
             await stopping.end(self._tasks)
 
     def emit(self, channel_id: int | None, frame: dict[str, Any], user_ids: list[int] | None = None) -> None:
-        """Announce `frame` to `user_ids`, or to all members of `channel_id`. Call it after the commit.
+        """Queue `frame` for `user_ids`, or for all members of `channel_id`. Call it after the commit.
 
-        Raises orjson.JSONEncodeError for a frame that cannot be written, which only a client's own can be: here, where
-        it is known whose it is, and not on its way, where it would take others along.
+        Raises orjson.JSONEncodeError if the frame cannot be encoded. That is checked here, because one such frame would
+        fail its whole batch later.
         """
         event = Event(channel_id, frame, user_ids)
         try:
             self._outgoing.put_nowait((event, encode(event)))
         except asyncio.QueueFull:
-            # Clients that send more than Redis takes cause this as well as a slow Redis does.
+            # A client fault: clients can cause it by sending more than Redis takes.
             client_fault(log, "events_waiting", "too many live events are waiting: one was dropped", type=frame["type"])
 
     async def _publish_forever(self) -> None:
@@ -94,14 +94,14 @@ class EventBus:
             finally:
                 for _ in batch:
                     self._outgoing.task_done()
-            await asyncio.sleep(_GATHER_S)
+            await asyncio.sleep(_BATCH_PAUSE_S)
 
     async def _publish(self, events: list[Event], encoded: list[bytes]) -> None:
         if self._outage.expected:
             self._deliver_here(events)
             return
         try:
-            async with asyncio.timeout(_PUBLISH_S):
+            async with asyncio.timeout(_PUBLISH_TIMEOUT_S):
                 await self._redis.publish(EVENTS_CHANNEL, SEPARATOR.join(encoded))
         except (RedisError, OSError, TimeoutError) as error:
             self._outage.failed(error)
@@ -109,9 +109,9 @@ class EventBus:
             self._outage.worked()
             if self._subscribed:
                 return
-        # Redis may have taken them all the same (it hung, or the subscription is just being made): what then comes
-        # back is recognised, so that no socket hears it twice.
-        if len(self._delivered_early) < _REMEMBERED:
+        # Redis may have taken the events nevertheless (it hung, or we are about to subscribe): remember them, so that
+        # no socket gets them twice.
+        if len(self._delivered_early) < _MAX_DELIVERED_EARLY:
             self._delivered_early.update(encoded)
         self._deliver_here(events)
 
@@ -133,7 +133,7 @@ class EventBus:
             except (RedisError, OSError, TimeoutError) as error:
                 self._outage.failed(error)
             except Exception:
-                log.exception("the subscription to live events broke")
+                log.exception("the subscription to live events failed")
             self._subscribed = False
             await asyncio.sleep(_RESUBSCRIBE_S)
 
@@ -144,7 +144,7 @@ class EventBus:
             while True:
                 message = await pubsub.get_message(timeout=_IDLE_CHECK_S)
                 if message is None:
-                    # Silence may be a connection that died without a word.
+                    # The connection may be dead without an error.
                     if asked:
                         raise TimeoutError("the subscription does not answer")
                     await pubsub.ping()
@@ -168,8 +168,8 @@ class EventBus:
         try:
             event = decode(data)
         except ValueError:
-            seen = data[:_SHOWN].decode("utf-8", "replace")
-            log.warning("something that is no event came over Redis: %s", seen, extra={"fields": {"bytes": len(data)}})
+            seen = data[:_LOGGED_BYTES].decode("utf-8", "replace")
+            log.warning("unreadable live event from Redis: %s", seen, extra={"fields": {"bytes": len(data)}})
             return
         self._receive(event)
 
@@ -186,7 +186,7 @@ class EventBus:
                 )
             except Exception:
                 log.exception("live events could not be delivered")
-            await asyncio.sleep(_GATHER_S)
+            await asyncio.sleep(_BATCH_PAUSE_S)
 
     async def _deliver(self, events: list[Event]) -> None:
         here = self._hub.users()
@@ -198,22 +198,24 @@ class EventBus:
             if user_ids is None:
                 user_ids = members.get(event.channel_id or 0, [])
             if event.frame == frames.ACCOUNT_DELETED:
-                self._hub.end_users(user_ids, ENDED)
+                self._hub.close_users(user_ids, SESSION_ENDED)
             elif user_ids:
                 self._hub.deliver(user_ids, orjson.dumps(event.frame).decode())
 
     async def _members(self, events: list[Event], here: list[int]) -> dict[int, list[int]]:
-        # Read for each batch, never remembered: whoever joined before the event was announced hears it.
+        # Read for each batch and never cached: users who joined before the event must get it.
         channel_ids = list({event.channel_id for event in events if event.user_ids is None and event.channel_id})
         members: dict[int, list[int]] = defaultdict(list)
         if channel_ids:
-            for row in await self._database.all(sql.MEMBERS_AMONG, {"channel_ids": channel_ids, "user_ids": here}):
+            for row in await self._database.fetch_all(
+                sql.MEMBERS_AMONG, {"channel_ids": channel_ids, "user_ids": here}
+            ):
                 members[row["channel_id"]].append(row["user_id"])
         return members
 
 
 async def _drain(queue: asyncio.Queue[Item]) -> list[Item]:
-    """Wait for one item and take up to a batch of those that are there already."""
+    """Wait for one item; return it with the others that are queued, up to a batch."""
     items = [await queue.get()]
     while len(items) < _BATCH and not queue.empty():
         items.append(queue.get_nowait())

@@ -1,4 +1,4 @@
-"""The frames of the WebSocket contract: what the server says, and what a client may say."""
+"""WebSocket frames: building those of the server, parsing those of clients."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Frame = dict[str, Any]
 
 
 ACCOUNT_DELETED: Frame = {"type": "account_deleted"}
-"""Ends the sockets of the users that it is for, in every process."""
+"""Internal event: every process closes the sockets of the users it names."""
 
 
 class BadFrameError(Exception):
-    """A frame that cannot be used; `code` is for programs, the message for people."""
+    """An invalid frame; `code` is for programs, the message for people."""
 
     def __init__(self, code: Code, detail: str) -> None:
         super().__init__(detail)
@@ -27,7 +27,7 @@ class BadFrameError(Exception):
 
 
 def is_oversized(data: str | bytes, max_bytes: int) -> bool:
-    """Say whether a message has more than `max_bytes`."""
+    """Return whether a message has more than `max_bytes`."""
     return len(data) > max_bytes or (isinstance(data, str) and len(data.encode()) > max_bytes)
 
 
@@ -43,7 +43,7 @@ def parse(text: str) -> Frame:
 
 
 def channel_of(frame: Frame) -> int:
-    """Return the channel a client's frame is meant for. Raises BadFrameError."""
+    """Return the `channel_id` of a client's frame. Raises BadFrameError."""
     channel_id = frame.get("channel_id")
     if type(channel_id) is not int or not 0 < channel_id <= MAX_ID:
         raise BadFrameError(Code.INVALID_FRAME, '"channel_id" must be the number of a channel')
@@ -60,7 +60,7 @@ def pong(ping: Frame) -> Frame:
 
 
 def error(code: Code, detail: str) -> Frame:
-    """Return the frame that refuses another."""
+    """Return an error frame."""
     return {"type": "error", "code": code, "detail": detail}
 
 
@@ -70,7 +70,7 @@ def message(row: Row) -> Frame:
 
 
 def welcome(row: Row, user_id: int) -> Frame:
-    """Return the personal message that `row` (a channel with its `welcome_*` columns) greets `user_id` with."""
+    """Return the welcome message to `user_id` from `row`, a channel with its `welcome_*` columns."""
     return {
         "type": "message",
         "id": row["welcome_id"],
@@ -86,7 +86,7 @@ def welcome(row: Row, user_id: int) -> Frame:
 
 
 def channel_deleted(channel_id: int, channel_name: str, deleted_by: int) -> Frame:
-    """Return the frame that tells members that their channel is gone."""
+    """Return the frame that tells members that their channel was deleted."""
     return {
         "type": "channel_deleted", "channel_id": channel_id, "channel_name": channel_name, "deleted_by": deleted_by,
     }  # fmt: skip

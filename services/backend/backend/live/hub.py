@@ -1,4 +1,4 @@
-"""The WebSockets of this process, and how each is written to without one holding up another."""
+"""The WebSockets of this process. Each has its own queue, so that a slow client does not delay others."""
 
 from __future__ import annotations
 
@@ -15,62 +15,61 @@ from starlette.websockets import WebSocketDisconnect
 
 log = logging.getLogger(__name__)
 
-COME_AGAIN = 1012
-"""Service restart: the client comes again, and finds a process that stays."""
-SLOW = 1013
-TOO_BIG = 1009
-"""Message too big: RFC 6455's word for it."""
-ENDED = 4401
-"""The session ended: it expired, or its user is gone."""
+SERVICE_RESTART = 1012
+"""The client shall reconnect."""
+TRY_AGAIN_LATER = 1013
+MESSAGE_TOO_BIG = 1009
+SESSION_ENDED = 4401
+"""The session expired, or its user was deleted."""
 _NO_CODE = 1005
 _CLOSE_S = 2.0
 
 
 class Socket:
-    """One accepted WebSocket. Frames wait in a bounded queue; whoever does not read is closed, not waited for."""
+    """One accepted WebSocket with a bounded queue of frames. A full queue closes it."""
 
     def __init__(self, websocket: WebSocket, user_id: int, queue_size: int) -> None:
         self.user_id = user_id
         self._websocket = websocket
         self._frames: asyncio.Queue[str] = asyncio.Queue(queue_size)
-        self._ending: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        self._close_frame: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
 
     def send(self, text: str) -> None:
         """Queue one frame. Never waits: a full queue closes the socket."""
         try:
             self._frames.put_nowait(text)
         except asyncio.QueueFull:
-            if not self._ending.done():
-                message = "a socket does not read what it is sent: closed"
+            if not self._close_frame.done():
+                message = "closed a socket whose client does not read"
                 client_fault(log, "slow_socket", message, user_id=self.user_id)
-            self.end(SLOW)
+            self.close(TRY_AGAIN_LATER)
 
     async def reply(self, text: str) -> None:
-        """Send one frame from within `handle`: who asks and does not read the answers is not read any further."""
+        """Send one frame at once, from within `handle`: a client that does not read is not read from either."""
         try:
             await self._websocket.send_text(text)
         except Exception:
-            # Whatever a server raises for a peer that has just gone: the reader sees the end too.
-            log.debug("a socket went away while it was written to", exc_info=True)
+            # Servers raise different errors for a closed connection; `_read` sees the end, too.
+            log.debug("a socket was closed during a write", exc_info=True)
 
-    def end(self, code: int, reason: str = "") -> None:
+    def close(self, code: int, reason: str = "") -> None:
         """Close the socket with `code`, as soon as it can be."""
-        if not self._ending.done():
-            self._ending.set_result((code, reason))
+        if not self._close_frame.done():
+            self._close_frame.set_result((code, reason))
 
     async def run(self, handle: Callable[[str | bytes], Awaitable[None]]) -> None:
-        """Hand each frame that comes in to `handle`, send what is queued; return when the socket has ended."""
+        """Pass incoming frames to `handle` and send queued ones, until the socket is closed."""
         tasks = [asyncio.create_task(self._read(handle)), asyncio.create_task(self._write())]
         try:
-            waited: list[asyncio.Future[Any]] = [*tasks, self._ending]
+            waited: list[asyncio.Future[Any]] = [*tasks, self._close_frame]
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             results = await stopping.end(tasks)
-        if self._ending.done():
-            # The other side may be the one that does not read: it gets its close frame if there is room for it.
+        if self._close_frame.done():
+            # A client that does not read may not get the close frame: do not wait long.
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(_CLOSE_S):
-                    await self._websocket.close(*self._ending.result())
+                    await self._websocket.close(*self._close_frame.result())
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
                 raise result
@@ -80,9 +79,9 @@ class Socket:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 if message.get("code") == _NO_CODE:
-                    # The server's own limit (16 MiB) ends a socket like this. To a client that has closed it itself
-                    # nothing more is sent.
-                    self.end(TOO_BIG, "the frame is too large")
+                    # Granian reports its own frame limit (16 MiB) like this. After a close by the client, nothing is
+                    # sent.
+                    self.close(MESSAGE_TOO_BIG, "the frame is too large")
                 return
             text = message.get("text")
             await handle(text if text is not None else message.get("bytes") or b"")
@@ -93,23 +92,23 @@ class Socket:
 
 
 class Hub:
-    """Who is connected to this process."""
+    """All sockets of this process, by user."""
 
     def __init__(self) -> None:
         self._sockets: dict[int, set[Socket]] = {}
         self._empty = asyncio.Event()
         self._empty.set()
-        self._ended_with: int | None = None
+        self._closing_with: int | None = None
 
     def add(self, socket: Socket) -> None:
-        """Let `socket` receive its user's frames."""
+        """Deliver its user's frames to `socket` from now on."""
         self._sockets.setdefault(socket.user_id, set()).add(socket)
         self._empty.clear()
-        if self._ended_with is not None:
-            socket.end(self._ended_with)
+        if self._closing_with is not None:
+            socket.close(self._closing_with)
 
     def remove(self, socket: Socket) -> None:
-        """Forget `socket`."""
+        """Remove `socket`."""
         sockets = self._sockets.get(socket.user_id)
         if sockets is not None:
             sockets.discard(socket)
@@ -119,7 +118,7 @@ class Hub:
             self._empty.set()
 
     def users(self) -> list[int]:
-        """Return the users that have a socket here."""
+        """Return the ids of users with a socket in this process."""
         return list(self._sockets)
 
     def deliver(self, user_ids: Iterable[int], text: str) -> None:
@@ -128,16 +127,16 @@ class Hub:
             for socket in tuple(self._sockets.get(user_id, ())):
                 socket.send(text)
 
-    def end_users(self, user_ids: Iterable[int], code: int) -> None:
+    def close_users(self, user_ids: Iterable[int], code: int) -> None:
         """Close all sockets of these users with `code`."""
         for user_id in user_ids:
             for socket in tuple(self._sockets.get(user_id, ())):
-                socket.end(code)
+                socket.close(code)
 
-    async def end_all(self, code: int) -> None:
-        """Close every socket with `code`, those that come meanwhile too; return when none is left."""
-        self._ended_with = code
+    async def close_all(self, code: int) -> None:
+        """Close every socket with `code`, also those added meanwhile; return when all are gone."""
+        self._closing_with = code
         for sockets in tuple(self._sockets.values()):
             for socket in tuple(sockets):
-                socket.end(code)
+                socket.close(code)
         await self._empty.wait()

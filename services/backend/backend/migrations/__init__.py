@@ -1,4 +1,4 @@
-"""The backend's Alembic migrations, and what the running service knows of them."""
+"""The backend's Alembic migrations, and the check whether a database has them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ FOLDER = Path(__file__).parent
 
 
 def head() -> str:
-    """Return the revision that this release needs the schema to be at."""
+    """Return the schema revision that this release needs."""
     revision = ScriptDirectory(str(FOLDER)).get_current_head()
     if revision is None:
         raise RuntimeError(f"no migration found in {FOLDER}")
     return revision
 
 
-def lacks(connection: psycopg.Connection[Any]) -> str | None:
-    """Say how the schema differs from the one this release needs; None if it does not. `connection` is autocommit."""
+def find_mismatch(connection: psycopg.Connection[Any]) -> str | None:
+    """Return how the schema's revision differs from `head()`; None if it does not. `connection` is autocommit."""
     try:
         row = connection.execute(sql.REVISION).fetchone()
     except psycopg.errors.UndefinedTable:

@@ -1,4 +1,4 @@
-"""How Alembic runs the backend's migrations: on the connection it is handed, over the backend's own tables alone."""
+"""Alembic's environment: runs migrations of the backend's own tables on the connection it is given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backend.tables import metadata
 
 
 def run() -> None:
-    """Run what the command asked for, in one transaction: a migration that fails half way leaves nothing."""
+    """Run the migrations in one transaction."""
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=metadata,

@@ -1,4 +1,4 @@
-"""Which tables Alembic may see: the backend's own, in both directions."""
+"""Filters that limit Alembic to the backend's own tables."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from backend.tables import metadata
 
 
 def include_name(name: str | None, type_: str, _parents: MutableMapping[Any, Any]) -> bool:
-    """Keep Alembic from reading tables of another owner out of the database."""
+    """Exclude other owners' tables when Alembic reads the database."""
     return type_ != "table" or name in metadata.tables
 
 
 def include_object(_thing: Any, name: str | None, type_: str, _reflected: bool, _compare_to: Any) -> bool:
-    """Keep Alembic from writing about tables of another owner."""
+    """Exclude other owners' tables when Alembic proposes changes."""
     return type_ != "table" or name in metadata.tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# One statement, so one transaction: the channel, its first member and the member's welcome appear together.
+# One statement, so one transaction for the channel, its first member and the member's welcome.
 CREATE = """
     WITH channel AS (
         INSERT INTO channels (name, type, created_by)
@@ -22,8 +22,8 @@ CREATE = """
     FROM channel c CROSS JOIN welcome w
 """
 
-# The channel as it is, or made now with its two members; `made` says which, and who the members are if it was. No row:
-# no such user, or another request has just made it, later than this statement looks.
+# Returns the existing channel (`made` is false), or creates it and returns its members, too. No row: no such user, or
+# a concurrent transaction created the channel after this statement's snapshot.
 OPEN_DIRECT = """
     WITH there AS MATERIALIZED (
         SELECT id, name, type, created_by, created_at FROM channels WHERE direct_key = %(direct_key)s
@@ -50,8 +50,8 @@ OPEN_DIRECT = """
     FROM channel CROSS JOIN pair
 """
 
-# Two bounded scans: the newest public channels, and this user's own private ones. What is older than a whole page of
-# public channels is not on the page, so no more of the user's public channels are passed over than a page holds.
+# Two bounded scans: the newest public channels, and the user's private ones. Anything older than a full page of public
+# channels is not on the page, so the second scan skips at most a page of the user's public channels.
 LIST = """
     WITH public AS MATERIALIZED (
         SELECT id, name, type, false AS is_direct, created_by, created_at
@@ -76,8 +76,8 @@ LIST = """
     LIMIT %(limit)s
 """
 
-# In the order of the names. chr(1114111) sorts after whatever a name can go on with. `after` names the last channel of
-# the page before, which the user has to be allowed to see. Two bounded scans, as in LIST.
+# Ordered by name. chr(1114111) sorts after every character of a name. `after` is the last channel of the previous page,
+# which the user must be allowed to see. Two bounded scans, as in LIST.
 SEARCH = """
     WITH wanted AS MATERIALIZED (
         SELECT lower(%(prefix)s::text) COLLATE "C" AS prefix
@@ -126,8 +126,8 @@ ACCESS = """
     WHERE c.id = %(channel_id)s
 """
 
-# `adder_id` is null where users join by themselves, which only public channels allow; otherwise private channels
-# want the adder to be a member. No row: no such channel or user. `joined` says whether the member is new.
+# Anyone may add to a public channel; in a private one, `adder_id` must be a member. No row: no such channel or user.
+# `joined` is true for a new member.
 ADD_MEMBER = """
     WITH wanted AS (
         SELECT c.id AS channel_id, c.name, c.type, c.direct_key, c.created_by, c.created_at,
@@ -171,7 +171,7 @@ LEAVE = """
     FROM gone g JOIN users u ON u.id = g.user_id
 """
 
-# By its creator; a direct channel by either of its two. What is in it goes with it, by the foreign keys.
+# Allowed to its creator; for a direct channel, to both members. Foreign keys delete its content.
 # No row: no such channel, or the user may not delete it.
 DELETE = """
     WITH gone AS (
@@ -186,8 +186,8 @@ DELETE = """
     SELECT name, ARRAY(SELECT user_id FROM memberships WHERE channel_id = %(channel_id)s) AS member_ids FROM gone
 """
 
-# Newest first by user id; by a range, as in messages.LIST. A private channel shows its members to members; no row also
-# where it has none to show.
+# Newest first by user id; by a range, as in messages.LIST. A private channel shows its members to members only. No row:
+# nothing to show, or not allowed.
 MEMBERS = """
     SELECT m.user_id, u.username, u.display_name, m.joined_at
     FROM channels c
@@ -208,7 +208,7 @@ IS_MEMBER = """
     SELECT true AS is_member FROM memberships WHERE channel_id = %(channel_id)s AND user_id = %(user_id)s
 """
 
-# Which of this process's users are members of which of these channels.
+# The memberships among these channels and users.
 MEMBERS_AMONG = """
     SELECT channel_id, user_id
     FROM memberships

@@ -24,8 +24,8 @@ IS_GOOD = """
     SELECT true AS is_good FROM invites WHERE code_hash = %(code_hash)s AND used_at IS NULL AND expires_at > now()
 """
 
-# The invite is used up and its user created together, or neither: it is locked first, so the second of two who come
-# with the same code finds it used. No row: not a good invite, or the name is taken.
+# Uses the invite and creates the user in one transaction. The row lock makes a second request with the same code find
+# it used. No row: no valid invite, or the name is taken.
 REGISTER = """
     WITH invite AS (
         SELECT id FROM invites

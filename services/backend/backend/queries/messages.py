@@ -18,10 +18,10 @@ POST = """
     FROM posted p CROSS JOIN sender s
 """
 
-# Two bounded scans of one index: what everybody sees, and what this user alone sees. In the order of that index, and
-# personal ones by ranges instead of equalities: otherwise the planner may read the primary key backwards, through all
-# that is newer in other channels.
-# A member gets at least one row, with a null id where there is nothing to show. No row: not a member, or no channel.
+# Two bounded scans of one index: messages for all members, and those for this user only. ORDER BY matches that index,
+# and the second scan uses ranges instead of equalities: otherwise the planner may scan the primary key backwards,
+# through newer messages of other channels.
+# A member gets at least one row, with a null id if there is nothing to show. No row: not a member, or no such channel.
 LIST = """
     SELECT page.id, page.content, page.image_url, page.sender_id, u.username, u.display_name,
            page.channel_id, page.created_at AS "timestamp", page.target_user_id

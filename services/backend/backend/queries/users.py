@@ -33,9 +33,9 @@ HASH_OF = """
     SELECT password_hash FROM users WHERE id = %(id)s
 """
 
-# One statement, so one transaction. Operators are locked in one order, so that the last two cannot both go at once.
-# Private channels without another member are deleted, too: no user could ever get into them again. No row: no such
-# user, or the last operator.
+# One statement, so one transaction. Operators are locked in one order, so that the last two cannot be deleted at once.
+# Private channels without another member are deleted, too: they could never get a member again. No row: no such user,
+# or the last operator.
 DELETE = """
     WITH me AS MATERIALIZED (
         SELECT id, is_operator FROM users WHERE id = %(id)s

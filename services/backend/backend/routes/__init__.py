@@ -1,1 +1,1 @@
-"""The addresses of the backend, one module a subject."""
+"""The backend's routes, one module per subject."""

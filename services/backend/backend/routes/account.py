@@ -1,4 +1,4 @@
-"""The end of an account."""
+"""Deletion of accounts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from backend.addresses import client_address
-from backend.database import DELETION_S
+from backend.database import DELETION_TIMEOUT_S
 from backend.deps import Authenticated, ProcessServices
-from backend.errors import LastOperator, Unauthenticated, WrongPassword
+from backend.errors import LastOperator, UserDeleted, WrongPassword
 from backend.live import frames
 from backend.queries import users as sql
 from backend.responses import refusals
@@ -21,20 +21,20 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 async def delete_me(
     request: Request, body: AccountDeletion, caller: Authenticated, services: ProcessServices
 ) -> Response:
-    """Delete one's own account, with its password. What was said and uploaded stays, without a name."""
+    """Delete the caller's account; needs the password. Messages and uploads stay, without the user's name."""
     user = caller.user
     address = client_address(request)
     lane = await services.throttle.login(user.username, address)
-    row = await caller.db.one(sql.HASH_OF, {"id": user.user_id})
+    row = await caller.db.fetch_one(sql.HASH_OF, {"id": user.user_id})
     if row is None:
-        raise Unauthenticated("this session's user no longer exists: log in again")
+        raise UserDeleted
     if not await services.passwords.matches(row["password_hash"], body.password, lane):
         raise WrongPassword
     await services.throttle.succeeded(user.username, address)
-    gone = await caller.db.one(sql.DELETE, {"id": user.user_id}, answer_s=DELETION_S)
+    gone = await caller.db.fetch_one(sql.DELETE, {"id": user.user_id}, timeout_s=DELETION_TIMEOUT_S)
     if gone is None:
-        if await caller.db.one(sql.BY_ID, {"id": user.user_id}) is None:
-            raise Unauthenticated("this session's user no longer exists: log in again")
+        if await caller.db.fetch_one(sql.BY_ID, {"id": user.user_id}) is None:
+            raise UserDeleted
         raise LastOperator
     services.users.forget(user.user_id)
     for channel_id, name in gone["channels"]:

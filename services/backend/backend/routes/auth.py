@@ -16,7 +16,7 @@ from backend.deps import Authenticated, Operator, ProcessServices
 from backend.errors import (
     InviteNeeded,
     RegistrationClosed,
-    Unauthenticated,
+    UserDeleted,
     UsernameTaken,
     WrongCredentials,
     invalid_field,
@@ -42,9 +42,9 @@ async def register(body: Registration, request: Request, services: ProcessServic
     address = client_address(request)
     lane = await services.throttle.registration(address)
     invite = {"code_hash": code_hash(body.invite or "")}
-    if mode == "invite" and await services.database.one(invites_sql.IS_GOOD, invite) is None:
+    if mode == "invite" and await services.database.fetch_one(invites_sql.IS_GOOD, invite) is None:
         raise InviteNeeded
-    if await services.database.one(sql.BY_USERNAME, {"username": body.username}) is not None:
+    if await services.database.fetch_one(sql.BY_USERNAME, {"username": body.username}) is not None:
         raise UsernameTaken
     display_name = body.display_name or body.username
     weakness = await services.passwords.weakness(body.password, body.username, display_name, lane)
@@ -56,11 +56,11 @@ async def register(body: Registration, request: Request, services: ProcessServic
         "password_hash": await services.passwords.hash(body.password, lane),
     }
     if mode == "invite":
-        row = await services.database.one(invites_sql.REGISTER, {**user, **invite})
-        if row is None and await services.database.one(invites_sql.IS_GOOD, invite) is None:
+        row = await services.database.fetch_one(invites_sql.REGISTER, {**user, **invite})
+        if row is None and await services.database.fetch_one(invites_sql.IS_GOOD, invite) is None:
             raise InviteNeeded
     else:
-        row = await services.database.one(sql.CREATE, {**user, "is_operator": False})
+        row = await services.database.fetch_one(sql.CREATE, {**user, "is_operator": False})
     if row is None:
         raise UsernameTaken
     await services.throttle.registered(body.username, address)
@@ -79,7 +79,7 @@ async def login(
     """Log in with a form of user name and password: the token is in the body and in the session cookie."""
     address = client_address(request)
     lane = await services.throttle.login(username, address)
-    row = await services.database.one(sql.BY_USERNAME, {"username": username})
+    row = await services.database.fetch_one(sql.BY_USERNAME, {"username": username})
     password_hash = row.pop("password_hash") if row else None
     if not await services.passwords.matches(password_hash, password, lane) or row is None:
         raise WrongCredentials
@@ -103,9 +103,9 @@ async def logout(services: ProcessServices) -> Response:
 @router.get("/me", response_model=User, responses=refusals(401))
 async def read_me(caller: Authenticated) -> Response:
     """Say who is logged in."""
-    row = await caller.db.one(sql.BY_ID, {"id": caller.user.user_id})
+    row = await caller.db.fetch_one(sql.BY_ID, {"id": caller.user.user_id})
     if row is None:
-        raise Unauthenticated("this session's user no longer exists: log in again")
+        raise UserDeleted
     return json_response(row)
 
 

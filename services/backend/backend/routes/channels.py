@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 from servicekit import texts
 
 from backend.access import require_channel, require_member
-from backend.database import DELETION_S, Database, Row
+from backend.database import DELETION_TIMEOUT_S, Database, Row
 from backend.deps import Authenticated
 from backend.errors import (
     ChannelExists,
@@ -19,7 +19,7 @@ from backend.errors import (
     NoSuchUser,
     NotAMember,
     NotTheCreator,
-    Unauthenticated,
+    UserDeleted,
 )
 from backend.live import frames
 from backend.live.events import EventBus
@@ -50,10 +50,10 @@ _MEMBER = ("user_id", "username", "display_name", "joined_at")
 @router.post("/", status_code=201, response_model=Channel, responses=refusals(401, 409, 413, 415))
 async def create_channel(body: ChannelCreate, caller: Authenticated) -> Response:
     """Create a channel and become its first member."""
-    row = await caller.db.one(sql.CREATE, {"name": body.name, "type": body.type, "user_id": caller.user.user_id})
+    row = await caller.db.fetch_one(sql.CREATE, {"name": body.name, "type": body.type, "user_id": caller.user.user_id})
     if row is None:
-        if await caller.db.one(users_sql.BY_ID, {"id": caller.user.user_id}) is None:
-            raise Unauthenticated("this session's user no longer exists: log in again")
+        if await caller.db.fetch_one(users_sql.BY_ID, {"id": caller.user.user_id}) is None:
+            raise UserDeleted
         raise ChannelExists
     caller.events.emit(row["id"], frames.welcome(row, caller.user.user_id), [caller.user.user_id])
     return json_response(_pick(row, _CHANNEL), 201)
@@ -62,7 +62,7 @@ async def create_channel(body: ChannelCreate, caller: Authenticated) -> Response
 @router.get("/", response_model=ChannelPage, responses=refusals(401))
 async def list_channels(caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50) -> Response:
     """List the public channels and one's own private ones, newest first."""
-    rows = await caller.db.all(sql.LIST, {"user_id": caller.user.user_id, "before": before, "limit": limit + 1})
+    rows = await caller.db.fetch_all(sql.LIST, {"user_id": caller.user.user_id, "before": before, "limit": limit + 1})
     return page_response(rows, limit, "id")
 
 
@@ -74,7 +74,7 @@ async def search_channels(
     limit: Limit = 50,
 ) -> Response:
     """Find channels by the beginning of their names, in that order; private ones only where one is a member."""
-    rows = await caller.db.all(
+    rows = await caller.db.fetch_all(
         sql.SEARCH,
         {"prefix": texts.normal(name).lstrip("#"), "user_id": caller.user.user_id, "after": before, "limit": limit + 1},
     )
@@ -95,10 +95,10 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
         "direct_key": "{}:{}".format(*sorted((user.user_id, user_id))),
     }
     # Asked again, because another request may have been faster by less than a statement sees.
-    row = await caller.db.one(sql.OPEN_DIRECT, wanted) or await caller.db.one(sql.OPEN_DIRECT, wanted)
+    row = await caller.db.fetch_one(sql.OPEN_DIRECT, wanted) or await caller.db.fetch_one(sql.OPEN_DIRECT, wanted)
     if row is None:
-        if await caller.db.one(users_sql.BY_ID, {"id": user.user_id}) is None:
-            raise Unauthenticated("this session's user no longer exists: log in again")
+        if await caller.db.fetch_one(users_sql.BY_ID, {"id": user.user_id}) is None:
+            raise UserDeleted
         raise NoSuchUser
     if not row["made"]:
         return json_response(_pick(row, _CHANNEL))
@@ -115,9 +115,9 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
 
 @router.delete("/{channel_id}", status_code=204, response_class=Response, responses=refusals(401, 403, 404, 409))
 async def delete_channel(channel_id: PathId, caller: Authenticated) -> Response:
-    """Delete a channel with all that is in it: only its creator can; a direct channel either of its two members."""
+    """Delete a channel with its content. Only its creator can; of a direct channel, both members."""
     wanted = {"channel_id": channel_id, "user_id": caller.user.user_id}
-    gone = await caller.db.one(sql.DELETE, wanted, answer_s=DELETION_S)
+    gone = await caller.db.fetch_one(sql.DELETE, wanted, timeout_s=DELETION_TIMEOUT_S)
     if gone is None:
         access = await require_channel(caller.db, channel_id, caller.user.user_id)
         raise NotTheCreator if access["is_member"] or access["type"] == "public" else NotAMember
@@ -127,7 +127,7 @@ async def delete_channel(channel_id: PathId, caller: Authenticated) -> Response:
 
 @router.post("/{channel_id}/join", response_model=Channel, responses=refusals(401, 403, 404, 409))
 async def join_channel(channel_id: PathId, caller: Authenticated) -> Response:
-    """Join a public channel; harmless where one is a member already."""
+    """Join a public channel; no change for a member."""
     row = await _add(caller.db, caller.events, channel_id, caller.user.user_id, adder_id=caller.user.user_id)
     return json_response(_pick(row, _CHANNEL))
 
@@ -135,7 +135,7 @@ async def join_channel(channel_id: PathId, caller: Authenticated) -> Response:
 @router.post("/{channel_id}/leave", status_code=204, response_class=Response, responses=refusals(401, 403, 404, 409))
 async def leave_channel(channel_id: PathId, caller: Authenticated) -> Response:
     """Leave a channel."""
-    gone = await caller.db.one(sql.LEAVE, {"channel_id": channel_id, "user_id": caller.user.user_id})
+    gone = await caller.db.fetch_one(sql.LEAVE, {"channel_id": channel_id, "user_id": caller.user.user_id})
     if gone is None:
         await require_member(caller.db, channel_id, caller.user.user_id)
         raise DirectChannel
@@ -150,8 +150,8 @@ async def leave_channel(channel_id: PathId, caller: Authenticated) -> Response:
 async def list_members(
     channel_id: PathId, caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50
 ) -> Response:
-    """List a channel's members, newest user first; those of a private channel to its members only."""
-    rows = await caller.db.all(
+    """List a channel's members, newest user first. A private channel shows them to members only."""
+    rows = await caller.db.fetch_all(
         sql.MEMBERS,
         {"channel_id": channel_id, "user_id": caller.user.user_id, "before": before, "limit": limit + 1},
     )
@@ -169,7 +169,7 @@ async def list_members(
     responses={200: {"model": Member}, **refusals(401, 403, 404, 409, 413, 415)},
 )
 async def add_member(channel_id: PathId, body: MemberAdd, caller: Authenticated) -> Response:
-    """Add a user to a channel: 201 if new there, 200 if a member already. Into private channels only members can."""
+    """Add a user to a channel: 201 for a new member, 200 for an existing one. Only members can add to a private one."""
     row = await _add(caller.db, caller.events, channel_id, body.user_id, adder_id=caller.user.user_id)
     return json_response(_pick(row, _MEMBER), 201 if row["joined"] else 200)
 
@@ -177,14 +177,14 @@ async def add_member(channel_id: PathId, body: MemberAdd, caller: Authenticated)
 async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *, adder_id: int) -> Row:
     """Make a user a member and announce it. Raises NoSuchChannel, NoSuchUser, DirectChannel or NotAMember."""
     wanted = {"channel_id": channel_id, "user_id": user_id, "adder_id": adder_id}
-    row = await db.one(sql.ADD_MEMBER, wanted)
+    row = await db.fetch_one(sql.ADD_MEMBER, wanted)
     while row is not None and row["allowed"] and row["joined_at"] is None:
-        # Another request has just made them a member, later than this statement looks.
-        row = await db.one(sql.ADD_MEMBER, wanted)
+        # A concurrent request added the user after this statement's snapshot.
+        row = await db.fetch_one(sql.ADD_MEMBER, wanted)
     if row is None:
         await require_channel(db, channel_id, user_id)
         if user_id == adder_id:
-            raise Unauthenticated("this session's user no longer exists: log in again")
+            raise UserDeleted
         raise NoSuchUser
     if not row["allowed"]:
         await require_member(db, channel_id, adder_id)

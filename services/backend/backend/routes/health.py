@@ -1,4 +1,4 @@
-"""Is it alive, and can it serve?"""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ router = APIRouter(tags=["health"])
 
 @router.get("/health", response_model=Health, responses={503: {"model": Health}})
 async def read_health(services: ProcessServices) -> Response:
-    """Say whether requests can be served: the database answers and its schema is at this release's revision."""
-    state = await services.readiness.look()
+    """Check readiness: the database answers and its schema is at this release's revision."""
+    state = await services.readiness.check()
     body = health.payload(SERVICE, services.settings.stack_id, schema_revision=state.revision, reason=state.reason)
     return json_response(body, 503 if state.reason else 200, {"Retry-After": "2"} if state.reason else None)
 
 
 @router.get("/health/live", response_model=Health, response_model_exclude_unset=True)
 async def read_liveness(services: ProcessServices) -> Response:
-    """Say that the process lives, whatever state the database is in."""
+    """Check liveness; does not depend on the database."""
     return json_response(
         health.payload(SERVICE, services.settings.stack_id, schema_revision=services.readiness.last_seen)
     )

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from backend import invites
 from backend.deps import Operator, ProcessServices
-from backend.errors import NoSuchInvite, Unauthenticated
+from backend.errors import NoSuchInvite, UserDeleted
 from backend.queries import invites as sql
 from backend.responses import json_response, page_response, refusals
 from backend.schemas import MAX_ID, Before, InvitePage, Limit, NewInvite, PathId
@@ -17,29 +17,29 @@ router = APIRouter(prefix="/auth/invites", tags=["auth"])
 
 @router.post("", status_code=201, response_model=NewInvite, responses=refusals(401, 403))
 async def create_invite(caller: Operator, services: ProcessServices) -> Response:
-    """Make an invite for one registration. Its code is in this answer alone."""
+    """Create an invite for one registration. Its code is shown only in this answer."""
     code = invites.new_code()
     wanted = {
         "code_hash": invites.code_hash(code),
         "user_id": caller.user.user_id,
         "ttl_s": services.settings.invite_ttl_s,
     }
-    row = await caller.db.one(sql.CREATE, wanted)
+    row = await caller.db.fetch_one(sql.CREATE, wanted)
     if row is None:
-        raise Unauthenticated("this session's user no longer exists: log in again")
+        raise UserDeleted
     return json_response({**row, "code": code}, 201)
 
 
 @router.get("", response_model=InvitePage, responses=refusals(401, 403))
 async def list_invites(caller: Operator, before: Before = MAX_ID, limit: Limit = 50) -> Response:
     """List invites, newest first."""
-    rows = await caller.db.all(sql.LIST, {"before": before, "limit": limit + 1})
+    rows = await caller.db.fetch_all(sql.LIST, {"before": before, "limit": limit + 1})
     return page_response(rows, limit, "id")
 
 
 @router.delete("/{invite_id}", status_code=204, response_class=Response, responses=refusals(401, 403, 404))
 async def delete_invite(invite_id: PathId, caller: Operator) -> Response:
-    """Take an invite back."""
-    if await caller.db.one(sql.DELETE, {"id": invite_id}) is None:
+    """Delete an invite."""
+    if await caller.db.fetch_one(sql.DELETE, {"id": invite_id}) is None:
         raise NoSuchInvite
     return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""The WebSocket."""
+"""The WebSocket route."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.deps import Services, services_of
 from backend.errors import ApiError, ForeignOrigin, NotYourSocket, Unauthenticated, refusal_response
 from backend.live import frames
 from backend.live.frames import BadFrameError, Frame
-from backend.live.hub import ENDED, TOO_BIG, Socket
+from backend.live.hub import MESSAGE_TOO_BIG, SESSION_ENDED, Socket
 from backend.queries import channels as sql
 
 log = logging.getLogger(__name__)
@@ -25,57 +25,54 @@ router = APIRouter()
 
 @router.websocket("/ws/{user_id}")
 async def live(websocket: WebSocket, user_id: str) -> None:
-    """Open the socket of a user, for that user's own session, and serve it until it ends."""
+    """Serve the socket of the session's own user, until it is closed."""
     services = services_of(websocket)
     try:
         expires_at = await _admit(websocket, user_id, services)
     except ApiError as error:
-        client_fault(log, "socket_refused", "a socket was refused: %s", error.detail, code=error.code)
+        client_fault(log, "socket_refused", "refused a socket: %s", error.detail, code=error.code)
         await websocket.send_denial_response(refusal_response(error))
         return
     await websocket.accept()
     socket = Socket(websocket, int(user_id), services.settings.socket_queue)
-    expiry = asyncio.get_running_loop().call_later(max(0.0, expires_at - time.time()), socket.end, ENDED)
+    expiry = asyncio.get_running_loop().call_later(max(0.0, expires_at - time.time()), socket.close, SESSION_ENDED)
     services.hub.add(socket)
     try:
-        await socket.run(_Conversation(services, socket).take)
+        await socket.run(_FrameHandler(services, socket).handle)
     finally:
         services.hub.remove(socket)
         expiry.cancel()
 
 
 async def _admit(websocket: WebSocket, user_id: str, services: Services) -> int:
-    """Return when the session ends (seconds since the epoch). Raises the ApiError to refuse the handshake with."""
+    """Return when the session expires, in epoch seconds. Raises the ApiError to refuse the handshake with."""
     origin = websocket.headers.get("origin")
-    # Programs send no Origin; browsers always do, and would send the cookie along for any page.
+    # Browsers always send Origin, and send the cookie for any page. Other clients send no Origin.
     if origin is not None and not is_own(origin, websocket.headers.get("host"), services.settings.allowed_origins):
         raise ForeignOrigin
     session = services.sessions.verify(websocket)
     if user_id != str(session.identity.user_id):
         raise NotYourSocket
-    await services.users.confirm(session.identity, ask=True)
+    await services.users.confirm(session.identity, refresh=True)
     if session.expires_at <= time.time():
         raise Unauthenticated
     return session.expires_at
 
 
-class _Conversation:
-    """What one client says over its socket."""
+class _FrameHandler:
+    """Handles the frames of one client."""
 
     def __init__(self, services: Services, socket: Socket) -> None:
         self._services = services
         self._socket = socket
         self._max_bytes = services.settings.frame_max_bytes
 
-    async def take(self, data: str | bytes) -> None:
-        """Act on one frame.
-
-        One that cannot be used is answered with an error frame and the socket lives on; one that is too large ends it.
-        """
+    async def handle(self, data: str | bytes) -> None:
+        """Handle one frame: answer an invalid one with an error frame, close the socket after one that is too large."""
         if frames.is_oversized(data, self._max_bytes):
-            user_id, message = self._socket.user_id, "a socket was closed: its client sent a frame that is too large"
+            user_id, message = self._socket.user_id, "closed a socket whose client sent a frame that is too large"
             client_fault(log, "oversized_frame", message, user_id=user_id, max_bytes=self._max_bytes)
-            self._socket.end(TOO_BIG, f"a frame may have {self._max_bytes} bytes at most")
+            self._socket.close(MESSAGE_TOO_BIG, f"a frame may have {self._max_bytes} bytes at most")
             return
         try:
             if isinstance(data, bytes):
@@ -83,7 +80,7 @@ class _Conversation:
             await self._act(frames.parse(data))
         except BadFrameError as error:
             user_id = self._socket.user_id
-            client_fault(log, "bad_frame", "a bad frame was refused: %s", error, code=error.code, user_id=user_id)
+            client_fault(log, "bad_frame", "refused a bad frame: %s", error, code=error.code, user_id=user_id)
             await self._answer(frames.error(error.code, str(error)))
         except ApiError as error:
             await self._answer(frames.error(error.code, error.detail))
@@ -104,12 +101,12 @@ class _Conversation:
     async def _relay(self, frame: Frame) -> None:
         channel_id = frames.channel_of(frame)
         member = {"channel_id": channel_id, "user_id": self._socket.user_id}
-        if await self._services.database.one(sql.IS_MEMBER, member) is None:
+        if await self._services.database.fetch_one(sql.IS_MEMBER, member) is None:
             raise BadFrameError(Code.NOT_A_MEMBER, f"you are not a member of channel {channel_id}")
         try:
             self._services.events.emit(channel_id, frame)
         except orjson.JSONEncodeError:
-            # More levels can be read than written.
+            # orjson parses deeper nesting than it writes.
             raise BadFrameError(Code.INVALID_FRAME, "the frame is nested too deeply to be passed on") from None
 
     async def _answer(self, frame: Frame) -> None:

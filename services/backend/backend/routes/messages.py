@@ -19,7 +19,7 @@ router = APIRouter(prefix="/channels/{channel_id}/messages", tags=["messages"])
 @router.post("", status_code=201, response_model=Message, responses=refusals(401, 403, 404, 413, 415))
 async def post_message(channel_id: PathId, body: MessageCreate, caller: Authenticated) -> Response:
     """Store a message and announce it to the channel's members."""
-    row = await caller.db.one(
+    row = await caller.db.fetch_one(
         sql.POST,
         {
             "channel_id": channel_id,
@@ -30,7 +30,7 @@ async def post_message(channel_id: PathId, body: MessageCreate, caller: Authenti
     )
     if row is None:
         await require_member(caller.db, channel_id, caller.user.user_id)
-        raise NotAMember  # They have become one since.
+        raise NotAMember  # Joined since the statement ran.
     caller.events.emit(channel_id, frames.message(row))
     return json_response(row, 201)
 
@@ -39,13 +39,13 @@ async def post_message(channel_id: PathId, body: MessageCreate, caller: Authenti
 async def list_messages(
     channel_id: PathId, caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50
 ) -> Response:
-    """List the newest messages (or those before an id), oldest first; without what was said to another user alone."""
-    rows = await caller.db.all(
+    """List the newest messages (or those before an id), oldest first, without personal ones of other users."""
+    rows = await caller.db.fetch_all(
         sql.LIST, {"channel_id": channel_id, "user_id": caller.user.user_id, "before": before, "limit": limit + 1}
     )
     if not rows:
         await require_member(caller.db, channel_id, caller.user.user_id)
-        raise NotAMember  # They have become one since.
+        raise NotAMember  # Joined since the statement ran.
     more = len(rows) > limit
     items = [row for row in rows[:limit] if row["id"] is not None]
     items.reverse()

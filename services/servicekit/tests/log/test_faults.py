@@ -154,10 +154,10 @@ OF_THE_STACK = {
     "an event could not be published",
     "killed a server process that hung",
     "killed the main process, which hung",
-    "open sockets could not be compared with the users there are",
+    "could not check whether the users of open sockets still exist",
     "live events could not be published",
-    "the subscription to live events broke",
-    "something that is no event came over Redis: %s",
+    "the subscription to live events failed",
+    "unreadable live event from Redis: %s",
     "live events were lost: their channels' members could not be read (%s)",
     "live events could not be delivered",
 }

@@ -1,4 +1,4 @@
-"""Invites: who may register where registration needs one."""
+"""Invites for registration."""
 
 from __future__ import annotations
 

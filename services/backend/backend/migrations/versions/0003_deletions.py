@@ -1,4 +1,4 @@
-"""Channels and users can be deleted: messages outlive their senders, and whatever a deletion looks for has an index."""
+"""Make channels and users deletable: messages keep existing without their sender, and foreign keys get indexes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INDEXES: Indexes = {
     "invites_created_by_idx": ("invites", ["created_by"], "created_by IS NOT NULL"),
     "invites_used_by_idx": ("invites", ["used_by"], "used_by IS NOT NULL"),
     "channels_created_by_idx": ("channels", ["created_by"], "created_by IS NOT NULL"),
-    # In the place of two that each hold a part of a channel's messages: its deletion looks for all of them.
+    # Replaces two partial indexes: deleting a channel needs all of its messages.
     "messages_channel_id_idx": ("messages", ["channel_id", "target_user_id", "id"], None),
     "messages_sender_id_idx": ("messages", ["sender_id"], "sender_id IS NOT NULL"),
     "messages_target_user_id_idx": ("messages", ["target_user_id"], "target_user_id IS NOT NULL"),

@@ -1,6 +1,6 @@
-"""Bring the names that are there into the form that new ones have.
+"""Normalise existing names like new ones.
 
-Where two public channels would then have the same name, the later one keeps the name it has.
+If two public channels would get the same name, the later one keeps its old name.
 """
 
 from __future__ import annotations
@@ -31,4 +31,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Names stay as they are: every release can read them."""
+    """Keep the names: every release can read them."""

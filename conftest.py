@@ -1,4 +1,4 @@
-"""Throwaway servers for the tests beside the code, and the running stack for the suites."""
+"""Registers the pytest plugins: temporary servers for unit tests, the running stack for the suites."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A target that does what a test says, and the listing that shows whether anything changed on disk."""
+"""A scripted target, a web server, and a listing of a folder's files."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
-    """A folder that every account of this machine can reach; pytest's own lets nobody else through."""
+    """A folder that every local account can read; pytest's own is private."""
     with tempfile.TemporaryDirectory(prefix="plumbline-test-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -106,7 +106,7 @@ def scripted(home: Home) -> ScriptedTarget:
 
 @pytest.fixture
 def listing() -> Callable[[Path], dict[str, object]]:
-    """Everything below a folder: mode, and content or kind."""
+    """Return a function that lists a folder's files with mode and content."""
 
     def of(folder: Path) -> dict[str, object]:
         return {
@@ -122,7 +122,7 @@ Answers = dict[str, tuple[int, object]]
 
 @pytest.fixture
 def web() -> Iterator[Callable[[Answers], str]]:
-    """Starts a real HTTP server with an answer (status, JSON document or bytes) for each path; gives its address."""
+    """Start an HTTP server with an answer (status, JSON document or bytes) for each path; return its address."""
     servers: list[ThreadingHTTPServer] = []
 
     def start(answers: Answers) -> str:

@@ -1,1 +1,1 @@
-"""Proves a running deployment true. Imports the deployer; the deployer imports nothing of it."""
+"""Verifies running stacks, manifests and docs. It imports the deployer, never the other way round."""

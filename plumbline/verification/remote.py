@@ -1,6 +1,6 @@
-"""The remote target: a stack that somebody else deployed. It is asked and written to as by its users, never stopped.
+"""The remote target: a stack deployed elsewhere. It is used like by its users, never started or stopped.
 
-Only its base URL is needed. What a check needs beyond what was given makes that check end with NotGivenError.
+Only its base URL is required. A check that needs an option that was not given gets NotGivenError.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TIMEOUT_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What somebody knows about a remote stack. The DSN file holds one libpq connection string or URI."""
+    """Addresses and secret files of a remote stack. The DSN file holds one libpq connection string or URI."""
 
     base_url: str
     database_dsn_file: Path | None = None
@@ -37,7 +37,7 @@ class Access:
 
 
 class _NotGiven:
-    """Stands where an address would be; using it says which option is missing."""
+    """Placeholder for an address that was not given. Raises NotGivenError with the missing option when used."""
 
     def __init__(self, what: str, option: str) -> None:
         self._what, self._option = what, option
@@ -49,7 +49,7 @@ class _NotGiven:
 
 
 class RemoteTarget:
-    """A stack behind a base URL. See `plumbline.targets.base.Target`; all that would change it is refused."""
+    """A stack behind a base URL. Implements `plumbline.targets.base.Target`; methods that change the stack refuse."""
 
     name = "remote"
 
@@ -73,12 +73,12 @@ class RemoteTarget:
         )
 
     def problems(self) -> list[str]:
-        """Return why the stack cannot be proven; nothing if it is one whole, and all that was given opens it."""
+        """Return why the stack cannot be verified: its state, or addresses and secrets that do not work."""
         stack = self.stack()
-        return compare(self._base_url, stack.stack_id) or list(self._misgiven(stack))
+        return compare(self._base_url, stack.stack_id) or list(self._access_problems(stack))
 
-    def _misgiven(self, stack: Stack) -> Iterator[str]:
-        """What was given and does not open this stack: better said once than by every check that uses it."""
+    def _access_problems(self, stack: Stack) -> Iterator[str]:
+        """Yield what is wrong with the given addresses and secrets, so that it is reported once."""
         file = self._access.database_dsn_file
         if file:
             reason = _not_the_database_of(stack)
@@ -95,15 +95,15 @@ class RemoteTarget:
                 yield f"{error} (--operator-password-file)"
 
     def unchanged(self) -> bool:
-        """Say whether the stack is up."""
+        """Return whether the stack is up."""
         return not self.problems()
 
     def from_this_checkout(self) -> bool:
-        """Nobody can tell from outside; what it answers is compared instead."""
+        """Return True: this cannot be seen from outside. Versions are compared instead."""
         return True
 
     def stack(self) -> Stack:
-        """Return the stack as it is seen from outside: its front door and the services behind it."""
+        """Return the stack as seen from outside: its front door and services. Raises PlumblineError."""
         front = self._base_url + HEALTH_PATHS["backend"]
         try:
             with net.direct_session() as http:
@@ -111,12 +111,12 @@ class RemoteTarget:
             stack_id, version = str(body["stack_id"]), str(body["version"])
         except requests.exceptions.SSLError as error:
             raise PlumblineError(
-                f"{front} shows a certificate that nobody here trusts ({_first_cause(error)}): give that of its "
-                "authority with --ca-file"
+                f"{front} has a certificate that this machine does not trust ({_root_cause(error)}): give its "
+                "authority's certificate with --ca-file"
             ) from None
         except (requests.RequestException, KeyError, TypeError) as error:
             raise PlumblineError(
-                f"{front} is not the health of a Plumbline stack ({_first_cause(error)}): is --base-url its front door?"
+                f"{front} is not the health page of a Plumbline stack ({_root_cause(error)}): check --base-url"
             ) from None
         components = [self.component(name) for name in HEALTH_PATHS]
         return Stack(
@@ -125,9 +125,9 @@ class RemoteTarget:
         )  # fmt: skip
 
     def component(self, name: str) -> Component:
-        """Return the state of a service; of the others nothing is known."""
+        """Return the state of a service. Raises NotGivenError for other components."""
         if name not in HEALTH_PATHS:
-            raise NotGivenError(f"needs to look at {name} itself (nobody can on a remote stack)")
+            raise NotGivenError(f"needs access to {name} (not possible on a remote stack)")
         reason = health_of(self._base_url + HEALTH_PATHS[name]).reason
         return Component(name, "failed" if reason else "running", detail=reason or "")
 
@@ -160,21 +160,21 @@ class RemoteTarget:
         _refuse(component)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
-        """Return nothing: its logs are its owner's."""
+        """Return no lines: the logs are not accessible."""
         del component, lines
         return []
 
     def describe(self) -> dict[str, str]:
-        """Return nothing beyond what `stack` says."""
+        """Return no additional files."""
         return {}
 
 
 def _refuse(*_: str) -> NoReturn:
-    raise NotGivenError("needs to stop or start parts (never done to a remote stack)")
+    raise NotGivenError("needs to stop or start components (not possible on a remote stack)")
 
 
 class _GivenPostgres(PostgresAddress):
-    """The database of a DSN file, with all that this says, such as about TLS. The file is `password_file`."""
+    """The database of a DSN file, with all its parameters, such as TLS. The file is `password_file`."""
 
     @classmethod
     def in_file(cls, file: Path) -> _GivenPostgres:
@@ -183,7 +183,7 @@ class _GivenPostgres(PostgresAddress):
         return cls(str(given.get("host", "")), 0, str(given.get("dbname", "")), str(given.get("user", "")), str(file))
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters as they were given."""
+        """Return all parameters of the DSN file."""
         return _conninfo(Path(self.password_file))
 
 
@@ -195,7 +195,7 @@ def _conninfo(file: Path) -> dict[str, Any]:
     except (psycopg.ProgrammingError, ValueError):
         given = {}
     if not given:
-        # What libpq says quotes the string, and the string holds a password.
+        # libpq's message would quote the string, which holds a password.
         raise PlumblineError(f"the DSN file {file} holds no libpq connection string or URI")
     return dict(given)
 
@@ -204,16 +204,16 @@ def _not_the_database_of(stack: Stack) -> str | None:
     try:
         with rows.connect(stack) as database:
             if not rows.many(database, "stack_events", stack_id=stack.stack_id):
-                return f"is not that of {stack.base_url}: it knows of no deployment {stack.stack_id}"
+                return f"is not that of {stack.base_url}: it has no record of deployment {stack.stack_id}"
     except psycopg.errors.UndefinedTable:
-        return "is no Plumbline's: it has no stack_events"
+        return "is not a Plumbline database: it has no table stack_events"
     except psycopg.Error as error:
         return f"cannot be used: {' '.join(str(error).split())}"
     return None
 
 
-def _first_cause(error: BaseException) -> str:
-    """Return the innermost reason in one line: what wraps it names classes and addresses in memory."""
+def _root_cause(error: BaseException) -> str:
+    """Return the innermost error in one line."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     return f"{error.__class__.__name__}: {error}"

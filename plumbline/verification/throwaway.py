@@ -1,4 +1,4 @@
-"""Pytest fixtures with a real, throwaway Postgres and Redis, for the unit tests that stand beside the services."""
+"""Pytest fixtures with a real, temporary Postgres and Redis, for unit tests."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from plumbline.targets.embedded import redis_server as redis_programs
 
 environment.drop_settings()
 
-REDIS_PASSWORD = "the password of every Redis of these tests"  # noqa: S105  opens nothing
-INTERNAL_SECRET = "by which Caddy and the services know each other"  # noqa: S105  opens nothing
+REDIS_PASSWORD = "the password of every Redis of these tests"  # noqa: S105  used by tests only
+INTERNAL_SECRET = "by which Caddy and the services know each other"  # noqa: S105  used by tests only
 THROUGH_CADDY = {facts.INTERNAL_HEADER: INTERNAL_SECRET}
-"""Header that Caddy puts on a request to a service."""
-_PATIENCE_S = 30.0
+"""The header that Caddy adds to requests to services."""
+_TIMEOUT_S = 30.0
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = _PATIENCE_S) -> None:
-    """Wait until `condition` holds; fail with `what` was waited for if it does not within `timeout_s`."""
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = _TIMEOUT_S) -> None:
+    """Wait until `condition` is true; fail with `what` after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() >= deadline:
-            raise AssertionError(f"waited {timeout_s:g} s in vain: {what}")
+            raise AssertionError(f"not within {timeout_s:g} s: {what}")
         time.sleep(0.02)
 
 
 def shared_secrets(folder: Path) -> dict[str, str]:
-    """Write the secret files that every service needs into `folder`, and return the settings that name them."""
+    """Write the secret files that every service needs into `folder`; return the settings that name them."""
     values = {"redis_password": REDIS_PASSWORD, "internal_secret": INTERNAL_SECRET}
     for name, value in values.items():
         (folder / name).write_text(value)
@@ -55,13 +55,13 @@ def shared_secrets(folder: Path) -> dict[str, str]:
 def through_caddy(
     method: str, url: str, *, headers: Mapping[str, str] | None = None, **arguments: Any
 ) -> requests.Response:
-    """Send a service a request as Caddy passes it on."""
+    """Send a request to a service, with the internal secret."""
     return requests.request(method, url, headers=THROUGH_CADDY | dict(headers or {}), **arguments)  # noqa: S113  given
 
 
 @contextlib.contextmanager
 def unprivileged() -> Iterator[None]:
-    """Let the block run as an ordinary user, also where the tests run as root, so that permissions hold."""
+    """Run the block as an ordinary user, even if the tests run as root, so that permissions apply."""
     mine = os.geteuid()
     if mine == 0:
         os.seteuid(pwd.getpwnam("nobody").pw_uid)
@@ -72,7 +72,7 @@ def unprivileged() -> Iterator[None]:
 
 
 class _Server:
-    """A server process that a test can stop and start again, with its data kept."""
+    """A server process that a test can stop and start again without losing its data."""
 
     def __init__(self, command: list[str], log: Path, stop_signal: signal.Signals, **arguments: object) -> None:
         self._command = command
@@ -82,7 +82,7 @@ class _Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ready(self) -> bool:
-        """Say whether the server answers."""
+        """Return whether the server answers."""
         raise NotImplementedError
 
     def start(self) -> None:
@@ -101,10 +101,10 @@ class _Server:
         wait_until(settled, f"{self._command[0]} answers")
 
     def stop(self) -> None:
-        """Stop the server and wait until its process is gone. Harmless when it is not running."""
+        """Stop the server and wait until its process has ended. Does nothing if it is not running."""
         if self._process is not None:
             self._process.send_signal(self._stop_signal)
-            self._process.wait(_PATIENCE_S)
+            self._process.wait(_TIMEOUT_S)
             self._process = None
 
     @property
@@ -114,13 +114,13 @@ class _Server:
         return self._process.pid
 
     def restart(self) -> None:
-        """Stop and start."""
+        """Stop and start the server."""
         self.stop()
         self.start()
 
 
 class PostgresServer(_Server):
-    """A cluster with database `app_db` and role `app_user`, as a deployment has them."""
+    """A cluster with database `app_db` and role `app_user`, like that of a deployment."""
 
     def __init__(self, folder: Path) -> None:
         account = accounts.for_postgres()
@@ -140,21 +140,21 @@ class PostgresServer(_Server):
 
     @property
     def conninfo(self) -> str:
-        """How to connect as the application's role."""
+        """Connection string of the application's role."""
         return self._cluster.conninfo(self.password, "test")
 
     def ready(self) -> bool:
-        """Say whether the role can log in."""
+        """Return whether the role can log in."""
         return self._cluster.probe(self.password) is None
 
 
 class RedisServer(_Server):
-    """A Redis with the rights that services have in a deployment, and with a user for tests, who may do anything."""
+    """A Redis with the services' restricted user, and a user `tests` with all rights."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        """How services reach it, with `REDIS_PASSWORD`."""
+        """URL for services, which use `REDIS_PASSWORD`."""
         shared_secrets(folder)
         self.address = RedisAddress(self.url, str(folder / "redis_password"))
         self.admin_url = f"redis://tests:tests@127.0.0.1:{self.port}/0"
@@ -166,13 +166,13 @@ class RedisServer(_Server):
         super().__init__(command, folder / "redis.log", signal.SIGTERM, env=environment)
 
     def ready(self) -> bool:
-        """Say whether it answers."""
+        """Return whether Redis answers."""
         return self.address.problem(1) is None
 
 
 @contextlib.contextmanager
 def throwaway_postgres() -> Iterator[PostgresServer]:
-    """Yield a running Postgres 16, empty but for its role and database, of which nothing is left afterwards."""
+    """Yield a running Postgres 16 with an empty database; delete it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
     server: PostgresServer | None = None
     try:
@@ -207,7 +207,7 @@ def redis_server() -> Iterator[RedisServer]:
 
 
 async def misses_a_cancellation() -> None:
-    """Run until cancelled twice, as `asyncio.wait_for` lets a task do that it is used in (until Python 3.12)."""
+    """Run until cancelled twice. A task in `asyncio.wait_for` can lose a cancellation before Python 3.12."""
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.sleep(3600)
     await asyncio.sleep(3600)

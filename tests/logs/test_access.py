@@ -1,4 +1,4 @@
-"""Only operators read, and nobody writes from outside: whatever the path, the headers and the state of the backend."""
+"""Only operators can read the recorder, and entries cannot be written through the front door."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import Answer, User
 
 READABLE = ("/logs/entries", "/logs/stats", "/logs/stream")
-# What a proxy and the service behind it could take for two different addresses.
+# Paths that a proxy and the service behind it could interpret differently.
 DISGUISES = (
     "/logs/health/../{}", "/logs/login/../{}", "/logs/assets/../{}", "/logs/assets/%2e%2e/{}", "/logs/assets/..%2f{}",
     "/logs/assets/%252e%252e/{}", "/logs//{}", "//logs/{}", "/LOGS/{}", "/logs/health/live/..;/{}", "/logs/.//{}",
@@ -38,7 +38,7 @@ CLAIMS = (
 def call(
     stack: Stack, method: str, path: str, headers: bytes = b"", body: bytes = b"", host: str = ""
 ) -> tuple[int, str]:
-    """Make a request exactly as it is written here; return status and body."""
+    """Send a request without normalising it; return status and body."""
     front = urlsplit(stack.base_url)
     head = f"{method} {path} HTTP/1.1\r\nHost: {host or front.netloc}\r\nContent-Length: {len(body)}\r\n".encode()
     end = b"" if b"Connection:" in headers else b"Connection: close\r\n"
@@ -55,7 +55,7 @@ def call(
     return int(found[1]), answer.partition("\r\n\r\n")[2]
 
 
-def test_strangers_and_other_users_read_nothing(stack: Stack, alice: User) -> None:
+def test_only_operators_can_read(stack: Stack, alice: User) -> None:
     for path in READABLE:
         Answer(requests.get(stack.base_url + path, timeout=10)).expect_problem(401)
         alice.get(path).expect_problem(403)
@@ -65,20 +65,20 @@ def test_strangers_and_other_users_read_nothing(stack: Stack, alice: User) -> No
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
-def test_a_disguised_path_reads_nothing(stack: Stack, disguise: str) -> None:
+def test_disguised_paths_are_refused(stack: Stack, disguise: str) -> None:
     for name in ("entries", "stats"):
         status, body = call(stack, "GET", disguise.format(name))
         assert status in (303, 308, 400, 401, 403, 404), (disguise, status)
         assert '"since"' not in body
 
 
-def test_no_header_makes_an_operator(stack: Stack) -> None:
+def test_headers_cannot_claim_to_be_an_operator(stack: Stack) -> None:
     for headers in CLAIMS:
         status, body = call(stack, "GET", "/logs/entries", headers)
         assert (status, '"since"' in body) == (401, False), headers
 
 
-def test_nobody_writes_from_outside(stack: Stack, redis_client: redis.Redis) -> None:
+def test_entries_cannot_be_sent_through_the_front_door(stack: Stack, redis_client: redis.Redis) -> None:
     planted = json.dumps({"level": "error", "service": "backend", "message": "planted"}).encode()
     paths = ["/ingest", "//ingest", "/%69ngest", "/./ingest", "/INGEST", "/ingest/", "http://caddy:9000/ingest"]
     paths += [disguise.format("ingest") for disguise in DISGUISES]
@@ -91,15 +91,13 @@ def test_nobody_writes_from_outside(stack: Stack, redis_client: redis.Redis) -> 
             for host in ("", "127.0.0.1:9000", "caddy:9000", "log-sink:8003"):
                 status, _ = call(stack, "POST", path, headers, planted, host)
                 assert 300 <= status < 500, (path, status)
-    # Something that is kept, sent afterwards, shows that what was planted had its chance to arrive.
-    recorder.forge(stack, redis_client)
+    # A later entry has arrived, so a planted one would have, too.
+    recorder.send_bad_token(stack, redis_client)
     assert [one for one in recorder.stream(redis_client) if one["message"] == "planted"] == []
 
 
 @pytest.mark.disrupt
-def test_operators_read_while_the_backend_is_away_and_others_still_do_not(
-    target: Target, stack: Stack, alice: User
-) -> None:
+def test_only_operators_can_read_while_the_backend_is_away(target: Target, stack: Stack, alice: User) -> None:
     with operator.operator_session(stack) as session:
         target.stop("backend")
         try:
@@ -111,7 +109,7 @@ def test_operators_read_while_the_backend_is_away_and_others_still_do_not(
 
 
 @pytest.mark.disrupt
-def test_with_nobody_to_ask_it_stays_closed_and_says_so(target: Target, stack: Stack) -> None:
+def test_without_any_service_to_check_sessions_the_recorder_answers_502(target: Target, stack: Stack) -> None:
     with operator.operator_session(stack) as session:
         for service in ("backend", "data-processor"):
             target.stop(service)
@@ -127,11 +125,11 @@ def test_with_nobody_to_ask_it_stays_closed_and_says_so(target: Target, stack: S
     assert "The recorder does not answer" in page.text
 
 
-def test_a_live_tail_that_is_closed_leaves_no_entry(stack: Stack, redis_client: redis.Redis) -> None:
+def test_closing_a_live_tail_leaves_no_entry(stack: Stack, redis_client: redis.Redis) -> None:
     with operator.operator_session(stack) as session:
         for _ in range(3):
             with session.get(f"{stack.base_url}/logs/stream?after=0", stream=True, timeout=10) as tail:
                 next(tail.iter_lines())
-    recorder.forge(stack, redis_client)
+    recorder.send_bad_token(stack, redis_client)
     held = recorder.stream(redis_client)
     assert [one for one in held if "/logs/stream" in str(one["fields"])] == []

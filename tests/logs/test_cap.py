@@ -1,4 +1,4 @@
-"""At most 200 entries at every instant, the newest, in order; and nothing on disk."""
+"""The recorder keeps the newest 200 entries at most, in order, and nothing on disk."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ def marks_held(client: redis.Redis, name: str) -> list[str]:
 
 
 def test_the_cap_is_two_hundred() -> None:
-    # The promise made to users; elsewhere it stands once, in servicekit.
+    # The documented number. The code has it once, in servicekit.
     assert LOG_CAP == 200
 
 
 @pytest.mark.disrupt
-def test_a_burst_leaves_the_newest_in_order_and_never_one_too_many(
+def test_after_a_burst_the_stream_has_the_newest_entries_in_order(
     alice: User, stack: Stack, redis_client: redis.Redis
 ) -> None:
-    with recorder.sampled_length(stack.redis) as lengths:
-        marks = recorder.burst(stack, alice, "burst")
+    with recorder.sample_length(stack.redis) as lengths:
+        marks = recorder.log_burst(stack, alice, "burst")
         recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
     assert lengths.samples > 20
     assert lengths.longest == LOG_CAP
     assert redis_client.xlen(LOG_STREAM) == LOG_CAP
     held = marks_held(redis_client, "burst")
-    assert len(held) >= LOG_CAP - 20, "other entries than the burst's fill the recorder"
+    assert len(held) >= LOG_CAP - 20, "too many entries of others in the recorder"
     assert held == marks[-len(held) :]
 
 
 @pytest.mark.disrupt
-def test_the_books_balance_after_a_burst(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
-    marks = recorder.burst(stack, alice, "count")
+def test_the_counters_balance_after_a_burst(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
+    marks = recorder.log_burst(stack, alice, "count")
     recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
     with recorder.counter_reader(stack) as read:
         shown = read()
@@ -56,22 +56,22 @@ def test_the_books_balance_after_a_burst(alice: User, stack: Stack, redis_client
 
 
 @pytest.mark.disrupt
-def test_a_million_entries_by_two_sinks_beside_the_stacks_own(
+def test_a_million_entries_through_two_more_log_sinks_stay_within_the_cap(
     alice: User, stack: Stack, redis_client: redis.Redis
 ) -> None:
     names = ("flood-a", "flood-b")
     with (
         recorder.counter_reader(stack) as read,
-        recorder.sink_beside(stack) as first,
-        recorder.sink_beside(stack) as second,
-        recorder.sampled_length(stack.redis) as lengths,
-        recorder.sampled_counters(stack) as sampled,
+        recorder.second_sink(stack) as first,
+        recorder.second_sink(stack) as second,
+        recorder.sample_length(stack.redis) as lengths,
+        recorder.sample_counters(stack) as sampled,
         ThreadPoolExecutor(2) as pool,
     ):
         before = {name: received_of(read(), name) for name in names}
         floods = [pool.submit(sink.flood, name, FLOOD // 2) for sink, name in zip((first, second), names, strict=True)]
-        # Meanwhile the stack's own sink takes in what its services say.
-        recorder.burst(stack, alice, "beside")
+        # Meanwhile the stack's own log-sink receives entries of services.
+        recorder.log_burst(stack, alice, "beside")
         for each in floods:
             each.result()
         wait_until(
@@ -88,7 +88,7 @@ def test_a_million_entries_by_two_sinks_beside_the_stacks_own(
     for name in names:
         assert shown["by_service"][name]["dropped"] == 0
         numbers = [int(one["message"]) for one in recorder.stream(redis_client) if one["service"] == name]
-        # The newest of each sink, in order of arrival, none missing in between.
+        # The newest of each log-sink, in order, without gaps.
         assert numbers == list(range(FLOOD // 2 - len(numbers), FLOOD // 2))
 
 
@@ -96,9 +96,9 @@ def received_of(shown: dict[str, Any], service: str) -> int:
     return int(shown["by_service"].get(service, {"received": 0})["received"])
 
 
-def test_redis_keeps_nothing_on_disk(redis_client: redis.Redis) -> None:
+def test_redis_writes_nothing_to_disk(redis_client: redis.Redis) -> None:
     persistence = redis_client.info("persistence")
-    # None since it started, however much was written meanwhile.
+    # Never saved since the start, despite changes.
     assert persistence["rdb_last_bgsave_time_sec"] == -1
     assert persistence["rdb_changes_since_last_save"] > 0
     assert persistence["aof_enabled"] == 0
@@ -108,7 +108,7 @@ def test_redis_keeps_nothing_on_disk(redis_client: redis.Redis) -> None:
 @pytest.mark.disrupt
 def test_a_restarted_redis_starts_empty_and_fills_again(target: Target, alice: User, stack: Stack) -> None:
     with stack.redis.connect(decode_responses=True) as client:
-        before = recorder.burst(stack, alice, "before")
+        before = recorder.log_burst(stack, alice, "before")
         recorder.wait_for(client, lambda one: before[-1] in one["message"], "last entry of the burst")
     with recorder.counter_reader(stack) as read:
         since = read()["since"]
@@ -118,8 +118,8 @@ def test_a_restarted_redis_starts_empty_and_fills_again(target: Target, alice: U
         assert marks_held(client, "before") == []
         assert client.xlen(LOG_STREAM) < LOG_CAP
         with recorder.counter_reader(stack) as read:
-            assert read()["since"] > since, "the page says since when it has been filling"
-        after = recorder.burst(stack, alice, "after")
+            assert read()["since"] > since, "since is later after a restart"
+        after = recorder.log_burst(stack, alice, "after")
         recorder.wait_for(client, lambda one: after[-1] in one["message"], "last entry of the new burst")
         assert marks_held(client, "before") == []
         held = marks_held(client, "after")

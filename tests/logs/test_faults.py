@@ -1,4 +1,4 @@
-"""Clients cannot push entries out: what they do wrong is counted and folded."""
+"""Faults that clients cause are folded and counted, and cannot replace other entries."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def kinds(client: redis.Redis) -> list[str]:
     return [fields["kind"] for _, fields in held if "kind" in fields]
 
 
-def test_floods_of_faults_push_out_nothing_and_are_counted(
+def test_floods_of_client_faults_are_counted_and_replace_no_entries(
     stack: Stack, alice: User, redis_client: redis.Redis
 ) -> None:
-    recorder.end_minutes(redis_client)
+    recorder.end_fault_windows(redis_client)
     marks = [f"mine-{number:02}" for number in range(MINE)]
-    recorder.warn(stack, alice, *marks)
+    recorder.log_warnings(stack, alice, *marks)
     recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "the last of the stack's own warnings")
     of_backend = recorder.received(redis_client, "backend")
     of_caddy = recorder.received(redis_client, "caddy", "error")

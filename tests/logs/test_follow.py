@@ -1,4 +1,4 @@
-"""What the recorder holds, followed in a terminal: through the front door, across a restart of the log-sink."""
+"""`plumbline logs`, with and without `--follow`."""
 
 from __future__ import annotations
 
@@ -24,27 +24,26 @@ from plumbline.verification.checks.client import User
 from plumbline.verification.checks.recorder import PATIENCE_S
 
 
-def warned(stack: Stack, user: User) -> str:
-    """Make the backend warn, and return the last word of what it says."""
+def log_warning(stack: Stack, user: User) -> str:
+    """Make the backend log a warning; return its mark."""
     mark = f"mark-{secrets.token_hex(6)}"
-    recorder.warn(stack, user, mark)
+    recorder.log_warnings(stack, user, mark)
     return mark
 
 
 @contextmanager
-def followed(things: Iterator[Any]) -> Iterator[Callable[..., list[str]]]:
-    """Read `things` on a thread; yields what returns the last words that came until all wanted ones were among them.
+def followed(entries: Iterator[Any]) -> Iterator[Callable[..., list[str]]]:
+    """Read entries in a thread. Yield a function that waits for all given marks and returns those that arrived.
 
-    Two processes of a service may hand over their entries in another order than they were asked in. What ends the
-    reading is raised where the next id is wanted.
+    Processes of a service may send their entries in another order. The function raises the thread's error, if any.
     """
     seen: queue.Queue[str | Exception] = queue.Queue()
 
     def read() -> None:
         try:
-            for thing in things:
-                if not isinstance(thing, str):
-                    seen.put(thing["message"].rpartition(" ")[2])
+            for entry in entries:
+                if not isinstance(entry, str):
+                    seen.put(entry["message"].rpartition(" ")[2])
         except Exception as error:
             seen.put(error)
 
@@ -62,36 +61,36 @@ def followed(things: Iterator[Any]) -> Iterator[Callable[..., list[str]]]:
     yield until
 
 
-def test_follow_shows_what_is_kept_and_then_what_comes(stack: Stack, alice: User) -> None:
-    before = warned(stack, alice)
+def test_follow_yields_kept_and_then_new_entries(stack: Stack, alice: User) -> None:
+    before = log_warning(stack, alice)
     with followed(operator.follow(stack, service="backend", level="warning")) as until:
         until(before)
-        marks = [warned(stack, alice) for _ in range(3)]
+        marks = [log_warning(stack, alice) for _ in range(3)]
         assert sorted(until(*marks)) == sorted(marks)
 
 
 @pytest.mark.disrupt
-def test_follow_goes_on_after_a_restart_without_gap_or_repeat(target: Target, stack: Stack, alice: User) -> None:
-    before = warned(stack, alice)
+def test_follow_resumes_after_a_restart_without_gap_or_repeat(target: Target, stack: Stack, alice: User) -> None:
+    before = log_warning(stack, alice)
     with followed(operator.follow(stack, service="backend")) as until:
         until(before)
         target.stop("log-sink")
-        meanwhile = [warned(stack, alice) for _ in range(3)]
+        meanwhile = [log_warning(stack, alice) for _ in range(3)]
         target.start("log-sink")
-        after = warned(stack, alice)
+        after = log_warning(stack, alice)
         assert sorted(until(*meanwhile, after)) == sorted([*meanwhile, after])
 
 
-def test_the_command_follows(stack: Stack, alice: User) -> None:
+def test_the_logs_command_follows(stack: Stack, alice: User) -> None:
     if not stack.home:
-        raise NotGivenError("needs the stack's home (nobody has it of a remote stack)")
+        raise NotGivenError("needs the stack's home (not available for a remote stack)")
     command = [sys.executable, "-m", "plumbline", "logs", "--home", stack.home, "--json"]
-    before = warned(stack, alice)
+    before = log_warning(stack, alice)
     with subprocess.Popen([*command, "--follow"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         with followed(map(json.loads, process.stdout)) as until:
             until(before)
-            after = warned(stack, alice)
+            after = log_warning(stack, alice)
             until(after)
         process.terminate()
     chosen = [*command, "--service", "backend", "--level", "warning"]
@@ -101,10 +100,10 @@ def test_the_command_follows(stack: Stack, alice: User) -> None:
 
 
 @pytest.mark.disrupt
-def test_the_command_reads_while_the_backend_is_away(target: Target, stack: Stack, alice: User) -> None:
+def test_the_logs_command_works_while_the_backend_is_away(target: Target, stack: Stack, alice: User) -> None:
     if not stack.home:
-        raise NotGivenError("needs the stack's home (nobody has it of a remote stack)")
-    before = warned(stack, alice)
+        raise NotGivenError("needs the stack's home (not available for a remote stack)")
+    before = log_warning(stack, alice)
     target.stop("backend")
     try:
         command = [sys.executable, "-m", "plumbline", "logs", "--home", stack.home, "--json"]

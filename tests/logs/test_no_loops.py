@@ -1,4 +1,4 @@
-"""Trouble with the recorder makes few entries about itself, however much there is to record meanwhile."""
+"""An outage of the recorder causes few messages about itself, however many enattempts wait meanwhile."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ pytestmark = pytest.mark.disrupt
 
 FORWARDERS = 5
 """One in each process of backend, data-processor and worker."""
-TRIES_SOON, TRIES_A_SECOND = 6, 0.5
-"""How often one forwarder tries while nobody takes its entries, at most: at first, and from then on."""
+FIRST_ATTEMPTS, ATTEMPTS_PER_SECOND = 6, 0.5
+"""Most attempts of one forwarder during an outage: in the beginning, and per second from then on."""
 READS = 20
 LINES = 10_000
 
 
-def said_since(target: Target, component: str, mark: str) -> list[str]:
-    """Return what a component has written to its own log since it wrote `mark`."""
+def log_since(target: Target, component: str, mark: str) -> list[str]:
+    """Return the lines of a component's own log since the one with `mark`."""
     lines = target.log_tail(component, LINES)
     first = next((number for number, line in enumerate(lines) if mark in line), None)
     return [] if first is None else lines[first:]
 
 
 @pytest.mark.parametrize("warnings", [40, 400])
-def test_what_is_said_of_a_sink_that_is_down_grows_with_time_and_not_with_traffic(
+def test_messages_about_a_log_sink_outage_grow_with_time_and_not_with_traffic(
     target: Target, alice: User, stack: Stack, redis_client: redis.Redis, warnings: int
 ) -> None:
     mark = f"loop-{time.time_ns():x}"
     marks = [f"{mark}-{number:03}" for number in range(warnings)]
 
     def troubles() -> list[str]:
-        return [line for line in said_since(target, "backend", mark) if "log forwarding" in line]
+        return [line for line in log_since(target, "backend", mark) if "log forwarding" in line]
 
-    recorder.warn(stack, alice, mark)
+    recorder.log_warnings(stack, alice, mark)
     target.stop("log-sink")
     begun = time.monotonic()
     try:
         requests.get(f"{stack.base_url}/{mark}", timeout=10)
-        recorder.warn(stack, alice, *marks)
+        recorder.log_warnings(stack, alice, *marks)
         for _ in range(READS):
             assert requests.get(f"{stack.base_url}/logs/health", timeout=10).status_code == 502
-        wait_until(lambda: bool(troubles()), "a forwarder has met the sink away")
+        wait_until(lambda: bool(troubles()), "a forwarder has noticed the outage")
     finally:
         target.start("log-sink")
     recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last warning")
-    tries = FORWARDERS * (TRIES_SOON + math.ceil((time.monotonic() - begun) * TRIES_A_SECOND))
-    # The services: one line an outage and process, in their own logs alone.
+    attempts = FORWARDERS * (FIRST_ATTEMPTS + math.ceil((time.monotonic() - begun) * ATTEMPTS_PER_SECOND))
+    # Services: one line per outage and process, in their own logs only.
     assert len(troubles()) <= FORWARDERS
-    # Caddy: a line a try, in its own log alone, and two for each reader at the front door.
-    assert len(said_since(target, "caddy", mark)) <= tries + 2 * (READS + 1)
+    # Caddy: one line per attempt, in its own log only, and two per request to the front door.
+    assert len(log_since(target, "caddy", mark)) <= attempts + 2 * (READS + 1)
     held = recorder.stream(redis_client)
     assert not [one for one in held if "log forwarding" in one["message"]]
     assert not [one for one in held if "/ingest" in one["message"]]

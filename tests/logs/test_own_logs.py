@@ -1,4 +1,4 @@
-"""No part of the stack writes a secret to its own log, wherever in a request it stands."""
+"""No component writes a secret of a request to its own log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TARGETS = (
     "/data-processor/templates/?api_key={}", "/data-processor/nowhere?x=%22{}%22", "/logs/entries?q={}",
     "/logs/health?session={}", "http://ada:{}@front/auth/me", "http://ada:{}@front/nowhere?x=1", "/auth/me#{}",
 )  # fmt: skip
-# With a name too short to be registered.
+# The user name is too short to be registered.
 BODIES = (
     '{{"username": "ad", "password": "{}"}}', '{{"username": "ad", "password": "{}', "username=ad&password={}",
     '{{"password": ["{}"]}}', '{{"username": {{"password": "{}"}}}}',
@@ -36,10 +36,10 @@ BODIES = (
 
 
 def call(stack: Stack, method: str, target: str, header: str = "", body: str = "") -> None:
-    """Make a request exactly as it is written here. Whatever is answered is all right."""
+    """Send a request without normalising it; ignore the answer."""
     front = urlsplit(stack.base_url)
     if front.scheme != "http":
-        raise NotGivenError("writes its requests byte by byte, which needs a front door without TLS")
+        raise NotGivenError("sends raw requests, which needs a front door without TLS")
     lines = [f"{method} {target} HTTP/1.1", "Connection: close", f"Content-Length: {len(body)}"]
     lines += [header] if header else []
     lines += [] if header.startswith("Host:") else [f"Host: {front.netloc}"]
@@ -79,7 +79,7 @@ def test_no_log_has_a_secret_of_a_request(target: Target, stack: Stack, alice: U
         for spelt in ("password={}", "Bearer {}", '"token": "{}"', "redis://:{}@redis/0"):
             live.send({"type": secret_at(spelt)})
         live.drain()
-    recorder.forge(stack, redis_client)
+    recorder.send_bad_token(stack, redis_client)
     leaks = [
         f"{component.name}: {places[secret]}"
         for component in stack.components

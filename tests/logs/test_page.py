@@ -1,4 +1,4 @@
-"""The operator's page in a real Chromium, through the front door: from signing in to signing out."""
+"""The operator's page in Chromium, through the front door."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def page(new_page: Callable[..., Any], stack: Stack) -> Any:
-    """A page of the front door."""
+    """A page at the front door."""
     return new_page(stack.base_url)
 
 
@@ -36,17 +36,17 @@ def sign_in(page: Any, stack: Stack) -> None:
     page.wait_for_selector("#line[data-state=live]")
 
 
-def forged(stack: Stack, client: redis.Redis) -> str:
-    """Return the request id of the newest entry about bad tokens, of which there is one now."""
-    recorder.forge(stack, client)
+def send_bad_token(stack: Stack, client: redis.Redis) -> str:
+    """Send a bad token; return the request id of the newest entry about bad tokens."""
+    recorder.send_bad_token(stack, client)
     entries = operator.entries(stack, service="backend")
     return str([one for one in entries if one.get("kind") == "client.bad_token"][-1]["request_id"])
 
 
-def warned(stack: Stack, user: User) -> str:
-    """Make the backend warn, and return the last word of what it says."""
+def log_warning(stack: Stack, user: User) -> str:
+    """Make the backend log a warning; return its mark."""
     mark = f"mark-{secrets.token_hex(6)}"
-    recorder.warn(stack, user, mark)
+    recorder.log_warnings(stack, user, mark)
     return mark
 
 
@@ -54,9 +54,9 @@ def wait_for_entry(page: Any, mark: str) -> None:
     page.locator("li.entry .message", has_text=mark).first.wait_for()
 
 
-def test_from_signing_in_to_signing_out(page: Any, stack: Stack, redis_client: redis.Redis) -> None:
+def test_sign_in_filter_and_sign_out(page: Any, stack: Stack, redis_client: redis.Redis) -> None:
     sign_in(page, stack)
-    request_id = forged(stack, redis_client)
+    request_id = send_bad_token(stack, redis_client)
     link = page.get_by_role("button", name=f"Everything with request id {request_id}").first
     link.wait_for()
     browser.keep(page, "stack-live")
@@ -73,27 +73,27 @@ def test_from_signing_in_to_signing_out(page: Any, stack: Stack, redis_client: r
 
 
 @pytest.mark.disrupt
-def test_the_line_breaks_and_goes_on(page: Any, target: Target, stack: Stack, alice: User) -> None:
+def test_the_live_tail_reconnects_after_an_outage(page: Any, target: Target, stack: Stack, alice: User) -> None:
     sign_in(page, stack)
-    before = warned(stack, alice)
+    before = log_warning(stack, alice)
     wait_for_entry(page, before)
     target.stop("log-sink")
     try:
         page.wait_for_selector("#line[data-state=down]")
         assert page.locator("#alarm").is_visible()
         browser.keep(page, "stack-down")
-        meanwhile = [warned(stack, alice) for _ in range(3)]
+        meanwhile = [log_warning(stack, alice) for _ in range(3)]
     finally:
         target.start("log-sink")
     page.wait_for_selector("#line[data-state=live]")
-    for mark in (*meanwhile, warned(stack, alice)):
+    for mark in (*meanwhile, log_warning(stack, alice)):
         wait_for_entry(page, mark)
     ids = page.eval_on_selector_all("li.entry", "rows => rows.map(row => row.dataset.id)")
     assert len(ids) == len(set(ids))
 
 
 @pytest.mark.disrupt
-def test_it_opens_while_the_backend_is_away(page: Any, target: Target, stack: Stack) -> None:
+def test_the_page_opens_while_the_backend_is_away(page: Any, target: Target, stack: Stack) -> None:
     sign_in(page, stack)
     target.stop("backend")
     try:
@@ -105,7 +105,7 @@ def test_it_opens_while_the_backend_is_away(page: Any, target: Target, stack: St
 
 
 @pytest.mark.disrupt
-def test_a_recorder_that_is_away_says_so_in_words(page: Any, target: Target, stack: Stack) -> None:
+def test_an_outage_of_the_recorder_shows_an_error_page(page: Any, target: Target, stack: Stack) -> None:
     target.stop("log-sink")
     try:
         browser.visit(page, "/logs/login")

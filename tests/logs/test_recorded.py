@@ -1,4 +1,4 @@
-"""Warnings and errors of every service, and of Caddy, reach the recorder with service, level and request id."""
+"""Warnings and errors of every service and of Caddy reach the recorder."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.throwaway import wait_until
 
-# A call that each service answers from the database.
+# A path of each service that queries the database.
 PATHS = {"backend": "/channels/", "data-processor": "/data-processor/templates/"}
 
 
-def said_by(service: str, level: str, request_ids: set[str]) -> Callable[[dict[str, Any]], bool]:
+def logged_by(service: str, level: str, request_ids: set[str]) -> Callable[[dict[str, Any]], bool]:
     return lambda one: (one["service"], one["level"]) == (service, level) and one["request_id"] in request_ids
 
 
 @pytest.mark.parametrize("service", PATHS)
-def test_a_forged_token_is_a_warning(stack: Stack, redis_client: redis.Redis, service: str) -> None:
-    recorder.forge(stack, redis_client, PATHS[service], service)
-    # It may be counted with those of the same minute, of which the first is told.
-    told = [one for one in operator.entries(stack, service=service) if one.get("kind") == "client.bad_token"]
-    entry = told[-1]
+def test_a_forged_token_is_logged_as_a_warning(stack: Stack, redis_client: redis.Redis, service: str) -> None:
+    recorder.send_bad_token(stack, redis_client, PATHS[service], service)
+    # Faults of the same minute may share the entry of the first.
+    entries = [one for one in operator.entries(stack, service=service) if one.get("kind") == "client.bad_token"]
+    entry = entries[-1]
     assert (entry["level"], entry["count"] >= 1) == ("warning", True)
     assert entry["message"]
     assert entry["ts"]
@@ -43,7 +43,7 @@ def test_a_forged_token_is_a_warning(stack: Stack, redis_client: redis.Redis, se
 
 
 @pytest.mark.disrupt
-def test_a_database_that_is_away_is_an_error_of_both_services(
+def test_a_postgres_outage_is_logged_as_an_error_by_both_services(
     target: Target, alice: User, redis_client: redis.Redis
 ) -> None:
     before = recorder.stream(redis_client)
@@ -58,41 +58,41 @@ def test_a_database_that_is_away_is_an_error_of_both_services(
     finally:
         target.start("postgres")
 
-    # Of an outage a process says one word, with the request that met it first: one of ours, or a health check.
+    # A process logs an outage once, with the request id of the first affected request: ours or a health check.
     def new_error(service: str, one: dict[str, Any]) -> bool:
         return (one["service"], one["level"]) == (service, "error") and one["request_id"] and one not in before
 
     for service in PATHS:
         recorder.wait_for(redis_client, partial(new_error, service), f"error of {service} while Postgres was away")
-    # Recovery needs no restart; a service may spare a database that was away a moment ago.
+    # Recovery needs no restart, but a service may wait a moment before it tries again.
     for path in PATHS.values():
         wait_until(lambda path=path: alice.get(path).status == 200, f"{path} answers again")
 
 
 @pytest.mark.disrupt
 @pytest.mark.parametrize("service", PATHS)
-def test_a_stopped_upstream_is_an_error_of_caddy(
+def test_a_stopped_service_is_logged_as_an_error_by_caddy(
     target: Target, alice: User, redis_client: redis.Redis, service: str
 ) -> None:
-    recorder.end_minutes(redis_client)
+    recorder.end_fault_windows(redis_client)
     target.stop(service)
     try:
         answer = alice.get(PATHS[service])
         answer.expect_problem(502)
     finally:
         target.start(service)
-    entry = recorder.wait_for(redis_client, said_by("caddy", "error", {answer.request_id}), "502 of Caddy")
+    entry = recorder.wait_for(redis_client, logged_by("caddy", "error", {answer.request_id}), "502 of Caddy")
     assert "502" in str(entry)
 
 
 @pytest.mark.disrupt
-def test_an_address_without_end_costs_no_entry(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
+def test_a_very_long_url_loses_no_entry(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
     front = urlsplit(stack.base_url)
-    recorder.end_minutes(redis_client)
+    recorder.end_fault_windows(redis_client)
     before = recorder.received(redis_client, "caddy", "error")
     target.stop("backend")
     try:
-        # As Caddy writes it, six times as long: more than a datagram holds.
+        # Caddy's escaping makes it six times as long, more than a datagram can hold.
         with socket.create_connection((front.hostname, front.port), 10) as connection:
             connection.sendall(
                 b"GET /channels/?%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % (b"\xff" * 20_000)
@@ -103,12 +103,12 @@ def test_an_address_without_end_costs_no_entry(target: Target, stack: Stack, red
         Answer(requests.get(f"{stack.base_url}/channels/", timeout=10)).expect_problem(502)
     finally:
         target.start("backend")
-    recorder.wait_for(redis_client, said_by("caddy", "error", {long_one}), f"502 of Caddy for {long_one}")
+    recorder.wait_for(redis_client, logged_by("caddy", "error", {long_one}), f"502 of Caddy for {long_one}")
     wait_until(lambda: recorder.received(redis_client, "caddy", "error") >= before + 2, "the next one is counted, too")
 
 
 @pytest.mark.disrupt
-def test_the_recorders_own_trouble_is_recorded_when_redis_is_back(target: Target, stack: Stack) -> None:
+def test_errors_of_the_log_sink_are_recorded_after_a_redis_outage(target: Target, stack: Stack) -> None:
     with operator.operator_session(stack) as session:
         target.stop("redis")
         try:
@@ -126,18 +126,18 @@ def test_the_recorders_own_trouble_is_recorded_when_redis_is_back(target: Target
             assert entry["message"]
 
 
-def test_information_is_never_kept(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
+def test_info_entries_are_not_kept(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
     quiet = {alice.get(path).request_id for path in [*PATHS.values(), "/auth/me", "/health"]}
-    # Something that is kept, sent afterwards, shows that the quiet ones had their chance to arrive.
+    # A later entry has arrived, so an info entry would have, too.
     for service, path in PATHS.items():
-        recorder.forge(stack, redis_client, path, service)
+        recorder.send_bad_token(stack, redis_client, path, service)
     held = recorder.stream(redis_client)
     assert {one["level"] for one in held} <= set(facts.LEVELS_KEPT)
     assert quiet.isdisjoint({one["request_id"] for one in held})
 
 
-def test_the_api_shows_what_the_stream_holds(stack: Stack, redis_client: redis.Redis) -> None:
-    recorder.forge(stack, redis_client)
+def test_the_api_shows_entries_of_the_stream(stack: Stack, redis_client: redis.Redis) -> None:
+    recorder.send_bad_token(stack, redis_client)
     request_id = next(
         one["request_id"]
         for one in reversed(operator.entries(stack, service="backend"))

@@ -1,4 +1,4 @@
-"""Whatever is said, what is kept is small, clean and without secrets: by a service, by Caddy and by anybody inside."""
+"""Stored entries are bounded, free of control characters, and without secrets."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SPELT = (
 )  # fmt: skip
 
 
-def raw(client: redis.Redis) -> list[str]:
-    """Return every entry as it is in Redis."""
+def stored(client: redis.Redis) -> list[str]:
+    """Return every entry as stored in Redis."""
     held: Any = client.xrange(LOG_STREAM)
     return [fields["entry"] for _, fields in held]
 
@@ -37,21 +37,21 @@ def assert_clean(lines: list[str]) -> None:
         assert unsafe_texts(json.loads(line)) == []
 
 
-def test_of_a_service(stack: Stack, alice: User, redis_client: redis.Redis) -> None:
-    # What the backend quotes of an event that it cannot read is short.
+def test_entries_of_a_service_are_redacted(stack: Stack, alice: User, redis_client: redis.Redis) -> None:
+    # The backend quotes only the beginning of an unreadable event.
     spelt = [f"clean-{number} {text}" for number, text in enumerate((*SPELT, "\x1b[31mred\x00\u2028\u202e"))]
-    recorder.warn(stack, alice, *spelt)
+    recorder.log_warnings(stack, alice, *spelt)
     for number in range(len(spelt)):
         entry = recorder.wait_for(
             redis_client, lambda one, number=number: f"clean-{number} " in one["message"], "warning"
         )
         assert number == len(SPELT) or "[redacted]" in entry["message"]
-    assert_clean(raw(redis_client))
+    assert_clean(stored(redis_client))
 
 
 @pytest.mark.disrupt
-def test_of_caddy(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
-    recorder.end_minutes(redis_client)
+def test_entries_of_caddy_are_redacted(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
+    recorder.end_fault_windows(redis_client)
     headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"access_token={SECRET}"}
     target.stop("backend")
     try:
@@ -61,11 +61,11 @@ def test_of_caddy(target: Target, stack: Stack, redis_client: redis.Redis) -> No
         target.start("backend")
     entry = recorder.wait_for(redis_client, lambda one: one["request_id"] == answer.request_id, "502 of Caddy")
     assert entry["fields"]["uri"] == "/channels/?"
-    assert_clean(raw(redis_client))
+    assert_clean(stored(redis_client))
 
 
 @pytest.mark.disrupt
-def test_of_anybody_inside(stack: Stack, redis_client: redis.Redis) -> None:
+def test_hostile_entries_are_redacted_and_truncated(stack: Stack, redis_client: redis.Redis) -> None:
     head = b'{"level":"error","service":"hostile","message":"'
     lines = [
         *(head + spelt.replace('"', "'").encode() + b'"}' for spelt in SPELT),
@@ -75,10 +75,10 @@ def test_of_anybody_inside(stack: Stack, redis_client: redis.Redis) -> None:
         b'{"level":"error","service":"hostile","message":"m","fields":' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}",
         head + b'the end"}',
     ]
-    with recorder.sink_beside(stack) as sink:
+    with recorder.second_sink(stack) as sink:
         sink.send(b"".join(line + b"\n" for line in lines))
         recorder.wait_for(redis_client, lambda one: one["message"] == "the end", "the last line")
-    held = [line for line in raw(redis_client) if json.loads(line)["service"] == "hostile"][-len(lines) :]
+    held = [line for line in stored(redis_client) if json.loads(line)["service"] == "hostile"][-len(lines) :]
     assert len(held) == len(lines)
     assert_clean(held)
     assert [json.loads(line).get("truncated", False) for line in held[-5:]] == [False, True, True, True, False]

@@ -1,4 +1,4 @@
-"""Register, log in, log out; what is in the database; who is refused."""
+"""Registration, login and logout, over HTTP and in the database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plumbline.verification.checks import rows
 from plumbline.verification.checks.client import Answer, User
 
 
-def test_an_account_is_a_row_with_a_hash(alice: User, database: psycopg.Connection[dict[str, Any]]) -> None:
+def test_an_account_is_stored_with_a_password_hash(alice: User, database: psycopg.Connection[dict[str, Any]]) -> None:
     row = rows.one(database, "users", id=alice.id)
     assert (row["username"], row["display_name"]) == (alice.username, alice.username)
     assert abs((datetime.now(UTC) - row["created_at"]).total_seconds()) < 3600
@@ -25,7 +25,7 @@ def test_an_account_is_a_row_with_a_hash(alice: User, database: psycopg.Connecti
     assert alice.password not in str(row)
 
 
-def test_the_bearer_and_the_cookie_are_the_same_session(alice: User, stack: Stack) -> None:
+def test_bearer_token_and_cookie_work(alice: User, stack: Stack) -> None:
     assert alice.get("/auth/me").expect(200)["id"] == alice.id
     with requests.Session() as browser:
         answer = browser.post(
@@ -41,7 +41,7 @@ def test_the_bearer_and_the_cookie_are_the_same_session(alice: User, stack: Stac
         assert browser.get(f"{stack.base_url}/auth/me", timeout=10).status_code == 401
 
 
-def test_a_taken_name_is_a_conflict(alice: User) -> None:
+def test_a_taken_name_is_refused(alice: User) -> None:
     alice.register(alice.username.upper(), "x" * 12).expect_problem(409)
 
 
@@ -56,12 +56,12 @@ def test_a_wrong_password_is_refused(alice: User) -> None:
     "token", ["", "rubbish", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."], ids=["none", "rubbish", "alg-none"]
 )
 @pytest.mark.parametrize("path", ["/auth/me", "/channels/", "/data-processor/documents/?channel_id=1", "/logs/entries"])
-def test_no_session_no_answer(stack: Stack, path: str, token: str) -> None:
+def test_requests_without_a_valid_session_are_refused(stack: Stack, path: str, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     Answer(requests.get(stack.base_url + path, headers=headers, timeout=10)).expect_problem(401)
 
 
-def test_a_token_of_another_stack_opens_neither_service(stack: Stack, new_user: Callable[[], User]) -> None:
+def test_a_forged_token_is_refused_by_both_services(stack: Stack, new_user: Callable[[], User]) -> None:
     user = new_user()
     head, body, signature = user.token.split(".")
     forged = ".".join((head, body, signature[::-1]))

@@ -1,4 +1,4 @@
-"""Annotations: created, changed, deleted, always inside their page."""
+"""Annotations, over HTTP and in the database."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def as_stored(row: dict[str, Any]) -> dict[str, Any]:
     return {"bounding_box": box, **{name: row[name] for name in FULL if name != "bounding_box"}}
 
 
-def test_an_annotation_lives_as_a_row_until_it_is_deleted(alice: User, annotations: str, database: Database) -> None:
+def test_an_annotation_is_stored_changed_and_deleted(alice: User, annotations: str, database: Database) -> None:
     created = alice.post(annotations, FULL).expect(201)
     assert {name: created[name] for name in FULL} == FULL
     row = rows.one(database, "annotations", id=created["id"])
@@ -75,14 +75,14 @@ def test_annotations_are_listed_in_pages(alice: User, annotations: str) -> None:
     ],
     ids=lambda change: "-".join(str(value) for value in change.values())[:40],
 )
-def test_an_annotation_that_makes_no_sense_is_refused(alice: User, annotations: str, change: dict[str, Any]) -> None:
-    # By hand, since NaN and Infinity are no JSON and requests would not send them.
+def test_invalid_annotations_are_refused(alice: User, annotations: str, change: dict[str, Any]) -> None:
+    # requests refuses to encode NaN and Infinity.
     body = json.dumps(FULL | change)
     answer = alice.call("POST", annotations, data=body, headers={"Content-Type": "application/json"})
     answer.expect_problem(400 if answer.status == 400 else 422)
 
 
-def test_an_annotation_is_found_under_its_own_document_alone(alice: User, annotations: str) -> None:
+def test_an_annotation_is_not_found_under_another_document(alice: User, annotations: str) -> None:
     created = alice.post(annotations, FULL).expect(201)
     channel = alice.create_channel("private")
     other = alice.upload(channel["id"], f"{PREFIX}other.png", samples.png()).expect(201)

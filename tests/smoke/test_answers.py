@@ -1,4 +1,4 @@
-"""What every answer carries, from every part of the stack and with every status."""
+"""Headers of every answer, from every component and with every status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.checks.created import PREFIX
 
 
-def test_answers_with_a_session_are_kept_out_of_caches_and_read_as_what_they_are(alice: User) -> None:
+def test_answers_to_sessions_have_no_store_and_nosniff(alice: User) -> None:
     channel = alice.create_channel()
     document = alice.upload(channel["id"], f"{PREFIX}page.png", samples.png()).expect(201)
     answers = [
@@ -36,7 +36,7 @@ def test_answers_with_a_session_are_kept_out_of_caches_and_read_as_what_they_are
 
 
 @pytest.mark.parametrize("path", ["/health", "/openapi.json", "/", "/logs", "/logs/login", "/logs/health", "/nowhere"])
-def test_answers_without_a_session_are_read_as_what_they_are(stack: Stack, path: str) -> None:
+def test_answers_without_a_session_have_nosniff(stack: Stack, path: str) -> None:
     with net.direct_session() as session:
         answer = session.get(stack.base_url + path, timeout=10, allow_redirects=False)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -57,7 +57,7 @@ def test_allow_names_every_method(alice: User, path: str, methods: str) -> None:
     assert sorted(answer.headers["Allow"].split(", ")) == methods.split(", ")
 
 
-def test_a_body_that_is_too_large_costs_no_other_request(stack: Stack) -> None:
+def test_a_body_that_is_too_large_fails_no_other_request(stack: Stack) -> None:
     with net.direct_session() as session:
         for _ in range(3):
             refused = Answer(session.post(f"{stack.base_url}/channels/", data=b"x" * 1_200_000, timeout=10))

@@ -1,4 +1,4 @@
-"""Channels, members, direct messages and messages: over HTTP, and as rows."""
+"""Channels, members, direct channels and messages, over HTTP and in the database."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def channel(alice: User) -> dict[str, Any]:
     return alice.create_channel()
 
 
-def test_a_channel_is_a_row_and_its_creator_a_member(alice: User, channel: dict[str, Any], database: Database) -> None:
+def test_channel_and_membership_are_stored(alice: User, channel: dict[str, Any], database: Database) -> None:
     row = rows.one(database, "channels", id=channel["id"])
     assert (row["name"], row["type"], row["created_by"]) == (channel["name"], "public", alice.id)
     assert rows.one(database, "memberships", channel_id=channel["id"], user_id=alice.id)["joined_at"]
 
 
-def test_a_public_name_is_taken_once(bob: User, channel: dict[str, Any]) -> None:
+def test_public_names_are_unique_and_need_a_hash(bob: User, channel: dict[str, Any]) -> None:
     bob.post("/channels/", {"name": channel["name"].upper(), "type": "public"}).expect_problem(409)
     bob.post("/channels/", {"name": "no-hash", "type": "public"}).expect_problem(422)
 
 
-def test_a_message_is_a_row_with_what_was_said(alice: User, channel: dict[str, Any], database: Database) -> None:
+def test_a_message_is_stored_unchanged(alice: User, channel: dict[str, Any], database: Database) -> None:
     before = datetime.now(UTC)
     said = {"content": "Grüße — 你好 🚀", "image_url": "https://example.org/a.png"}
     message = alice.post(f"/channels/{channel['id']}/messages", said).expect(201)
@@ -42,7 +42,7 @@ def test_a_message_is_a_row_with_what_was_said(alice: User, channel: dict[str, A
     assert listed[-1]["content"] == said["content"]
 
 
-def test_messages_come_in_pages_that_miss_and_repeat_nothing(alice: User, database: Database) -> None:
+def test_message_pages_have_no_gaps_or_repeats(alice: User, database: Database) -> None:
     channel = alice.create_channel("private")
     path = f"/channels/{channel['id']}/messages"
     sent = [alice.post(path, {"content": f"number {number}"}).expect(201)["id"] for number in range(7)]
@@ -56,7 +56,7 @@ def test_messages_come_in_pages_that_miss_and_repeat_nothing(alice: User, databa
     assert shown == {row["id"]: row["content"] for row in stored}
 
 
-def test_a_stranger_neither_reads_nor_writes_nor_finds_a_private_channel(alice: User, bob: User) -> None:
+def test_others_cannot_read_write_or_find_a_private_channel(alice: User, bob: User) -> None:
     channel = alice.create_channel("private")
     path = f"/channels/{channel['id']}"
     bob.post(f"{path}/messages", {"content": "let me in"}).expect_problem(403)
@@ -78,7 +78,7 @@ def test_join_and_leave_change_the_memberships(bob: User, channel: dict[str, Any
     assert rows.many(database, "memberships", channel_id=channel["id"], user_id=bob.id) == []
 
 
-def test_two_people_have_one_direct_channel(alice: User, bob: User, database: Database) -> None:
+def test_two_users_have_one_direct_channel(alice: User, bob: User, database: Database) -> None:
     there = alice.post(f"/channels/dm/{bob.id}")
     back = bob.post(f"/channels/dm/{alice.id}")
     assert there.status < 300, there.body
@@ -89,7 +89,7 @@ def test_two_people_have_one_direct_channel(alice: User, bob: User, database: Da
     assert rows.one(database, "channels", id=there.json["id"])["type"] == "private"
 
 
-def test_the_welcome_is_stored_and_shown_to_its_owner_alone(alice: User, bob: User, database: Database) -> None:
+def test_the_welcome_is_stored_and_shown_to_its_user_only(alice: User, bob: User, database: Database) -> None:
     channel = alice.create_channel()
     bob.post(f"/channels/{channel['id']}/join")
     welcomes = [row for row in rows.many(database, "messages", channel_id=channel["id"]) if row["sender_id"] is None]
@@ -109,12 +109,12 @@ def test_the_welcome_is_stored_and_shown_to_its_owner_alone(alice: User, bob: Us
      {"content": "x", "image_url": "javascript:alert(1)"}],
     ids=["empty", "nul", "number", "nothing", "huge", "script-url"],
 )  # fmt: skip
-def test_a_message_that_makes_no_sense_is_refused(alice: User, channel: dict[str, Any], body: dict[str, Any]) -> None:
+def test_invalid_messages_are_refused(alice: User, channel: dict[str, Any], body: dict[str, Any]) -> None:
     answer = alice.post(f"/channels/{channel['id']}/messages", body)
     answer.expect_problem(413 if answer.status == 413 else 422)
 
 
 @pytest.mark.parametrize("channel_id", [2**62, 2**70, 0, "x"])
-def test_a_channel_that_is_not_there_is_not_found(alice: User, channel_id: object) -> None:
+def test_unknown_channels_are_not_found(alice: User, channel_id: object) -> None:
     answer = alice.get(f"/channels/{channel_id}/messages")
     answer.expect_problem(422 if answer.status == 422 else 404)

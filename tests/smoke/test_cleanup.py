@@ -1,4 +1,4 @@
-"""What checks create is gone when their run ends: also after a failed check, an interruption and a kill."""
+"""Checks delete what they create, also after a failure, an interruption and a kill."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
 from plumbline.verification.checks.created import PREFIX
 
-# No run can create anything where this one cannot.
+# The runs below can create something only if this one can.
 pytestmark = pytest.mark.usefixtures("alice")
 
 Database = psycopg.Connection[dict[str, Any]]
@@ -53,8 +53,8 @@ def test_is_killed(alice, bob):
 """
 
 
-def left(database: Database, run: str) -> dict[str, int]:
-    """Return how many rows have a name of that run."""
+def count_rows(database: Database, run: str) -> dict[str, int]:
+    """Return how many rows have a name of that run, by table."""
     found = {}
     for table, column in NAMES.items():
         statement = psycopg.sql.SQL("SELECT count(*) AS n FROM {} WHERE strpos({}, %s) > 0")
@@ -63,10 +63,10 @@ def left(database: Database, run: str) -> dict[str, int]:
     return found
 
 
-def prove(stack: Stack, folder: Path, wanted: str) -> tuple[int, str]:
-    """Run some of CHECKS on the stack; return the exit code and the run's part of all names."""
+def run_check(stack: Stack, folder: Path, wanted: str) -> tuple[int, str]:
+    """Run the check `wanted` of CHECKS on the stack; return the exit code and the name of the run."""
     if not stack.home:
-        raise NotGivenError("needs the stack's home (a remote stack has none here)")
+        raise NotGivenError("needs the stack's home (not available for a remote stack)")
     checks = folder / "test_checks.py"
     checks.write_text(CHECKS)
     plugins = ("disrupt", "stack", "created")
@@ -82,19 +82,19 @@ def prove(stack: Stack, folder: Path, wanted: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(("wanted", "code"), [("test_fails", 1), ("test_is_interrupted", 2)])
-def test_nothing_is_left_when_a_run_ends_early(
+def test_an_aborted_run_deletes_what_it_created(
     stack: Stack, database: Database, tmp_path: Path, wanted: str, code: int
 ) -> None:
-    ended, run = prove(stack, tmp_path, wanted)
+    ended, run = run_check(stack, tmp_path, wanted)
     assert ended == code
-    assert left(database, run) == dict.fromkeys(NAMES, 0)
+    assert count_rows(database, run) == dict.fromkeys(NAMES, 0)
 
 
-def test_the_next_run_deletes_what_a_killed_one_has_left(stack: Stack, database: Database, tmp_path: Path) -> None:
-    ended, killed = prove(stack, tmp_path, "test_is_killed")
+def test_the_next_run_deletes_what_a_killed_one_left(stack: Stack, database: Database, tmp_path: Path) -> None:
+    ended, killed = run_check(stack, tmp_path, "test_is_killed")
     assert ended == -9
-    assert left(database, killed) == {"users": 2, "channels": 3, "documents": 1, "templates": 1}
-    ended, run = prove(stack, tmp_path, "nothing_else")
+    assert count_rows(database, killed) == {"users": 2, "channels": 3, "documents": 1, "templates": 1}
+    ended, run = run_check(stack, tmp_path, "nothing_else")
     assert ended == 0
     for one in (killed, run):
-        assert left(database, one) == dict.fromkeys(NAMES, 0)
+        assert count_rows(database, one) == dict.fromkeys(NAMES, 0)

@@ -1,4 +1,4 @@
-"""Channels and accounts are deleted with what is theirs alone; the rows say so."""
+"""Deletion of channels and accounts, over HTTP and in the database."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Database = psycopg.Connection[dict[str, Any]]
 IN_A_CHANNEL = ("memberships", "messages", "documents", "templates", "batch_jobs")
 
 
-def furnish(user: User, channel: int) -> dict[str, int]:
-    """Let `user` put one of everything into a channel; return the ids."""
+def create_content(user: User, channel: int) -> dict[str, int]:
+    """Create one of everything in a channel; return the ids by table."""
     message = user.post(f"/channels/{channel}/messages", {"content": "remember me"}).expect(201)
     document = user.upload(channel, f"{PREFIX}kept.png", samples.png()).expect(201)
     mark = {"page": 1, "bounding_box": {"x": 1, "y": 2, "width": 3, "height": 4}, "label_type": "a", "label_name": "b"}
@@ -33,10 +33,10 @@ def furnish(user: User, channel: int) -> dict[str, int]:
     }  # fmt: skip
 
 
-def test_a_channel_goes_with_all_that_is_in_it(alice: User, bob: User, database: Database) -> None:
+def test_deleting_a_channel_deletes_its_content(alice: User, bob: User, database: Database) -> None:
     channel, other = alice.create_channel(), alice.create_channel()
     bob.post(f"/channels/{channel['id']}/join").expect(200)
-    made, kept = furnish(alice, channel["id"]), furnish(alice, other["id"])
+    made, kept = create_content(alice, channel["id"]), create_content(alice, other["id"])
     bob.delete(f"/channels/{channel['id']}").expect_problem(403)
     with alice.socket() as hers, bob.socket() as his:
         assert alice.delete(f"/channels/{channel['id']}").status == 204
@@ -56,14 +56,14 @@ def test_a_channel_goes_with_all_that_is_in_it(alice: User, bob: User, database:
     alice.get(f"/data-processor/documents/{made['documents']}/").expect_problem(404)
 
 
-def test_an_account_goes_and_what_it_made_stays_without_a_name(
+def test_deleting_an_account_keeps_its_content_without_a_name(
     new_user: Callable[[], User], bob: User, database: Database
 ) -> None:
     leaver = new_user()
     room, alone = bob.create_channel(), leaver.create_channel("private")
     leaver.post(f"/channels/{room['id']}/join").expect(200)
-    made = furnish(leaver, room["id"])
-    furnish(leaver, alone["id"])
+    made = create_content(leaver, room["id"])
+    create_content(leaver, alone["id"])
     leaver.call("DELETE", "/auth/me", json={"password": "not it"}).expect_problem(403)
     answer = leaver.call("DELETE", "/auth/me", json={"password": leaver.password})
     assert answer.status == 204
@@ -80,15 +80,15 @@ def test_an_account_goes_and_what_it_made_stays_without_a_name(
     leaver.login().expect_problem(401)
 
 
-def test_the_token_of_a_deleted_account_opens_nothing(new_user: Callable[[], User]) -> None:
+def test_the_token_of_a_deleted_account_is_refused(new_user: Callable[[], User]) -> None:
     leaver = new_user()
     paths = ("/auth/me", "/auth/operator", "/channels/", "/channels/search?name=a", "/data-processor/templates/")
     for path in paths:
         leaver.get(path)
     assert leaver.call("DELETE", "/auth/me", json={"password": leaver.password}).status == 204
-    # What a process saw of the account in the last two seconds may still hold there.
+    # Processes cache the existence of a user for two seconds.
     for path in paths:
-        wait_until(lambda: {leaver.get(path).status for _ in range(20)} == {401}, f"{path} is closed", 15)  # noqa: B023
+        wait_until(lambda: {leaver.get(path).status for _ in range(20)} == {401}, f"{path} refuses the token", 15)  # noqa: B023
     with pytest.raises(InvalidStatus) as refused, leaver.socket():
         pass
     assert refused.value.response.status_code == 401

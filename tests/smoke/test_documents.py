@@ -1,4 +1,4 @@
-"""Documents: uploaded, judged by content, stored with their bytes beside the row, and read back."""
+"""Documents, over HTTP and in the database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def channel(alice: User) -> dict[str, Any]:
     ],
     ids=["png", "pdf"],
 )
-def test_an_upload_is_a_row_with_its_bytes(
+def test_an_upload_is_stored_with_its_content(
     alice: User,
     channel: dict[str, Any],
     database: Database,
@@ -38,7 +38,7 @@ def test_an_upload_is_a_row_with_its_bytes(
     media_type: str,
     size: tuple[int, int],
 ) -> None:
-    # The declared type is a lie on purpose: only the content counts.
+    # The declared type is wrong on purpose: only the content counts.
     document = alice.upload(channel["id"], name, content, "text/plain").expect(201)
     digest = hashlib.sha256(content).hexdigest()
     row = rows.one(database, "documents", id=document["id"])
@@ -62,7 +62,7 @@ def test_an_upload_is_a_row_with_its_bytes(
     assert (part.status, part.body) == (206, content[5:10])
 
 
-def test_the_members_hear_of_an_upload(alice: User, channel: dict[str, Any]) -> None:
+def test_members_are_notified_of_an_upload(alice: User, channel: dict[str, Any]) -> None:
     with alice.socket() as hers:
         document = alice.upload(channel["id"], f"{PREFIX}heard.png", samples.png(seed=3)).expect(201)
         frame = hers.wait_for("document_uploaded", document_id=document["id"])
@@ -108,7 +108,7 @@ def test_rename_list_and_delete(alice: User, database: Database) -> None:
     ],
     ids=["bomb", "truncated", "broken-xref", "script", "other-format", "empty", "oversized"],
 )
-def test_a_hostile_file_is_refused_and_leaves_nothing(
+def test_invalid_files_are_refused_and_not_stored(
     alice: User, channel: dict[str, Any], database: Database, content: bytes, status: int
 ) -> None:
     count = "SELECT count(*) AS documents FROM documents WHERE channel_id = %s"
@@ -126,12 +126,12 @@ def test_a_hostile_file_is_refused_and_leaves_nothing(
     ],
     ids=["path", "windows-path", "emoji"],
 )
-def test_a_name_is_only_a_name(alice: User, channel: dict[str, Any], sent: str, kept: str) -> None:
+def test_paths_are_removed_from_file_names(alice: User, channel: dict[str, Any], sent: str, kept: str) -> None:
     document = alice.upload(channel["id"], sent.format(PREFIX), samples.png()).expect(201)
     assert document["filename"] == kept.format(PREFIX)
 
 
-def test_a_stranger_gets_nothing_of_another_channel(alice: User, bob: User, channel: dict[str, Any]) -> None:
+def test_documents_of_other_channels_are_refused(alice: User, bob: User, channel: dict[str, Any]) -> None:
     document = alice.upload(channel["id"], f"{PREFIX}mine.png", samples.png()).expect(201)
     for path in ("", "content", "thumbnail", "annotations/"):
         bob.get(f"{DOCUMENTS}{document['id']}/{path}").expect_problem(403)

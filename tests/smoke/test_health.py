@@ -1,4 +1,4 @@
-"""The stack is up, it is the one that was deployed, and its database is at head."""
+"""Health, identity and database of the deployed stack."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from plumbline.plan import HEALTH_PATHS
 from plumbline.stack import Stack
 
 
-def test_every_component_runs(stack: Stack) -> None:
+def test_every_component_is_running(stack: Stack) -> None:
     assert {one.name: one.state for one in stack.components if one.state != "running"} == {}
 
 
 @pytest.mark.parametrize(("service", "path"), HEALTH_PATHS.items())
-def test_health_says_who_and_what(stack: Stack, service: str, path: str) -> None:
+def test_health_names_service_version_and_deployment(stack: Stack, service: str, path: str) -> None:
     answer = requests.get(stack.base_url + path, timeout=10)
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -28,18 +28,18 @@ def test_health_says_who_and_what(stack: Stack, service: str, path: str) -> None
 
 
 @pytest.mark.parametrize("path", HEALTH_PATHS.values())
-def test_liveness_is_a_question_of_its_own(stack: Stack, path: str) -> None:
+def test_every_service_has_a_liveness_path(stack: Stack, path: str) -> None:
     assert requests.get(f"{stack.base_url}{path}/live", timeout=10).status_code == 200
 
 
-def test_a_stack_of_another_identity_is_noticed(stack: Stack) -> None:
+def test_a_stack_of_another_identity_is_detected(stack: Stack) -> None:
     assert identity.compare(stack.base_url, stack.stack_id) == []
     differences = identity.compare(stack.base_url, "an-older-one")
     assert len(differences) == len(HEALTH_PATHS)
     assert all("an-older-one" in difference for difference in differences)
 
 
-def test_health_reports_the_revision_the_database_is_at(
+def test_health_reports_the_revision_of_the_database(
     stack: Stack, database: psycopg.Connection[dict[str, object]]
 ) -> None:
     row = database.execute("SELECT version_num FROM alembic_version").fetchall()
@@ -52,7 +52,7 @@ def test_health_reports_the_revision_the_database_is_at(
     assert any(str(row["name"]) in body["schema_revision"] for row in names), (names, body)
 
 
-def test_the_database_is_the_one_of_the_contract(database: psycopg.Connection[dict[str, object]]) -> None:
+def test_database_role_schema_and_version_are_as_documented(database: psycopg.Connection[dict[str, object]]) -> None:
     row = database.execute(
         "SELECT current_database() AS database, current_user AS role, current_schema() AS schema,"
         " current_setting('server_version_num')::int / 10000 AS major"
@@ -65,12 +65,12 @@ def test_the_database_is_the_one_of_the_contract(database: psycopg.Connection[di
     }
 
 
-def test_a_wrong_password_does_not_open_the_database(stack: Stack) -> None:
+def test_postgres_refuses_a_wrong_password(stack: Stack) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(**stack.postgres.parameters() | {"password": "not-the-password"})
 
 
-def test_an_unknown_address_is_a_problem_document(stack: Stack) -> None:
+def test_an_unknown_path_gets_a_problem_document(stack: Stack) -> None:
     answer = requests.get(f"{stack.base_url}/nowhere", timeout=10)
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"

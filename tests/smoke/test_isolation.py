@@ -1,4 +1,4 @@
-"""Other users of the machine, and other hosts of the network, get nothing from the parts of the stack."""
+"""Other local users and other hosts cannot use the stack's internal ports."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ GUARDS = {
     "postgres": "the role's password",
     "redis": "its password",
 }
-"""Every port that a stack of processes listens on, and what guards it."""
-CHANGES = ("FLUSHALL", "CONFIG SET requirepass x", "SAVE")
-ADMINISTERS = (*CHANGES, "BGSAVE", "BGREWRITEAOF", "REPLICAOF 127.0.0.1 1", "SHUTDOWN SAVE", "SCRIPT FLUSH")
-"""Commands that would harm a stack in use if Redis did not refuse them."""
+"""Every port of an embedded stack, and its protection."""
+DESTRUCTIVE = ("FLUSHALL", "CONFIG SET requirepass x", "SAVE")
+ADMIN_COMMANDS = (*DESTRUCTIVE, "BGSAVE", "BGREWRITEAOF", "REPLICAOF 127.0.0.1 1", "SHUTDOWN SAVE", "SCRIPT FLUSH")
+"""Commands that would harm a stack if Redis did not refuse them."""
 PATHS = {"backend": "/channels/", "data-processor": "/data-processor/templates/", "log-sink": "/logs/entries"}
 
 
 @pytest.fixture
 def ports(stack: Stack) -> dict[str, int]:
-    """The ports of a stack whose parts are processes of this machine."""
+    """The ports of an embedded stack."""
     found = Home(Path(stack.home)).load().ports if stack.home else {}
     if not set(GUARDS) <= found.keys():
-        raise NotGivenError("needs a stack whose parts can be reached from this machine (--target embedded)")
+        raise NotGivenError("needs a stack whose internal ports can be reached (--target embedded)")
     return found
 
 
 def sockets_of(stack: Stack) -> set[tuple[str, int]]:
-    """Return address and port of everything that the stack's processes listen on."""
+    """Return address and port of every listening socket of the stack."""
     found = set()
     for component in stack.components:
         supervised = psutil.Process(component.pid)
@@ -58,13 +58,13 @@ def sockets_of(stack: Stack) -> set[tuple[str, int]]:
     return found
 
 
-def test_every_socket_is_on_loopback_and_guarded(stack: Stack, ports: dict[str, int]) -> None:
+def test_every_listening_socket_is_on_loopback_and_guarded(stack: Stack, ports: dict[str, int]) -> None:
     assert sockets_of(stack) == {("127.0.0.1", ports[name]) for name in GUARDS}
 
 
 @pytest.mark.parametrize("shown", [None, "", "guessed"])
 @pytest.mark.parametrize("service", PATHS)
-def test_services_answer_caddy_alone(alice: User, ports: dict[str, int], service: str, shown: str | None) -> None:
+def test_services_need_the_internal_secret(alice: User, ports: dict[str, int], service: str, shown: str | None) -> None:
     place = f"http://127.0.0.1:{ports[service]}"
     headers = {"Authorization": f"Bearer {alice.token}", "X-Forwarded-For": "203.0.113.9", "X-Operator": "operator"}
     headers |= {} if shown is None else {INTERNAL_HEADER: shown}
@@ -75,9 +75,9 @@ def test_services_answer_caddy_alone(alice: User, ports: dict[str, int], service
 
 
 @pytest.mark.parametrize("shown", [None, "", "guessed"])
-def test_strangers_hand_in_no_entries(stack: Stack, ports: dict[str, int], shown: str | None) -> None:
+def test_other_local_users_cannot_send_log_entries(stack: Stack, ports: dict[str, int], shown: str | None) -> None:
     headers = {} if shown is None else {INTERNAL_HEADER: shown}
-    forged = {"level": "error", "service": "backend", "message": "forged by a stranger"}
+    forged = {"level": "error", "service": "backend", "message": "forged entry"}
     with unprivileged(), net.direct_session() as http:
         for place, status in (("internal", 403), ("log-sink", 403)):
             answer = http.post(f"http://127.0.0.1:{ports[place]}/ingest", json=forged, headers=headers, timeout=10)
@@ -86,25 +86,25 @@ def test_strangers_hand_in_no_entries(stack: Stack, ports: dict[str, int], shown
             assert (
                 http.get(f"http://127.0.0.1:{ports['internal']}{path}", headers=headers, timeout=10).status_code == 404
             )
-    assert recorder.entries(stack, q="forged by a stranger") == []
+    assert recorder.entries(stack, q="forged entry") == []
 
 
 def test_forged_datagrams_are_counted_and_not_shown(stack: Stack, ports: dict[str, int]) -> None:
     before = recorder.kept(stack)[1]["dropped"]
     with unprivileged(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for key in (b"", b',"plumbline_key":"guessed"'):
-            entry = b'{"level":"error","logger":"tls","msg":"forged by a stranger"%s}' % key
+            entry = b'{"level":"error","logger":"tls","msg":"forged entry"%s}' % key
             sender.sendto(entry, ("127.0.0.1", ports["log-ingest"]))
-    wait_until(lambda: recorder.kept(stack)[1]["dropped"] >= before + 2, "what was forged is counted")
-    assert recorder.entries(stack, q="forged by a stranger") == []
+    wait_until(lambda: recorder.kept(stack)[1]["dropped"] >= before + 2, "the forged datagrams are counted")
+    assert recorder.entries(stack, q="forged entry") == []
 
 
 @pytest.mark.parametrize("password", [None, "guessed"])
 @pytest.mark.parametrize(
     "command",
-    ["PING", f"SUBSCRIBE {EVENTS_CHANNEL}", *(pytest.param(one, marks=pytest.mark.disrupt) for one in CHANGES)],
+    ["PING", f"SUBSCRIBE {EVENTS_CHANNEL}", *(pytest.param(one, marks=pytest.mark.disrupt) for one in DESTRUCTIVE)],
 )
-def test_redis_refuses_strangers(stack: Stack, password: str | None, command: str) -> None:
+def test_redis_refuses_other_local_users(stack: Stack, password: str | None, command: str) -> None:
     with (
         unprivileged(),
         redis.Redis.from_url(stack.redis.url, password=password, socket_timeout=10) as stranger,
@@ -117,16 +117,16 @@ def test_redis_refuses_strangers(stack: Stack, password: str | None, command: st
     "command",
     [
         "CONFIG GET dir", "DEBUG SLEEP 0", "MODULE LIST", "KEYS *", "MONITOR", "ACL LIST", "SUBSCRIBE another",
-        *(pytest.param(one, marks=pytest.mark.disrupt) for one in ADMINISTERS),
+        *(pytest.param(one, marks=pytest.mark.disrupt) for one in ADMIN_COMMANDS),
     ],
 )  # fmt: skip
-def test_not_even_the_services_administer_redis(stack: Stack, command: str) -> None:
+def test_services_cannot_administer_redis(stack: Stack, command: str) -> None:
     with stack.redis.connect(socket_timeout=10) as services, pytest.raises(redis.ResponseError) as caught:
         services.execute_command(*command.split())  # type: ignore[no-untyped-call]
     assert re.search("(?i)no permissions|unknown command", str(caught.value)), caught.value
 
 
-def test_postgres_refuses_strangers(stack: Stack) -> None:
+def test_postgres_refuses_other_local_users(stack: Stack) -> None:
     known = stack.postgres.parameters()
     for password in ("", "guessed"):
         with unprivileged(), pytest.raises(psycopg.OperationalError, match="password"):

@@ -1,4 +1,4 @@
-"""No service became ready before both migrations were at head: the stack's own records say so."""
+"""No service became ready before both migrations were at head, by the stack's own records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_services_became_ready_after_both_migrations(
     assert ordering.violations(database, stack.stack_id) == []
 
 
-def test_a_wrong_order_would_be_seen(database: psycopg.Connection[dict[str, Any]]) -> None:
+def test_a_wrong_order_is_detected(database: psycopg.Connection[dict[str, Any]]) -> None:
     events = [
         ("data-processor", "migrated"),
         ("backend", "ready"),
@@ -24,7 +24,7 @@ def test_a_wrong_order_would_be_seen(database: psycopg.Connection[dict[str, Any]
         ("data-processor", "ready"),
     ]
     with database.transaction(force_rollback=True):
-        # No other user ever sees these.
+        # Rolled back, so not visible to others.
         database.execute("SET TRANSACTION READ WRITE")
         for minute, (component, event) in enumerate(events):
             database.execute(

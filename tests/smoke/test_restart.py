@@ -1,4 +1,4 @@
-"""The old stack lost its data at every restart. This one keeps them, to the byte."""
+"""All data survives a restart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TABLES = ("users", "channels", "memberships", "messages", "documents", "document
 
 
 def digests(database: psycopg.Connection[dict[str, Any]]) -> dict[str, Any]:
-    """Return count and hash of every table's rows, values and bytes included."""
+    """Return the row count and a hash of all rows, by table."""
     hashes = "string_agg(md5(t::text), '' ORDER BY md5(t::text))"
     query = f"SELECT count(*) AS rows, md5(coalesce({hashes}, '')) AS hash FROM {{}} t"
     return {
@@ -29,11 +29,11 @@ def digests(database: psycopg.Connection[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def furnish(user: User) -> dict[str, Any]:
-    """Let `user` make one of everything, and return what each address answers now."""
+def create_content(user: User) -> dict[str, Any]:
+    """Create one of everything; return the current answer of each URL."""
     channel = user.create_channel("private")
     user.post(f"/channels/{channel['id']}/messages", {"content": "remember me"}).expect(201)
-    addresses = [f"/channels/{channel['id']}/{part}" for part in ("messages", "members")]
+    paths = [f"/channels/{channel['id']}/{part}" for part in ("messages", "members")]
     documents = []
     for name, content in (
         (f"{PREFIX}kept.pdf", samples.pdf("Remember me")),
@@ -46,7 +46,7 @@ def furnish(user: User) -> dict[str, Any]:
         user.post(
             f"{path}annotations/", {"page": 1, "bounding_box": box, "label_type": "field", "label_name": "kept"}
         ).expect(201)
-        addresses += [path, f"{path}content", f"{path}annotations/"]
+        paths += [path, f"{path}content", f"{path}annotations/"]
         assert user.get(f"{path}content").body == content
     label = {"name": "total", "label_type": "field", "colour": "#112233", "page": 1, "required": True,
              "bounding_box": {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.05}, "expected_format": None}  # fmt: skip
@@ -57,18 +57,18 @@ def furnish(user: User) -> dict[str, Any]:
         "/data-processor/batch/",
         {"channel_id": channel["id"], "template_id": template["id"], "document_ids": documents},
     ).expect(202)
-    addresses += [f"/data-processor/templates/{template['id']}/", f"/data-processor/batch/{job['id']}/"]
-    return answers(user, addresses)
+    paths += [f"/data-processor/templates/{template['id']}/", f"/data-processor/batch/{job['id']}/"]
+    return answers(user, paths)
 
 
-def answers(user: User, addresses: Iterable[str]) -> dict[str, Any]:
-    """Return status and body of each address."""
-    return {address: (answer.status, answer.body) for address in addresses for answer in [user.get(address)]}
+def answers(user: User, paths: Iterable[str]) -> dict[str, Any]:
+    """Return status and body by URL."""
+    return {path: (answer.status, answer.body) for path in paths for answer in [user.get(path)]}
 
 
 @pytest.mark.disrupt
-def test_everything_is_still_there_after_a_restart(target: Target, alice: User) -> None:
-    shown = furnish(alice)
+def test_all_data_survives_a_restart(target: Target, alice: User) -> None:
+    shown = create_content(alice)
     with rows.connect(target.stack()) as database:
         before = digests(database)
 

@@ -1,4 +1,4 @@
-"""Templates with labels, and batch jobs: created, listed, changed, and there as rows."""
+"""Templates and batch jobs, over HTTP and in the database."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def new_template(alice: User, channel: dict[str, Any], **changes: Any) -> dict[s
 
 
 def stored_labels(database: Database, template_id: int) -> list[dict[str, Any]]:
-    """Return the labels of a template as the rows have them, in the shape in which they are sent."""
+    """Return the stored labels of a template, in the format of the API."""
     found = sorted(rows.many(database, "template_labels", template_id=template_id), key=lambda row: row["position"])
     assert [row["position"] for row in found] == list(range(1, len(found) + 1))
     return [
@@ -47,7 +47,7 @@ def stored_labels(database: Database, template_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_template_is_a_row_and_so_is_each_label(alice: User, channel: dict[str, Any], database: Database) -> None:
+def test_a_template_and_its_labels_are_stored(alice: User, channel: dict[str, Any], database: Database) -> None:
     created = new_template(alice, channel)
     row = rows.one(database, "templates", id=created["id"])
     assert (row["channel_id"], row["name"], row["created_by"]) == (channel["id"], created["name"], alice.id)
@@ -79,19 +79,19 @@ def test_templates_are_listed_changed_and_deleted(alice: User, channel: dict[str
     ],
     ids=["outside", "pixels", "bad-regex", "no-name"],
 )
-def test_a_label_that_makes_no_sense_is_refused(alice: User, channel: dict[str, Any], label: dict[str, Any]) -> None:
+def test_invalid_labels_are_refused(alice: User, channel: dict[str, Any], label: dict[str, Any]) -> None:
     body = {"channel_id": channel["id"], "name": f"{PREFIX}{secrets.token_hex(4)}", "labels": [LABELS[0] | label]}
     alice.post(TEMPLATES, body).expect_problem(422)
 
 
-def test_a_stranger_sees_no_template(alice: User, bob: User, channel: dict[str, Any]) -> None:
+def test_templates_of_other_channels_are_refused(alice: User, bob: User, channel: dict[str, Any]) -> None:
     created = new_template(alice, channel)
     bob.get(f"{TEMPLATES}{created['id']}/").expect_problem(403)
     bob.get(TEMPLATES, channel_id=channel["id"]).expect_problem(403)
     assert created["id"] not in [one["id"] for one in bob.get(TEMPLATES).expect(200)["items"]]
 
 
-def test_a_batch_job_is_a_row_with_an_item_a_document(alice: User, channel: dict[str, Any], database: Database) -> None:
+def test_a_batch_job_has_one_item_per_document(alice: User, channel: dict[str, Any], database: Database) -> None:
     template = new_template(alice, channel)
     documents = [
         alice.upload(channel["id"], f"{PREFIX}{n}.png", samples.png(seed=n)).expect(201)["id"] for n in range(3)
@@ -114,7 +114,7 @@ def test_a_batch_job_is_a_row_with_an_item_a_document(alice: User, channel: dict
     assert sorted(item["document_id"] for item in shown["items"]) == documents
 
 
-def test_a_batch_of_another_channels_documents_is_refused(alice: User, channel: dict[str, Any]) -> None:
+def test_a_batch_job_with_documents_of_another_channel_is_refused(alice: User, channel: dict[str, Any]) -> None:
     elsewhere = alice.create_channel("private")
     foreign = alice.upload(elsewhere["id"], f"{PREFIX}foreign.png", samples.png()).expect(201)["id"]
     template = new_template(alice, channel)

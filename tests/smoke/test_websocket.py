@@ -1,4 +1,4 @@
-"""The socket's contract, with two real clients."""
+"""The WebSocket contract, with two clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def shared(alice: User, bob: User) -> dict[str, Any]:
     return channel
 
 
-def test_a_posted_message_reaches_both_with_all_its_fields(
+def test_a_posted_message_reaches_both_members_with_all_fields(
     alice: User, bob: User, shared: dict[str, Any], database: Database
 ) -> None:
     with alice.socket() as hers, bob.socket() as his:
@@ -42,7 +42,7 @@ def test_a_posted_message_reaches_both_with_all_its_fields(
             assert datetime.fromisoformat(frame["timestamp"]) == row["created_at"]
 
 
-def test_a_channel_joined_after_opening_counts(alice: User, bob: User, database: Database) -> None:
+def test_a_socket_gets_events_of_channels_joined_later(alice: User, bob: User, database: Database) -> None:
     with bob.socket() as his:
         channel = alice.create_channel()
         bob.post(f"/channels/{channel['id']}/join")
@@ -67,7 +67,7 @@ def test_join_and_leave_are_announced(alice: User, bob: User, database: Database
         assert rows.many(database, "memberships", channel_id=channel["id"], user_id=bob.id) == []
 
 
-def test_a_relay_comes_as_it_was_to_every_member_and_is_not_stored(
+def test_relayed_frames_reach_every_member_unchanged_and_are_not_stored(
     alice: User, bob: User, shared: dict[str, Any], database: Database
 ) -> None:
     relay = {"type": "message", "channel_id": shared["id"], "content": "fleeting", "extra": {"kept": [1, 2]}}
@@ -78,13 +78,13 @@ def test_a_relay_comes_as_it_was_to_every_member_and_is_not_stored(
     assert rows.many(database, "messages", channel_id=shared["id"], content="fleeting") == []
 
 
-def test_typing_carries_who_types(alice: User, bob: User, shared: dict[str, Any]) -> None:
+def test_typing_frames_name_the_user(alice: User, bob: User, shared: dict[str, Any]) -> None:
     with alice.socket() as hers, bob.socket() as his:
         hers.send({"type": "typing", "channel_id": shared["id"]})
         his.wait_for("typing", channel_id=shared["id"], user_id=alice.id)
 
 
-def test_ping_is_answered_to_the_sender_alone(alice: User, bob: User, shared: dict[str, Any]) -> None:
+def test_ping_is_answered_to_the_sender_only(alice: User, bob: User, shared: dict[str, Any]) -> None:
     with alice.socket() as hers, bob.socket() as his:
         hers.send({"type": "ping", "payload": {"sent_at_ms": 12345}})
         pong = hers.wait_for("pong", payload={"sent_at_ms": 12345})
@@ -94,7 +94,7 @@ def test_ping_is_answered_to_the_sender_alone(alice: User, bob: User, shared: di
         assert [frame for frame in his.received if frame["type"] == "pong"] == []
 
 
-def test_a_stranger_cannot_relay_into_a_channel(alice: User, bob: User) -> None:
+def test_only_members_can_send_frames_to_a_channel(alice: User, bob: User) -> None:
     channel = alice.create_channel("private")
     with alice.socket() as hers, bob.socket() as his:
         his.send({"type": "message", "channel_id": channel["id"], "content": "intruder"})
@@ -112,7 +112,7 @@ def test_a_stranger_cannot_relay_into_a_channel(alice: User, bob: User) -> None:
     ids=["text", "list", "null", "type-number", "type-unknown", "no-channel", "channel-word", "infinity", "deep",
          "binary"],
 )  # fmt: skip
-def test_a_bad_frame_gets_an_error_and_the_socket_lives(alice: User, frame: str | bytes) -> None:
+def test_a_bad_frame_gets_an_error_and_the_socket_stays_open(alice: User, frame: str | bytes) -> None:
     with alice.socket() as hers:
         hers.send(frame)
         error = hers.wait_for("error")
@@ -122,7 +122,7 @@ def test_a_bad_frame_gets_an_error_and_the_socket_lives(alice: User, frame: str 
         hers.wait_for("pong")
 
 
-def test_a_frame_that_is_too_large_ends_the_socket(alice: User) -> None:
+def test_a_frame_that_is_too_large_closes_the_socket(alice: User) -> None:
     with alice.socket() as hers:
         hers.send("x" * 70_000)
         with pytest.raises(ConnectionClosed) as closed:
@@ -131,7 +131,7 @@ def test_a_frame_that_is_too_large_ends_the_socket(alice: User) -> None:
     assert closed.value.rcvd.code == 1009
 
 
-def test_the_handshake_wants_the_session_of_that_user_and_a_known_origin(alice: User, bob: User) -> None:
+def test_the_handshake_needs_the_users_session_and_a_known_origin(alice: User, bob: User) -> None:
     bearer = {"Authorization": f"Bearer {alice.token}"}
     cases: list[dict[str, Any]] = [
         {"additional_headers": {}},
@@ -145,7 +145,7 @@ def test_the_handshake_wants_the_session_of_that_user_and_a_known_origin(alice: 
         assert refused.value.response.status_code in (401, 403), case
 
 
-def test_the_cookie_opens_the_socket_too(alice: User) -> None:
+def test_the_cookie_opens_the_socket(alice: User) -> None:
     with alice.socket(additional_headers={"Cookie": f"access_token={alice.token}"}, origin=alice.base_url) as hers:
         hers.send({"type": "ping", "payload": {"sent_at_ms": 5}})
         hers.wait_for("pong")

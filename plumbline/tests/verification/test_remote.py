@@ -1,4 +1,4 @@
-"""A stack that somebody else deployed: what is asked of it, what is never done to it, and what opens it or does not."""
+"""The remote target: its checks of access, and its refusal to change a stack."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = "correct-horse-battery"
 
 
 def whole(**changes: tuple[int, object]) -> dict[str, tuple[int, object]]:
-    """What a stack answers that is up, with `changes` by service."""
+    """Return the health answers of a running stack, with `changes` by service."""
     says = {"stack_id": ID, "version": facts.VERSION}
     answers: dict[str, tuple[int, object]] = {
         path: (200, {"service": name, **says}) for name, path in HEALTH_PATHS.items()
@@ -43,7 +43,7 @@ def url(web: Callable[..., str]) -> str:
 
 @pytest.fixture
 def dsn(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Callable[..., Path]]:
-    """Writes DSN files for a database that knows of deployment `ID`."""
+    """Write DSN files for a database with a record of deployment `ID`."""
     with psycopg.connect(postgres_server.conninfo, autocommit=True) as database:
         database.execute("CREATE TABLE stack_events (stack_id text)")
         database.execute("INSERT INTO stack_events VALUES (%s)", (ID,))
@@ -65,20 +65,20 @@ def problems(*access: Any, **more: Any) -> list[str]:
         return [str(error)]
 
 
-def test_the_address_alone_is_enough_and_a_slash_at_its_end_does_no_harm(url: str) -> None:
+def test_the_base_url_is_enough_with_or_without_a_trailing_slash(url: str) -> None:
     assert problems(url) == problems(url + "/") == []
     stack = RemoteTarget(Access(url + "/")).stack()
     assert (stack.stack_id, stack.base_url, stack.running) == (ID, url, True)
 
 
 @pytest.mark.parametrize("name", ["begin", "run", "down", "remove", "start", "stop", "kill"])
-def test_nothing_is_ever_done_to_it(url: str, name: str) -> None:
+def test_methods_that_change_the_stack_refuse(url: str, name: str) -> None:
     method = getattr(RemoteTarget(Access(url)), name)
-    with pytest.raises(NotGivenError, match="never done to a remote stack"):
+    with pytest.raises(NotGivenError, match="not possible on a remote stack"):
         method(*() if name in ("begin", "down", "remove") else ("postgres",))
 
 
-def test_what_was_not_given_is_named_with_its_option_when_it_is_used(url: str) -> None:
+def test_a_missing_option_is_named_when_it_is_needed(url: str) -> None:
     stack = RemoteTarget(Access(url)).stack()
     with pytest.raises(NotGivenError, match="--database-dsn-file"):
         rows.connect(stack)
@@ -91,7 +91,7 @@ def test_what_was_not_given_is_named_with_its_option_when_it_is_used(url: str) -
             RemoteTarget(Access(url)).component(name)
 
 
-def test_a_service_that_is_away_and_one_of_another_deployment_are_named(web: Callable[..., str]) -> None:
+def test_unavailable_services_and_those_of_another_deployment_are_named(web: Callable[..., str]) -> None:
     away = (503, {"service": "backend", "stack_id": ID, "version": "0", "reason": "the database is away"})
     stale = (200, {"service": "log-sink", "stack_id": "stale", "version": "0"})
     first, second = problems(web(whole(backend=away, log_sink=stale)))
@@ -100,32 +100,30 @@ def test_a_service_that_is_away_and_one_of_another_deployment_are_named(web: Cal
 
 
 @pytest.mark.parametrize("answer", [(200, b"<html>"), (200, []), (200, {}), (404, {"detail": "no"})])
-def test_what_is_no_stack_is_said_to_be_none(web: Callable[..., str], answer: tuple[int, object]) -> None:
+def test_other_answers_are_refused(web: Callable[..., str], answer: tuple[int, object]) -> None:
     (problem,) = problems(web({HEALTH_PATHS["backend"]: answer}))
-    assert "is not the health of a Plumbline stack" in problem
+    assert "is not the health page of a Plumbline stack" in problem
     assert "--base-url" in problem
 
 
 @pytest.mark.parametrize("url", [f"http://127.0.0.1:{free_port()}", "127.0.0.1:8080", "nonsense", "http://"])
-def test_an_address_where_nobody_is_comes_with_the_reason(url: str) -> None:
+def test_an_unreachable_address_is_refused_with_the_reason(url: str) -> None:
     (problem,) = problems(url)
-    assert "is not the health of a Plumbline stack (" in problem
+    assert "is not the health page of a Plumbline stack (" in problem
     assert "object at 0x" not in problem
 
 
-def test_a_dsn_is_used_with_everything_it_says(url: str, dsn: Callable[..., Path]) -> None:
+def test_all_parameters_of_a_dsn_are_used(url: str, dsn: Callable[..., Path]) -> None:
     file = dsn(more="?sslmode=disable&options=-c%20statement_timeout%3D4321")
     assert problems(url, file) == []
     with rows.connect(RemoteTarget(Access(url, file)).stack()) as database:
         assert database.execute("SHOW statement_timeout").fetchone() == {"statement_timeout": "4321ms"}
-    # This server has no TLS: whoever asked for it gets no connection without it.
+    # This server has no TLS.
     (problem,) = problems(url, dsn(more="?sslmode=require"))
     assert "does not support SSL" in problem
 
 
-def test_a_wrong_password_and_a_port_where_nobody_is_are_told_once_and_without_the_password(
-    url: str, dsn: Callable[..., Path]
-) -> None:
+def test_connection_errors_are_reported_once_and_without_the_password(url: str, dsn: Callable[..., Path]) -> None:
     for wrong, reason in (({"password": SECRET}, "password authentication failed"), ({"port": free_port()}, "refused")):
         file = dsn(**wrong)
         (problem,) = problems(url, file)
@@ -135,33 +133,33 @@ def test_a_wrong_password_and_a_port_where_nobody_is_are_told_once_and_without_t
         assert "\n" not in problem
 
 
-def test_a_database_of_another_stack_and_one_of_nobody_are_refused(
+def test_a_database_of_another_stack_and_an_empty_one_are_refused(
     url: str, dsn: Callable[..., Path], postgres_server: PostgresServer
 ) -> None:
     file = dsn()
     with psycopg.connect(postgres_server.conninfo, autocommit=True) as database:
         database.execute("UPDATE stack_events SET stack_id = 'another'")
         assert problems(url, file) == [
-            f"the database that {file} names is not that of {url}: it knows of no deployment {ID}"
+            f"the database that {file} names is not that of {url}: it has no record of deployment {ID}"
         ]
         database.execute("DROP TABLE stack_events")
     (problem,) = problems(url, file)
-    assert "is no Plumbline's" in problem
+    assert "is not a Plumbline database" in problem
 
 
 @pytest.mark.parametrize("text", ["", "\n", f"password={SECRET} rubbish", f"postgresql://u:{SECRET}%zz@h/d", "\xff"])
-def test_a_file_without_a_dsn_is_refused_without_quoting_it(url: str, tmp_path: Path, text: str) -> None:
+def test_an_invalid_dsn_file_is_refused_without_quoting_it(url: str, tmp_path: Path, text: str) -> None:
     file = tmp_path / "dsn"
     file.write_bytes(text.encode("latin-1"))
     assert problems(url, file) == [f"the DSN file {file} holds no libpq connection string or URI"]
 
 
-def test_a_dsn_file_that_is_not_there_is_named(url: str, tmp_path: Path) -> None:
+def test_a_missing_dsn_file_is_named(url: str, tmp_path: Path) -> None:
     (problem,) = problems(url, tmp_path / "absent")
     assert problem == f"the DSN file {tmp_path / 'absent'} cannot be read: No such file or directory"
 
 
-def test_redis_is_tried_before_anything_is_proven(url: str, redis_server: RedisServer, tmp_path: Path) -> None:
+def test_redis_access_is_checked_first(url: str, redis_server: RedisServer, tmp_path: Path) -> None:
     right, wrong = Path(redis_server.address.password_file or ""), tmp_path / "wrong"
     wrong.write_text("not the password")
     assert problems(url, redis_url=redis_server.url, redis_password_file=right) == []
@@ -178,7 +176,7 @@ def test_redis_is_tried_before_anything_is_proven(url: str, redis_server: RedisS
         assert problem.endswith(" (--redis-password-file)")
 
 
-def test_an_operators_password_that_opens_nothing_is_told_with_its_option(url: str, tmp_path: Path) -> None:
+def test_a_wrong_operator_password_is_refused_with_its_option(url: str, tmp_path: Path) -> None:
     file = tmp_path / "operator_password"
     (absent,) = problems(url, operator_password_file=file)
     assert str(file) in absent
@@ -190,7 +188,7 @@ def test_an_operators_password_that_opens_nothing_is_told_with_its_option(url: s
 
 
 class Front(BaseHTTPRequestHandler):
-    """Says what a stack says, over TLS."""
+    """Answers health requests over TLS."""
 
     def do_GET(self) -> None:
         name = next(name for name, path in HEALTH_PATHS.items() if path == self.path)
@@ -215,10 +213,8 @@ def behind_tls(certificate: Path, key: Path) -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command, which makes a certificate")
-def test_a_certificate_that_nobody_trusts_is_refused_unless_its_authority_is_given(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to create a certificate")
+def test_an_untrusted_certificate_is_refused_without_ca_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     certificate, key = tmp_path / "ca.pem", tmp_path / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1",
@@ -228,7 +224,7 @@ def test_a_certificate_that_nobody_trusts_is_refused_unless_its_authority_is_giv
     with behind_tls(certificate, key) as url:
         monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
         (problem,) = problems(url)
-        assert "shows a certificate that nobody here trusts" in problem
+        assert "has a certificate that this machine does not trust" in problem
         assert "--ca-file" in problem
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         assert problems(url) == []

@@ -1,1 +1,1 @@
-"""What "right" means, one module a subject. The suites call these; none of them knows which target it runs on."""
+"""Helpers of the suites, one module per subject. They work on every target."""

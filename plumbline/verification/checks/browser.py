@@ -1,4 +1,4 @@
-"""A real Chromium for the checks of the operator's page: what a page did, and where its screenshots are kept."""
+"""Chromium for tests of the operator's page: navigation, monitoring and screenshots."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _INSTALL = "apt-get install chromium (or set PLUMBLINE_CHROMIUM to the program),
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """Yield a browser; skip where there is none (fail, where PLUMBLINE_REQUIRE_BROWSER=1).
+    """Yield a browser. Without one, skip the test, or fail it if PLUMBLINE_REQUIRE_BROWSER=1.
 
-    Playwright occupies the thread's event loop for as long as it is open.
+    Playwright uses the thread's event loop until it is closed.
     """
     try:
         from playwright.sync_api import sync_playwright
@@ -44,7 +44,7 @@ def chromium() -> Iterator[Any]:
 
 
 class Watched:
-    """A page and what it did: faults, which should fail a test, and the newest events, which explain why one failed."""
+    """Monitors a page: `faults` should fail a test, and recent events help to explain a failure."""
 
     def __init__(self, page: Any, origin: str) -> None:
         self.faults: list[str] = []
@@ -55,19 +55,19 @@ class Watched:
         page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: self._fault(f"script error: {error}"))
         page.on("console", lambda said: self._fault(said.text) if "Content Security Policy" in said.text else None)
-        page.on("request", lambda one: None if one.url.startswith(origin) else self._fault(f"asked for {one.url}"))
+        page.on("request", lambda one: None if one.url.startswith(origin) else self._fault(f"requested {one.url}"))
         page.on("response", lambda one: self._event(f"{one.status} {one.request.method} {self._path(one)}"))
         page.on("requestfailed", lambda one: self._event(f"{one.failure} {one.method} {self._path(one)}"))
 
     def explain(self, name: str) -> str:
-        """Keep a screenshot as `name`; return the page's address, its text and its newest events."""
+        """Save a screenshot as `name`; return the page's address, text and recent events."""
         from playwright.sync_api import Error
 
         try:
             keep(self._page, name)
             shows = self._page.evaluate("() => document.body.innerText")
         except Error as error:
-            shows = f"The page cannot be asked what it shows: {error}"
+            shows = f"The page's text cannot be read: {error}"
         return "\n".join([self._page.url, shows, "", *self._events])
 
     def _path(self, request: Any) -> str:
@@ -82,10 +82,7 @@ class Watched:
 
 
 def visit(page: Any, address: str) -> None:
-    """Open `address`; once more where the network changed meanwhile.
-
-    Every container that starts or stops changes the machine's network, and Chromium gives up what is under way then.
-    """
+    """Open `address`; retry if Chromium aborts because a container changed the machine's network."""
     from playwright.sync_api import Error
 
     until = time.monotonic() + PATIENCE_S
@@ -99,12 +96,12 @@ def visit(page: Any, address: str) -> None:
 
 
 def cut(page: Any, pattern: str, times: int | None = None) -> None:
-    """Cut requests to `pattern` off, as a network that changes does: the next `times` of them, or all."""
+    """Abort requests to `pattern`: the next `times`, or all."""
     page.route(pattern, lambda route: route.abort("failed"), times=times)
 
 
 def keep(page: Any, name: str) -> None:
-    """Keep a screenshot as a test artifact."""
+    """Save a screenshot as a test artifact."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=ARTIFACTS / f"{name}.png", animations="disabled")
 

@@ -1,4 +1,4 @@
-"""A user of the stack: an account of its own, its HTTP calls and its sockets, as a stranger would make them."""
+"""A client of the stack: a user with an account, HTTP calls and WebSockets."""
 
 from __future__ import annotations
 
@@ -46,25 +46,25 @@ class Answer:
         return self.headers["X-Request-Id"]
 
     def expect(self, status: int) -> Any:
-        """Return the JSON body if the status is `status`; else fail with what came instead."""
-        assert self.status == status, f"{self._call}: wanted {status}, got {self.status}: {self.body[:500]!r}"
+        """Return the JSON body; fail and show the answer if it has another status."""
+        assert self.status == status, f"{self._call}: expected {status}, got {self.status}: {self.body[:500]!r}"
         return self.json
 
     def expect_problem(self, status: int) -> dict[str, Any]:
-        """Return the problem document of an answer with this status; fail if it has another shape or a trace in it."""
+        """Return the problem document; fail if its status or shape is wrong, or if it shows a traceback."""
         body = self.expect(status)
         assert self.headers["Content-Type"].startswith("application/problem+json"), self.headers["Content-Type"]
         assert {"type", "title", "status", "code", "detail", "request_id"} <= body.keys(), body
         assert body["code"] in set(Code), body
         assert body["status"] == status
-        assert body["detail"], "an error has to say what to do next"
+        assert body["detail"], "a problem document needs a detail"
         assert body["request_id"] == self.request_id
         assert b"Traceback" not in self.body
         return dict(body)
 
 
 class User:
-    """A registered account with a session. What it creates is written down in `run`, which deletes it."""
+    """A registered user with a session. `run` records what it creates, and deletes it later."""
 
     def __init__(self, stack: Stack, run: Run) -> None:
         self.base_url = stack.base_url
@@ -73,15 +73,15 @@ class User:
         self.username = run.new_name()
         self.password = secrets.token_urlsafe(12)
         self.http = net.direct_session()
-        # Each call carries the bearer token alone: what the cookie can do is checked on its own.
+        # Calls use the bearer token only; the cookie has tests of its own.
         self.http.cookies.set_policy(_NoCookies())
-        run.will_register(self.username, self.password)
+        run.record_account(self.username, self.password)
         self.id: int = self.register(self.username, self.password).expect(201)["id"]
         self.token: str = self.login().expect(200)["access_token"]
         self.http.headers["Authorization"] = f"Bearer {self.token}"
 
     def register(self, username: str, password: str) -> Answer:
-        """Register with an invite where one is needed. Raises NotGivenError where registration is closed."""
+        """Register, with an invite if one is needed. Raises NotGivenError if registration is closed."""
         account = {"username": username, "password": password}
         answer = self.post("/auth/register", account)
         match answer.json:
@@ -103,10 +103,12 @@ class User:
         answer = Answer(self.http.request(method, self.base_url + path, timeout=TIMEOUT_S, **arguments))
         if method == "POST" and answer.status == 201:
             if path == _CHANNELS or path.startswith(_DIRECT):
-                self._run.has_channel(self.username, answer.json["id"])
+                self._run.record_channel(self.username, answer.json["id"])
             if path in _NAMED:
                 name = answer.json.get("name") or answer.json["filename"]
-                assert name.lstrip("#").startswith(PREFIX), f"checks name what they create {PREFIX}…, not {name!r}"
+                assert name.lstrip("#").startswith(PREFIX), (
+                    f"names that checks create must begin with {PREFIX}, not {name!r}"
+                )
         return answer
 
     def get(self, path: str, **parameters: Any) -> Answer:
@@ -139,7 +141,7 @@ class User:
         )
 
     def create_channel(self, kind: str = "public") -> dict[str, Any]:
-        """Create a channel with a name that nobody has and return it."""
+        """Create a channel with a new name and return it."""
         name = f"{'#' if kind == 'public' else ''}{self._run.new_name()}"
         channel: dict[str, Any] = self.post("/channels/", {"name": name, "type": kind}).expect(201)
         return channel
@@ -155,7 +157,7 @@ class User:
 
     @contextmanager
     def socket(self, user_id: int | None = None, **arguments: Any) -> Iterator[Socket]:
-        """Open this user's live socket (or, to see it refused, somebody else's)."""
+        """Open this user's live socket, or the one of `user_id`."""
         url = f"{self.base_url.replace('http', 'ws', 1)}/ws/{self.id if user_id is None else user_id}"
         arguments.setdefault("additional_headers", {"Authorization": f"Bearer {self.token}"})
         with connect(url, open_timeout=TIMEOUT_S, proxy=None, **arguments) as connection:
@@ -163,31 +165,31 @@ class User:
 
 
 class Socket:
-    """A live socket that remembers what it received."""
+    """A live socket that records received frames."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self.received: list[dict[str, Any]] = []
 
     def send(self, frame: Any) -> None:
-        """Send a frame: a string or bytes as they are, anything else as JSON."""
+        """Send a frame: strings and bytes unchanged, anything else as JSON."""
         self._connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
     def wait_for(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """Return the next frame of type `kind` whose fields have these values; fail if none comes."""
+        """Return the next frame of type `kind` with these fields; fail after a timeout."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             try:
                 raw = self._connection.recv(timeout=max(0.0, deadline - time.monotonic()))
             except TimeoutError:
-                raise AssertionError(f"no {kind!r} frame with {fields} came; received: {self.received}") from None
+                raise AssertionError(f"no {kind!r} frame with {fields} arrived; received: {self.received}") from None
             frame: dict[str, Any] = json.loads(raw)
             self.received.append(frame)
             if frame.get("type") == kind and all(frame.get(name) == value for name, value in fields.items()):
                 return frame
 
     def drain(self) -> list[dict[str, Any]]:
-        """Return all frames received so far, by a ping's round trip: what was sent before the ping has arrived."""
+        """Return all frames received so far. A ping's round trip ensures that earlier frames have arrived."""
         mark = secrets.randbits(40)
         self.send({"type": "ping", "payload": {"sent_at_ms": mark}})
         self.wait_for("pong", payload={"sent_at_ms": mark})
@@ -195,7 +197,7 @@ class Socket:
 
 
 class _NoCookies(DefaultCookiePolicy):
-    """Keeps no cookie and sends none."""
+    """Stores no cookies."""
 
     def set_ok(self, cookie: object, request: object) -> bool:
         del cookie, request

@@ -1,6 +1,6 @@
-"""What checks create in a stack: it carries one prefix, is written down first, and is deleted when the run ends.
+"""Records what checks create in a stack, and deletes it at the end of the run.
 
-A run that is killed leaves its file of accounts; the next run on the same stack deletes what is in it.
+A killed run leaves its file; the next run on the same stack deletes what that file lists.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from plumbline.stack import Stack
 from plumbline.verification.checks import rows
 
 PREFIX = "plumbline-check-"
-"""What the name of everything begins with that checks create."""
+"""Prefix of every name that checks create."""
 FOLDER = ROOT / ".plumbline-checks"
 
 _TIMEOUT_S = 30
@@ -31,12 +31,12 @@ _ROWS = """
     SELECT (SELECT count(*) FROM users WHERE NOT is_operator) AS users, (SELECT count(*) FROM channels) AS channels,
            (SELECT count(*) FROM invites) AS invites
 """
-"""Everything else that checks create belongs to one of these."""
+"""All other rows that checks create belong to one of these."""
 
 
 @dataclass
 class Account:
-    """A user that a check has registered, and the channels that this user has created."""
+    """A user registered by a check, with their channels."""
 
     username: str
     password: str
@@ -44,15 +44,15 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Left:
-    """What could not be deleted, such as an account, and why."""
+class Leftover:
+    """Something that could not be deleted, and why."""
 
     what: str
     reason: str
 
 
 class Run:
-    """Everything that one run of the suites creates. Its file is locked for as long as the run lives."""
+    """Everything that one run of the suites creates. The run holds a lock on its file."""
 
     def __init__(self, stack: Stack, folder: Path = FOLDER) -> None:
         self._base_url = stack.base_url
@@ -64,28 +64,28 @@ class Run:
             self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "r+")
         except OSError as error:
             raise PlumblineError(
-                f"{folder}, where checks write down what they create, cannot be written to ({error.strerror}): "
-                "make it yours, or delete it"
+                f"{folder}, where checks record what they create, cannot be written to ({error.strerror}): "
+                "change its owner to yourself, or delete it"
             ) from None
         fcntl.flock(self._file, fcntl.LOCK_EX)
         self._write({"stack": _key(stack)})
 
     def new_name(self) -> str:
-        """Return a name that nothing has yet."""
+        """Return a new name."""
         return f"{self._name}-{secrets.token_hex(3)}"
 
-    def will_register(self, username: str, password: str) -> None:
-        """Write down an account that is about to be registered."""
+    def record_account(self, username: str, password: str) -> None:
+        """Record an account before it is registered."""
         self._accounts[username] = Account(username, password)
         self._write({"username": username, "password": password})
 
-    def has_channel(self, username: str, channel_id: int) -> None:
-        """Write down a channel that a user has created."""
+    def record_channel(self, username: str, channel_id: int) -> None:
+        """Record a channel that a user has created."""
         self._accounts[username].channels.append(channel_id)
         self._write({"username": username, "channel": channel_id})
 
-    def delete(self) -> list[Left]:
-        """Delete everything; return what could not be deleted. That stays in the file, for the next run."""
+    def delete(self) -> list[Leftover]:
+        """Delete everything; return what could not be deleted. The file then stays for the next run."""
         left = _delete_all(self._base_url, self._name, self._accounts.values())
         if not left:
             self._path.unlink()
@@ -97,10 +97,10 @@ class Run:
         self._file.flush()
 
 
-def delete_of_killed_runs(stack: Stack, folder: Path = FOLDER) -> list[Left]:
-    """Delete what runs on this stack have left that ended without cleaning up; return what could not be deleted."""
-    left: list[Left] = []
-    for path, file in _abandoned(folder):
+def delete_leftovers_of_killed_runs(stack: Stack, folder: Path = FOLDER) -> list[Leftover]:
+    """Delete what killed runs left in this stack; return what could not be deleted."""
+    left: list[Leftover] = []
+    for path, file in _files_of_ended_runs(folder):
         lines = [json.loads(line) for line in file if line.endswith("\n")]
         where = lines[0]["stack"] if lines else ""
         if where == _key(stack):
@@ -113,28 +113,28 @@ def delete_of_killed_runs(stack: Stack, folder: Path = FOLDER) -> list[Left]:
     return left
 
 
-def rows_left(stack: Stack) -> list[Left]:
-    """Return what the database of a stack that only checks have used still holds."""
+def leftover_rows(stack: Stack) -> list[Leftover]:
+    """Return what is left in the database of a stack that only checks have used."""
     try:
         with rows.connect(stack) as database:
             held = database.execute(_ROWS).fetchone() or {}
     except psycopg.Error as error:
-        return [Left("what is in the database", " ".join(str(error).split()))]
-    why = "created by a check past plumbline.verification.checks.client.User, which writes down what is to be deleted"
-    return [Left(f"{count} of {table}", why) for table, count in held.items() if count]
+        return [Leftover("the database's content", " ".join(str(error).split()))]
+    why = "created by a check without plumbline.verification.checks.client.User, which records what to delete"
+    return [Leftover(f"{count} of {table}", why) for table, count in held.items() if count]
 
 
 def _key(stack: Stack) -> str:
     return stack.home or stack.base_url
 
 
-def _abandoned(folder: Path) -> Iterator[tuple[Path, TextIO]]:
-    """Yield the files of runs that have ended: their locks are free."""
+def _files_of_ended_runs(folder: Path) -> Iterator[tuple[Path, TextIO]]:
+    """Yield the files of runs that have ended: nothing locks them."""
     for path in sorted(folder.glob(f"{PREFIX}*.jsonl")):
         try:
             file = path.open()
         except OSError:
-            continue  # another user's
+            continue  # belongs to another user
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -153,7 +153,7 @@ def _accounts(lines: list[dict[str, Any]]) -> list[Account]:
     return list(accounts.values())
 
 
-def _delete_all(base_url: str, run: str, accounts: Iterable[Account]) -> list[Left]:
+def _delete_all(base_url: str, run: str, accounts: Iterable[Account]) -> list[Leftover]:
     left = []
     for account in accounts:
         try:
@@ -161,22 +161,22 @@ def _delete_all(base_url: str, run: str, accounts: Iterable[Account]) -> list[Le
         except (requests.RequestException, ValueError, KeyError) as error:
             reason = f"{error.__class__.__name__}: {error}"
         if reason:
-            left.append(Left(account.username, f"{reason}; the next run on this stack tries again"))
+            left.append(Leftover(account.username, f"{reason}; the next run on this stack tries again"))
     return left
 
 
 def _delete(base_url: str, run: str, account: Account) -> str | None:
-    """Delete a user's channels, with all that is in them, and then the user; return why that failed."""
+    """Delete a user's channels with their content, then the user; return why that failed, or None."""
     with net.direct_session() as http:
         form = {"username": account.username, "password": account.password}
         login = http.post(f"{base_url}/auth/login", data=form, timeout=_TIMEOUT_S)
         if login.status_code == 401:
-            return None  # was never registered, or is deleted
+            return None  # never registered, or already deleted
         if login.status_code != 200:
             return f"the login was answered {login.status_code}"
         user_id = login.json()["user"]["id"]
         http.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
-        # Also those that a killed run had no time to write down: all have the run in their names.
+        # Also channels that a killed run did not record: all names contain the run's.
         found = http.get(f"{base_url}/channels/search?name={run}&limit=100", timeout=_TIMEOUT_S)
         mine = [one["id"] for one in found.json()["items"] if one["created_by"] == user_id or one["is_direct"]]
         for channel in {*account.channels, *mine}:

@@ -1,4 +1,4 @@
-"""Checks that disturb the users of a stack carry the marker `disrupt`. The others cannot: what disturbs asks here."""
+"""Allows disruptive actions only in checks with the marker `disrupt`, and on a stack in use only if permitted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plumbline.targets.base import Target
 MARKER = "disrupt"
 
 _CHANGES = frozenset({"begin", "run", "down", "remove", "start", "stop", "kill"})
-"""The methods of a target that take parts of a stack away from its users."""
+"""The methods of a target that disrupt a stack."""
 _READS = frozenset({
     "ACL", "CLIENT", "CONFIG", "EXISTS", "GET", "HELLO", "HGET", "HGETALL", "INFO", "KEYS", "PING", "PUBSUB", "SCAN",
     "SELECT", "SUBSCRIBE", "TTL", "TYPE", "UNSUBSCRIBE", "XINFO", "XLEN", "XRANGE", "XREAD", "XREVRANGE",
@@ -22,11 +22,11 @@ _READS = frozenset({
 
 
 class UnmarkedError(AssertionError):
-    """A check without the marker does something that disturbs a stack's users."""
+    """A check without the marker does something disruptive."""
 
 
 class _State:
-    """The check that runs on a stack, whether it is marked, and whether marked ones may disturb that stack."""
+    """The running check, whether it is marked, and whether marked checks may disrupt the stack."""
 
     check: str | None = None
     marked = False
@@ -34,13 +34,13 @@ class _State:
 
 
 def allow(*, yes: bool) -> None:
-    """Say whether marked checks may disturb the stack."""
+    """Set whether marked checks may disrupt the stack."""
     _State.allowed = yes
 
 
 @contextmanager
 def running(check: str, *, marked: bool) -> Iterator[None]:
-    """Say which check runs for as long as the context lasts, with the fixtures that are made for it."""
+    """Register the check that runs within the context, including its fixtures."""
     _State.check, _State.marked = check, marked
     try:
         yield
@@ -48,23 +48,23 @@ def running(check: str, *, marked: bool) -> Iterator[None]:
         _State.check = None
 
 
-def disturbs(what: str) -> None:
-    """Say that the running check is about to do `what`. Raises UnmarkedError or, on a stack in use, NotGivenError."""
+def permit(what: str) -> None:
+    """Permit the running check to do `what`. Raises UnmarkedError or, on a stack in use, NotGivenError."""
     if _State.check is None:
         return
     if not _State.marked:
-        raise UnmarkedError(f"{_State.check} {what}, which disturbs a stack in use: mark it with @pytest.mark.{MARKER}")
+        raise UnmarkedError(f"{_State.check} {what}, which disrupts a stack in use: mark it with @pytest.mark.{MARKER}")
     refuse_in_use()
 
 
 def refuse_in_use() -> None:
-    """Raise NotGivenError on a stack that no check may disturb."""
+    """Raise NotGivenError if no check may disrupt the stack."""
     if not _State.allowed:
-        raise NotGivenError("would disturb the stack in use; add --disrupt")
+        raise NotGivenError("would disrupt the stack in use; add --disrupt")
 
 
 class _Guarded:
-    """A target whose parts are stopped and started by marked checks alone."""
+    """A target whose components only marked checks can start and stop."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -75,23 +75,23 @@ class _Guarded:
             return method
 
         def checked(*arguments: Any) -> Any:
-            disturbs(f"calls {name}({', '.join(map(str, arguments))})")
+            permit(f"calls {name}({', '.join(map(str, arguments))})")
             return method(*arguments)
 
         return checked
 
 
-def guarded(target: Target) -> Target:
-    """Return `target` for the use of checks."""
+def guard(target: Target) -> Target:
+    """Return a wrapper of `target` for checks."""
     return cast(Target, _Guarded(target))
 
 
-class ReadingRedis(redis.Redis):
-    """A connection to a stack's Redis that only marked checks can write over."""
+class GuardedRedis(redis.Redis):
+    """A connection to a stack's Redis over which only marked checks can write."""
 
     def execute_command(self, *arguments: Any, **options: Any) -> Any:
         """Run a command."""
         name = str(arguments[0]).split()[0].upper()
         if name not in _READS:
-            disturbs(f"sends {name} to Redis")
+            permit(f"sends {name} to Redis")
         return super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]

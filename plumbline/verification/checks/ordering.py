@@ -1,4 +1,4 @@
-"""Evidence from the stack's own records that nothing was announced before it was true."""
+"""Checks the order of a deployment's migrations and starts in the stack's own records."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ _EVENTS = """
 
 
 def violations(database: psycopg.Connection[dict[str, Any]], stack_id: str) -> list[str]:
-    """Return what is wrong with the order in which deployment `stack_id` came up; nothing if it was right.
-
-    The times are the database's own, so no two clocks are compared.
-    """
+    """Return what is wrong with the order of deployment `stack_id`. All times are from the database's clock."""
     events = database.execute(_EVENTS, (stack_id,)).fetchall()
     first_migrated: dict[str, Any] = {}
     first_ready: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What the recorder holds, read from its Redis stream and from its API."""
+"""Reads the recorder through its Redis stream and its API, and makes services log."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from plumbline.net import free_port
 from plumbline.stack import RedisAddress, Stack
 from plumbline.targets.embedded.programs import Layout, service_command
 from plumbline.verification.checks.client import Answer, User
-from plumbline.verification.checks.disturbance import disturbs
+from plumbline.verification.checks.disruption import permit
 from plumbline.verification.throwaway import wait_until
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 BURST = 1000
-_LINES_A_CALL = 1000
-_EVENTS_A_MESSAGE = 100
+_LINES_PER_CALL = 1000
+_EVENTS_PER_MESSAGE = 100
 
 
 def stream(client: redis.Redis) -> list[dict[str, Any]]:
-    """Return the entries of the stream as they are in Redis, oldest first."""
+    """Return the entries of the Redis stream, oldest first."""
     held: Any = client.xrange(LOG_STREAM)
     return [orjson.loads(fields["entry"]) for _, fields in held]
 
 
 def wait_for(client: redis.Redis, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
-    """Return the newest entry that is `wanted`; fail, saying what was looked for, if none arrives in time."""
-    deadline = time.monotonic() + PATIENCE_S
+    """Return the newest entry that is `wanted`; fail with `what` after a timeout."""
+    deadline = time.monotonic() + TIMEOUT_S
     while True:
         held = stream(client)
         for entry in reversed(held):
@@ -53,14 +53,14 @@ def wait_for(client: redis.Redis, wanted: Callable[[dict[str, Any]], bool], what
                 return dict(entry)
         if time.monotonic() > deadline:
             newest = "\n  ".join(f"{one['service']} {one['level']} {one['message']}" for one in held[-5:])
-            raise AssertionError(f"the recorder has no {what} after {PATIENCE_S:g} s; its newest entries:\n  {newest}")
+            raise AssertionError(f"the recorder has no {what} after {TIMEOUT_S:g} s; its newest entries:\n  {newest}")
         time.sleep(0.05)
 
 
-def warn(stack: Stack, user: User, *marks: str) -> None:
-    """Make the backend warn of each mark, in this order. Nothing that a client does would leave an entry for each.
+def log_warnings(stack: Stack, user: User, *marks: str) -> None:
+    """Make the backend log one warning per mark, in this order, by sending it unreadable live events.
 
-    The process that has the user's socket is the one that looks at events, and cannot read these.
+    Warnings that clients cause are folded, so they would not leave one entry each.
     """
     begin, end = ({"type": "message", "content": secrets.token_hex(8)} for _ in range(2))
     with user.socket() as connection, stack.redis.connect(socket_timeout=10) as client:
@@ -70,23 +70,23 @@ def warn(stack: Stack, user: User, *marks: str) -> None:
             return begin in connection.drain()
 
         wait_until(listens, "the backend listens to events")
-        for first in range(0, len(marks), _EVENTS_A_MESSAGE):
-            some = [mark.encode() for mark in marks[first : first + _EVENTS_A_MESSAGE]]
+        for first in range(0, len(marks), _EVENTS_PER_MESSAGE):
+            some = [mark.encode() for mark in marks[first : first + _EVENTS_PER_MESSAGE]]
             client.publish(EVENTS_CHANNEL, SEPARATOR.join(some))
         client.publish(EVENTS_CHANNEL, encode(Event(None, end, [user.id])))
         connection.wait_for("message", content=end["content"])
 
 
-def burst(stack: Stack, user: User, name: str) -> list[str]:
-    """Make the backend log `BURST` warnings, each with a mark of its own, in a known order; return the marks."""
-    disturbs(f"floods the recorder with {BURST} warnings")
+def log_burst(stack: Stack, user: User, name: str) -> list[str]:
+    """Make the backend log `BURST` warnings, each with its own mark; return the marks in order."""
+    permit(f"floods the recorder with {BURST} warnings")
     marks = [f"{name}-{number:04}" for number in range(BURST)]
-    warn(stack, user, *marks)
+    log_warnings(stack, user, *marks)
     return marks
 
 
-def forge(stack: Stack, client: redis.Redis, path: str = "/auth/me", service: str = "backend") -> str:
-    """Send a bad token to a service; return the request's id once the recorder has counted the warning about it."""
+def send_bad_token(stack: Stack, client: redis.Redis, path: str = "/auth/me", service: str = "backend") -> str:
+    """Send a bad token to a service; return the request's id after the recorder has counted its warning."""
     before = received(client, service)
     headers = {"Authorization": "Bearer not.a.token"}
     answer = Answer(requests.get(stack.base_url + path, headers=headers, timeout=10))
@@ -101,29 +101,29 @@ def received(client: redis.Redis, service: str, level: str = "warning") -> int:
     return int(counted or 0)
 
 
-def end_minutes(client: redis.Redis) -> None:
-    """Let the next fault of each kind be an entry of its own, as if its minute were over."""
+def end_fault_windows(client: redis.Redis) -> None:
+    """End all folding windows, so that the next fault of each kind gets a new entry."""
     counters: Any = client.hgetall(f"{LOG_STREAM}:counters")
     if windows := [name for name in counters if name.startswith("open|")]:
         client.hdel(f"{LOG_STREAM}:counters", *windows)
 
 
 class Lengths:
-    """Lengths of the stream that a sampler saw."""
+    """Sampled lengths of the stream."""
 
     def __init__(self) -> None:
         self.samples = 0
         self.longest = 0
 
     def add(self, length: int) -> None:
-        """Take one sample."""
+        """Add a sample."""
         self.samples += 1
         self.longest = max(self.longest, length)
 
 
 @contextmanager
-def sampled_length(address: RedisAddress) -> Iterator[Lengths]:
-    """Sample the stream's length as fast as Redis answers, on a thread of its own, for as long as the block runs."""
+def sample_length(address: RedisAddress) -> Iterator[Lengths]:
+    """Sample the stream's length continuously, in a thread, within the context."""
     lengths = Lengths()
     done = threading.Event()
     started = threading.Event()
@@ -137,7 +137,7 @@ def sampled_length(address: RedisAddress) -> Iterator[Lengths]:
     thread = threading.Thread(target=sample, name="stream-length")
     thread.start()
     try:
-        assert started.wait(PATIENCE_S), "the stream's length could not be sampled"
+        assert started.wait(TIMEOUT_S), "the stream's length could not be sampled"
         yield lengths
     finally:
         done.set()
@@ -145,7 +145,7 @@ def sampled_length(address: RedisAddress) -> Iterator[Lengths]:
 
 
 class SampledCounters:
-    """Counts that a sampler saw: how often, and those that did not balance."""
+    """Number of sampled counters, and those that did not balance."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -153,8 +153,8 @@ class SampledCounters:
 
 
 @contextmanager
-def sampled_counters(stack: Stack) -> Iterator[SampledCounters]:
-    """Read the recorder's counts over and over, on a thread of its own, for as long as the block runs."""
+def sample_counters(stack: Stack) -> Iterator[SampledCounters]:
+    """Sample the recorder's counters continuously, in a thread, within the context."""
     found, done = SampledCounters(), threading.Event()
 
     def sample() -> None:
@@ -176,7 +176,7 @@ def sampled_counters(stack: Stack) -> Iterator[SampledCounters]:
 
 @contextmanager
 def counter_reader(stack: Stack) -> Iterator[Callable[[], dict[str, Any]]]:
-    """Yield what reads received, kept, superseded, dropped; in all, `by_service` and `by_level`. One login for all."""
+    """Yield a function that reads received, kept, superseded and dropped: in total, `by_service` and `by_level`."""
 
     def read() -> dict[str, Any]:
         answer = session.get(f"{stack.base_url}/logs/stats", timeout=10)
@@ -189,39 +189,39 @@ def counter_reader(stack: Stack) -> Iterator[Callable[[], dict[str, Any]]]:
 
 
 def counters_balance(shown: dict[str, Any]) -> bool:
-    """Say whether what was received is what was kept, superseded and dropped: in all, by service and by level."""
+    """Return whether received = kept + superseded + dropped, in total, by service and by level."""
     parts = [shown, *shown["by_service"].values(), *shown["by_level"].values()]
     return all(one["received"] == one["kept"] + one["superseded"] + one["dropped"] for one in parts)
 
 
 @dataclass(frozen=True, slots=True)
-class SinkBeside:
-    """One more log-sink on a stack's Redis, to which entries are sent as Caddy passes them on."""
+class SecondSink:
+    """A second log-sink on a stack's Redis, which gets entries in the form in which Caddy sends them."""
 
     url: str
     secret: str
 
     def send(self, payload: bytes) -> None:
-        """Send entries, one a line."""
+        """Send entries, one per line."""
         answer = requests.post(
-            f"{self.url}/ingest", data=payload, headers={INTERNAL_HEADER: self.secret}, timeout=PATIENCE_S
+            f"{self.url}/ingest", data=payload, headers={INTERNAL_HEADER: self.secret}, timeout=TIMEOUT_S
         )
         assert answer.status_code == 204, answer.text
 
     def flood(self, service: str, count: int) -> None:
         """Send `count` warnings of `service`, numbered from 0 in their messages."""
         head = b'{"level":"warning","service":"%s","logger":"flood","message":"' % service.encode()
-        for first in range(0, count, _LINES_A_CALL):
-            numbers = range(first, min(first + _LINES_A_CALL, count))
+        for first in range(0, count, _LINES_PER_CALL):
+            numbers = range(first, min(first + _LINES_PER_CALL, count))
             self.send(b"".join(b'%s%d"}\n' % (head, number) for number in numbers))
 
 
 @contextmanager
-def sink_beside(stack: Stack) -> Iterator[SinkBeside]:
-    """Run one more log-sink on the stack's Redis, and yield it. Raises NotGivenError."""
-    disturbs("runs a second log-sink")
+def second_sink(stack: Stack) -> Iterator[SecondSink]:
+    """Run a second log-sink on the stack's Redis. Raises NotGivenError for a remote stack."""
+    permit("runs a second log-sink")
     if not stack.home:
-        raise NotGivenError("needs to run a second log-sink on the stack's Redis (never done to a remote stack)")
+        raise NotGivenError("needs to run a second log-sink on the stack's Redis (not possible on a remote stack)")
     ports = {"log-sink": free_port(), "log-ingest": free_port(), "redis": 0}
     home = Home(Path(stack.home))
     layout = Layout(home, ports, stack.stack_id)
@@ -231,16 +231,16 @@ def sink_beside(stack: Stack) -> Iterator[SinkBeside]:
             service_command("log-sink", "serve"), env=environment, cwd="/", stdout=log, stderr=log
         )
         try:
-            deadline = time.monotonic() + PATIENCE_S
+            deadline = time.monotonic() + TIMEOUT_S
             while not _answers(layout.url("log-sink", "/logs/health")):
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
                     raise AssertionError(f"the second log-sink did not start: {log.read().decode()[-2000:]}")
                 time.sleep(0.02)
-            yield SinkBeside(layout.url("log-sink"), read_secret(home.secrets / "internal_secret"))
+            yield SecondSink(layout.url("log-sink"), read_secret(home.secrets / "internal_secret"))
         finally:
             process.terminate()
-            process.wait(PATIENCE_S)
+            process.wait(TIMEOUT_S)
 
 
 def _answers(url: str) -> bool:

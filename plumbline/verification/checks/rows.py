@@ -1,4 +1,4 @@
-"""What the database really holds, read with psycopg past every service."""
+"""Reads the stack's database directly, without its services."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plumbline.stack import Stack
 
 
 def connect(stack: Stack) -> psycopg.Connection[dict[str, Any]]:
-    """Return a connection to the stack's database (autocommit, rows as dicts) that reads: checks write as users do."""
+    """Return a read-only connection to the stack's database (autocommit, rows as dicts)."""
     parameters = {"connect_timeout": 5} | stack.postgres.parameters() | {"application_name": "plumbline-checks"}
     connection = psycopg.connect(**parameters, autocommit=True, row_factory=dict_row)
     connection.execute("SET default_transaction_read_only = on")
@@ -19,9 +19,9 @@ def connect(stack: Stack) -> psycopg.Connection[dict[str, Any]]:
 
 
 def one(database: psycopg.Connection[dict[str, Any]], table: str, **key: Any) -> dict[str, Any]:
-    """Return the one row of `table` with this key; fail if there is none or more than one."""
+    """Return the row of `table` with this key; fail unless there is exactly one."""
     found = many(database, table, **key)
-    assert len(found) == 1, f"{table} has {len(found)} rows with {key}, wanted one"
+    assert len(found) == 1, f"{table} has {len(found)} rows with {key}, expected one"
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""Files to upload, made in memory: good ones, and ones that a stranger with bad intentions would send."""
+"""Files to upload, valid and malicious ones, created in memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def png(width: int = 120, height: int = 80, seed: int = 0) -> bytes:
 
 
 def png_bomb() -> bytes:
-    """Return a PNG of about 2 KB that says it has 50,000 x 50,000 pixels."""
+    """Return a PNG of about 2 KB that declares 50,000 x 50,000 pixels."""
     return _png(50_000, 50_000, zlib.compress(b"\0" * 1_500_000))
 
 
@@ -56,7 +56,7 @@ def pdf(text: str = "Invoice 4711", width: int = 300, height: int = 200) -> byte
 
 
 def pdf_with_broken_xref() -> bytes:
-    """Return a PDF whose cross-reference table points nowhere and whose objects are cut off: nothing to rebuild."""
+    """Return a truncated PDF with an invalid cross-reference table, which no reader can repair."""
     good = pdf()
     return (
         good[: good.index(b"2 0 obj")] + b"xref\n0 9\n" + b"9999999999 00000 n \n" * 9 + b"startxref\n99999999\n%%EOF\n"

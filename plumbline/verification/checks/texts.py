@@ -1,4 +1,4 @@
-"""What no text of an entry may contain, whoever said it."""
+"""Finds characters that no text of an entry may contain."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u206
 
 
 def is_unsafe(text: str) -> bool:
-    """Tell whether a text could do something to the page or the terminal that shows it."""
+    """Return whether a text could affect the page or terminal that shows it."""
     return _UNSAFE.search(text) is not None
 
 
 def unsafe_texts(value: Any) -> list[str]:
-    """Return every text inside of plain JSON data, names included, that is unsafe."""
+    """Return every unsafe text in JSON data, including names."""
     return [text for text in _texts(value) if is_unsafe(text)]
 
 

@@ -1,1 +1,1 @@
-"""Pytest plugins: the stack to prove, what checks create in it, the browser."""
+"""Pytest plugins: the stack to verify, cleanup, disruption, the browser."""

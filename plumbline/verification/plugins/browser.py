@@ -1,4 +1,4 @@
-"""Gives checks pages in a real Chromium, and the report of a failed one what its pages showed and did."""
+"""Fixtures for pages in Chromium; the report of a failed check shows their text and events."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _WATCHED = pytest.StashKey[list[browser.Watched]]()
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for a module's checks."""
+    """A browser for a module's checks."""
     with browser.chromium() as found:
         yield found
 
 
 @pytest.fixture
 def new_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
-    """Make pages of one origin, each in a context of its own (options: Playwright's).
+    """Open pages of one origin, each in its own context (options: Playwright's).
 
-    A page that reports an error, or asks anybody but its origin, fails the check.
+    A page that reports an error, or sends a request to another origin, fails the check.
     """
     contexts: list[Any] = []
     watched = request.node.stash.setdefault(_WATCHED, [])
@@ -47,7 +47,7 @@ def new_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callable
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add to the report of a failed check what its pages show and did."""
+    """Add the text and events of its pages to the report of a failed check."""
     report = yield
     if report.failed and call.when == "call":
         pages: list[browser.Watched] = item.stash.get(_WATCHED, [])

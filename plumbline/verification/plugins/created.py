@@ -1,4 +1,4 @@
-"""Gives checks users of their own, and deletes afterwards what these have created, whatever became of the checks."""
+"""Fixtures for users, and the deletion of what they created."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from plumbline.verification.checks import created
 from plumbline.verification.checks.client import User
 from plumbline.verification.plugins.stack import OWN
 
-_LEFT = pytest.StashKey[list[created.Left]]()
+_LEFT = pytest.StashKey[list[created.Leftover]]()
 
 
 @pytest.fixture(scope="session")
 def run(target: Target, request: pytest.FixtureRequest) -> Iterator[created.Run]:
-    """What this run creates in the stack."""
+    """Records what this run creates in the stack."""
     stack = target.stack()
-    left = created.delete_of_killed_runs(stack)
+    left = created.delete_leftovers_of_killed_runs(stack)
     this = created.Run(stack)
     try:
         yield this
     finally:
         left += this.delete()
         if request.config.stash.get(OWN, False):
-            left += created.rows_left(stack)
+            left += created.leftover_rows(stack)
         request.config.stash[_LEFT] = left
 
 
 @pytest.fixture(scope="session")
 def new_user(target: Target, run: created.Run) -> Callable[[], User]:
-    """Makes a user with an account and a session of its own."""
+    """Register a user."""
     return lambda: User(target.stack(), run)
 
 
@@ -50,15 +50,15 @@ def bob(new_user: Callable[[], User]) -> User:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let a run fail that leaves something in the stack."""
+    """Fail a run that leaves something in the stack."""
     if session.config.stash.get(_LEFT, []):
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Name what could not be deleted, and the way out."""
+    """List what could not be deleted, and why."""
     left = config.stash.get(_LEFT, [])
     if left:
-        terminalreporter.section(f"{len(left)} left behind")
+        terminalreporter.section(f"{len(left)} not deleted")
         for one in left:
             terminalreporter.line(f"{one.what}: {one.reason}")

@@ -1,4 +1,4 @@
-"""Gives the suites a running stack: the one that runs already, or one of their own that is gone afterwards."""
+"""Fixtures for the stack to verify: the running one, or an own one that is removed afterwards."""
 
 from __future__ import annotations
 
@@ -21,44 +21,48 @@ from plumbline.home import DEFAULT_HOME, Home
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
-from plumbline.verification.checks import disturbance, rows
+from plumbline.verification.checks import disruption, rows
 from plumbline.verification.remote import Access, RemoteTarget
 
 _ARTIFACTS = Path("test-artifacts")
 OWN = pytest.StashKey[bool]()
-"""Whether the suite brought up the stack that it proves."""
-_NOT_PROVEN = pytest.StashKey[dict[str, list[str]]]()
+"""Whether the suite brought up the stack itself."""
+_NOT_VERIFIED = pytest.StashKey[dict[str, list[str]]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that choose the stack."""
-    group = parser.getgroup("plumbline", "the stack to prove")
+    group = parser.getgroup("plumbline", "the stack to verify")
     group.addoption(
         "--target",
         choices=(*TARGETS, RemoteTarget.name),
         default="auto",
-        help="target of a stack that the suite brings up itself; remote: one that somebody else deployed",
+        help="target of a stack that the suite brings up; remote: a stack deployed elsewhere",
     )
-    group.addoption("--home", type=Path, default=DEFAULT_HOME, help="home of a stack to reuse if it is running")
-    group.addoption("--own-stack", action="store_true", help="bring up a stack even where one is running")
-    group.addoption("--keep-stack", action="store_true", help="leave a stack that the suite brought up running")
-    remote = parser.getgroup("plumbline-remote", "a stack that somebody else deployed (--target remote)")
+    group.addoption("--home", type=Path, default=DEFAULT_HOME, help="home of a running stack to reuse")
+    group.addoption("--own-stack", action="store_true", help="bring up a stack even if one is running")
+    group.addoption("--keep-stack", action="store_true", help="keep the stack that the suite brought up")
+    remote = parser.getgroup("plumbline-remote", "a stack deployed elsewhere (--target remote)")
     remote.addoption("--base-url", metavar="URL", help="its front door")
-    remote.addoption("--ca-file", type=Path, metavar="FILE", help="certificate of the authority that vouches for it")
-    remote.addoption("--database-dsn-file", type=Path, metavar="FILE", help="holds how to connect to its database")
+    remote.addoption(
+        "--ca-file", type=Path, metavar="FILE", help="certificate of the authority that issued its certificate"
+    )
+    remote.addoption(
+        "--database-dsn-file", type=Path, metavar="FILE", help="file with the connection string of its database"
+    )
     remote.addoption("--redis-url", metavar="URL", help="its Redis, without a password")
-    remote.addoption("--redis-password-file", type=Path, metavar="FILE", help="holds the password of its Redis")
-    remote.addoption("--operator-password-file", type=Path, metavar="FILE", help="holds its operator's password")
+    remote.addoption("--redis-password-file", type=Path, metavar="FILE", help="file with the password of its Redis")
+    remote.addoption("--operator-password-file", type=Path, metavar="FILE", help="file with its operator's password")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let a polite kill clean up, too."""
+    """Handle SIGTERM like Ctrl-C, so that fixtures clean up."""
     del config
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-class _Notes:
-    """Prints to the terminal past pytest's capturing."""
+class _Uncaptured:
+    """Runs an action outside of pytest's capturing, so that its output reaches the terminal."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._capture: Any = config.pluginmanager.getplugin("capturemanager")
@@ -70,28 +74,30 @@ class _Notes:
 
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
-    """The target that carries the stack: to ask for addresses, and to stop, kill and start components by name."""
-    notes = _Notes(request.config)
-    disturbance.allow(yes=request.config.getoption("disrupt"))
+    """The target of the stack."""
+    uncaptured = _Uncaptured(request.config)
+    disruption.allow(yes=request.config.getoption("disrupt"))
     if request.config.getoption("target") == RemoteTarget.name:
-        yield disturbance.guarded(_remote(request.config))
+        yield disruption.guard(_remote(request.config))
         return
     try:
         existing = existing_stack(request.config)
     except PlumblineError as error:
-        pytest.exit(f"the stack in {request.config.getoption('home')} cannot be proven: {error}\n{error.hint or ''}", 1)
+        pytest.exit(
+            f"the stack in {request.config.getoption('home')} cannot be verified: {error}\n{error.hint or ''}", 1
+        )
     if existing is None:
-        disturbance.allow(yes=True)
+        disruption.allow(yes=True)
         request.config.stash[OWN] = True
-        yield from map(disturbance.guarded, _own_stack(request.config, notes))
+        yield from map(disruption.guard, _own_stack(request.config, uncaptured))
         return
-    _refuse_unproven(existing)
-    notes(lambda: print(f"\nreusing the stack in {existing.stack().home}", flush=True))
-    yield disturbance.guarded(existing)
+    _refuse_incomplete(existing)
+    uncaptured(lambda: print(f"\nreusing the stack in {existing.stack().home}", flush=True))
+    yield disruption.guard(existing)
 
 
 def existing_stack(config: pytest.Config) -> Target | None:
-    """Return the stack in `--home`, whole or not; None if there is none, or one of another target than `--target`."""
+    """Return the stack in `--home`, complete or not; None if there is none, or if it has another target."""
     home = Home(config.getoption("home"))
     if config.getoption("own_stack") or not home.exists:
         return None
@@ -108,7 +114,7 @@ def _remote(config: pytest.Config) -> RemoteTarget:
     if option("ca_file"):
         if not option("ca_file").is_file():
             pytest.exit(f"--ca-file {option('ca_file')}: there is no such file", 4)
-        # The two places where requests, and everything on OpenSSL itself, look for authorities.
+        # requests reads the first, everything that uses OpenSSL directly the second.
         os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = str(option("ca_file").absolute())
     try:
         remote = RemoteTarget(
@@ -124,19 +130,19 @@ def _remote(config: pytest.Config) -> RemoteTarget:
     except PlumblineError as error:
         problems = [str(error)]
     if problems:
-        pytest.exit(f"the remote stack cannot be proven: {'; '.join(problems)}", 1)
+        pytest.exit(f"the remote stack cannot be verified: {'; '.join(problems)}", 1)
     return remote
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
-    """Skip a check that needs something of the stack that was not given."""
+    """Skip a check whose setup needs something that was not given."""
     return (yield from _skipping(item))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Skip a check that turns out to need something of the stack that was not given."""
+    """Skip a check that needs something that was not given."""
     return (yield from _skipping(item))
 
 
@@ -144,40 +150,40 @@ def _skipping(item: pytest.Item) -> Generator[None, None, None]:
     try:
         return (yield)
     except NotGivenError as error:
-        item.config.stash.setdefault(_NOT_PROVEN, {}).setdefault(str(error), []).append(item.nodeid)
+        item.config.stash.setdefault(_NOT_VERIFIED, {}).setdefault(str(error), []).append(item.nodeid)
         pytest.skip(str(error))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Name and count the checks that were not made."""
-    for reason, names in config.stash.get(_NOT_PROVEN, {}).items():
-        terminalreporter.section(f"{len(names)} not proven: {reason}")
+    """List the checks that were skipped for something that was not given."""
+    for reason, names in config.stash.get(_NOT_VERIFIED, {}).items():
+        terminalreporter.section(f"{len(names)} not verified: {reason}")
         for name in names:
             terminalreporter.line(name)
 
 
-def _refuse_unproven(existing: Target) -> None:
+def _refuse_incomplete(existing: Target) -> None:
     """End the run, red, if the stack is not whole or not what this checkout deploys."""
     stack = existing.stack()
     problems = stack.problems() or identity.compare(stack.base_url, stack.stack_id)
     if not problems and not existing.from_this_checkout():
-        problems = ["it was deployed from other files than this checkout's"]
+        problems = ["it was deployed from other files than those of this checkout"]
     if problems:
         home = Home(Path(stack.home))
         pytest.exit(
-            f"the stack in {stack.home} cannot be proven: {'; '.join(problems)}.\n"
+            f"the stack in {stack.home} cannot be verified: {'; '.join(problems)}.\n"
             f"Run first: {home.named_in('./deploy-local.sh')}\nTo prove a new stack instead, add --own-stack.",
             1,
         )
 
 
-def _own_stack(config: pytest.Config, notes: _Notes) -> Iterator[Target]:
+def _own_stack(config: pytest.Config, uncaptured: _Uncaptured) -> Iterator[Target]:
     home = Home(Path(tempfile.mkdtemp(prefix="plumbline-")))
     keep = config.getoption("keep_stack")
     mine, why = choose(config.getoption("target"), home, 0)
     try:
         try:
-            notes(lambda: deploy.up(home, mine, why))
+            uncaptured(lambda: deploy.up(home, mine, why))
         except PlumblineError as error:
             _save_bundles(home)
             pytest.exit(f"the stack did not come up: {error}", 1)
@@ -187,15 +193,15 @@ def _own_stack(config: pytest.Config, notes: _Notes) -> Iterator[Target]:
             _save_bundles(home)
     finally:
         if keep:
-            notes(lambda: print(_how_to_look_inside(home), flush=True))
+            uncaptured(lambda: print(_next_commands(home), flush=True))
         else:
             kept = mine.remove() if home.exists else []
             shutil.rmtree(home.root, ignore_errors=True)
-            assert not kept, f"reset does not know that the stack makes {', '.join(kept)}"  # noqa: S101  a check
+            assert not kept, f"reset does not delete {', '.join(kept)}, which the stack created"  # noqa: S101  a check
 
 
-def _how_to_look_inside(home: Home) -> str:
-    commands = {"kept, as asked": "status", "warnings and errors": "logs", "away with it": "reset"}
+def _next_commands(home: Home) -> str:
+    commands = {"stack kept, status": "status", "warnings and errors": "logs", "remove it": "reset"}
     lines = [f"{what:<20} {home.named_in(f'./deploy-local.sh {command}')}" for what, command in commands.items()]
     return "\n".join(["", *lines])
 
@@ -208,22 +214,22 @@ def _save_bundles(home: Home) -> None:
 
 @pytest.fixture
 def stack(target: Target) -> Stack:
-    """The stack as it is now."""
+    """The stack in its current state."""
     return target.stack()
 
 
 @pytest.fixture
 def database(stack: Stack) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-    """A connection to the stack's Postgres, to read."""
+    """A read-only connection to the stack's Postgres."""
     with rows.connect(stack) as connection:
         yield connection
 
 
 @pytest.fixture
 def redis_client(stack: Stack) -> Iterator[redis.Redis]:
-    """A connection to the stack's Redis; only marked checks can write over it."""
+    """A connection to the stack's Redis; only marked checks can write."""
     options = stack.redis.options()
-    with disturbance.ReadingRedis.from_url(
+    with disruption.GuardedRedis.from_url(
         stack.redis.url, **options, decode_responses=True, socket_timeout=5
     ) as client:
         yield client

@@ -1,4 +1,4 @@
-"""An answer is what it was expected to be, or the failure shows what came instead."""
+"""Expectations of answers, and their failure messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROBLEM = {
 
 @pytest.fixture
 def answer():
-    """Gives the Answer to a real request that a server answered so."""
+    """Return a function that gets an Answer with this content from a real server."""
     servers = []
 
     def get(status, body, content_type="application/problem+json", request_id="r-1"):
@@ -49,18 +49,18 @@ def answer():
         server.server_close()
 
 
-def test_what_was_expected_comes_back_as_json(answer):
+def test_an_expected_answer_is_returned_as_json(answer):
     assert answer(200, {"a": 1}, "application/json").expect(200) == {"a": 1}
     assert answer(204, b"").expect(204) is None
     assert answer(200, b"<html>").expect(200) is None
 
 
-def test_another_status_shows_the_call_and_the_body(answer):
-    with pytest.raises(AssertionError, match=r"GET http://127\.0\.0\.1:\d+/x: wanted 200, got 500: .*boom"):
+def test_an_unexpected_status_fails_with_call_and_body(answer):
+    with pytest.raises(AssertionError, match=r"GET http://127\.0\.0\.1:\d+/x: expected 200, got 500: .*boom"):
         answer(500, b"boom").expect(200)
 
 
-def test_a_problem_in_the_agreed_shape_passes(answer):
+def test_a_valid_problem_document_passes(answer):
     assert answer(404, PROBLEM).expect_problem(404) == PROBLEM
 
 
@@ -77,6 +77,6 @@ def test_a_problem_in_the_agreed_shape_passes(answer):
     ],
     ids=str,
 )
-def test_a_problem_in_any_other_shape_fails(answer, changes):
+def test_an_invalid_problem_document_fails(answer, changes):
     with pytest.raises(AssertionError):
         answer(**({"status": 404, "body": PROBLEM} | changes)).expect_problem(404)

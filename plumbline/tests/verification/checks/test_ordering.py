@@ -1,4 +1,4 @@
-"""A wrong order is found in the stack's records, whichever way it is wrong."""
+"""Every wrong order in the stack's records is found."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RIGHT = [
 
 @pytest.fixture
 def violations(postgres_server):
-    """Records events, a second apart, and gives what is wrong with them."""
+    """Return a function that records events, one second apart, and returns the violations."""
     start = datetime(2030, 1, 1, tzinfo=UTC)
     with psycopg.connect(postgres_server.conninfo, row_factory=dict_row) as conn:
         conn.execute(
@@ -40,11 +40,11 @@ def violations(postgres_server):
         conn.rollback()
 
 
-def test_the_right_order_is_right(violations):
+def test_the_right_order_has_no_violations(violations):
     assert violations(RIGHT) == []
 
 
-def test_a_service_that_starts_again_later_is_right(violations):
+def test_a_later_restart_is_no_violation(violations):
     assert violations([*RIGHT, ("backend", "ready"), ("backend", "migrated"), ("backend", "ready")]) == []
 
 
@@ -67,19 +67,19 @@ def test_ready_before_both_schemas_were_at_head(violations, service, place):
     assert "before both schemas were at head" in wrong
 
 
-def test_a_later_right_start_does_not_excuse_an_early_one(violations):
+def test_an_early_start_is_a_violation_despite_a_later_right_one(violations):
     assert violations([RIGHT[0], ("backend", "ready"), *RIGHT[1:]])
 
 
 @pytest.mark.parametrize("absent", RIGHT, ids=" ".join)
-def test_a_missing_record_is_no_evidence(violations, absent):
+def test_a_missing_record_is_a_violation(violations, absent):
     (wrong,) = violations([event for event in RIGHT if event != absent])
     assert wrong.startswith("no record that " + absent[0])
 
 
-def test_records_of_another_deployment_are_no_evidence(violations):
+def test_records_of_another_deployment_are_ignored(violations):
     assert len(violations(RIGHT, recorded_for="another")) == 4
 
 
-def test_other_events_do_not_matter(violations):
+def test_other_events_are_ignored(violations):
     assert violations([("log-sink", "ready-ish"), *RIGHT, ("backend", "stopped")]) == []

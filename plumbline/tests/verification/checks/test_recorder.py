@@ -1,4 +1,4 @@
-"""Looking into the recorder's stream: the newest match, and a failure that shows what was there instead."""
+"""Searching and sampling the recorder's stream."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _add(client, message):
     client.xadd(LOG_STREAM, {"entry": json.dumps(entry)})
 
 
-def test_entries_come_in_order(stream):
+def test_entries_are_in_order(stream):
     for number in range(3):
         _add(stream, f"m{number}")
     assert [entry["message"] for entry in recorder.stream(stream)] == ["m0", "m1", "m2"]
@@ -38,16 +38,16 @@ def test_the_newest_match_is_found(stream):
     assert recorder.wait_for(stream, lambda entry: "match" in entry["message"], "match")["message"] == "match 2"
 
 
-def test_what_did_not_come_is_named_beside_what_did(stream, monkeypatch):
-    monkeypatch.setattr(recorder, "PATIENCE_S", 0.1)
+def test_a_timeout_names_the_missing_entry_and_shows_others(stream, monkeypatch):
+    monkeypatch.setattr(recorder, "TIMEOUT_S", 0.1)
     _add(stream, "something else")
     with pytest.raises(AssertionError, match=r"no entry of mine after 0\.1 s") as caught:
         recorder.wait_for(stream, lambda entry: False, "entry of mine")
     assert "backend error something else" in str(caught.value)
 
 
-def test_the_sampler_sees_a_peak_that_is_gone_later(stream, redis_server):
-    with recorder.sampled_length(redis_server.address) as lengths:
+def test_the_sampler_records_a_temporary_peak(stream, redis_server):
+    with recorder.sample_length(redis_server.address) as lengths:
         for number in range(30):
             _add(stream, f"m{number}")
         wait_until(lambda: lengths.longest == 30, "the sampler sees the peak")
@@ -57,10 +57,10 @@ def test_the_sampler_sees_a_peak_that_is_gone_later(stream, redis_server):
 
 
 def test_a_redis_that_cannot_be_sampled_fails_the_block(monkeypatch):
-    monkeypatch.setattr(recorder, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(recorder, "TIMEOUT_S", 0.2)
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     with (
         pytest.raises(AssertionError, match="could not be sampled"),
-        recorder.sampled_length(RedisAddress("redis://127.0.0.1:1/0")),
+        recorder.sample_length(RedisAddress("redis://127.0.0.1:1/0")),
     ):
         pytest.fail("nothing was sampled")

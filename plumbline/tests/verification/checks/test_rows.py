@@ -1,4 +1,4 @@
-"""Rows are read past every service, and one that is missing or doubled is a failure."""
+"""Reading rows directly from the database."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_a_row_is_found_by_its_key(database):
     assert rows.one(database, "odd; name", **{"id": 2, "wh ere": "c"}) == {"id": 2, "wh ere": "c"}
 
 
-def test_none_and_two_are_not_one(database):
+def test_one_fails_for_no_row_and_for_two(database):
     for key, count in ((3, 0), (2, 2)):
         with pytest.raises(AssertionError, match=f"has {count} rows"):
             rows.one(database, "odd; name", id=key)
     assert len(rows.many(database, "odd; name", id=2)) == 2
 
 
-def test_a_check_cannot_write_past_the_services(database):
+def test_the_connection_is_read_only(database):
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         database.execute("CREATE TABLE planted ()")
 

@@ -1,4 +1,4 @@
-"""The samples are what they say, judged by the libraries that the data-processor judges with."""
+"""The samples, read with the libraries that the data-processor uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from plumbline.verification.checks import samples
 
 
-def test_a_png_is_one():
+def test_png_is_valid():
     image = Image.open(io.BytesIO(samples.png(31, 17)))
     assert (image.format, image.size, image.mode) == ("PNG", (31, 17), "RGB")
     image.load()
@@ -25,7 +25,7 @@ def test_seeds_make_different_files():
     assert samples.png(seed=1) == samples.png(seed=1)
 
 
-def test_the_bomb_is_small_and_claims_to_be_huge():
+def test_the_bomb_is_small_and_declares_a_huge_size():
     bomb = samples.png_bomb()
     assert len(bomb) < 2500
     assert struct.unpack(">II", bomb[16:24]) == (50_000, 50_000)
@@ -33,7 +33,7 @@ def test_the_bomb_is_small_and_claims_to_be_huge():
         Image.open(io.BytesIO(bomb))
 
 
-def test_a_pdf_is_one():
+def test_pdf_is_valid():
     document = pypdfium2.PdfDocument(samples.pdf("Bill 17", 400, 250))
     try:
         assert len(document) == 1
@@ -44,7 +44,7 @@ def test_a_pdf_is_one():
         document.close()
 
 
-def test_the_broken_pdf_begins_like_one_and_cannot_be_opened():
+def test_the_broken_pdf_cannot_be_opened():
     broken = samples.pdf_with_broken_xref()
     assert broken.startswith(b"%PDF-1.4")
     with pytest.raises(pypdfium2.PdfiumError):

@@ -1,4 +1,4 @@
-"""Checks that disturb a stack are marked, and are made on a stack in use only when that is asked for."""
+"""Disruptive checks need the marker, and on a stack in use the option."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-# The plugins of this checkout, on a target that only remembers: `running` says whether it is one that is in use.
+# The plugins of this checkout, on a scripted target; `--in-use` makes it a stack in use.
 CONFTEST = """
     from contextlib import contextmanager
     from pathlib import Path
@@ -34,7 +34,7 @@ CONFTEST = """
         with pytest.MonkeyPatch.context() as patch:
             in_use = scripted if request.config.getoption("in_use") else None
             patch.setattr(stack_plugin, "existing_stack", lambda config: in_use)
-            patch.setattr(stack_plugin, "_refuse_unproven", lambda existing: None)
+            patch.setattr(stack_plugin, "_refuse_incomplete", lambda existing: None)
             patch.setattr(stack_plugin, "_own_stack", own_stack)
             yield
 """
@@ -65,7 +65,7 @@ SET_UP = """
 """
 UNMARKED = """
     import pytest
-    from plumbline.verification.checks import disturbance, recorder
+    from plumbline.verification.checks import disruption, recorder
 
     @pytest.mark.parametrize("method", ["stop", "start", "kill", "run"])
     def test_stops_a_part(target, method):
@@ -75,56 +75,56 @@ UNMARKED = """
         target.down()
 
     def test_floods(target):
-        recorder.burst(None, None, "flood")
+        recorder.log_burst(None, None, "flood")
 
     def test_runs_a_sink(target):
-        with recorder.sink_beside(target.stack()):
+        with recorder.second_sink(target.stack()):
             pass
 
     def test_writes_to_redis(target):
-        disturbance.ReadingRedis(port=1).flushall()
+        disruption.GuardedRedis(port=1).flushall()
 """
 
 
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[4]))
-    pytester.makeini("[pytest]\naddopts = --strict-markers\nmarkers = disrupt: disturbs")
+    pytester.makeini("[pytest]\naddopts = --strict-markers\nmarkers = disrupt: disrupts")
     pytester.makeconftest(CONFTEST)
     return pytester
 
 
-def test_on_its_own_stack_everything_is_made(suite: pytest.Pytester) -> None:
+def test_all_checks_run_on_the_suites_own_stack(suite: pytest.Pytester) -> None:
     suite.makepyfile(CHECKS)
     suite.runpytest_subprocess().assert_outcomes(passed=2)
 
 
-def test_on_a_stack_in_use_what_disturbs_is_named_as_not_proven(suite: pytest.Pytester) -> None:
+def test_marked_checks_are_skipped_and_listed_on_a_stack_in_use(suite: pytest.Pytester) -> None:
     suite.makepyfile(CHECKS)
     result = suite.runpytest_subprocess("--in-use")
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines([
-        "*1 not proven: would disturb the stack in use; add --disrupt*",
+        "*1 not verified: would disrupt the stack in use; add --disrupt*",
         "*::test_stops_a_part",
     ])  # fmt: skip
 
 
-def test_on_a_stack_in_use_it_is_made_where_that_is_asked_for(suite: pytest.Pytester) -> None:
+def test_marked_checks_run_on_a_stack_in_use_with_disrupt(suite: pytest.Pytester) -> None:
     suite.makepyfile(CHECKS)
     suite.runpytest_subprocess("--in-use", "--disrupt").assert_outcomes(passed=2)
 
 
 @pytest.mark.parametrize("options", [[], ["--in-use", "--disrupt"]], ids=" ".join)
-def test_a_check_that_disturbs_and_is_not_marked_fails_on_any_stack(suite: pytest.Pytester, options: list[str]) -> None:
+def test_unmarked_disruptive_checks_fail_on_any_stack(suite: pytest.Pytester, options: list[str]) -> None:
     suite.makepyfile(UNMARKED)
     result = suite.runpytest_subprocess(*options)
     result.assert_outcomes(failed=8)
     result.stdout.fnmatch_lines(
-        ["*test_stops_a_part?stop? calls stop(backend), which disturbs a stack in use: mark it*"]
+        ["*test_stops_a_part?stop? calls stop(backend), which disrupts a stack in use: mark it*"]
     )
 
 
-def test_what_is_set_up_for_a_check_counts_as_the_check(suite: pytest.Pytester) -> None:
+def test_a_fixture_counts_as_its_check(suite: pytest.Pytester) -> None:
     suite.makepyfile(SET_UP)
     suite.runpytest_subprocess().assert_outcomes(errors=1)
     suite.makepyfile("import pytest\npytestmark = pytest.mark.disrupt\n" + textwrap.dedent(SET_UP))

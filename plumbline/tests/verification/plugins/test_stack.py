@@ -1,4 +1,4 @@
-"""Which stack the suites prove: an existing one, red if it is not whole; where there is none, one of their own."""
+"""The choice of the stack to verify, and the cleanup of the suite's own one."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def config(home: Path, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("asked", ["auto", "embedded"])
-def test_an_existing_stack_is_proven(existing: ScriptedTarget, tmp_path: Path, asked: str) -> None:
+def test_an_existing_stack_is_used(existing: ScriptedTarget, tmp_path: Path, asked: str) -> None:
     assert stack_plugin.existing_stack(config(tmp_path, target=asked)) is existing
-    stack_plugin._refuse_unproven(existing)
+    stack_plugin._refuse_incomplete(existing)
 
 
-def test_an_own_stack_where_there_is_none_or_it_is_asked_for(
+def test_an_own_stack_is_used_if_requested_or_if_there_is_none(
     existing: ScriptedTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert stack_plugin.existing_stack(config(tmp_path, own_stack=True)) is None
@@ -56,37 +56,37 @@ def test_an_own_stack_where_there_is_none_or_it_is_asked_for(
 
 @pytest.mark.parametrize("state", ["stopped", "failed", "starting"])
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_a_stack_with_a_component_missing_is_red(
+def test_a_stack_with_a_component_missing_is_refused(
     existing: ScriptedTarget, tmp_path: Path, component: str, state: ComponentState
 ) -> None:
     existing.states[component] = Component(component, state, detail="exit code 3")
     assert stack_plugin.existing_stack(config(tmp_path)) is existing
-    with pytest.raises(pytest.exit.Exception, match=rf"cannot be proven: {component} is {state} \(exit code 3\)"):
-        stack_plugin._refuse_unproven(existing)
+    with pytest.raises(pytest.exit.Exception, match=rf"cannot be verified: {component} is {state} \(exit code 3\)"):
+        stack_plugin._refuse_incomplete(existing)
 
 
 @pytest.mark.parametrize("phase", ["deploying", "down"])
-def test_a_stack_that_is_not_up_is_red(existing: ScriptedTarget, tmp_path: Path, phase: str) -> None:
+def test_a_stack_that_is_not_up_is_refused(existing: ScriptedTarget, tmp_path: Path, phase: str) -> None:
     existing.phase = phase
     assert stack_plugin.existing_stack(config(tmp_path)) is existing
     with pytest.raises(pytest.exit.Exception, match=f"it is {phase}") as refused:
-        stack_plugin._refuse_unproven(existing)
+        stack_plugin._refuse_incomplete(existing)
     assert refused.value.returncode == 1
     assert "./deploy-local.sh --home" in str(refused.value)
     assert "--own-stack" in str(refused.value)
 
 
-def test_a_stack_of_another_release_is_red(existing: ScriptedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_of_another_release_is_refused(existing: ScriptedTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     existing.current = False
-    with pytest.raises(pytest.exit.Exception, match="other files than this checkout's"):
-        stack_plugin._refuse_unproven(existing)
+    with pytest.raises(pytest.exit.Exception, match="other files than those of this checkout"):
+        stack_plugin._refuse_incomplete(existing)
     monkeypatch.setattr(stack_plugin.identity, "compare", lambda *_: ["backend belongs to deployment 'old'"])
     with pytest.raises(pytest.exit.Exception, match="backend belongs to deployment 'old'"):
-        stack_plugin._refuse_unproven(existing)
+        stack_plugin._refuse_incomplete(existing)
 
 
 class OwnTarget(ScriptedTarget):
-    """Remembers, as real ones do, that there is something to remove."""
+    """Saves its state, like real targets, so that there is something to remove."""
 
     def begin(self) -> None:
         super().begin()
@@ -99,7 +99,7 @@ class OwnTarget(ScriptedTarget):
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Makes a suite's own stack that is about to come up; what it leaves is looked for in `tmp_path`."""
+    """Return a function that creates a suite's own stack, with all files in `tmp_path`."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(stack_plugin, "_ARTIFACTS", tmp_path / "artifacts")
 
@@ -127,7 +127,7 @@ def homes(tmp_path: Path) -> list[Path]:
     return list(tmp_path.glob("plumbline-*"))
 
 
-def test_its_own_stack_is_there_for_the_tests_and_gone_afterwards(own: Any, tmp_path: Path) -> None:
+def test_the_own_stack_is_removed_afterwards(own: Any, tmp_path: Path) -> None:
     stack, targets = own()
     assert next(stack) is targets[0]
     assert homes(tmp_path) == [targets[0].home.root]
@@ -136,7 +136,7 @@ def test_its_own_stack_is_there_for_the_tests_and_gone_afterwards(own: Any, tmp_
     assert homes(tmp_path) == []
 
 
-def test_what_did_not_come_up_is_gone_too_and_its_bundle_kept(own: Any, tmp_path: Path) -> None:
+def test_a_failed_start_removes_the_stack_and_keeps_the_bundle(own: Any, tmp_path: Path) -> None:
     stack, targets = own(StepError("no"))
     with pytest.raises(pytest.exit.Exception, match="the stack did not come up: no"):
         next(stack)
@@ -145,7 +145,7 @@ def test_what_did_not_come_up_is_gone_too_and_its_bundle_kept(own: Any, tmp_path
     assert len(list((tmp_path / "artifacts" / "diagnostics").iterdir())) == 1
 
 
-def test_an_interruption_while_it_comes_up_leaves_nothing(own: Any, tmp_path: Path) -> None:
+def test_an_interrupted_start_removes_the_stack(own: Any, tmp_path: Path) -> None:
     stack, targets = own(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         next(stack)
@@ -153,7 +153,7 @@ def test_an_interruption_while_it_comes_up_leaves_nothing(own: Any, tmp_path: Pa
     assert homes(tmp_path) == []
 
 
-def test_checks_that_failed_leave_a_bundle(own: Any, tmp_path: Path) -> None:
+def test_failed_checks_leave_a_bundle(own: Any, tmp_path: Path) -> None:
     stack, _ = own(failed=["one"])
     next(stack)
     assert list(stack) == []
@@ -163,7 +163,7 @@ def test_checks_that_failed_leave_a_bundle(own: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [None, StepError("no")], ids=["came-up", "failed"])
-def test_it_is_kept_where_that_is_asked_for(own: Any, tmp_path: Path, capsys: Any, failure: Any) -> None:
+def test_the_own_stack_is_kept_if_requested(own: Any, tmp_path: Path, capsys: Any, failure: Any) -> None:
     stack, targets = own(failure, keep=True)
     if failure is None:
         next(stack)

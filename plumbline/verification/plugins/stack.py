@@ -163,7 +163,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def _refuse_incomplete(existing: Target) -> None:
-    """End the run, red, if the stack is not whole or not what this checkout deploys."""
+    """End the run if the stack is incomplete or was not deployed from this checkout."""
     stack = existing.stack()
     problems = stack.problems() or identity.compare(stack.base_url, stack.stack_id)
     if not problems and not existing.from_this_checkout():
@@ -172,7 +172,7 @@ def _refuse_incomplete(existing: Target) -> None:
         home = Home(Path(stack.home))
         pytest.exit(
             f"the stack in {stack.home} cannot be verified: {'; '.join(problems)}.\n"
-            f"Run first: {home.named_in('./deploy-local.sh')}\nTo prove a new stack instead, add --own-stack.",
+            f"Run first: {home.named_in('./deploy-local.sh')}\nTo verify a new stack instead, add --own-stack.",
             1,
         )
 

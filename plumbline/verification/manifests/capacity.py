@@ -1,4 +1,4 @@
-"""As many database connections as the stack can ever ask for, at its largest and in a rollout, Postgres has."""
+"""Postgres has room for every connection that the stack can open, at its largest and during a rollout."""
 
 from __future__ import annotations
 
@@ -10,29 +10,27 @@ from plumbline.targets.kubernetes.model import Manifests, Workload
 KEPT_BACK = 3
 """superuser_reserved_connections."""
 PASSING = 6
-"""Migrations, waits, a probe or a person: connections that come and go."""
-
-
+"""Connections that come and go: migrations, waits, a probe, a person."""
 ENDING = 1
-"""Pods of a workload that a rollout has told to end, and that still answer: Kubernetes does not count them as surge."""
+"""Pods of a workload that are being stopped by a rollout and still answer: Kubernetes does not count them as surge."""
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield the sum if it is too large. A Postgres from elsewhere is somebody else's to size."""
+    """Yield the sum if it is too large. Nothing is checked where Postgres is not part of the manifests."""
     if "postgres" not in manifests.pods():
         return
     needed, there = connections(manifests), limit(manifests)
     if there is None:
-        yield "nothing says how many connections Postgres takes: max_connections"
+        yield "max_connections of Postgres is not set"
     elif needed > there - KEPT_BACK:
         yield (
-            f"up to {needed} database connections may be asked for, Postgres has {there - KEPT_BACK}: fewer pods, a "
-            "smaller PLUMBLINE_POOL_SIZE, or a larger max_connections"
+            f"up to {needed} database connections may be opened, Postgres has {there - KEPT_BACK}: run fewer pods, "
+            "lower PLUMBLINE_POOL_SIZE, or raise max_connections"
         )
 
 
 def limit(manifests: Manifests) -> int | None:
-    """Return Postgres's max_connections, from its arguments or from its operator's resource; None if it is unsaid."""
+    """Return Postgres's max_connections, from its arguments or from its operator's resource; None if it is not set."""
     for cluster in manifests.of("Cluster"):
         said = cluster["spec"].get("postgresql", {}).get("parameters", {}).get("max_connections")
         return None if said is None else int(said)
@@ -42,7 +40,7 @@ def limit(manifests: Manifests) -> int | None:
 
 
 def connections(manifests: Manifests) -> int:
-    """Return how many connections can be open at once: pods at most, and the rollout's, times processes and pool."""
+    """Return how many connections can be open at once: the most pods, with the rollout's, times processes and pool."""
     total = PASSING
     for component in ("backend", "data-processor"):
         workload = manifests.workload(component)
@@ -54,12 +52,12 @@ def connections(manifests: Manifests) -> int:
 
 
 def pods(manifests: Manifests, workload: Workload) -> int:
-    """Return the most pods that there may be of a workload, rollouts aside."""
+    """Return the most pods that a workload may have, without those of a rollout."""
     return _pods(manifests, workload, "maxReplicas")
 
 
 def fewest_pods(manifests: Manifests, workload: Workload) -> int:
-    """Return the fewest pods that a workload is meant to have."""
+    """Return the fewest pods that a workload may have."""
     return _pods(manifests, workload, "minReplicas")
 
 

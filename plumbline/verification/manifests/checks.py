@@ -1,4 +1,4 @@
-"""Every check, by name. Each module has one function `problems`, which yields sentences."""
+"""Every check by its name. Each module has one function `problems`, which yields sentences."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def problems(manifests: Manifests) -> list[str]:
 
 
 def found(name: str, manifests: Manifests) -> list[str]:
-    """Return what one check finds. Where what it reads is missing or malformed, that is what it has found."""
+    """Return what one check finds. Input that is missing or malformed is a finding, too."""
     problems: list[str] = []
     try:
         problems.extend(CHECKS[name](manifests))

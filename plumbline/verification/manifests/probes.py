@@ -1,4 +1,4 @@
-"""Probes ask paths that exist, on ports that are there, and the three of a container mean different things."""
+"""Probes ask paths and ports that exist, and the three probes of a container mean different things."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from plumbline.verification.manifests.compose import compose
 _KINDS = ("startupProbe", "readinessProbe", "livenessProbe")
 _DEFAULTS = {"periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 1}
 _CADDY_ITSELF = "internal"
-"""Port on which Caddy answers for itself; on the other one it passes questions on."""
+"""Port on which Caddy answers by itself; on its other port it forwards requests."""
 _STARTING_S = 60
-"""A start on a busy machine takes this long at least."""
+"""A start on a busy machine may take this long."""
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield every probe that is missing, asks for nothing that exists, or says the same as another."""
+    """Yield every probe that is missing, asks for something that does not exist, or means the same as another."""
     for workload in manifests.workloads():
         for container in workload.containers:
             if workload.document["kind"] != "Job" and not container.init:
@@ -41,20 +41,20 @@ def _container(workload: Workload, container: Container) -> Iterator[str]:
     if container.name in SERVICES:
         ready, live = HEALTH_PATHS[container.name], f"{HEALTH_PATHS[container.name]}/live"
         if startup["httpGet"]["path"] != ready:
-            yield f"{where} counts as started before {ready} says that it can serve"
+            yield f"{where} counts as started too early: its startup probe has to ask {ready}"
         for kind, probe in (("readiness", readiness), ("liveness", liveness)):
             if probe["httpGet"]["path"] != live:
-                yield f"{where}: its {kind} must not depend on others: ask {live}"
+                yield f"{where}: its {kind} probe must not depend on other components: ask {live}"
     if "tcpSocket" in liveness:
-        yield f"{where}: one that hangs takes connections all the same: its liveness has to ask for an answer"
+        yield f"{where}: its liveness probe has to ask for an answer: a process that hangs still accepts connections"
     if _patience(liveness) < 4 * _patience(readiness):
-        yield f"{where} is killed about as soon as it is unready: liveness has to be the more patient by far"
+        yield f"{where} is killed about as soon as it is unready: its liveness probe has to wait four times as long"
     if _patience(startup) < _STARTING_S:
-        yield f"{where} gets {_patience(startup)} s to start: give it {_STARTING_S} s"
+        yield f"{where} has {_patience(startup)} s to start, and needs {_STARTING_S} s"
 
 
 def _asks(name: str) -> str:
-    """The program by which Compose asks a container how it is."""
+    """Return the program that Compose runs as the health check of a container."""
     kind, *command = compose()["services"][name]["healthcheck"]["test"]
     if command[:2] == ["sh", "/app/alive.sh"]:
         command = command[3:]
@@ -66,7 +66,7 @@ def _value(probe: Document, key: str) -> int:
 
 
 def _patience(probe: Document) -> int:
-    """Seconds of silence until the probe has failed for good."""
+    """Return for how many seconds a container may be silent until the probe has failed."""
     return _value(probe, "periodSeconds") * _value(probe, "failureThreshold")
 
 
@@ -74,7 +74,7 @@ def _asked(where: str, container: Container, probe: Document) -> Iterator[str]:
     if "exec" in probe:
         asks = _asks(container.name)
         if asks not in " ".join(probe["exec"]["command"]):
-            yield f"{where} does not ask {container.name}: {asks}"
+            yield f"{where} does not run {asks}, as the health check of Compose does"
         return
     http = probe.get("httpGet")
     port = (http or probe["tcpSocket"])["port"]
@@ -83,7 +83,7 @@ def _asked(where: str, container: Container, probe: Document) -> Iterator[str]:
     if http is None:
         return
     if http.keys() - {"path", "port"}:
-        yield f"{where}: plain HTTP, to the pod itself, is what {container.name} answers: no scheme, host or header"
+        yield f"{where}: {container.name} answers plain HTTP: no scheme, host or header"
     if not _exists(container.name, http["path"]) or (container.name == "caddy" and port != _CADDY_ITSELF):
         yield f"{where}: {container.name} has no route GET {http['path']} on port {port}"
 
@@ -103,7 +103,7 @@ def _routes(service: str) -> frozenset[str]:
 
 @cache
 def _caddy_paths() -> frozenset[str]:
-    """Paths that Caddy's internal listener answers itself."""
+    """Return the paths that Caddy's internal listener answers by itself."""
     text = (ROOT / "docker" / "caddy" / "Caddyfile").read_text()
     internal = text[text.index("PLUMBLINE_INTERNAL_PORT") :]
     return frozenset(re.findall(r"handle (/\S+) \{\s+respond 2\d\d", internal))

@@ -1,4 +1,4 @@
-"""Processor, memory and storage: well-formed, requested and limited, and no request above its limit."""
+"""Processor, memory and storage are requested and limited, well-formed, and no request is above its limit."""
 
 from __future__ import annotations
 
@@ -26,44 +26,45 @@ def parse(text: object) -> Decimal:
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield every quantity that is malformed, missing, or contradicts its neighbour."""
+    """Yield every quantity that is malformed, missing, or contradicts another."""
     for workload in manifests.workloads():
-        for container in workload.containers:
-            resources = container.spec.get("resources", {})
-            yield from _container(f"{workload.name} {container.name}", resources)
-        for volume in workload.pod.get("volumes", []):
-            if "emptyDir" in volume:
-                where = f"{workload.name} volume {volume['name']}"
-                yield from _positive(where, (volume["emptyDir"] or {}).get("sizeLimit"))
-        yield from _in_memory(workload)
-        for claim in workload.document["spec"].get("volumeClaimTemplates", []):
-            yield from _positive(f"{workload.name} claim", claim["spec"]["resources"]["requests"].get("storage"))
+        wrong = [
+            f"{workload.name} {what}: {size!r} is no quantity above 0"
+            for what, size in _sizes(workload)
+            if not _is_positive(size)
+        ]
+        yield from wrong or _contradictions(workload)
 
 
-def _in_memory(workload: Workload) -> Iterator[str]:
-    """What is written to a volume in memory counts as the container's own."""
+def _sizes(workload: Workload) -> Iterator[tuple[str, object]]:
+    for container in workload.containers:
+        resources = container.spec.get("resources", {})
+        for kind in ("requests", "limits"):
+            for name in ("cpu", "memory"):
+                yield f"{container.name} {name} in {kind}", resources.get(kind, {}).get(name)
+    for volume in workload.pod.get("volumes", []):
+        if "emptyDir" in volume:
+            yield f"volume {volume['name']} sizeLimit", (volume["emptyDir"] or {}).get("sizeLimit")
+    for claim in workload.document["spec"].get("volumeClaimTemplates", []):
+        yield "claim", claim["spec"]["resources"]["requests"].get("storage")
+
+
+def _is_positive(quantity: object) -> bool:
+    try:
+        return parse(quantity) > 0
+    except ValueError:
+        return False
+
+
+def _contradictions(workload: Workload) -> Iterator[str]:
+    for container in workload.containers:
+        requests, limits = container.spec["resources"]["requests"], container.spec["resources"]["limits"]
+        for name in ("cpu", "memory"):
+            if parse(requests[name]) > parse(limits[name]):
+                yield f"{workload.name} {container.name} requests more {name} ({requests[name]}) than {limits[name]}"
+    # A volume in memory counts as memory of the container that writes to it.
     empty = [one["emptyDir"] for one in workload.pod.get("volumes", []) if one.get("emptyDir")]
     written = sum(parse(one["sizeLimit"]) for one in empty if one.get("medium") == "Memory")
     limit = workload.main.spec["resources"]["limits"]["memory"]
     if 2 * written > parse(limit):
-        yield f"{workload.name}: its volumes in memory may take most of its memory, {limit}"
-
-
-def _container(where: str, resources: dict[str, dict[str, object]]) -> Iterator[str]:
-    for name in ("cpu", "memory"):
-        both = [resources.get(kind, {}).get(name) for kind in ("requests", "limits")]
-        wrong = [line for kind in both for line in _positive(f"{where} {name}", kind)]
-        yield from wrong
-        if not wrong and parse(both[0]) > parse(both[1]):
-            yield f"{where}: requests more {name} ({both[0]}) than its limit ({both[1]})"
-
-
-def _positive(where: str, quantity: object) -> Iterator[str]:
-    if quantity is None:
-        yield f"{where}: no quantity is given, or only one of request and limit"
-        return
-    try:
-        if parse(quantity) <= 0:
-            yield f"{where}: {quantity} is not more than nothing"
-    except ValueError as error:
-        yield f"{where}: {error}"
+        yield f"{workload.name}: its volumes in memory may take more than half of its memory, {limit}"

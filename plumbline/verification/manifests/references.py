@@ -1,42 +1,54 @@
-"""Whatever names a ConfigMap, Secret, key, volume, claim or ServiceAccount names one that is there."""
+"""What a manifest refers to is there: ConfigMaps, Secrets, their keys, volumes, ServiceAccounts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
 
 from plumbline import ROOT
-from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 
 FROM_OUTSIDE = {("Secret", "plumbline-tls")}
-"""What somebody else puts into the namespace: the certificate of the host name."""
+"""What an operator of the cluster puts into the namespace: the certificate of the host name."""
+_KINDS = {
+    "configMap": "ConfigMap", "configMapRef": "ConfigMap", "configMapKeyRef": "ConfigMap",
+    "secret": "Secret", "secretRef": "Secret", "secretKeyRef": "Secret",
+}  # fmt: skip
+"""The keys of a pod's spec under which a reference stands, and what it refers to."""
 _VARIABLE = re.compile(r"\$\((\w+)\)")
 
 
+class Reference(NamedTuple):
+    """A ConfigMap or Secret that something refers to, and the keys that it has to have."""
+
+    where: str
+    kind: str
+    name: str
+    keys: tuple[str, ...] = ()
+    optional: bool = False
+
+
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield every reference that leads nowhere, and every ConfigMap and Secret to which none leads."""
+    """Yield every reference to something that is not there, and every ConfigMap and Secret without a reference."""
     yield from literal_secrets(ROOT)
     yield from _namespaces(manifests)
-    used: set[tuple[str, str]] = set()
+    references = list(_references(manifests))
+    for reference in references:
+        yield from _missing(manifests, reference)
     for workload in manifests.workloads():
-        yield from _account(manifests, workload)
-        yield from _doubles(workload)
-        yield from _volumes(manifests, workload, used)
+        account = workload.pod.get("serviceAccountName", "")
+        if manifests.named("ServiceAccount", account) is None:
+            yield f"{workload.name}: there is no ServiceAccount {account}"
+        yield from _twice(workload)
+        yield from _mounts(workload)
         for container in workload.containers:
-            yield from _environment(manifests, workload, container, used)
-            yield from _mounts(workload, container)
-    for document in manifests.of("Ingress"):
-        for tls in document["spec"].get("tls", []):
-            yield from _thing(manifests, "ingress", "Secret", tls["secretName"], used)
-    for document in manifests.of("Cluster"):
-        secret = document["spec"]["bootstrap"]["initdb"]["secret"]["name"]
-        yield from _thing(manifests, "cluster", "Secret", secret, used)
-        missing = {"username", "password"} - set(manifests.data("Secret", secret) or {})
-        yield from (f"cluster: secret {secret} has no key {key}" for key in sorted(missing))
+            yield from _variables(workload, container)
+    used = {(one.kind, one.name) for one in references}
     for document in manifests.of("ConfigMap", "Secret"):
         if (document["kind"], document["metadata"]["name"]) not in used:
             yield f"{document['kind']} {document['metadata']['name']} is used by nothing"
@@ -61,108 +73,74 @@ def _namespaces(manifests: Manifests) -> Iterator[str]:
             yield f"{one['kind']} {one['metadata']['name']} is in no namespace that is made here"
 
 
-def _doubles(workload: Workload) -> Iterator[str]:
-    """What stands twice in a list of names: of two, one wins, or the server refuses both."""
-    pod = workload.pod
-    yield from _twice(f"{workload.name} volume", (one["name"] for one in pod.get("volumes", [])))
-    yield from _twice(f"{workload.name} container", (one.name for one in workload.containers))
-    ports = [port.get("name") for one in workload.containers for port in one.spec.get("ports", [])]
-    yield from _twice(f"{workload.name} port", ports)
-    for container in workload.containers:
-        names = [one["name"] for one in container.spec.get("env", [])]
-        yield from _twice(f"{workload.name} {container.name} variable", names)
+def _references(manifests: Manifests) -> Iterator[Reference]:
+    for workload in manifests.workloads():
+        yield from _within(workload.name, workload.pod)
+    for document in manifests.of("Ingress"):
+        for tls in document["spec"].get("tls", []):
+            yield Reference("ingress", "Secret", tls["secretName"])
+    for document in manifests.of("Cluster"):
+        secret = document["spec"]["bootstrap"]["initdb"]["secret"]["name"]
+        yield Reference("cluster", "Secret", secret, ("username", "password"))
 
 
-def _twice(what: str, names: Iterable[str]) -> Iterator[str]:
-    listed = list(names)
-    yield from (f"{what} {name} is there twice" for name in sorted(set(listed)) if listed.count(name) > 1)
+def _within(where: str, node: Any) -> Iterator[Reference]:
+    """Yield every reference in a part of a pod's spec, however deep it stands."""
+    if isinstance(node, list):
+        for one in node:
+            yield from _within(where, one)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key in _KINDS:
+                keys = [value["key"]] if "key" in value else [one["key"] for one in value.get("items", [])]
+                name = value.get("name") or value["secretName"]
+                yield Reference(where, _KINDS[key], name, tuple(keys), bool(value.get("optional")))
+            else:
+                yield from _within(where, value)
 
 
-def _account(manifests: Manifests, workload: Workload) -> Iterator[str]:
-    name = workload.pod.get("serviceAccountName")
-    if not name or manifests.named("ServiceAccount", name) is None:
-        yield f"{workload.name}: there is no ServiceAccount {name}"
-
-
-def _thing(
-    manifests: Manifests, where: str, kind: str, name: str, used: set[tuple[str, str]], keys: tuple[str, ...] = ()
-) -> Iterator[str]:
-    used.add((kind, name))
-    if (kind, name) in FROM_OUTSIDE:
+def _missing(manifests: Manifests, reference: Reference) -> Iterator[str]:
+    where, kind, name, keys, optional = reference
+    if optional:
+        yield f"{where}: {kind} {name} may be absent, and it starts without it"
+    document = manifests.named(kind, name)
+    if document is None:
+        if (kind, name) not in FROM_OUTSIDE:
+            yield f"{where}: there is no {kind} {name}"
         return
-    data = manifests.data(kind, name)
-    if data is None:
-        yield f"{where}: there is no {kind} {name}"
-        return
-    binary = (manifests.named(kind, name) or {}).get("binaryData") or {}
-    yield from (f"{where}: {kind} {name} has no key {key}" for key in keys if key not in data and key not in binary)
+    there = {key for part in ("data", "stringData", "binaryData") for key in document.get(part) or {}}
+    yield from (f"{where}: {kind} {name} has no key {key}" for key in keys if key not in there)
 
 
-def _environment(
-    manifests: Manifests, workload: Workload, container: Container, used: set[tuple[str, str]]
-) -> Iterator[str]:
-    where = f"{workload.name} {container.name}"
-    kinds = {
-        "configMapRef": "ConfigMap",
-        "secretRef": "Secret",
-        "configMapKeyRef": "ConfigMap",
-        "secretKeyRef": "Secret",
+def _twice(workload: Workload) -> Iterator[str]:
+    """Of two entries of one name the server takes one, or refuses both."""
+    containers = workload.containers
+    lists: dict[str, list[Any]] = {
+        "volume": [one["name"] for one in workload.pod.get("volumes", [])],
+        "container": [one.name for one in containers],
+        "port": [port.get("name") for one in containers for port in one.spec.get("ports", [])],
     }
-    for source in container.spec.get("envFrom", []):
-        for key, reference in source.items():
-            yield from _thing(manifests, where, kinds[key], reference["name"], used)
-            yield from _needed(where, reference)
+    lists |= {f"{one.name} variable": [env["name"] for env in one.spec.get("env", [])] for one in containers}
+    lists |= {f"{one.name} mount": [it["mountPath"] for it in one.spec.get("volumeMounts", [])] for one in containers}
+    for what, names in lists.items():
+        yield from (f"{workload.name} {what} {name} is there twice" for name, n in Counter(names).items() if n > 1)
+
+
+def _mounts(workload: Workload) -> Iterator[str]:
+    claims = workload.document["spec"].get("volumeClaimTemplates", [])
+    there = {one["name"] for one in workload.pod.get("volumes", [])} | {one["metadata"]["name"] for one in claims}
+    mounted = {mount["name"] for one in workload.containers for mount in one.spec.get("volumeMounts", [])}
+    yield from (f"{workload.name}: there is no volume {name}" for name in sorted(mounted - there))
+    yield from (f"{workload.name}: nothing mounts volume {name}" for name in sorted(there - mounted))
+
+
+def _variables(workload: Workload, container: Container) -> Iterator[str]:
+    """`$(NAME)` is replaced only by a variable that stands before it in `env`; one of `envFrom` does not count."""
     before: set[str] = set()
     for variable in container.spec.get("env", []):
-        # Variables from envFrom do not count, and what is unknown stays as it is written.
         for name in sorted(set(_VARIABLE.findall(variable.get("value", ""))) - before):
-            yield f"{where}: {variable['name']} refers to $({name}), which is not in env before it"
+            yield (
+                f"{workload.name} {container.name}: {variable['name']} refers to $({name}), "
+                "which is not in env before it"
+            )
         before.add(variable["name"])
-        for key, reference in variable.get("valueFrom", {}).items():
-            if key in kinds:
-                yield from _thing(manifests, where, kinds[key], reference["name"], used, (reference["key"],))
-                yield from _needed(where, reference)
-
-
-def _volumes(manifests: Manifests, workload: Workload, used: set[tuple[str, str]]) -> Iterator[str]:
-    for volume in workload.pod.get("volumes", []):
-        where = f"{workload.name} volume {volume['name']}"
-        if "secret" in volume:
-            source = volume["secret"]
-            yield from _thing(manifests, where, "Secret", source["secretName"], used, _keys(source))
-            yield from _needed(where, source)
-        elif "configMap" in volume:
-            source = volume["configMap"]
-            yield from _thing(manifests, where, "ConfigMap", source["name"], used, _keys(source))
-            yield from _needed(where, source)
-        elif "persistentVolumeClaim" in volume:
-            claim = volume["persistentVolumeClaim"]["claimName"]
-            if manifests.named("PersistentVolumeClaim", claim) is None:
-                yield f"{where}: there is no PersistentVolumeClaim {claim}"
-    mounted = {mount["name"] for one in workload.containers for mount in one.spec.get("volumeMounts", [])}
-    yield from (f"{workload.name}: nothing mounts volume {name}" for name in sorted(_names(workload) - mounted))
-
-
-def _needed(where: str, reference: Document) -> Iterator[str]:
-    if reference.get("optional"):
-        yield f"{where}: {reference.get('name') or reference.get('secretName')} may be absent, and it starts without it"
-
-
-def _keys(source: Document) -> tuple[str, ...]:
-    return tuple(item["key"] for item in source.get("items", []))
-
-
-def _names(workload: Workload) -> set[str]:
-    claims = workload.document["spec"].get("volumeClaimTemplates", [])
-    return {one["name"] for one in workload.pod.get("volumes", [])} | {one["metadata"]["name"] for one in claims}
-
-
-def _mounts(workload: Workload, container: Container) -> Iterator[str]:
-    there = _names(workload)
-    paths: set[str] = set()
-    for mount in container.spec.get("volumeMounts", []):
-        if mount["name"] not in there:
-            yield f"{workload.name} {container.name}: there is no volume {mount['name']}"
-        if mount["mountPath"] in paths:
-            yield f"{workload.name} {container.name}: two volumes at {mount['mountPath']}"
-        paths.add(mount["mountPath"])

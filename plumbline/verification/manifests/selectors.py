@@ -1,8 +1,9 @@
-"""Selectors select what they mean, and ports lead to somebody who listens."""
+"""Selectors select the pods that they are meant for, and ports lead to a program that listens there."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from plumbline import ROOT
@@ -10,8 +11,8 @@ from plumbline.plan import COMPONENTS
 from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import Manifests, Workload, selects
 
-DOOR = ("front", "front")
-"""Service and port: the only way in from outside."""
+_FRONT_DOOR = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "front", "port": {"name": "front"}}}}
+"""The only path of an Ingress: everything goes to the front door."""
 _NGINX = "nginx.ingress.kubernetes.io/"
 _QUIET_S = 600
 """A socket or live tail on which nothing happens for this long is not cut off."""
@@ -19,92 +20,56 @@ _MATCHER = re.compile(r"\b(?:deployment|container|job_name)=~?\"([^\"]*)\"")
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield every selector that misses, every port that leads nowhere, every name that two things bear."""
-    yield from _names(manifests)
+    """Yield every selector that selects the wrong pods or none, and every port or name that leads nowhere."""
     for workload in manifests.workloads():
-        yield from _own_pods(workload)
-        yield from _numbers(workload)
+        yield from _workload(manifests, workload)
     for service in manifests.of("Service"):
         yield from _service(manifests, service)
     for budget in manifests.of("PodDisruptionBudget"):
-        yield from _one_workload(manifests, budget, budget["spec"]["selector"])
+        found = [one.name for one in manifests.workloads() if selects(budget["spec"]["selector"], one.labels)]
+        if len(found) != 1:
+            yield f"PodDisruptionBudget {budget['metadata']['name']} selects {len(found)} workloads, not one"
     for policy in manifests.of("NetworkPolicy"):
-        selector = policy["spec"]["podSelector"]
-        if not any(selects(selector, labels) for labels in manifests.pods().values()):
+        if not any(selects(policy["spec"]["podSelector"], labels) for labels in manifests.pods().values()):
             yield f"networkpolicy {policy['metadata']['name']} selects no pod"
     for monitor in manifests.of("PodMonitor"):
         yield from _monitor(manifests, monitor)
     for scaler in manifests.of("HorizontalPodAutoscaler"):
-        target = scaler["spec"]["scaleTargetRef"]
-        found = manifests.named(target["kind"], target["name"])
-        if found is None:
-            yield f"autoscaler {scaler['metadata']['name']}: there is no {target['kind']} {target['name']}"
-        elif found["apiVersion"] != target["apiVersion"]:
-            yield f"autoscaler {scaler['metadata']['name']}: {target['name']} is of {found['apiVersion']}"
-        elif "replicas" in found["spec"]:
-            yield f"{target['kind']} {target['name']} has a number of replicas that its autoscaler contradicts"
+        yield from _autoscaler(manifests, scaler)
     for ingress in manifests.of("Ingress"):
         yield from _ingress(manifests, ingress)
-    for stateful in manifests.of("StatefulSet"):
-        if stateful["spec"]["serviceName"] not in manifests.services():
-            yield f"statefulset/{stateful['metadata']['name']}: there is no Service {stateful['spec']['serviceName']}"
     for rules in manifests.of("PrometheusRule"):
         yield from _rules(manifests, rules)
 
 
-def _names(manifests: Manifests) -> Iterator[str]:
-    seen: set[tuple[str, str]] = set()
-    for one in manifests.documents:
-        key = (one["kind"], one["metadata"]["name"])
-        if key in seen:
-            yield f"two of {key[0]} {key[1]}"
-        seen.add(key)
-
-
-def _own_pods(workload: Workload) -> Iterator[str]:
+def _workload(manifests: Manifests, workload: Workload) -> Iterator[str]:
     spec = workload.document["spec"]
     if workload.document["kind"] != "Job" and not selects(spec["selector"], workload.labels):
         yield f"{workload.name} does not select its own pods"
-    for spread in workload.pod.get("topologySpreadConstraints", []):
-        if not selects(spread["labelSelector"], workload.labels):
-            yield f"{workload.name}: its topology spread counts the pods of somebody else"
-
-
-def _numbers(workload: Workload) -> Iterator[str]:
-    taken: set[tuple[int, str]] = set()
-    for container in workload.containers:
-        for number in container.ports.values():
-            if number in taken:
-                yield f"{workload.name}: port {number[0]}/{number[1]} is there twice"
-            taken.add(number)
+    numbers = Counter(number for container in workload.containers for number in container.ports.values())
+    yield from (f"{workload.name}: port {one[0]}/{one[1]} is there twice" for one, n in numbers.items() if n > 1)
+    if "serviceName" in spec and spec["serviceName"] not in manifests.services():
+        yield f"{workload.name}: there is no Service {spec['serviceName']}"
 
 
 def _service(manifests: Manifests, service: Document) -> Iterator[str]:
-    name = service["metadata"]["name"]
-    found = [one for one in manifests.workloads() if selects({"matchLabels": service["spec"]["selector"]}, one.labels)]
+    name, spec = service["metadata"]["name"], service["spec"]
+    found = [one for one in manifests.workloads() if selects({"matchLabels": spec["selector"]}, one.labels)]
     if len(found) != 1:
-        yield f"service {name} selects the pods of {len(found)} workloads, not of one"
+        yield f"service {name} selects {len(found)} workloads, not one"
         return
-    if service["spec"].get("type", "ClusterIP") != "ClusterIP":
-        yield f"service {name} can be reached from outside: {service['spec']['type']}"
+    if spec.get("type", "ClusterIP") != "ClusterIP":
+        yield f"service {name} can be reached from outside: {spec['type']}"
     listening = {key: number for one in found[0].containers if not one.init for key, number in one.ports.items()}
-    for port in service["spec"]["ports"]:
-        target, protocol = port.get("targetPort", port["port"]), port.get("protocol", "TCP")
-        there = listening.get(target) if isinstance(target, str) else (target, protocol)
-        if there not in listening.values():
-            yield f"service {name}: nobody listens on its targetPort {target}"
-        elif there is not None and there[1] != protocol:
-            yield f"service {name}: targetPort {target} is {there[1]}, not {protocol}"
-        elif there is not None and there[0] != port["port"]:
-            # Settings name the one, NetworkPolicies the other.
-            yield f"service {name}: port {port['port']} leads to {there[0]}: let both be one number"
-
-
-def _one_workload(manifests: Manifests, document: Document, selector: Document) -> Iterator[str]:
-    found = [one.name for one in manifests.workloads() if selects(selector, one.labels)]
-    if len(found) != 1:
-        name = f"{document['kind']} {document['metadata']['name']}"
-        yield f"{name} selects the pods of {len(found)} workloads, not of one"
+    for port in spec["ports"]:
+        number, target = (port["port"], port.get("protocol", "TCP")), port.get("targetPort", port["port"])
+        leads_to = listening.get(target) if isinstance(target, str) else (target, number[1])
+        # One number for both, because settings name the Service's port, and NetworkPolicies the pod's.
+        if leads_to != number or number not in listening.values():
+            yield (
+                f"service {name}: port {number[0]}/{number[1]} with targetPort {target} does not lead to the same port "
+                f"of {found[0].name}"
+            )
 
 
 def _monitor(manifests: Manifests, monitor: Document) -> Iterator[str]:
@@ -118,28 +83,28 @@ def _monitor(manifests: Manifests, monitor: Document) -> Iterator[str]:
                 yield f"monitor {name}: {workload.name} has no port {endpoint['port']}"
 
 
+def _autoscaler(manifests: Manifests, scaler: Document) -> Iterator[str]:
+    name, target = scaler["metadata"]["name"], scaler["spec"]["scaleTargetRef"]
+    found = manifests.named(target["kind"], target["name"])
+    if found is None or found["apiVersion"] != target["apiVersion"]:
+        yield f"autoscaler {name}: there is no {target['kind']} {target['name']} of {target['apiVersion']}"
+    elif "replicas" in found["spec"]:
+        yield f"{target['kind']} {target['name']} has a number of replicas that its autoscaler contradicts"
+
+
 def _ingress(manifests: Manifests, ingress: Document) -> Iterator[str]:
-    name, services = ingress["metadata"]["name"], manifests.services()
+    name = ingress["metadata"]["name"]
     hosts = {host for tls in ingress["spec"].get("tls", []) for host in tls["hosts"]}
     for rule in ingress["spec"]["rules"]:
         host = rule.get("host", "every host")
         if host not in hosts:
             yield f"ingress {name}: no certificate for {host}"
         if host.endswith(".invalid"):
-            yield f"ingress {name}: nobody has said for which host"
-        if [(path["path"], path["pathType"]) for path in rule["http"]["paths"]] != [("/", "Prefix")]:
-            yield f"ingress {name} leads only a part of all paths to the front door"
-        for path in rule["http"]["paths"]:
-            wanted = path["backend"]["service"]
-            service = services.get(wanted["name"])
-            if service is None:
-                yield f"ingress {name}: there is no Service {wanted['name']}"
-                continue
-            ports = {key for port in service["spec"]["ports"] for key in (port.get("name"), port["port"])}
-            if not ports & set(wanted["port"].values()):
-                yield f"ingress {name}: Service {wanted['name']} has no port {wanted['port']}"
-            elif (wanted["name"], wanted["port"].get("name")) != DOOR:
-                yield f"ingress {name} leads past the front door, to {wanted['name']}"
+            yield f"ingress {name}: {host} stands for the host name that the overlay has to set"
+        if rule["http"]["paths"] != [_FRONT_DOOR]:
+            yield f"ingress {name}: its paths are {rule['http']['paths']}, and have to be {[_FRONT_DOOR]}"
+    if not any(port.get("name") == "front" for port in manifests.services()["front"]["spec"]["ports"]):
+        yield f"ingress {name}: Service front has no port front"
     said = ingress["metadata"].get("annotations", {})
     if _megabytes(said.get(f"{_NGINX}proxy-body-size", "1m")) < _largest_body():
         yield f"ingress {name} takes smaller bodies than the front door: proxy-body-size"
@@ -155,13 +120,13 @@ def _megabytes(size: str) -> int:
 
 
 def _largest_body() -> int:
-    """What the Caddyfile lets in, in MB."""
+    """Return the largest body that the Caddyfile lets in, in MB."""
     text = (ROOT / "docker" / "caddy" / "Caddyfile").read_text()
     return max(int(size) for size in re.findall(r"max_size (\d+)MB", text))
 
 
 def _rules(manifests: Manifests, rules: Document) -> Iterator[str]:
-    """Names in expressions: an alarm about something that is called otherwise never rings."""
+    """An alert never fires if its expression names a workload or container that is not there."""
     there = {one.document["metadata"]["name"] for one in manifests.workloads()} | {*COMPONENTS}
     for rule in (one for group in rules["spec"]["groups"] for one in group["rules"]):
         for name in sorted({name for names in _MATCHER.findall(rule["expr"]) for name in names.split("|")} - there):

@@ -50,7 +50,9 @@ def test_another_port_of_a_postgres_from_elsewhere_needs_another_arrow() -> None
 def test_what_cannot_be_checked_is_a_finding_and_does_not_stop_the_others(production: Manifests) -> None:
     main(production, "backend").pop("resources")
     found = checks.problems(production)
-    assert any(one.startswith("quantities: deployment/backend backend cpu: no quantity") for one in found)
+    assert any(
+        one.startswith("quantities: deployment/backend backend cpu in requests: None is no quantity") for one in found
+    )
     assert any(one.startswith("compose: something that it reads is missing") and "'resources'" in one for one in found)
 
 

@@ -9,68 +9,74 @@ TTL = "ttlSecondsAfterFinished"
 BREAKS: list[Break] = [
     ("has one pod", lambda m: doc(m, "Deployment", "caddy")["spec"].update(replicas=1)),
     ("has no PodDisruptionBudget", lambda m: without(m, "PodDisruptionBudget", "caddy")),
-    ("not spread", lambda m: pod(m, "caddy")["topologySpreadConstraints"].pop()),
+    ("topologySpreadConstraints are", lambda m: pod(m, "caddy")["topologySpreadConstraints"].pop()),
     (
-        "takes pods away",
+        "rollingUpdate: maxUnavailable is 1",
         lambda m: doc(m, "Deployment", "caddy")["spec"]["strategy"]["rollingUpdate"].update(maxUnavailable=1),
     ),
     ("preStop", lambda m: main(m, "caddy").pop("lifecycle")),
     (
-        "a rollout is about to take away",
+        "topologySpreadConstraints are",
         lambda m: pod(m, "caddy")["topologySpreadConstraints"][0].pop("matchLabelKeys"),
     ),
-    ("has no ttlSecondsAfterFinished", lambda m: doc(m, "Job", "migrate")["spec"].pop(TTL)),
+    ("ttlSecondsAfterFinished has to be above 0", lambda m: doc(m, "Job", "migrate")["spec"].pop(TTL)),
     (
-        "cannot be drained",
+        "budget caddy: maxUnavailable is 0",
         lambda m: doc(m, "PodDisruptionBudget", "caddy")["spec"].update(maxUnavailable=0),
     ),
     (
-        "lets no pod of deployment/backend go",
+        "budget backend: minAvailable is 2",
         lambda m: doc(m, "PodDisruptionBudget", "backend")["spec"].update(minAvailable=2),
     ),
     (
-        "protects pods that do not work",
+        "budget caddy: unhealthyPodEvictionPolicy is absent",
         lambda m: doc(m, "PodDisruptionBudget", "caddy")["spec"].pop("unhealthyPodEvictionPolicy"),
     ),
     (
         "has one pod",
         lambda m: doc(m, "HorizontalPodAutoscaler", "backend")["spec"].update(minReplicas=1),
     ),
-    ("is halted", lambda m: doc(m, "Job", "migrate")["spec"].update(suspend=True)),
-    ("is halted", lambda m: deployment(m, "backend").update(paused=True)),
     (
-        "neither add a pod",
+        "topologySpreadConstraints are",
+        lambda m: pod(m, "caddy")["topologySpreadConstraints"][0].update(
+            labelSelector={"matchLabels": {"app.kubernetes.io/component": "backend"}}
+        ),
+    ),
+    ("is paused or suspended", lambda m: doc(m, "Job", "migrate")["spec"].update(suspend=True)),
+    ("is paused or suspended", lambda m: deployment(m, "backend").update(paused=True)),
+    (
+        "rollingUpdate: maxSurge is 0",
         lambda m: deployment(m, "backend")["strategy"]["rollingUpdate"].update(maxSurge=0),
     ),
     (
-        "does not start where it cannot be spread",
+        "topologySpreadConstraints are",
         lambda m: pod(m, "backend")["topologySpreadConstraints"][1].update(whenUnsatisfiable="DoNotSchedule"),
     ),
-    ("may run twice at a time", lambda m: deployment(m, "redis").update(replicas=2)),
-    ("may run twice at a time", lambda m: deployment(m, "redis").pop("strategy")),
+    ("may run twice at the same time", lambda m: deployment(m, "redis").update(replicas=2)),
+    ("may run twice at the same time", lambda m: deployment(m, "redis").pop("strategy")),
     (
-        "preStop that sleeps for 5 s",
+        "preStop has to sleep 5 s",
         lambda m: main(m, "caddy")["lifecycle"]["preStop"]["exec"].update(command=["sleep", "1"]),
     ),
-    ("a lost answer of the DNS", lambda m: pod(m, "caddy").pop("dnsConfig")),
-    ("is tried only once", lambda m: doc(m, "Job", "migrate")["spec"].update(backoffLimit=0)),
-    ("restartPolicy Never", lambda m: pod(m, "migrate").update(restartPolicy="OnFailure")),
+    ("a lost DNS answer", lambda m: pod(m, "caddy").pop("dnsConfig")),
+    ("backoffLimit has to be above 0", lambda m: doc(m, "Job", "migrate")["spec"].update(backoffLimit=0)),
+    ("restartPolicy has to be Never", lambda m: pod(m, "migrate").update(restartPolicy="OnFailure")),
     (
-        "is tried again after exit code 78",
+        "podFailurePolicy is absent",
         lambda m: doc(m, "Job", "migrate")["spec"].pop("podFailurePolicy"),
     ),
     (
-        "just one of minAvailable and maxUnavailable",
+        "budget backend: minAvailable is 1",
         lambda m: doc(m, "PodDisruptionBudget", "backend")["spec"].update(minAvailable=1),
     ),
     (
-        "lets no pod of deployment/caddy go",
+        "budget caddy: minAvailable is '90%'",
         lambda m: doc(m, "PodDisruptionBudget", "caddy").update(
             spec={"minAvailable": "90%", "selector": {"matchLabels": {"app.kubernetes.io/component": "caddy"}}}
         ),
     ),
     (
-        "more pods at least than at most",
+        "minReplicas is above maxReplicas",
         lambda m: doc(m, "HorizontalPodAutoscaler", "backend")["spec"].update(minReplicas=5),
     ),
 ]

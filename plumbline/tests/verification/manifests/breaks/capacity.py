@@ -5,17 +5,17 @@ from __future__ import annotations
 from .parts import Break, cluster, data, doc, main
 
 BREAKS: list[Break] = [
-    ("nothing says how many connections", lambda m: main(m, "postgres").pop("args")),
+    ("max_connections of Postgres is not set", lambda m: main(m, "postgres").pop("args")),
     (
         "Postgres has 57",
         lambda m: main(m, "postgres").update(args=["-c", "max_connections=60"]),
     ),
     (
-        "database connections may be asked for",
+        "database connections may be opened",
         lambda m: data(m, "services").update(PLUMBLINE_POOL_SIZE="8"),
     ),
     (
-        "database connections may be asked for",
+        "database connections may be opened",
         lambda m: doc(m, "HorizontalPodAutoscaler", "backend")["spec"].update(maxReplicas=20),
     ),
 ]

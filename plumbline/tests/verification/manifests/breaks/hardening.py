@@ -5,30 +5,37 @@ from __future__ import annotations
 from .parts import Break, doc, main, pod
 
 BREAKS: list[Break] = [
-    ("does not enforce", lambda m: next(m.of("Namespace"))["metadata"].pop("labels")),
-    ("mounts a token", lambda m: pod(m, "caddy").pop("automountServiceAccountToken")),
+    ("restricted Pod Security", lambda m: next(m.of("Namespace"))["metadata"].pop("labels")),
+    ("automountServiceAccountToken is absent", lambda m: pod(m, "caddy").pop("automountServiceAccountToken")),
     ("mounts its token", lambda m: doc(m, "ServiceAccount", "caddy").pop("automountServiceAccountToken")),
-    ("share ServiceAccount", lambda m: pod(m, "caddy").update(serviceAccountName="backend")),
-    ("addresses of all Services", lambda m: pod(m, "caddy").pop("enableServiceLinks")),
-    ("may run as root", lambda m: pod(m, "caddy")["securityContext"].pop("runAsUser")),
-    ("no seccomp profile", lambda m: pod(m, "caddy")["securityContext"].pop("seccompProfile")),
-    ("shares something with its node", lambda m: pod(m, "caddy").update(hostNetwork=True)),
-    ("may gain privileges", lambda m: main(m, "caddy")["securityContext"].pop("allowPrivilegeEscalation")),
+    ("serviceAccountName is 'backend'", lambda m: pod(m, "caddy").update(serviceAccountName="backend")),
+    ("enableServiceLinks is absent", lambda m: pod(m, "caddy").pop("enableServiceLinks")),
+    ("runAsUser is absent or root", lambda m: pod(m, "caddy")["securityContext"].pop("runAsUser")),
+    ("seccompProfile is absent", lambda m: pod(m, "caddy")["securityContext"].pop("seccompProfile")),
+    ("hostNetwork is True", lambda m: pod(m, "caddy").update(hostNetwork=True)),
     (
-        "may write to its image",
+        "allowPrivilegeEscalation is absent",
+        lambda m: main(m, "caddy")["securityContext"].pop("allowPrivilegeEscalation"),
+    ),
+    (
+        "readOnlyRootFilesystem is absent",
         lambda m: main(m, "caddy")["securityContext"].pop("readOnlyRootFilesystem"),
     ),
     (
-        "keeps capabilities",
+        "capabilities is {",
         lambda m: main(m, "caddy")["securityContext"]["capabilities"].update(add=["NET_BIND_SERVICE"]),
     ),
     (
-        "volume of kind hostPath",
+        "volume x is of kind hostPath",
         lambda m: pod(m, "caddy")["volumes"].append({"name": "x", "hostPath": {"path": "/"}}),
     ),
-    ("can read secret volume", lambda m: pod(m, "backend")["volumes"][0]["secret"].pop("defaultMode")),
+    ("defaultMode has to be 0440", lambda m: pod(m, "backend")["volumes"][0]["secret"].pop("defaultMode")),
+    (
+        "volume x is of kind persistentVolumeClaim",
+        lambda m: pod(m, "caddy")["volumes"].append({"name": "x", "persistentVolumeClaim": {"claimName": "gone"}}),
+    ),
     ("mounts every secret", lambda m: pod(m, "backend")["volumes"][0]["secret"].pop("items")),
-    ("redis has a volume", lambda m: pod(m, "redis").update(volumes=[{"name": "x", "emptyDir": {}}])),
+    ("redis keeps nothing", lambda m: pod(m, "redis").update(volumes=[{"name": "x", "emptyDir": {}}])),
     (
         "a secret in its environment",
         lambda m: main(m, "caddy").update(
@@ -36,12 +43,12 @@ BREAKS: list[Break] = [
         ),
     ),
     (
-        "has a Secret in its environment",
+        "a secret in its environment",
         lambda m: main(m, "caddy")["envFrom"].append({"secretRef": {"name": "x"}}),
     ),
-    ("cannot read its own secret", lambda m: pod(m, "backend")["securityContext"].pop("fsGroup")),
+    ("fsGroup is absent", lambda m: pod(m, "backend")["securityContext"].pop("fsGroup")),
     (
-        "cannot read its own secret",
+        "defaultMode has to be 0440",
         lambda m: pod(m, "postgres")["volumes"][0]["secret"].update(defaultMode=0o400),
     ),
     ("no /tmp that it can write to", lambda m: main(m, "backend")["volumeMounts"].pop()),
@@ -49,21 +56,21 @@ BREAKS: list[Break] = [
         "wait-for-backend-schema has no /tmp",
         lambda m: pod(m, "data-processor")["initContainers"][0]["volumeMounts"].pop(),
     ),
-    ("there is no Namespace", lambda m: m.documents.remove(next(m.of("Namespace")))),
-    ("may gain privileges", lambda m: main(m, "caddy")["securityContext"].update(privileged=True)),
-    ("of its own with runAsUser", lambda m: main(m, "caddy")["securityContext"].update(runAsUser=0)),
+    ("one Namespace has to be there", lambda m: m.documents.remove(next(m.of("Namespace")))),
+    ("privileged is True", lambda m: main(m, "caddy")["securityContext"].update(privileged=True)),
+    ("security context: runAsUser is 0", lambda m: main(m, "caddy")["securityContext"].update(runAsUser=0)),
     (
-        "of its own with seccompProfile",
+        "security context: seccompProfile is {'type': 'Unconfined'}",
         lambda m: main(m, "caddy")["securityContext"].update(seccompProfile={"type": "Unconfined"}),
     ),
     (
-        "a security context with sysctls",
+        "security context: sysctls is",
         lambda m: pod(m, "caddy")["securityContext"].update(sysctls=[{"name": "kernel.msgmax", "value": "1"}]),
     ),
-    ("may run as root", lambda m: pod(m, "caddy")["securityContext"].update(runAsGroup=0)),
+    ("runAsGroup is 0", lambda m: pod(m, "caddy")["securityContext"].update(runAsGroup=0)),
     ("takes a port of its node", lambda m: main(m, "caddy")["ports"][0].update(hostPort=80)),
     (
-        "mounts a token: volume token",
+        "volume token is of kind projected",
         lambda m: pod(m, "caddy")["volumes"].append(
             {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
         ),

@@ -16,11 +16,11 @@ BREAKS: list[Break] = [
     ),
     ("has no port called web", lambda m: main(m, "backend")["readinessProbe"]["httpGet"].update(port="web")),
     (
-        "must not depend on others",
+        "must not depend on other components",
         lambda m: main(m, "backend")["livenessProbe"]["httpGet"].update(path="/health"),
     ),
     (
-        "counts as started before",
+        "counts as started too early",
         lambda m: main(m, "log-sink")["startupProbe"]["httpGet"].update(path="/logs/health/live"),
     ),
     (
@@ -28,7 +28,7 @@ BREAKS: list[Break] = [
         lambda m: main(m, "redis").update(livenessProbe={"tcpSocket": {"port": "redis"}, "failureThreshold": 6}),
     ),
     ("killed about as soon", lambda m: main(m, "backend")["livenessProbe"].update(failureThreshold=1)),
-    ("to start", lambda m: main(m, "backend")["startupProbe"].update(failureThreshold=5)),
+    ("s to start, and needs", lambda m: main(m, "backend")["startupProbe"].update(failureThreshold=5)),
     (
         "no scheme, host or header",
         lambda m: main(m, "backend")["readinessProbe"]["httpGet"].update(scheme="HTTPS"),
@@ -38,7 +38,7 @@ BREAKS: list[Break] = [
         lambda m: main(m, "caddy")["readinessProbe"]["httpGet"].update(port="front"),
     ),
     (
-        "does not ask postgres: pg_isready",
+        "does not run pg_isready",
         lambda m: main(m, "postgres")["readinessProbe"]["exec"].update(command=["true"]),
     ),
 ]

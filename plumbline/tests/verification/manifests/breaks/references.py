@@ -21,11 +21,7 @@ BREAKS: list[Break] = [
     ("there is no volume scratch", lambda m: main(m, "caddy")["volumeMounts"][1].update(name="scratch")),
     ("nothing mounts volume", lambda m: pod(m, "caddy")["volumes"].append({"name": "x", "emptyDir": {}})),
     ("there is no ServiceAccount", lambda m: without(m, "ServiceAccount", "caddy")),
-    (
-        "there is no PersistentVolumeClaim",
-        lambda m: pod(m, "caddy")["volumes"].append({"name": "x", "persistentVolumeClaim": {"claimName": "gone"}}),
-    ),
-    ("two volumes at /tmp", lambda m: main(m, "caddy")["volumeMounts"][1].update(mountPath="/tmp")),
+    ("mount /tmp is there twice", lambda m: main(m, "caddy")["volumeMounts"][1].update(mountPath="/tmp")),
     (
         "is used by nothing",
         lambda m: m.documents.append({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "left-over"}}),

@@ -21,7 +21,7 @@ from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import User
-from plumbline.verification.checks.recorder import PATIENCE_S
+from plumbline.verification.checks.recorder import TIMEOUT_S
 
 
 def log_warning(stack: Stack, user: User) -> str:
@@ -52,7 +52,7 @@ def followed(entries: Iterator[Any]) -> Iterator[Callable[..., list[str]]]:
     def until(*wanted: str) -> list[str]:
         words: list[str] = []
         while not set(wanted) <= set(words):
-            came = seen.get(timeout=PATIENCE_S)
+            came = seen.get(timeout=TIMEOUT_S)
             if isinstance(came, Exception):
                 raise came
             words.append(came)

@@ -15,11 +15,12 @@ import psycopg
 import requests
 
 from plumbline import ROOT, secret_files
+from plumbline.components import PORTS
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.net import free_port
 from plumbline.targets.embedded.postgres import private_place
-from plumbline.targets.embedded.programs import PORTS, Layout, service_command
+from plumbline.targets.embedded.programs import Layout, service_command
 from plumbline.verification.throwaway import PostgresServer, RedisServer, shared_secrets, wait_until
 
 _READY = {"backend": "/health", "data-processor": "/data-processor/health", "log-sink": "/logs/health"}

@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from plumbline import ROOT
+from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError
-from plumbline.plan import COMPONENTS
 from plumbline.secret_files import KEY, SECRETS
 
 Made = Mapping[str, "Made | None"]

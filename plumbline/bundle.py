@@ -23,9 +23,9 @@ from typing import Any
 
 from servicekit import facts
 
+from plumbline.components import IMAGES
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
-from plumbline.plan import COMPONENTS
 from plumbline.targets.compose import engine, images
 from plumbline.targets.compose.project import CHECKOUT, Project
 
@@ -59,7 +59,7 @@ def write(home: Home, output: Path) -> dict[str, Any]:
     images.build(project)
     print("Packing the images, which takes a while ...", flush=True)
     services = project.resolved()["services"]
-    names = {f"plumbline/{name}:bundle-{facts.VERSION}": services[name]["image"] for name in COMPONENTS}
+    names = {f"plumbline/{name}:bundle-{facts.VERSION}": services[name]["image"] for name in IMAGES}
     try:
         with _scratch(output) as folder:
             manifest = _gather(project, names, folder)
@@ -143,7 +143,7 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Any]:
             manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
             # First, because that of another version may well list other files.
             _refuse_foreign(archive, manifest)
-            if manifest["files"].keys() != {*DESCRIPTION, _IMAGES} or len(manifest["images"]) != len(COMPONENTS):
+            if manifest["files"].keys() != {*DESCRIPTION, _IMAGES} or len(manifest["images"]) != len(IMAGES):
                 raise KeyError("its manifest does not list what a bundle holds")
             for name in (*DESCRIPTION, _IMAGES):
                 _extract(tar, name, folder)

@@ -16,9 +16,10 @@ from typing import Any
 from servicekit import facts
 
 from plumbline import bundle, deploy, diagnose, identity, recorder
+from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
-from plumbline.plan import COMPONENTS, PLAN
+from plumbline.plan import PLAN
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import requests
 
 from plumbline import net
-from plumbline.plan import HEALTH_PATHS
+from plumbline.components import HEALTH_PATHS
 
 _TIMEOUT_S = 5
 

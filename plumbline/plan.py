@@ -1,18 +1,26 @@
-"""The deploy order, as data. Everything that deploys, checks or documents the order reads this one list."""
+"""The order of a deployment, as data. Which components a step starts is in the table of components."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from servicekit import facts
+
+from plumbline.components import MIGRATING, SPECS, migration_step, started_by
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: its name, what it does in a sentence, what it changes, and which components it leaves running."""
+    """One step: its name, what it does in a sentence, and what it changes."""
 
     name: str
     does: str
     changes: str
-    components: tuple[str, ...] = ()
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The components that it leaves running."""
+        return started_by(self.name)
 
 
 PLAN: tuple[Step, ...] = (
@@ -25,39 +33,14 @@ PLAN: tuple[Step, ...] = (
     Step("images", "Build what has changed of the images that containers run from, where there are any.", "images"),
     Step(
         "postgres",
-        "Start Postgres 16 and wait until app_user can log in to app_db.",
+        f"Start Postgres {facts.POSTGRES_MAJOR} and wait until {facts.DATABASE_USER} can log in to "
+        f"{facts.DATABASE_NAME}.",
         "the data directory",
-        ("postgres",),
     ),
-    Step("redis", "Start Redis, which keeps nothing on disk.", "memory only", ("redis",)),
-    Step("log-sink", "Start the recorder of warnings and errors.", "memory only", ("log-sink",)),
-    Step(
-        "migrate-backend",
-        "Bring the backend's tables to head (Alembic) and see to the operator and their password.",
-        "the schema",
-    ),
-    Step("migrate-data-processor", "Bring the data-processor's tables to head (Django).", "the schema"),
-    Step(
-        "services",
-        "Start both services and wait until each says it is ready.",
-        "running processes",
-        ("backend", "data-processor"),
-    ),
-    Step(
-        "caddy", "Open the front door, last, so that nobody meets a half-started stack.", "the front port", ("caddy",)
-    ),
+    Step("redis", "Start Redis, which keeps nothing on disk.", "memory only"),
+    Step("log-sink", "Start the recorder of warnings and errors.", "memory only"),
+    *(Step(migration_step(name), SPECS[name].migration, "the schema") for name in MIGRATING),
+    Step("services", "Start the services and wait until each says it is ready.", "running processes"),
+    Step("caddy", "Open the front door, last, so that no client meets a half-started stack.", "the front port"),
     Step("identity", "Ask every service through the front door who it is, and compare.", "nothing"),
 )
-
-COMPONENTS: tuple[str, ...] = tuple(component for step in PLAN for component in step.components)
-"""Every long-running part, in the order in which they start."""
-
-SERVICES: tuple[str, ...] = ("log-sink", "backend", "data-processor")
-"""The parts that are our own code, each with a /health of its own."""
-
-HEALTH_PATHS: dict[str, str] = {
-    "backend": "/health",
-    "data-processor": "/data-processor/health",
-    "log-sink": "/logs/health",
-}
-"""Where each service's health is found, at the front door and at the service itself."""

@@ -12,12 +12,9 @@ from typing import Any
 
 from servicekit import describe
 
-MODELS = {
-    "backend": "backend.settings:BackendSettings",
-    "data-processor": "data_processor.config:DataProcessorSettings",
-    "log-sink": "log_sink.settings:LogSinkSettings",
-    "caddy": "plumbline.settings.caddy:CaddySettings",
-}
+from plumbline.components import TABLE
+
+MODELS = {one.name: one.settings_model for one in TABLE if one.settings_model}
 """Every part that has settings, and the class that declares them."""
 
 

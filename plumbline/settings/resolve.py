@@ -15,13 +15,14 @@ from typing import Any
 from servicekit.settings import ENV_PREFIX
 
 from plumbline import ROOT, environment
+from plumbline.components import OUR_OWN, SPECS
 from plumbline.errors import PlumblineError
 from plumbline.settings import file
 from plumbline.settings.file import Line, Problem
 from plumbline.settings.probe import MODELS
 
 PARTS = tuple(MODELS)
-_PLACES = (ROOT, *(ROOT / "services" / name for name in ("servicekit", "backend", "data-processor", "log-sink")))
+_PLACES = (ROOT, *(ROOT / "services" / name for name in ("servicekit", *{SPECS[one].folder: None for one in OUR_OWN})))
 _PATIENCE_S = 60
 Told = dict[str, dict[str, Line]]
 """Part to variable to the line that says it."""

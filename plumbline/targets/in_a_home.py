@@ -5,17 +5,19 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from servicekit import facts
 
 from plumbline import secret_files
+from plumbline.components import CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home, State
 from plumbline.identity import compare
+from plumbline.plan import PLAN
 from plumbline.settings.resolve import Setting, Wanted, wanted
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 
@@ -50,7 +52,7 @@ class TargetInAHome(ABC):
 
     def _settings_problems(self) -> list[str]:
         found = list(self._wanted.problems)
-        port = self._wanted.of("caddy").get(_FRONT_PORT)
+        port = self._wanted.of(CADDY.name).get(_FRONT_PORT)
         if port and self._wanted_front is not None and str(self._wanted_front) != port:
             found.append(
                 f"--port {self._wanted_front} contradicts {_FRONT_PORT}={port} in {self.home.settings}: drop one"
@@ -69,15 +71,42 @@ class TargetInAHome(ABC):
         """Return the front port to use; 0 is any free one."""
         if self._wanted_front is not None:
             return self._wanted_front
-        asked = self._wanted.of("caddy").get(_FRONT_PORT)
+        asked = self._wanted.of(CADDY.name).get(_FRONT_PORT)
         return int(asked) if asked else self._state.ports.get("front", facts.FRONT_PORT)
 
     def _front(self) -> str:
         """Return where this machine reaches the front door, as host:port."""
-        host = self._applied.of("caddy").get(_FRONT_HOST, "127.0.0.1")
+        host = self._applied.of(CADDY.name).get(_FRONT_HOST, "127.0.0.1")
         if ipaddress.ip_address(host).is_unspecified:
             host = "127.0.0.1"
         return f"{f'[{host}]' if ':' in host else host}:{self._state.ports.get('front', 0)}"
+
+    def run(self, step: str) -> str:
+        """Carry out one step of the plan and return a few words on what was done."""
+        steps: dict[str, Callable[[], str]] = {
+            "secrets": self._make_secrets,
+            "images": self._make_images,
+            **{one.name: partial(self._bring_up, *one.components) for one in PLAN if one.components},
+            **{migration_step(name): partial(self._migrate, name) for name in MIGRATING},
+            "identity": self._verify_identity,
+        }
+        return (steps | self._own_steps())[step]()
+
+    def _own_steps(self) -> dict[str, Callable[[], str]]:
+        """Return the steps that this target carries out in a way of its own."""
+        return {}
+
+    @abstractmethod
+    def _make_images(self) -> str:
+        """Make the images that the stack runs from, if it does."""
+
+    @abstractmethod
+    def _bring_up(self, *names: str) -> str:
+        """Start components and wait until each is ready."""
+
+    @abstractmethod
+    def _migrate(self, name: str) -> str:
+        """Run the migrations of a component. Raises StepError."""
 
     @abstractmethod
     def stack(self) -> Stack:
@@ -134,7 +163,7 @@ class TargetInAHome(ABC):
     def _verify_identity(self) -> str:
         differences = self._differences()
         if differences:
-            raise StepError("; ".join(differences), component="caddy", hint="./deploy-local.sh down, then up again")
+            raise StepError("; ".join(differences), component=CADDY.name, hint="./deploy-local.sh down, then up again")
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._state = self.home.save(self._state, phase="ready", deployed_at=now)
         return self._state.stack_id

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from plumbline.components import COMPONENTS
 from plumbline.home import Home
-from plumbline.plan import COMPONENTS
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 
 

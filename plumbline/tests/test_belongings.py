@@ -9,10 +9,10 @@ import shutil
 import pytest
 
 from plumbline import ROOT, belongings, cli, preflight
+from plumbline.components import PORTS
 from plumbline.errors import PlumblineError
 from plumbline.home import Home, State
 from plumbline.targets.embedded import postgres, watch
-from plumbline.targets.embedded.programs import PORTS
 from plumbline.targets.embedded.target import EmbeddedTarget
 from plumbline.verification.throwaway import unprivileged
 

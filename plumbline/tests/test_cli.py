@@ -14,11 +14,11 @@ import sys
 import pytest
 
 from plumbline import ROOT, cli
+from plumbline.components import PORTS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.plan import PLAN
 from plumbline.stack import Component
-from plumbline.targets.embedded.programs import PORTS
 from plumbline.targets.embedded.target import EmbeddedTarget
 
 

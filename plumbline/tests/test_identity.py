@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from plumbline import identity
+from plumbline.components import HEALTH_PATHS
 from plumbline.net import free_port
-from plumbline.plan import HEALTH_PATHS
 
 ID = "0123456789abcdef"
 

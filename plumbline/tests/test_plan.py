@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from plumbline.plan import COMPONENTS, HEALTH_PATHS, PLAN, SERVICES
+from plumbline.components import COMPONENTS, HEALTH_PATHS, SERVICES
+from plumbline.plan import PLAN
 
 NAMES = [step.name for step in PLAN]
 

@@ -16,9 +16,9 @@ from psycopg.conninfo import conninfo_to_dict
 from servicekit import facts
 
 from plumbline import net, recorder
+from plumbline.components import HEALTH_PATHS
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.identity import compare, health_of
-from plumbline.plan import HEALTH_PATHS
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.verification.checks import rows
 

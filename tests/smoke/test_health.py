@@ -8,7 +8,7 @@ import requests
 from servicekit import facts
 
 from plumbline import identity
-from plumbline.plan import HEALTH_PATHS
+from plumbline.components import HEALTH_PATHS
 from plumbline.stack import Stack
 
 

@@ -13,9 +13,9 @@ import redis
 from servicekit.facts import EVENTS_CHANNEL, INTERNAL_HEADER
 
 from plumbline import net, recorder
+from plumbline.components import HEALTH_PATHS
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
-from plumbline.plan import HEALTH_PATHS
 from plumbline.stack import Stack
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.throwaway import unprivileged, wait_until

@@ -8,12 +8,10 @@ from typing import Any
 from servicekit import facts
 
 from plumbline import preflight, secret_files
+from plumbline.components import CADDY, COMPONENTS, POSTGRES
 from plumbline.errors import StepError
-from plumbline.plan import COMPONENTS
 from plumbline.targets.compose import containers, engine
 from plumbline.targets.compose.project import Project
-
-FRONT = "caddy"
 
 
 def problems(project: Project, is_ours: Callable[[int], bool]) -> list[str]:
@@ -44,14 +42,14 @@ def config_problems(config: dict[str, Any]) -> Iterator[str]:
         published = service.get("ports") or []
         ports = [str(port.get("published", port["target"])) for port in published]
         inner = [str(port["target"]) for port in published if port["target"] != facts.FRONT_PORT]
-        if name == FRONT and inner:
+        if name == CADDY.name and inner:
             yield (
-                f"the compose file publishes port {', '.join(inner)} of {FRONT}, which is for the inside alone: "
+                f"the compose file publishes port {', '.join(inner)} of {CADDY.name}, which is for the inside alone: "
                 f"publish {facts.FRONT_PORT} and no other"
             )
-        if ports and name != FRONT:
+        if ports and name != CADDY.name:
             yield (
-                f"the compose file publishes port {', '.join(ports)} of {name}: only {FRONT} may be reached from "
+                f"the compose file publishes port {', '.join(ports)} of {name}: only {CADDY.name} may be reached from "
                 f"outside, remove `ports` from {name}"
             )
         if service.get("network_mode") == "host":
@@ -66,10 +64,10 @@ def volume_problems(project: Project) -> Iterator[str]:
     Looked at with the image that is there already, if there is one; Postgres itself refuses such a volume, too.
     """
     volumes = project.labelled("volume")
-    running = containers.all_of(project).get("postgres")
+    running = containers.all_of(project).get(POSTGRES.name)
     if not volumes or (running and running.status == "running"):
         return
-    image = f"plumbline/postgres:{project.tag}"
+    image = f"plumbline/{POSTGRES.image_name}:{project.tag}"
     if engine.docker("image", "inspect", image).returncode != 0:
         return
     done = engine.docker(

@@ -13,12 +13,19 @@ from typing import Any
 import yaml
 
 from plumbline import ROOT
+from plumbline.components import TABLE
 from plumbline.errors import StepError
 from plumbline.targets.compose import engine
 from plumbline.targets.compose.project import Project
 
 LOG = "images"
-INPUTS = (".dockerignore", "docker/alive.sh", "docker/postgres", "docker/probe.py", "docker/redis", "docker/service")
+INPUTS = (
+    ".dockerignore",
+    "docker/alive.sh",
+    "docker/probe.py",
+    "docker/service",
+    *(f"docker/{one.image_name}" for one in TABLE if not one.package),
+)
 """What images are built from beyond `fingerprint.SOURCES`."""
 _WORTH_SHOWING_S = 0.5
 _STEP = re.compile(r"#(?P<number>\d+) \[(?P<what>[^\]]+)\] (?P<does>(?:RUN|COPY|FROM) .*)")

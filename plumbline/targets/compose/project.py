@@ -15,6 +15,7 @@ import yaml
 from servicekit import facts
 
 from plumbline import ROOT
+from plumbline.components import CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.settings.resolve import NONE, PARTS, Wanted
@@ -24,8 +25,6 @@ CHECKOUT = ROOT / "docker"
 _CA_BUNDLES = ("PIP_CERT", "SSL_CERT_FILE")
 _PUBLISHED = {"PLUMBLINE_FRONT_HOST": "PLUMBLINE_PUBLISH_ADDRESS", "PLUMBLINE_FRONT_PORT": "PLUMBLINE_PUBLISH_PORT"}
 """What is set of the front door, and the variables of compose.yaml that it becomes; in its container it stays."""
-MIGRATING = ("backend", "data-processor")
-"""Services with a container for their migrations beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class Project:
             "PLUMBLINE_TAG": self.tag,
             "PLUMBLINE_VERSION": facts.VERSION,
             "PLUMBLINE_STACK_ID": self.stack_id or "none",
-            "PLUMBLINE_PUBLISH_ADDRESS": self.told.of("caddy").get("PLUMBLINE_FRONT_HOST", "127.0.0.1"),
+            "PLUMBLINE_PUBLISH_ADDRESS": self.told.of(CADDY.name).get("PLUMBLINE_FRONT_HOST", "127.0.0.1"),
             "PLUMBLINE_PUBLISH_PORT": str(self.front_port),
         }
 
@@ -96,7 +95,7 @@ class Project:
         services: dict[str, dict[str, dict[str, str]]] = {}
         for part in PARTS:
             told = {name: value for name, value in self.told.of(part).items() if name not in _PUBLISHED}
-            for service in (part, f"migrate-{part}") if part in MIGRATING else (part,):
+            for service in (part, migration_step(part)) if part in MIGRATING else (part,):
                 if told:
                     services[service] = {"environment": told}
         for service, read in self._secrets_read().items():

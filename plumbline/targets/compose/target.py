@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
 
 from servicekit import facts
 
 from plumbline import fingerprint, net, secret_files
+from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, migration_step
 from plumbline.errors import StepError
 from plumbline.identity import compare
-from plumbline.plan import COMPONENTS
 from plumbline.stack import Component, Stack
 from plumbline.targets.compose import checks, containers, engine, images
 from plumbline.targets.compose.project import Project
@@ -42,11 +40,11 @@ class ComposeTarget(TargetInAHome):
     def stack(self) -> Stack:
         """Return the stack as it is now. Database and Redis are at their containers' own addresses."""
         found = containers.all_of(self.project)
-        postgres, redis, front = (found.get(name) for name in ("postgres", "redis", checks.FRONT))
+        postgres, redis, front = (found.get(one.name) for one in (POSTGRES, REDIS, CADDY))
         return self._stack(
             front.published if front and front.published else self._front(),
-            self._postgres_at(postgres.address if postgres else "", 5432),
-            f"{redis.address if redis else ''}:6379",
+            self._postgres_at(postgres.address if postgres else "", POSTGRES.port.number),
+            f"{redis.address if redis else ''}:{REDIS.port.number}",
             (found[name].component() if name in found else Component(name, "stopped") for name in COMPONENTS),
         )
 
@@ -61,7 +59,7 @@ class ComposeTarget(TargetInAHome):
         if port != self._state.ports.get("front"):
             return False
         try:
-            front = containers.all_of(self.project).get(checks.FRONT)
+            front = containers.all_of(self.project).get(CADDY.name)
         except StepError:
             return True  # the engine does not answer, which is a problem of its own
         return bool(front and front.status == "running")
@@ -98,22 +96,6 @@ class ComposeTarget(TargetInAHome):
 
     # The steps of the plan
 
-    def run(self, step: str) -> str:
-        """Carry out one step of the plan and return a few words on what was done."""
-        steps: dict[str, Callable[[], str]] = {
-            "secrets": self._make_secrets,
-            "images": self._make_images,
-            "postgres": partial(self._bring_up, "postgres"),
-            "redis": partial(self._bring_up, "redis"),
-            "log-sink": partial(self._bring_up, "log-sink"),
-            "migrate-backend": partial(self._migrate, "migrate-backend"),
-            "migrate-data-processor": partial(self._migrate, "migrate-data-processor"),
-            "services": partial(self._bring_up, "backend", "data-processor"),
-            "caddy": partial(self._bring_up, "caddy"),
-            "identity": self._verify_identity,
-        }
-        return steps[step]()
-
     def _make_secrets(self) -> str:
         done = super()._make_secrets()
         secret_files.share_with_containers(self.home.secrets)
@@ -140,7 +122,8 @@ class ComposeTarget(TargetInAHome):
         same = all(name in before and before[name].started_at == after[name].started_at for name in names)
         return "already running" if same else "started"
 
-    def _migrate(self, step: str) -> str:
+    def _migrate(self, name: str) -> str:
+        step = migration_step(name)
         self.project.compose(
             "up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", step, component=step
         )
@@ -150,8 +133,7 @@ class ComposeTarget(TargetInAHome):
         except StepError:
             raise StepError(f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=step) from None
         if exit_code != 0:
-            service = step.removeprefix("migrate-")
-            raise StepError(f"the migrations of {service} ended with an error", component=step, exit_code=exit_code)
+            raise StepError(f"the migrations of {name} ended with an error", component=step, exit_code=exit_code)
         return "at head"
 
     # Afterwards

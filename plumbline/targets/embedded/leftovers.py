@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from plumbline.components import TABLE, ComponentSpec
+
 
 def find(directories: list[Path], supervisor_pid: int | None) -> list[psutil.Process]:
     """Return processes that work in one of `directories` and that no living supervisor answers for.
@@ -30,16 +32,26 @@ def find(directories: list[Path], supervisor_pid: int | None) -> list[psutil.Pro
 
 
 def _is_server(process: psutil.Process) -> bool:
-    # Somebody's shell may stand in that directory too.
+    # A shell of a person may stand in that directory too.
+    return _spec(process) is not None
+
+
+def _spec(process: psutil.Process) -> ComponentSpec | None:
+    """Return the first component that runs such a program."""
     name = Path(process.exe()).name
-    return name.startswith(("postgres", "initdb", "redis-server", "caddy", "python"))
+    return next((one for one in TABLE if name.startswith(one.executables)), None)
+
+
+def _stop_signal(process: psutil.Process) -> signal.Signals:
+    spec = _spec(process)
+    return signal.Signals[f"SIG{spec.stop_signal}"] if spec else signal.SIGTERM
 
 
 def end(processes: list[psutil.Process]) -> None:
     """End processes: asked first (Postgres by a fast shutdown), killed after ten seconds."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGINT if Path(process.exe()).name == "postgres" else signal.SIGTERM)
+            process.send_signal(_stop_signal(process))
     for process in _wait(processes, 10):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

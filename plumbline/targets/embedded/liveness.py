@@ -1,15 +1,24 @@
-"""Does a component answer? Any answer will do, to the smallest question that its main loop has to answer by itself."""
+"""Does a component answer? Any answer will do, to the smallest question that its main loop has to answer by itself.
+
+A worker, which has no port, is asked for nothing: it writes a heartbeat file in its directory again and again.
+"""
 
 from __future__ import annotations
 
 import socket
-import struct
+import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+
+from plumbline.components import TABLE
+from plumbline.home import Home
 
 ANSWER_S = 5.0
 """How long one that lives may take on a busy machine."""
-_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+HEARTBEAT_S = 10.0
+"""How old the heartbeat of a worker that lives may be; workers write one every second."""
 _HTTP = "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
@@ -21,23 +30,32 @@ class Question:
     words: bytes
 
 
-def questions(ports: dict[str, int]) -> dict[str, Question]:
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The file that a worker touches again and again."""
+
+    file: Path
+
+
+def heartbeat(home: Home, name: str) -> Heartbeat:
+    """Return the heartbeat of a worker."""
+    return Heartbeat(home.run / f"{name}.heartbeat")
+
+
+def questions(home: Home, ports: dict[str, int]) -> dict[str, Question | Heartbeat]:
     """Return what to ask each component. None of it needs a password, and none asks for what another one has to do."""
-    paths = {
-        "backend": "/health/live",
-        "data-processor": "/data-processor/health/live",
-        "log-sink": "/logs/health/live",
-    }
     return {
-        "postgres": Question(ports["postgres"], _SSL_REQUEST),  # answered by a process that the server starts for it
-        "redis": Question(ports["redis"], b"PING\r\n"),
-        **{name: Question(ports[name], _HTTP.format(path).encode()) for name, path in paths.items()},
-        "caddy": Question(ports["internal"], _HTTP.format("/health/live").encode()),
+        one.name: Question(ports[one.port.name], one.live_question or _HTTP.format(one.live_path).encode())
+        if one.ports
+        else heartbeat(home, one.name)
+        for one in TABLE
     }
 
 
-def silent(question: Question, patience_s: float = ANSWER_S) -> str | None:
+def silent(question: Question | Heartbeat, patience_s: float = ANSWER_S) -> str | None:
     """Ask. Return why there is no answer, None if there is one."""
+    if isinstance(question, Heartbeat):
+        return _stale(question.file)
     try:
         with socket.create_connection(("127.0.0.1", question.port), patience_s) as connection:
             connection.sendall(question.words)
@@ -49,7 +67,15 @@ def silent(question: Question, patience_s: float = ANSWER_S) -> str | None:
     return None if answered else f"port {question.port}: the connection was closed without an answer"
 
 
-def all_silent(asked: dict[str, Question], patience_s: float) -> dict[str, str]:
+def _stale(file: Path) -> str | None:
+    try:
+        age = time.time() - file.stat().st_mtime
+    except OSError:
+        return f"no heartbeat at {file}"
+    return f"no heartbeat within {HEARTBEAT_S:g} s" if age > HEARTBEAT_S else None
+
+
+def all_silent(asked: Mapping[str, Question | Heartbeat], patience_s: float) -> dict[str, str]:
     """Ask all of them at the same time; return those that do not answer, and why."""
     with ThreadPoolExecutor(max(1, len(asked))) as pool:
         reasons = pool.map(lambda one: silent(one, patience_s), asked.values())

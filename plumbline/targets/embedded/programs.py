@@ -7,11 +7,12 @@ import importlib.util
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plumbline import ROOT, environment
+from plumbline.components import CADDY, POSTGRES, REDIS, SPECS, TABLE, variable
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.settings.resolve import NONE, Wanted
@@ -19,22 +20,9 @@ from plumbline.targets.embedded import redis_server
 from plumbline.targets.embedded.postgres import Cluster
 from plumbline.targets.embedded.supervisor import Program
 
-CADDYFILE = ROOT / "docker" / "caddy" / "Caddyfile"
-PORTS: tuple[str, ...] = (
-    "front",
-    "internal",
-    "postgres",
-    "redis",
-    "log-sink",
-    "log-ingest",
-    "backend",
-    "data-processor",
-)
-"""Every port of a stack. Only `front` is the user's to choose; the others are free ones, remembered."""
-
+CADDYFILE = ROOT / CADDY.settings_file
 WATCH = "watch"
 _WATCH_MODULE = "plumbline.targets.embedded.watch"
-_PACKAGES = {"log-sink": "log_sink", "backend": "backend", "data-processor": "data_processor"}
 
 
 def find_caddy() -> Path | None:
@@ -51,9 +39,9 @@ def caddy_command(caddy: Path) -> list[str]:
     return [str(caddy), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
 
 
-def service_command(service: str, verb: str) -> list[str]:
-    """Return the command line of a service's `serve` or `migrate`."""
-    return [sys.executable, "-m", _PACKAGES[service], verb]
+def service_command(name: str, verb: str = "") -> list[str]:
+    """Return the command line of a component of our own, or of another verb of its package."""
+    return [sys.executable, "-m", SPECS[name].package, verb or SPECS[name].command]
 
 
 def missing_packages() -> list[str]:
@@ -81,61 +69,60 @@ class Layout:
         """How the services reach Redis."""
         return f"redis://127.0.0.1:{self.ports['redis']}/0"
 
-    def service_environment(self, service: str) -> dict[str, str]:
-        """Return the settings of a service. Secrets are named by file, never by value."""
-        folder = ROOT / "services" / service
-        return {
-            **self.told.of(service),
+    def service_environment(self, name: str) -> dict[str, str]:
+        """Return the settings of a component of our own. Secrets are named by file, never by value."""
+        spec = SPECS[name]
+        folder = ROOT / "services" / spec.folder
+        found = {
+            **self.told.of(name),
             **environment.for_python(folder, ROOT / "services" / "servicekit"),
             "PYTHONUNBUFFERED": "1",
             "HOME": str(self.home.run),  # libpq reads ~/.pgpass and ~/.postgresql
             "TMPDIR": str(self.home.run),  # what a killed service leaves goes with the home
-            "PLUMBLINE_HOST": "127.0.0.1",
-            "PLUMBLINE_PORT": str(self.ports[service]),
             "PLUMBLINE_STACK_ID": self.stack_id,
-            "PLUMBLINE_REDIS_URL": self.redis_url,
-            "PLUMBLINE_REDIS_PASSWORD_FILE": str(self.home.secrets / "redis_password"),
-            "PLUMBLINE_INTERNAL_SECRET_FILE": str(self.home.secrets / "internal_secret"),
-            **(self._ingest_environment() if service == "log-sink" else self._database_environment()),
+            **self._secret_files(spec.secrets),
         }
+        for port in spec.ports:
+            found[port.setting.replace("_PORT", "_HOST")] = "127.0.0.1"
+            found[port.setting] = str(self.ports[port.name])
+        for called in spec.calls:
+            found |= self._how_to_reach(called)
+        return found
 
-    def _ingest_environment(self) -> dict[str, str]:
-        return {"PLUMBLINE_INGEST_HOST": "127.0.0.1", "PLUMBLINE_INGEST_PORT": str(self.ports["log-ingest"])}
+    def _how_to_reach(self, port: str) -> dict[str, str]:
+        """Return what a component of our own is told of a port that it connects to."""
+        match port:
+            case "postgres":
+                return {"PLUMBLINE_POSTGRES_HOST": "127.0.0.1", "PLUMBLINE_POSTGRES_PORT": str(self.ports[port])}
+            case "redis":
+                return {"PLUMBLINE_REDIS_URL": self.redis_url}
+            case "internal":
+                return {"PLUMBLINE_LOG_FORWARD_URL": self.url(port, "/ingest")}
+            case _:
+                return {f"PLUMBLINE_{variable(port)}": f"127.0.0.1:{self.ports[port]}"}
 
-    def _database_environment(self) -> dict[str, str]:
-        secrets = self.home.secrets
-        return {
-            "PLUMBLINE_LOG_FORWARD_URL": self.url("internal", "/ingest"),
-            "PLUMBLINE_POSTGRES_HOST": "127.0.0.1",
-            "PLUMBLINE_POSTGRES_PORT": str(self.ports["postgres"]),
-            "PLUMBLINE_POSTGRES_PASSWORD_FILE": str(secrets / "postgres_password"),
-            "PLUMBLINE_TOKEN_SECRET_FILE": str(secrets / "token_secret"),
-        }
+    def _secret_files(self, names: Iterable[str]) -> dict[str, str]:
+        return {f"PLUMBLINE_{variable(name)}_FILE": str(self.home.secrets / name) for name in names}
 
-    def migration_environment(self, service: str) -> dict[str, str]:
-        """Return the settings of a service's migrations. The backend's create the operator."""
-        operator = {"PLUMBLINE_OPERATOR_PASSWORD_FILE": str(self.home.secrets / "operator_password")}
-        return self.service_environment(service) | (operator if service == "backend" else {})
+    def migration_environment(self, name: str) -> dict[str, str]:
+        """Return the settings of a component's migrations."""
+        return self.service_environment(name) | self._secret_files(SPECS[name].migration_secrets)
 
     def caddy_environment(self) -> dict[str, str]:
         """Return what the Caddyfile reads."""
-        folder = str(self.directory("caddy"))
+        folder = str(self.directory(CADDY.name))
         return {
-            **self.told.of("caddy"),
+            **self.told.of(CADDY.name),
             "HOME": folder,
             "XDG_DATA_HOME": folder,
             "XDG_CONFIG_HOME": folder,
-            "PLUMBLINE_FRONT_PORT": str(self.ports["front"]),
-            "PLUMBLINE_INTERNAL_PORT": str(self.ports["internal"]),
-            "PLUMBLINE_INTERNAL_SECRET_FILE": str(self.home.secrets / "internal_secret"),
-            "PLUMBLINE_LOG_INGEST": f"127.0.0.1:{self.ports['log-ingest']}",
-            "PLUMBLINE_BACKEND": f"127.0.0.1:{self.ports['backend']}",
-            "PLUMBLINE_DATA_PROCESSOR": f"127.0.0.1:{self.ports['data-processor']}",
-            "PLUMBLINE_LOG_SINK": f"127.0.0.1:{self.ports['log-sink']}",
+            **self._secret_files(CADDY.secrets),
+            **{port.setting: str(self.ports[port.name]) for port in CADDY.ports},
+            **{f"PLUMBLINE_{variable(name)}": f"127.0.0.1:{self.ports[name]}" for name in CADDY.calls},
         }
 
     def directory(self, component: str) -> Path:
-        """Return the working directory of a component; nobody else works there, so it tells whose a process is."""
+        """Return the working directory of a component; no other program works there, so it tells whose a process is."""
         return self.home.run / component
 
     def programs(self, cluster: Cluster) -> list[Program]:
@@ -145,30 +132,27 @@ class Layout:
             raise PlumblineError(
                 "redis-server or caddy has gone since the stack was deployed", hint="./deploy-local.sh doctor"
             )
-        here = {name: self.directory(name) for name in ("redis", *_PACKAGES, "caddy")}
-        every = [
-            Program("postgres", cluster.command(), cluster.data, {}, cluster.account.name, "INT", 30),
-            Program(
-                "redis",
-                redis_server.command(self.ports["redis"], here["redis"]),
-                here["redis"],
-                redis_server.environment(redis, self.home.secrets / "redis_password"),
-            ),
-            *(
-                Program(name, service_command(name, "serve"), here[name], self.service_environment(name))
-                for name in _PACKAGES
-            ),
-            Program("caddy", caddy_command(caddy), here["caddy"], self.caddy_environment()),
-            self._watch(),
-        ]  # fmt: skip
-        return [replace(one, environment=one.environment | self._mark(one)) for one in every]
+        redis_password = redis_server.environment(redis, self.home.secrets / "redis_password")
+        foreign = {
+            REDIS.name: (redis_server.command(self.ports["redis"], self.directory(REDIS.name)), redis_password),
+            CADDY.name: (caddy_command(caddy), self.caddy_environment()),
+        }
+        every = []
+        for spec in TABLE:
+            name, stop = spec.name, (spec.stop_signal, spec.stop_wait_s)
+            if spec is POSTGRES:
+                every.append(Program(name, cluster.command(), cluster.data, {}, cluster.account.name, *stop))
+                continue
+            command, told = foreign.get(name) or (service_command(name), self.service_environment(name))
+            every.append(Program(name, command, self.directory(name), told, None, *stop))
+        return [replace(one, environment=one.environment | self._mark(one)) for one in (*every, self._watch())]
 
     def _mark(self, program: Program) -> dict[str, str]:
         """Return variables that change when a file that the program reads is replaced, so that it is started anew."""
         read = [Path(path).name for name, path in program.environment.items() if name.endswith("_FILE")]
         found = [self.marks[name] for name in read if name in self.marks]
         marks = {"PLUMBLINE_SECRETS": ",".join(found)} if found else {}
-        if program.name == "caddy":
+        if program.name == CADDY.name:
             # Services get another identity when the files of a deployment change; Caddy has none.
             marks["PLUMBLINE_CADDYFILE"] = hashlib.sha256(CADDYFILE.read_bytes()).hexdigest()
         return marks

@@ -13,13 +13,24 @@ import psutil
 from servicekit.secrets import SecretError, read_secret
 
 from plumbline import belongings, fingerprint, net, preflight
+from plumbline.components import (
+    CADDY,
+    COMPONENTS,
+    HEALTH_PATHS,
+    OWNERS,
+    PORTS,
+    POSTGRES,
+    REDIS,
+    SPECS,
+    migration_step,
+)
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.identity import health_of
-from plumbline.plan import COMPONENTS, HEALTH_PATHS
+from plumbline.plan import PLAN
 from plumbline.stack import Component, Stack
 from plumbline.targets.embedded import accounts, condition, leftovers, liveness, postgres
-from plumbline.targets.embedded.programs import PORTS, WATCH, Layout, service_command
+from plumbline.targets.embedded.programs import WATCH, Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
 from plumbline.targets.in_a_home import TargetInAHome
 
@@ -69,7 +80,8 @@ class EmbeddedTarget(TargetInAHome):
     def _with_supervisor(self) -> Iterator[Component]:
         """Return what the supervisor says of each component, and what it cannot see."""
         found = {name: self.component(name) for name in COMPONENTS}
-        running = {name: one for name, one in liveness.questions(self._state.ports).items() if found[name].pid}
+        questions = liveness.questions(self.home, self._state.ports)
+        running = {name: one for name, one in questions.items() if found[name].pid}
         silent = liveness.all_silent(running, condition.ANSWER_S)
         strays = self._left_behind(self._supervisor.pid())
         for name, component in found.items():
@@ -79,7 +91,7 @@ class EmbeddedTarget(TargetInAHome):
         """Return the processes of each component that no supervisor, or not this one, answers for."""
         places = {self._layout().directory(name).resolve(): name for name in COMPONENTS}
         for data in (self.home.data / "postgres", postgres.private_place(self.home.root) / "postgres"):
-            places[data.resolve()] = "postgres"
+            places[data.resolve()] = POSTGRES.name
         behind: dict[str, list[int]] = {}
         for process in leftovers.find([*places], supervisor_pid):
             with contextlib.suppress(psutil.Error, OSError):
@@ -115,7 +127,7 @@ class EmbeddedTarget(TargetInAHome):
         if listener is None:
             return False
         with contextlib.suppress(Exception):
-            return listener.cwd() == str(self._layout().directory("caddy").resolve())
+            return listener.cwd() == str(self._layout().directory(CADDY.name).resolve())
         return False
 
     def unchanged(self) -> bool:
@@ -147,9 +159,9 @@ class EmbeddedTarget(TargetInAHome):
         known = self._state.ports
         front = self._front_port() or known.get("front") or net.free_port()
         ports = {"front": front}
-        for name in PORTS[1:]:
+        for name in [one for one in PORTS if one not in ports]:
             port = known.get(name)
-            # One that somebody else took in the meantime would keep its component from starting for ever.
+            # One that another program took in the meantime would keep its component from starting for ever.
             while port is None or port in ports.values() or not (net.is_free(port) or self._holds(name, port)):
                 port = net.free_port()
             ports[name] = port
@@ -157,26 +169,16 @@ class EmbeddedTarget(TargetInAHome):
 
     def _holds(self, name: str, port: int) -> bool:
         """Say whether the component that port `name` belongs to runs, so that it is what listens on `port`."""
-        component = self.component({"internal": "caddy", "log-ingest": "log-sink"}.get(name, name))
+        component = self.component(OWNERS[name])
         return port == self._state.ports.get(name) and component.state == "running"
 
     # The steps of the plan
 
-    def run(self, step: str) -> str:
-        """Carry out one step of the plan and return a few words on what was done."""
-        steps: dict[str, Callable[[], str]] = {
-            "secrets": self._make_secrets,
-            "images": lambda: "none on this target",
-            "postgres": self._start_postgres,
-            "redis": lambda: self._bring_up("redis", self._probe_redis),
-            "log-sink": lambda: self._bring_up("log-sink", lambda: self._probe_service("log-sink")),
-            "migrate-backend": lambda: self._migrate("backend"),
-            "migrate-data-processor": lambda: self._migrate("data-processor"),
-            "services": self._start_services,
-            "caddy": lambda: self._bring_up("caddy", self._probe_front),
-            "identity": self._verify_identity,
-        }
-        return steps[step]()
+    def _own_steps(self) -> dict[str, Callable[[], str]]:
+        return {POSTGRES.step_name: self._start_postgres}
+
+    def _make_images(self) -> str:
+        return "none on this target"
 
     def _start_postgres(self) -> str:
         behind = leftovers.find(self._directories(), self._supervisor.pid())
@@ -189,12 +191,13 @@ class EmbeddedTarget(TargetInAHome):
             self._cluster.create(password)
             created = "cluster created"
         self._supervisor.apply(self._layout().programs(self._cluster))
-        started = self._supervisor.start("postgres")
-        if self._wait("postgres", lambda: self._cluster.probe(password), settled=("password",)) == "password":
-            self._supervisor.stop("postgres")
+        name = POSTGRES.name
+        started = self._supervisor.start(name)
+        if self._wait(name, lambda: self._cluster.probe(password), settled=("password",)) == "password":
+            self._supervisor.stop(name)
             self._cluster.set_password(password)
-            self._supervisor.start("postgres")
-            self._wait("postgres", lambda: self._cluster.probe(password))
+            self._supervisor.start(name)
+            self._wait(name, lambda: self._cluster.probe(password))
             return "restarted with its new password"
         return created or ("started" if started else "already running")
 
@@ -206,42 +209,44 @@ class EmbeddedTarget(TargetInAHome):
         try:
             return read_secret(self.home.secrets / "postgres_password")
         except SecretError as error:
-            raise StepError(str(error), component="postgres") from None
+            raise StepError(str(error), component=POSTGRES.name) from None
 
-    def _migrate(self, service: str) -> str:
-        log_file = self.home.logs / f"migrate-{service}.log"
+    def _migrate(self, name: str) -> str:
+        step = migration_step(name)
+        log_file = self.home.logs / f"{step}.log"
         layout = self._layout()
         with log_file.open("wb") as log:
             try:
                 done = subprocess.run(
-                    service_command(service, "migrate"), env=layout.migration_environment(service),
+                    service_command(name, "migrate"), env=layout.migration_environment(name),
                     cwd=self.home.run, stdout=log, stderr=subprocess.STDOUT, check=False, timeout=_MIGRATION_PATIENCE_S,
                 )  # fmt: skip
             except subprocess.TimeoutExpired:
                 raise StepError(
-                    f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=f"migrate-{service}"
+                    f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=step
                 ) from None
         if done.returncode != 0:
-            raise StepError(
-                f"the migrations of {service} ended with an error",
-                component=f"migrate-{service}",
-                exit_code=done.returncode,
-            )
+            raise StepError(f"the migrations of {name} ended with an error", component=step, exit_code=done.returncode)
         return "at head"
-
-    def _start_services(self) -> str:
-        names = ("backend", "data-processor")
-        started = [name for name in names if self._supervisor.start(name)]
-        for name in names:
-            self._wait(name, partial(self._probe_service, name))
-        return f"{' and '.join(started)} started" if started else "already running"
 
     # Waiting
 
-    def _bring_up(self, name: str, probe: Callable[[], str | None]) -> str:
-        started = self._supervisor.start(name)
-        self._wait(name, probe)
-        return "started" if started else "already running"
+    def _bring_up(self, *names: str) -> str:
+        started = self._start(*names)
+        if len(names) == 1:
+            return "started" if started else "already running"
+        return f"{' and '.join(started)} started" if started else "already running"
+
+    def _start(self, *names: str) -> list[str]:
+        """Start components and wait until each is ready; return those that were not running."""
+        for name in names:
+            if not SPECS[name].ports:
+                # That of an earlier process says nothing about the new one.
+                liveness.heartbeat(self.home, name).file.unlink(missing_ok=True)
+        started = [name for name in names if self._supervisor.start(name)]
+        for name in names:
+            self._wait(name, self._probe(name))
+        return started
 
     def _wait(self, name: str, probe: Callable[[], str | None], settled: tuple[str, ...] = ()) -> str | None:
         """Wait until `probe` returns None or one of `settled`; end at once if the component's process ends."""
@@ -262,6 +267,19 @@ class EmbeddedTarget(TargetInAHome):
                 raise StepError(f"{name} was not ready after {_START_PATIENCE_S} s: {reason}", component=name)
             time.sleep(0.05)
 
+    def _probe(self, name: str) -> Callable[[], str | None]:
+        """Return what says why a component is not ready, None if it is."""
+        own: dict[str, Callable[[], str | None]] = {
+            POSTGRES.name: lambda: self._cluster.probe(self._password()),
+            REDIS.name: self._probe_redis,
+            CADDY.name: self._probe_front,
+        }
+        if name in own:
+            return own[name]
+        if not SPECS[name].ports:
+            return lambda: liveness.silent(liveness.heartbeat(self.home, name))
+        return partial(self._probe_service, name)
+
     def _probe_redis(self) -> str | None:
         return self.stack().redis.problem(_PROBE_S)
 
@@ -270,21 +288,13 @@ class EmbeddedTarget(TargetInAHome):
         return health.reason or (None if health.stack_id == self._state.stack_id else "answers as another stack")
 
     def _probe_front(self) -> str | None:
-        return health_of(f"http://{self._front()}{HEALTH_PATHS['backend']}").reason
+        return health_of(f"http://{self._front()}{CADDY.health_path}").reason
 
     # Afterwards
 
     def start(self, *components: str) -> None:
         """Start components and wait until each is ready."""
-        probes: dict[str, Callable[[], str | None]] = {
-            "postgres": lambda: self._cluster.probe(self._password()),
-            "redis": self._probe_redis,
-            "caddy": self._probe_front,
-        }
-        for name in components:
-            self._supervisor.start(name)
-        for name in components:
-            self._wait(name, probes.get(name) or partial(self._probe_service, name))
+        self._start(*components)
 
     def stop(self, *components: str) -> None:
         """Stop components, and wait until each has ended."""
@@ -299,10 +309,8 @@ class EmbeddedTarget(TargetInAHome):
         running: list[str] = []
         if self._supervisor.alive():
             running = [name for name in COMPONENTS if self.component(name).pid]
-            self._supervisor.stop("caddy")
-            self._supervisor.stop("backend", "data-processor")
-            self._supervisor.stop("log-sink")
-            self._supervisor.stop("redis", "postgres")
+            for step in reversed(PLAN):
+                self._supervisor.stop(*step.components)
             self._supervisor.shutdown()
         if self.home.exists:
             self._supervisor.end_if_hung()

@@ -16,18 +16,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from plumbline import belongings
+from plumbline.components import SPECS
 from plumbline.home import Home
 from plumbline.targets.embedded import liveness
-from plumbline.targets.embedded.liveness import ANSWER_S, Question
+from plumbline.targets.embedded.liveness import ANSWER_S, Heartbeat, Question
 from plumbline.targets.embedded.supervisor import LOG_FILES_KEPT, LOG_MAX_BYTES, OWN_LOGS, Supervisor
 
 EVERY_S = 5.0
 YOUNG_S = 60.0
 """A component that is younger is still starting, and is not asked."""
-FAILURES_MAX = 6
-"""How many questions in a row a component may leave unanswered: with `ANSWER_S` for each, a minute."""
-PATIENT_FAILURES_MAX = {"postgres": 18}
-"""Three minutes for Postgres: starting it again ends everybody's transactions. Data are safe: that is a crash to it."""
 
 
 class HangDetector:
@@ -50,9 +47,20 @@ class HangDetector:
         return True
 
 
-def keep_alive(name: str, question: Question, supervisor: Supervisor, is_supervised: Callable[[], bool]) -> None:
+def failures_of(name: str) -> int:
+    """Return how many questions in a row a component may leave unanswered."""
+    return round(SPECS[name].hangs_after_s / (EVERY_S + ANSWER_S))
+
+
+def keep_alive(
+    name: str,
+    question: Question | Heartbeat,
+    supervisor: Supervisor,
+    is_supervised: Callable[[], bool],
+    failures_max: int,
+) -> None:
     """Start a component again whenever it hangs, for as long as `is_supervised` says so."""
-    detector = HangDetector(PATIENT_FAILURES_MAX.get(name, FAILURES_MAX))
+    detector = HangDetector(failures_max)
     while is_supervised():
         time.sleep(EVERY_S)
         reason = liveness.silent(question)
@@ -95,9 +103,10 @@ def main(home: Home, ports: dict[str, int]) -> None:
     def is_supervised() -> bool:
         return os.getppid() == supervising
 
-    for name, question in liveness.questions(ports).items():
+    for name, question in liveness.questions(home, ports).items():
         # Each has a connection of its own to the supervisor.
-        threading.Thread(target=keep_alive, args=(name, question, Supervisor(home), is_supervised), daemon=True).start()
+        arguments = (name, question, Supervisor(home), is_supervised, failures_of(name))
+        threading.Thread(target=keep_alive, args=arguments, daemon=True).start()
     while is_supervised():
         rotate_logs(home.logs)
         time.sleep(EVERY_S)

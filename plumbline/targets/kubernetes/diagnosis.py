@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from plumbline.components import COMPONENTS
 from plumbline.errors import StepError
 from plumbline.home import Home
-from plumbline.plan import COMPONENTS
 from plumbline.targets.compose.images import LOG
 from plumbline.targets.kubernetes import pods
 from plumbline.targets.kubernetes.kubectl import Cluster

@@ -11,10 +11,10 @@ from pathlib import Path
 import psycopg
 from servicekit.secrets import SecretError, read_secret
 
+from plumbline.components import LOG_SINK
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.identity import health_of
-from plumbline.plan import HEALTH_PATHS
 from plumbline.stack import PostgresAddress
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 from plumbline.targets.kubernetes import kubectl
@@ -95,7 +95,7 @@ class Forwards:
 
 def probe_front(port: int) -> str | None:
     """Say why the front door does not answer on `port`; None if it does, whatever state the services are in."""
-    return health_of(f"http://127.0.0.1:{port}{HEALTH_PATHS['log-sink']}/live").reason
+    return health_of(f"http://127.0.0.1:{port}{LOG_SINK.live_path}").reason
 
 
 def probe_postgres(address: PostgresAddress) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 
+from plumbline.components import IMAGES
 from plumbline.errors import StepError
 from plumbline.targets.compose import engine
 from plumbline.targets.compose import images as built
 from plumbline.targets.compose.project import Project
 from plumbline.targets.kubernetes.contexts import loader
 from plumbline.targets.kubernetes.kubectl import last_words
-from plumbline.targets.kubernetes.rendering import IMAGES, Recipe
+from plumbline.targets.kubernetes.rendering import Recipe
 
 _PATIENCE_S = 900
 
@@ -21,7 +22,7 @@ def provide(recipe: Recipe) -> str:
     said = built.build(project)
     services = project.resolved()["services"]
     names = []
-    for image in IMAGES.values():
+    for image in IMAGES:
         name = f"{recipe.image(image)}:{recipe.tag}"
         # A name of its own for every deployment: a node keeps what it once had under a name.
         engine.output("tag", services[image]["image"], name, component=built.LOG)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from plumbline.components import MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.pods import trouble_of, why
 
 JOB = "migrate"
-CONTAINERS = (
-    "wait-for-postgres", "migrate-backend", "migrate-data-processor", "backend-at-head", "data-processor-at-head",
-)  # fmt: skip
+CONTAINERS = ("wait-for-postgres", *map(migration_step, MIGRATING), *(f"{name}-at-head" for name in MIGRATING))
 _PATIENCE_S = 900
 _POLL_S = 0.5
 
@@ -35,11 +34,11 @@ def wait_for_container(cluster: Cluster, container: str) -> None:
 
 def wait_for_end(cluster: Cluster) -> None:
     """Wait until the Job is complete. Raises StepError."""
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline, last = time.monotonic() + _PATIENCE_S, migration_step(MIGRATING[-1])
     while not _condition(cluster, "Complete"):
-        _raise_if_hopeless(cluster, _pods(cluster), "migrate-data-processor")
+        _raise_if_hopeless(cluster, _pods(cluster), last)
         if time.monotonic() > deadline:
-            raise StepError(f"the migrations did not end within {_PATIENCE_S} s", component="migrate-data-processor")
+            raise StepError(f"the migrations did not end within {_PATIENCE_S} s", component=last)
         time.sleep(_POLL_S)
 
 

@@ -12,6 +12,7 @@ import yaml
 from servicekit.secrets import read_secret
 
 from plumbline import ROOT, secret_files
+from plumbline.components import IMAGES, SPECS
 from plumbline.home import Home
 from plumbline.settings import file
 from plumbline.settings.resolve import NONE, PARTS, Wanted
@@ -22,11 +23,6 @@ from plumbline.targets.kubernetes.model import COMPONENT, Manifests
 
 OURS = "plumbline/home"
 """Label on everything that a home deployed: nothing without it is ever deleted."""
-IMAGES = {
-    "plumbline/postgres": "postgres", "plumbline/backend": "backend", "plumbline/data-processor": "data-processor",
-    "plumbline/log-sink": "log-sink", "plumbline/caddy": "caddy", "plumbline/redis": "redis",
-}  # fmt: skip
-"""Images by their names in k8s/base, and what a stack of its own calls them."""
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "Cluster")
 _FRONT_PORT = "PLUMBLINE_FRONT_PORT"
 _SETTINGS = "settings-of-the-home"
@@ -95,7 +91,7 @@ class Recipe:
         content.setdefault("components", []).append(_SETTINGS)
         if self.choice.overlay == LOCAL:
             content["images"] = [
-                {"name": image, "newName": self.image(name), "newTag": self.tag} for image, name in IMAGES.items()
+                {"name": f"plumbline/{name}", "newName": self.image(name), "newTag": self.tag} for name in IMAGES
             ]
         index.write_text(kustomize.dump([content]))
 
@@ -118,10 +114,13 @@ class Recipe:
 
 def setting_defaults() -> dict[str, dict[str, str]]:
     """Return the settings that a cluster's parts are told beyond docker/defaults, by part."""
-    files = {"backend": "services", "data-processor": "services", "caddy": "caddy"}
     return {
-        part: {line.name: line.value for line in file.read(ROOT / "k8s" / "base" / f"{name}.env")[0]}
-        for part, name in files.items()
+        part: {
+            line.name: line.value
+            for name in SPECS[part].defaults
+            for line in file.read(ROOT / "k8s" / "base" / f"{name}.env")[0]
+        }
+        for part in PARTS
     }
 
 

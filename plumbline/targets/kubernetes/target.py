@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from functools import partial
 
 from plumbline import fingerprint, net, preflight, secret_files
+from plumbline.components import BACKEND, CADDY, COMPONENTS, MIGRATING, PORTS, POSTGRES, REDIS, SPECS, migration_step
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
-from plumbline.plan import COMPONENTS
 from plumbline.settings.resolve import Wanted
 from plumbline.stack import Component, PostgresAddress, Stack
 from plumbline.targets.compose import engine
@@ -41,8 +41,10 @@ _IMMUTABLE = "updates to statefulset spec"
 _PROBE_S = 2
 _KILL_ALL = "kill -9 -1"
 # The first process of a container takes no SIGKILL from inside; to Postgres SIGQUIT means: end as in a crash.
-_KILL_POSTGRES = "kill -QUIT 1"
+_KILL_INIT = "kill -QUIT 1"
 _SOURCES = ("k8s", *INPUTS)
+_FORWARDED = {"front": CADDY, "postgres": POSTGRES, "redis": REDIS}
+"""The ports that this machine reaches through a forward, and the components that listen there."""
 
 
 class KubernetesTarget(TargetInAHome):
@@ -100,7 +102,7 @@ class KubernetesTarget(TargetInAHome):
         is_external = self._state.ports.get("postgres") == PostgresPort.EXTERNAL and self._state.phase == "ready"
         return tuple(
             Component(name, "running", detail="from elsewhere")
-            if name == "postgres" and is_external
+            if name == POSTGRES.name and is_external
             else snapshot.component(name)
             for name in COMPONENTS
         )
@@ -129,7 +131,7 @@ class KubernetesTarget(TargetInAHome):
 
     def _database_settings(self) -> dict[str, str]:
         manifests = self._manifests()
-        return manifests.environment(manifests.workload("backend").main)
+        return manifests.environment(manifests.workload(BACKEND.name).main)
 
     # Before anything is changed
 
@@ -195,8 +197,8 @@ class KubernetesTarget(TargetInAHome):
         self._choice.save(self.home)
         known = self._state.ports
         ports = {"front": self._front_port() or known.get("front") or net.free_port()}
-        for name in ("postgres", "redis"):
-            ports[name] = known.get(name) or net.free_port()
+        for name in _FORWARDED:
+            ports[name] = ports.get(name) or known.get(name) or net.free_port()
         self._state = self.home.save(self._state, target=self.name, ports=ports)
         marks = self._marks(self._choice)
         self._begin(marks, resume=self._remembers(marks) and self._running())
@@ -207,26 +209,13 @@ class KubernetesTarget(TargetInAHome):
 
     # The steps of the plan
 
-    def run(self, step: str) -> str:
-        """Carry out one step of the plan and return a few words on what was done."""
-        steps: dict[str, Callable[[], str]] = {
-            "secrets": self._make_secrets,
-            "images": self._make_images,
-            "postgres": self._start_postgres,
-            "redis": partial(self._bring_up, "redis"),
-            "log-sink": partial(self._bring_up, "log-sink"),
-            "migrate-backend": self._begin_migration,
-            "migrate-data-processor": self._finish_migration,
-            "services": partial(self._bring_up, "backend", "data-processor"),
-            "caddy": self._open_front,
-            "identity": self._verify_identity,
-        }
-        return steps[step]()
+    def _own_steps(self) -> dict[str, Callable[[], str]]:
+        return {POSTGRES.step_name: self._start_postgres, CADDY.step_name: self._open_front}
 
     def _make_secrets(self) -> str:
         done = super()._make_secrets()
         self._rendered = None
-        if "postgres" not in self._manifests().pods():
+        if POSTGRES.name not in self._manifests().pods():
             self._state = self.home.save(self._state, ports={**self._state.ports, "postgres": PostgresPort.EXTERNAL})
         return done
 
@@ -242,7 +231,7 @@ class KubernetesTarget(TargetInAHome):
         self._apply(rendering.surroundings(self._manifests()))
         if self._state.ports["postgres"] == PostgresPort.EXTERNAL:
             return "from elsewhere"
-        return self._bring_up("postgres")
+        return self._bring_up(POSTGRES.name)
 
     def _bring_up(self, *names: str) -> str:
         left = pods.broken(self._cluster, *names)
@@ -263,27 +252,29 @@ class KubernetesTarget(TargetInAHome):
         pods.wait_ready(self._cluster, *names)
         return "ready"
 
-    def _begin_migration(self) -> str:
-        # A Job cannot be changed, only replaced.
-        self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
-        self._apply(rendering.workloads(self._manifests(), "migrate"), "migrate-backend")
-        migration.wait_for_container(self._cluster, "migrate-backend")
-        return "at head"
-
-    def _finish_migration(self) -> str:
-        migration.wait_for_container(self._cluster, "migrate-data-processor")
-        migration.wait_for_end(self._cluster)
+    def _migrate(self, name: str) -> str:
+        """Watch one container of the Job that runs all migrations. The first step starts it, the last sees its end."""
+        step = migration_step(name)
+        if name == MIGRATING[0]:
+            # A Job cannot be changed, only replaced.
+            self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
+            self._apply(rendering.workloads(self._manifests(), migration.JOB), step)
+        migration.wait_for_container(self._cluster, step)
+        if name == MIGRATING[-1]:
+            migration.wait_for_end(self._cluster)
         return "at head"
 
     def _open_front(self) -> str:
-        said = self._bring_up("caddy")
+        said = self._bring_up(CADDY.name)
         others = [one for one in self._manifests().of(*rendering.WORKLOADS) if one["kind"] != "Job"]
         self._apply(others)
         ports = self._state.ports
-        wanted = {"front": ("front", ports["front"], 8080), "redis": ("redis", ports["redis"], 6379)}
-        if ports["postgres"] != PostgresPort.EXTERNAL:
+        wanted = {name: (name, ports[name], PORTS[name].number) for name in _FORWARDED}
+        if ports["postgres"] == PostgresPort.EXTERNAL:
+            del wanted["postgres"]
+        else:
             host = self._database_settings()["PLUMBLINE_POSTGRES_HOST"]
-            wanted["postgres"] = (host, ports["postgres"], 5432)
+            wanted["postgres"] = (host, *wanted["postgres"][1:])
         self._forwards.apply(wanted)
         for name in wanted:
             self._forwards.renew(name, self._probe(name))
@@ -306,8 +297,8 @@ class KubernetesTarget(TargetInAHome):
             self._workload(snapshot, name)
         self._wake(*components)
         pods.wait_ready(self._cluster, *components)
-        for forward, component in (("front", "caddy"), ("postgres", "postgres"), ("redis", "redis")):
-            if component in components:
+        for forward, spec in _FORWARDED.items():
+            if spec.name in components:
                 self._forwards.renew(forward, self._probe(forward))
 
     def _wake(self, *components: str) -> None:
@@ -340,7 +331,7 @@ class KubernetesTarget(TargetInAHome):
 
     def kill(self, component: str) -> None:
         """Kill every process of a component's pods; the kubelet starts their containers again."""
-        command = _KILL_POSTGRES if component == "postgres" else _KILL_ALL
+        command = _KILL_INIT if SPECS[component].is_init else _KILL_ALL
         for pod in pods.fetch(self._cluster).of(component):
             self._cluster.run("exec", pod["metadata"]["name"], f"--container={component}", "--", "sh", "-c", command)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from plumbline import belongings
+from plumbline.components import PORTS
 from plumbline.settings import file, resolve
 from plumbline.settings.caddy import CaddySettings
 from plumbline.settings.resolve import Setting, Wanted
-from plumbline.targets.embedded.programs import CADDYFILE, PORTS, Layout
+from plumbline.targets.embedded.programs import CADDYFILE, Layout
 
 
 @pytest.fixture

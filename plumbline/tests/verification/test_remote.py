@@ -16,9 +16,9 @@ import psycopg
 import pytest
 from servicekit import facts
 
+from plumbline.components import COMPONENTS, HEALTH_PATHS
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.net import free_port
-from plumbline.plan import COMPONENTS, HEALTH_PATHS
 from plumbline.verification.checks import rows
 from plumbline.verification.remote import Access, RemoteTarget
 from plumbline.verification.throwaway import PostgresServer, RedisServer

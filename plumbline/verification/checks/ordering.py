@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import psycopg
 
-MIGRATED = ("backend", "data-processor")
+from plumbline.components import MIGRATING
 
 _EVENTS = """
     SELECT component, event, detail, at FROM stack_events WHERE stack_id = %s ORDER BY at, id
@@ -23,16 +24,19 @@ def violations(database: psycopg.Connection[dict[str, Any]], stack_id: str) -> l
         into.setdefault(event["component"], event["at"])
     wrong = [
         f"no record that {name} was migrated in deployment {stack_id}"
-        for name in MIGRATED
+        for name in MIGRATING
         if name not in first_migrated
     ]
     wrong += [
-        f"no record that {name} became ready in deployment {stack_id}" for name in MIGRATED if name not in first_ready
+        f"no record that {name} became ready in deployment {stack_id}" for name in MIGRATING if name not in first_ready
     ]
     if wrong:
         return wrong
-    if first_migrated["backend"] > first_migrated["data-processor"]:
-        wrong.append("data-processor was migrated before backend")
+    wrong += [
+        f"{later} was migrated before {earlier}"
+        for earlier, later in pairwise(MIGRATING)
+        if first_migrated[earlier] > first_migrated[later]
+    ]
     at_head = max(first_migrated.values())
     wrong += [
         f"{name} was ready at {ready}, before both schemas were at head at {at_head}"

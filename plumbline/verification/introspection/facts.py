@@ -11,10 +11,11 @@ from functools import cache
 from typing import Any
 
 from plumbline import ROOT, environment
+from plumbline.components import SERVICES, SPECS
 from plumbline.errors import PlumblineError
 
-PROBES = {"backend": "backend", "data-processor": "data_processor", "log-sink": "log_sink"}
-"""Service (a folder of services/) to the module in `probes` that reads it."""
+PROBES = {name: SPECS[name].package for name in SERVICES}
+"""Service (a folder of services/) to the module beside this one that reads it, named as its package is."""
 
 
 @dataclass(frozen=True, slots=True)

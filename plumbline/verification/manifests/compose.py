@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from plumbline import ROOT
-from plumbline.plan import COMPONENTS, SERVICES
+from plumbline.components import COMPONENTS, SERVICES
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 from plumbline.verification.manifests.quantities import parse
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.plan import SERVICES
+from plumbline.components import SERVICES
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 from plumbline.verification.manifests.compare import differences, of
 

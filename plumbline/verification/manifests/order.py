@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from plumbline.plan import PLAN, SERVICES
+from plumbline.components import SERVICES
+from plumbline.plan import PLAN
 from plumbline.targets.kubernetes.model import Container, Manifests
 
 CHAIN = ("postgres", "migrate-backend", "migrate-data-processor", "services", "caddy")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from plumbline import ROOT
-from plumbline.plan import HEALTH_PATHS, SERVICES
+from plumbline.components import HEALTH_PATHS, SERVICES
 from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 from plumbline.verification.introspection import facts

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from plumbline import ROOT
-from plumbline.plan import COMPONENTS
+from plumbline.components import COMPONENTS
 from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import Manifests, Workload, selects
 

@@ -6,7 +6,7 @@ import pytest
 from servicekit.inside import OPEN_PATHS, InternalSecret, refusal
 from servicekit.secrets import SecretError
 
-from plumbline.plan import HEALTH_PATHS
+from plumbline.components import HEALTH_PATHS
 from plumbline.verification.throwaway import INTERNAL_SECRET
 
 SHOWN = INTERNAL_SECRET.encode()

@@ -21,9 +21,9 @@ import yaml
 from servicekit import facts
 
 from plumbline import ROOT, bundle
+from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
-from plumbline.plan import COMPONENTS
 from plumbline.targets.compose import engine
 from plumbline.targets.compose.target import ComposeTarget
 

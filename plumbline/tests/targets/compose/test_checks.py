@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from plumbline import preflight
+from plumbline.components import COMPONENTS
 from plumbline.errors import StepError
 from plumbline.home import Home
-from plumbline.plan import COMPONENTS
 from plumbline.targets.compose import checks, engine
 from plumbline.targets.compose.target import ComposeTarget
 

@@ -10,7 +10,7 @@ import yaml
 from servicekit import facts
 
 from plumbline import secret_files
-from plumbline.plan import COMPONENTS
+from plumbline.components import COMPONENTS
 from plumbline.targets.compose.project import CHECKOUT
 from plumbline.verification.manifests import compose
 

@@ -9,7 +9,7 @@ import pytest
 from servicekit import facts
 
 from plumbline import ROOT
-from plumbline.plan import COMPONENTS
+from plumbline.components import COMPONENTS
 from plumbline.targets.compose import containers, engine, images
 from plumbline.targets.compose.target import ComposeTarget
 

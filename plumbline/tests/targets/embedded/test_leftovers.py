@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from plumbline import net
+from plumbline.components import PORTS
 from plumbline.targets.embedded import leftovers
-from plumbline.targets.embedded.programs import PORTS
 from plumbline.targets.embedded.supervisor import Program
 from plumbline.targets.embedded.target import EmbeddedTarget
 from plumbline.verification.throwaway import wait_until

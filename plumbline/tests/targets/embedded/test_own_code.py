@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
+from plumbline.components import PORTS
 from plumbline.home import Home
-from plumbline.targets.embedded.programs import PORTS, Layout, service_command
+from plumbline.targets.embedded.programs import Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
 
 _NAMES = ("secrets", "json", "argparse", "socket", "usercustomize", "supervisor", "granian", "django", "psycopg")

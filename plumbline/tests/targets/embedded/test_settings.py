@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from plumbline import secret_files
+from plumbline.components import PORTS
 from plumbline.home import Home
 from plumbline.settings.resolve import Setting, Wanted
 from plumbline.targets.embedded import postgres
 from plumbline.targets.embedded import programs as embedded_programs
 from plumbline.targets.embedded.accounts import Account
-from plumbline.targets.embedded.programs import CADDYFILE, PORTS, Layout
+from plumbline.targets.embedded.programs import CADDYFILE, Layout
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 from plumbline.targets.embedded.target import EmbeddedTarget
 

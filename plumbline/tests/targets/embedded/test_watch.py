@@ -6,19 +6,23 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import cast
 
 import pytest
 
+from plumbline.components import PORTS, TABLE
 from plumbline.home import Home
 from plumbline.net import free_port
 from plumbline.stack import Component
 from plumbline.targets.embedded import liveness, watch
 from plumbline.targets.embedded.liveness import Question
 from plumbline.targets.embedded.supervisor import Program, Supervisor
-from plumbline.targets.embedded.watch import ANSWER_S, EVERY_S, FAILURES_MAX, HangDetector
+from plumbline.targets.embedded.watch import ANSWER_S, EVERY_S, HangDetector
 from plumbline.verification.throwaway import RedisServer, wait_until
+
+FAILURES_MAX = watch.failures_of("backend")
 
 ECHO = (
     "import socket, sys\n"
@@ -56,12 +60,25 @@ def test_servers_answer_and_those_that_hang_do_not(redis_server: RedisServer) ->
     assert "refused" in str(liveness.silent(Question(port, b"")))
 
 
-def test_postgres_answers_without_a_password(postgres_server: object) -> None:
+def test_postgres_answers_without_a_password(postgres_server: object, home: Home) -> None:
     port = postgres_server.port  # type: ignore[attr-defined]
-    asked = liveness.questions(
-        dict.fromkeys(("redis", "log-sink", "backend", "data-processor", "internal"), 1) | {"postgres": port}
-    )
+    asked = liveness.questions(home, dict.fromkeys(PORTS, 1) | {"postgres": port})
     assert liveness.silent(asked["postgres"]) is None
+
+
+def test_a_worker_shows_that_it_lives_by_touching_a_file(home: Home) -> None:
+    home.prepare()
+    beat = liveness.heartbeat(home, "worker")
+    assert "no heartbeat at" in str(liveness.silent(beat))
+    beat.file.touch()
+    assert liveness.silent(beat) is None
+    os.utime(beat.file, (0, time.time() - liveness.HEARTBEAT_S - 1))
+    assert "no heartbeat within 10 s" in str(liveness.silent(beat))
+
+
+def test_a_component_hangs_after_the_time_that_the_table_says() -> None:
+    for spec in TABLE:
+        assert watch.failures_of(spec.name) * (EVERY_S + ANSWER_S) == spec.hangs_after_s
 
 
 @pytest.fixture
@@ -98,14 +115,16 @@ def test_one_that_hangs_is_started_again(supervisor: Supervisor, answering: Ques
     hung = supervisor.component("one").pid
     assert hung is not None
     os.kill(hung, signal.SIGSTOP)
-    watch.keep_alive("one", answering, supervisor, looks(50, lambda: supervisor.component("one").pid != hung))
+    watch.keep_alive(
+        "one", answering, supervisor, looks(50, lambda: supervisor.component("one").pid != hung), FAILURES_MAX
+    )
     wait_until(lambda: supervisor.component("one").pid not in (hung, None), "another runs")
     wait_until(lambda: _silent(answering) is None, "and answers")
 
 
 def test_one_that_was_stopped_stays_stopped(supervisor: Supervisor, answering: Question) -> None:
     supervisor.stop("one")
-    watch.keep_alive("one", answering, supervisor, looks(2 * FAILURES_MAX, lambda: False))
+    watch.keep_alive("one", answering, supervisor, looks(2 * FAILURES_MAX, lambda: False), FAILURES_MAX)
     assert supervisor.component("one").state == "stopped"
 
 
@@ -156,5 +175,5 @@ def test_one_that_hangs_is_killed_though_the_disk_is_full(soon: None, monkeypatc
     monkeypatch.setattr("builtins.print", full)
     nothing_there = Question(free_port(), b"")
     supervisor = cast(Supervisor, Remembering())
-    watch.keep_alive("one", nothing_there, supervisor, looks(2 * FAILURES_MAX, lambda: False))
+    watch.keep_alive("one", nothing_there, supervisor, looks(2 * FAILURES_MAX, lambda: False), FAILURES_MAX)
     assert killed == ["one", "one"]

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from plumbline import deploy, secret_files
+from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
-from plumbline.plan import COMPONENTS
 from plumbline.secret_files import SECRETS
 from plumbline.settings.resolve import NONE, Setting, Wanted
 from plumbline.targets.kubernetes import contexts, kubectl, rendering

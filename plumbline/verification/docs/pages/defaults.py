@@ -9,10 +9,10 @@ from servicekit import describe
 from servicekit import facts as shared
 
 from plumbline import ROOT, preflight, secret_files
+from plumbline.components import PORTS
 from plumbline.home import DEFAULT_HOME
 from plumbline.settings.caddy import CaddySettings
 from plumbline.targets.choose import TARGETS
-from plumbline.targets.embedded.programs import PORTS
 from plumbline.verification.docs import words
 from plumbline.verification.docs.commands import commands
 from plumbline.verification.docs.markdown import code, codes, table

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from servicekit import facts as shared
 
 from plumbline import cli
-from plumbline.plan import PLAN, SERVICES
+from plumbline.components import SERVICES
+from plumbline.plan import PLAN
 from plumbline.targets.choose import TARGETS
 from plumbline.targets.embedded.programs import service_command
 from plumbline.verification.docs import words

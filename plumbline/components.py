@@ -1,0 +1,242 @@
+"""The table of components: what the stack is made of, as data. Everything that deploys, checks or documents reads it.
+
+A new component is a row here, a service in docker/compose.yaml and a folder in k8s/base. Rows stand in the order in
+which their components start. What a file format forbids to read from here is compared with it by a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from servicekit import facts
+
+Kind = Literal["store", "service", "worker", "front"]
+"""A store is somebody else's program that keeps data. A service is our own and answers HTTP through the front door.
+A worker is our own, has no port, and shows that it lives by a heartbeat file. The front door is Caddy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port by its name in the stack. In containers it has this `number`; embedded takes free ones.
+
+    `setting` is the variable that tells the component its own port; empty if it reads none.
+    """
+
+    name: str
+    number: int
+    setting: str = ""
+    protocol: str = "TCP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentSpec:
+    """One component. The defaults are those of our own services."""
+
+    name: str
+    does: str
+    kind: Kind
+    step: str = ""
+    """Step of the plan that starts it; empty: one of its own name."""
+    image: str = ""
+    """Image that it runs from; empty: one of its own name."""
+    package: str = ""
+    """Python package of our own, in the folder of services/ of that name; empty for the programs of others."""
+    command: str = "serve"
+    """What its package, or its image, is told to do."""
+    ports: tuple[Port, ...] = ()
+    health_path: str = ""
+    """Where it says whether it can do its work, at its first port and at the front door. Below it, /live: whether it
+    answers at all."""
+    live_question: bytes = b""
+    """What to send to its first port to see whether it answers at all, if it does not speak HTTP."""
+    needs: tuple[str, ...] = ()
+    """Components that have to be ready before it starts."""
+    needs_schema: bool = False
+    """Whether it starts only after every migration."""
+    calls: tuple[str, ...] = ()
+    """Names of the ports that it connects to."""
+    migration: str = ""
+    """What the migrations of its package do; empty if it has none."""
+    secrets: tuple[str, ...] = ()
+    """Secret files that it reads."""
+    migration_secrets: tuple[str, ...] = ()
+    """Secret files that its migrations read beyond these."""
+    settings_model: str = ""
+    """Module and class that declare its settings in settings.env; empty if it has none."""
+    settings_file: str = ""
+    """File that reads its environment, where that is not a package of ours."""
+    defaults: tuple[str, ...] = ()
+    """Files in docker/defaults that it is told in containers, in their order."""
+    is_replicated: bool = True
+    """Whether several run side by side in a cluster."""
+    stop_signal: str = "TERM"
+    stop_wait_s: int = 15
+    """How long it may take to stop before it is killed."""
+    hangs_after_s: int = 60
+    """How long it may leave questions unanswered before it is killed and started again."""
+    executables: tuple[str, ...] = ("python",)
+    """How the names of its programs begin."""
+    keeps_data: bool = False
+    """Whether its data outlive it."""
+    is_init: bool = False
+    """Whether its first process collects dead ones itself, and so needs no other parent in its container."""
+
+    @property
+    def step_name(self) -> str:
+        """The step of the plan that starts it."""
+        return self.step or self.name
+
+    @property
+    def image_name(self) -> str:
+        """Its image, without registry and tag."""
+        return self.image or self.name
+
+    @property
+    def folder(self) -> str:
+        """The folder of services/ that its package is in."""
+        return self.package.replace("_", "-")
+
+    @property
+    def live_path(self) -> str:
+        """Where it answers as long as it lives, whatever it needs."""
+        return f"{self.health_path}/live"
+
+    @property
+    def port(self) -> Port:
+        """Its first port, at which it is asked how it is."""
+        return self.ports[0]
+
+
+_INSIDE = ("redis_password", "internal_secret")
+_DATABASE = ("postgres_password", "token_secret")
+
+POSTGRES = ComponentSpec(
+    name="postgres",
+    does="The database of all services.",
+    kind="store",
+    ports=(Port("postgres", 5432),),
+    live_question=(8).to_bytes(4) + (80877103).to_bytes(4),  # SSLRequest: a process that the server starts answers it
+    secrets=("postgres_password",),
+    settings_file="docker/postgres/start.sh",
+    defaults=("database",),
+    is_replicated=False,
+    stop_signal="INT",
+    stop_wait_s=30,
+    # Starting it again ends everybody's transactions. Data are safe: that is a crash to it.
+    hangs_after_s=180,
+    executables=("postgres", "initdb"),
+    keeps_data=True,
+    is_init=True,
+)
+REDIS = ComponentSpec(
+    name="redis",
+    does="Live events, the recorder's stream, and counts of logins. In memory only.",
+    kind="store",
+    ports=(Port("redis", 6379),),
+    live_question=b"PING\r\n",
+    secrets=("redis_password",),
+    settings_file="docker/redis/redis.sh",
+    is_replicated=False,
+    executables=("redis-server",),
+)
+LOG_SINK = ComponentSpec(
+    name="log-sink",
+    does="The recorder of warnings and errors.",
+    kind="service",
+    package="log_sink",
+    ports=(Port("log-sink", 8003, "PLUMBLINE_PORT"), Port("log-ingest", 9001, "PLUMBLINE_INGEST_PORT", "UDP")),
+    health_path="/logs/health",
+    needs=("redis",),
+    calls=("redis",),
+    secrets=_INSIDE,
+    settings_model="log_sink.settings:LogSinkSettings",
+    defaults=("stack", "log-sink"),
+)
+BACKEND = ComponentSpec(
+    name="backend",
+    does="Users, channels, messages and live events.",
+    kind="service",
+    step="services",
+    package="backend",
+    ports=(Port("backend", 8001, "PLUMBLINE_PORT"),),
+    health_path="/health",
+    needs=("redis",),
+    needs_schema=True,
+    calls=("postgres", "redis", "internal"),
+    migration="Bring the backend's tables to head (Alembic), and create the operator or update their password.",
+    secrets=(*_DATABASE, *_INSIDE),
+    migration_secrets=("operator_password",),
+    settings_model="backend.settings:BackendSettings",
+    defaults=("stack", "services", "database", "backend"),
+)
+DATA_PROCESSOR = ComponentSpec(
+    name="data-processor",
+    does="Documents, annotations, templates and batch jobs.",
+    kind="service",
+    step="services",
+    package="data_processor",
+    ports=(Port("data-processor", 8002, "PLUMBLINE_PORT"),),
+    health_path="/data-processor/health",
+    needs=("redis",),
+    needs_schema=True,
+    calls=("postgres", "redis", "internal"),
+    migration="Bring the data-processor's tables to head (Django).",
+    secrets=(*_DATABASE, *_INSIDE),
+    settings_model="data_processor.config:DataProcessorSettings",
+    defaults=("stack", "services", "database", "data-processor"),
+)
+CADDY = ComponentSpec(
+    name="caddy",
+    does="The front door, and the inside's way to the recorder.",
+    kind="front",
+    # The first is the one at which it answers for itself; what comes in by the other one it passes on.
+    ports=(
+        Port("internal", 9000, "PLUMBLINE_INTERNAL_PORT"),
+        Port("front", facts.FRONT_PORT, "PLUMBLINE_FRONT_PORT"),
+    ),
+    health_path="/health",
+    needs=("log-sink", "backend", "data-processor"),
+    calls=("backend", "data-processor", "log-sink", "log-ingest"),
+    secrets=("internal_secret",),
+    settings_model="plumbline.settings.caddy:CaddySettings",
+    settings_file="docker/caddy/Caddyfile",
+    defaults=("caddy",),
+    executables=("caddy",),
+)
+
+TABLE: tuple[ComponentSpec, ...] = (POSTGRES, REDIS, LOG_SINK, BACKEND, DATA_PROCESSOR, CADDY)
+
+SPECS: dict[str, ComponentSpec] = {one.name: one for one in TABLE}
+COMPONENTS: tuple[str, ...] = tuple(SPECS)
+"""Every component, in the order in which they start."""
+OUR_OWN: tuple[str, ...] = tuple(one.name for one in TABLE if one.package)
+"""Those that are our own code."""
+SERVICES: tuple[str, ...] = tuple(one.name for one in TABLE if one.kind == "service")
+"""Those of our own that answer HTTP, each with a health address."""
+HEALTH_PATHS: dict[str, str] = {name: SPECS[name].health_path for name in SERVICES}
+"""Where each service's health is found, at the front door and at the service itself."""
+MIGRATING: tuple[str, ...] = tuple(one.name for one in TABLE if one.migration)
+"""Those with migrations, in the order in which these run: later tables refer to earlier ones."""
+IMAGES: tuple[str, ...] = tuple(dict.fromkeys(one.image_name for one in TABLE))
+"""Every image of ours. The component of the same name is the one that builds it."""
+PORTS: dict[str, Port] = {port.name: port for one in TABLE for port in one.ports}
+OWNERS: dict[str, str] = {port.name: one.name for one in TABLE for port in one.ports}
+"""Name of a port to the component that listens there."""
+MIGRATION_CALLS: tuple[str, ...] = ("postgres", "internal")
+"""Names of the ports that migrations connect to."""
+
+
+def migration_step(name: str) -> str:
+    """Return the step of the plan that runs a component's migrations."""
+    return f"migrate-{name}"
+
+
+def started_by(step: str) -> tuple[str, ...]:
+    """Return the components that a step of the plan starts."""
+    return tuple(one.name for one in TABLE if one.step_name == step)
+
+
+def variable(name: str) -> str:
+    """Return the name of a component, a port or a secret as a part of a variable's name: DATA_PROCESSOR."""
+    return name.replace("-", "_").upper()

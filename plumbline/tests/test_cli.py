@@ -174,7 +174,7 @@ def test_status_of_a_stopped_stack(run, stopped):
     assert code == 3
     status = json.loads(said)
     assert (status["stack_id"], status["target"], status["phase"]) == ("abc", "embedded", "down")
-    assert status["base_url"] == "http://127.0.0.1:20000"
+    assert status["base_url"] == f"http://127.0.0.1:{20000 + list(PORTS).index('front')}"
     assert set(status["postgres"]) == {"host", "port", "database", "user", "password_file"}
     password_file = f"{status['home']}/secrets/redis_password"
     assert status["redis"] == {"url": "redis://127.0.0.1:20003/0", "password_file": password_file}

@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from servicekit import facts
 
 from plumbline import net, recorder
-from plumbline.components import HEALTH_PATHS
+from plumbline.components import CADDY, HEALTH_PATHS
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.identity import compare, health_of
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
@@ -104,7 +104,7 @@ class RemoteTarget:
 
     def stack(self) -> Stack:
         """Return the stack as seen from outside: its front door and services. Raises PlumblineError."""
-        front = self._base_url + HEALTH_PATHS["backend"]
+        front = self._base_url + CADDY.health_path
         try:
             with net.direct_session() as http:
                 body: Any = http.get(front, timeout=_TIMEOUT_S).json()

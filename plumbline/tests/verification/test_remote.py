@@ -94,7 +94,7 @@ def test_a_missing_option_is_named_when_it_is_needed(url: str) -> None:
 def test_unavailable_services_and_those_of_another_deployment_are_named(web: Callable[..., str]) -> None:
     away = (503, {"service": "backend", "stack_id": ID, "version": "0", "reason": "the database is away"})
     stale = (200, {"service": "log-sink", "stack_id": "stale", "version": "0"})
-    first, second = problems(web(whole(backend=away, log_sink=stale)))
+    second, first = problems(web(whole(backend=away, log_sink=stale)))
     assert first == "backend: the database is away"
     assert "'stale'" in second
 

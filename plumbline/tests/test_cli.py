@@ -174,10 +174,11 @@ def test_status_of_a_stopped_stack(run, stopped):
     assert code == 3
     status = json.loads(said)
     assert (status["stack_id"], status["target"], status["phase"]) == ("abc", "embedded", "down")
-    assert status["base_url"] == f"http://127.0.0.1:{20000 + list(PORTS).index('front')}"
+    ports = {name: 20000 + number for number, name in enumerate(PORTS)}
+    assert status["base_url"] == f"http://127.0.0.1:{ports['front']}"
     assert set(status["postgres"]) == {"host", "port", "database", "user", "password_file"}
     password_file = f"{status['home']}/secrets/redis_password"
-    assert status["redis"] == {"url": "redis://127.0.0.1:20003/0", "password_file": password_file}
+    assert status["redis"] == {"url": f"redis://127.0.0.1:{ports['redis']}/0", "password_file": password_file}
     assert {component["state"] for component in status["components"]} == {"stopped"}
     assert all(component["log_file"] for component in status["components"])
     assert run("status")[0] == 3

@@ -13,8 +13,9 @@ from pathlib import Path
 import psycopg
 
 from plumbline import environment, secret_files
+from plumbline.components import PORTS
 from plumbline.home import Home
-from plumbline.targets.embedded.programs import PORTS, Layout, service_command
+from plumbline.targets.embedded.programs import Layout, service_command
 from plumbline.verification.schema import catalog, comparison
 from plumbline.verification.throwaway import throwaway_postgres
 

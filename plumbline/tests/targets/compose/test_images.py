@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from plumbline import ROOT, fingerprint
+from plumbline.components import COMPONENTS, SERVICES
 from plumbline.errors import StepError
 from plumbline.home import Home
-from plumbline.plan import COMPONENTS, SERVICES
 from plumbline.targets.compose import images
 from plumbline.targets.compose.project import Project
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from plumbline.components import COMPONENTS
 from plumbline.errors import StepError
 from plumbline.home import Home
-from plumbline.plan import COMPONENTS
 from plumbline.stack import Component, ComponentState
 from plumbline.tests.conftest import ScriptedTarget
 from plumbline.verification.plugins import stack as stack_plugin

@@ -67,15 +67,10 @@ def kind_of(error: BaseException) -> str:
 def kind_of_record(record: logging.LogRecord) -> str | None:
     """Return the kind of fault that a record reports; None for all that clients cannot cause at will."""
     kind = record.__dict__.get("counted_as")
-    if kind is not None or not is_framework(record.name):
+    if kind is not None or not record.name.startswith(_FRAMEWORKS):
         return kind if is_kind(kind) else None
     error = record.exc_info[1] if record.exc_info else None
     return kind_of(error) if error is not None else f"{REQUEST}.{_NOT_IN_A_KIND.sub('_', record.name)[:100]}"
-
-
-def is_framework(name: str) -> bool:
-    """Tell whether a logger is one of those whose every warning is counted."""
-    return name.startswith(_FRAMEWORKS)
 
 
 def is_kind(name: object) -> TypeGuard[str]:

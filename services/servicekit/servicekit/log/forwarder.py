@@ -1,96 +1,72 @@
-"""Hands log lines to Caddy from a bounded queue. The caller never waits; what does not fit is counted and reported."""
+"""Sends log lines through Caddy to the recorder, from a bounded queue. Callers never wait; every line is counted."""
 
 from __future__ import annotations
 
 import http.client
 import sys
 import threading
-import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, INTERNAL_HEADER, LOG_CAP, SUPERSEDED_HEADER
 from servicekit.inside import InternalSecret
 from servicekit.log.faults import counted
-from servicekit.log.tally import Tally
 
 QUEUE_SIZE = LOG_CAP
-"""More than the recorder keeps of all together would wait for nothing."""
+"""The recorder keeps no more than this of all processes together."""
 _TIMEOUT_S = 2.0
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
-_PAUSE_S = 0.1
-"""Between two batches, so that one after the other does not become a request each."""
-_PAUSE_A_LINE_S = 0.005
-"""And for each line of a batch: before each that is rendered here, and what is left of it after the batch was sent.
-Requests wait for one of them at most, seldom, and not for what a thread that computes on and on is given at a time."""
-LONGEST_PAUSE_S = 5.0
-"""While lines are superseded all the time: what a batch costs the requests beside it is so rare that few meet it."""
-_LOOK_S = 0.25
-"""How long nothing must have been superseded for a flood to be over, so that its last entries arrive."""
-
-Line = bytes | tuple[Any, ...]
-"""A line with its line end; or a function that returns it, and its arguments. Not a partial, which takes thrice as long
-to make: few are ever called."""
-LEVELS = ("warning", "error", "critical")
-"""What is forwarded."""
+_PAUSE_S = 0.2
+"""Between two batches, so that lines share a request, and so that a process sends at most 1,000 lines a second."""
 
 
-def render(line: Line) -> bytes:
-    """Return the line, made now if it was not."""
-    if isinstance(line, bytes):
-        return line
-    make, *arguments = line
-    made: bytes = make(*arguments)
-    return made
-
-
-class _Ready(NamedTuple):
+class _Line(NamedTuple):
     """A line as it is sent, and how many entries it stands for."""
 
     level: str
-    line: bytes
+    text: bytes
     stands_for: int = 1
 
 
 @dataclass(slots=True)
 class _Faults:
-    """Faults of one kind that have not been sent: the first one's line, and how many there are."""
+    """Faults of one kind that have not been sent: the line of the first, and how many there are."""
 
-    line: Line
+    line: bytes
     count: int = 1
 
 
 class _RefusedError(Exception):
-    """The receiver will not take these lines, now or later: sending them again would only hold up the next ones."""
+    """The receiver will never take these lines; to send them again would only delay the next ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What one request carries. It stays as it is until it is answered, so that its number stands for it."""
+    """What one request carries. A repeated request carries the same, so its number identifies it."""
 
     number: int
-    begun: float
-    """By the monotonic clock."""
-    lines: list[_Ready]
+    lines: list[_Line]
     dropped: Counter[str]
     superseded: Counter[str]
+
+    @property
+    def entries(self) -> int:
+        """How many entries the lines stand for."""
+        return sum(line.stands_for for line in self.lines)
 
 
 class Forwarder:
     """A queue of the newest lines, and one thread that posts them as NDJSON to `url`.
 
-    While the receiver is away or slow the newest `QUEUE_SIZE` lines wait; older ones are superseded, as they would be
-    in the recorder. They are counted by level, and so are lines that the receiver refused; the counts travel in
-    headers with the next batch.
-
-    Offering takes no lock, because in a flood it is most of what a line costs: that a line is queued, and the oldest
-    gives way, is one step of the interpreter.
+    While the receiver is away or slow, the newest `QUEUE_SIZE` lines wait and older ones are superseded, as they would
+    be in the recorder. Superseded and dropped lines (the receiver refused them, or they could not be made) are counted
+    by level; the counts travel in headers with the next batch.
     """
 
     def __init__(self, service: str, url: str, secret: InternalSecret) -> None:
@@ -103,126 +79,88 @@ class Forwarder:
         self._path = parts.path or "/"
         self._id = uuid.uuid4().hex
         self._number = 0
-        self._queue: deque[tuple[str, Line]] = deque(maxlen=QUEUE_SIZE)
-        self._offered = {level: Tally() for level in LEVELS}
-        self._accounted: Counter[str] = Counter()
-        """How many of them were taken out of the queue or told as superseded."""
+        self._queue: deque[_Line] = deque()
+        self._faults: dict[tuple[str, str], _Faults] = {}
         self._superseded: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
-        self._faults: dict[tuple[str, str], _Faults] = {}
-        self._faults_lock = threading.Lock()
-        self._waiting: _Batch | None = None
-        self._filled = threading.Event()
+        self._changed = threading.Condition()
+        """Guards the four above. Its lock is reentrant: a signal handler may log, too."""
         self._closing = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name="log-forwarder", daemon=True)
         self._thread.start()
 
-    def offer(self, level: str, line: Line) -> None:
-        """Queue one line of one of `LEVELS`. Returns at once; when the queue is full the oldest line gives way."""
-        # In this order: what is not counted yet is never taken for superseded, and what is counted is looked at.
-        self._queue.append((level, line))
-        self._offered[level].add()
-        if not self._filled.is_set():
-            self._filled.set()
+    def offer(self, level: str, line: bytes) -> None:
+        """Queue one line, with its line end. Returns at once; if the queue is full, the oldest line is superseded."""
+        with self._changed:
+            if len(self._queue) >= QUEUE_SIZE:
+                self._superseded[self._queue.popleft().level] += 1
+            self._queue.append(_Line(level, line))
+            self._changed.notify()
 
-    def count(self, level: str, kind: str, make: Callable[[], Line]) -> None:
-        """Count one fault of a kind. `make` gives its line, and is called only if no fault of that kind waits yet.
+    def count(self, level: str, kind: str, make: Callable[[], bytes]) -> None:
+        """Count one fault of a kind. `make` returns its line; it is called only if no fault of that kind waits yet.
 
-        Faults do not stand in the queue, so that they cannot push out what else waits there.
+        Faults wait beside the queue, so they supersede nothing.
         """
-        with self._faults_lock:
+        with self._changed:
             waiting = self._faults.get((level, kind))
             if waiting is None:
                 self._faults[level, kind] = _Faults(make())
             else:
                 waiting.count += 1
-        if not self._filled.is_set():
-            self._filled.set()
+            self._changed.notify()
+
+    def drop(self, level: str) -> None:
+        """Count an entry of which no line could be made."""
+        with self._changed:
+            self._dropped[level] += 1
 
     def close(self, timeout_s: float) -> None:
         """Send what is queued, for `timeout_s` seconds at most, and stop."""
         self._closing.set()
-        self._filled.set()
+        with self._changed:
+            self._changed.notify()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while True:
-            batch = self._waiting or self._next_batch()
-            if batch is None:
-                return
-            self._waiting = batch
-            try:
-                self._post(batch)
-            except _RefusedError as error:
-                self._write_off(batch)
-                self._report(error, "entries are lost until it takes them")
-            except Exception as error:  # whatever it is, this thread must live: nobody would start it again
-                self._report(error, f"the newest {QUEUE_SIZE} entries wait until it is back")
-            else:
-                self._waiting = None
-                self._failures = 0
-            if self._closing.is_set() and self._failures:
-                self._report_unsent()
-                return
-            if self._failures:
-                self._closing.wait(self._backoff_s())
-            else:
-                self._rest(batch)
-
-    def _rest(self, sent: _Batch) -> None:
-        """Let lines come together after a batch was sent; in a flood until it is over, or `LONGEST_PAUSE_S`."""
-        now, lines = time.monotonic(), len(sent.lines)
-        longest = now + LONGEST_PAUSE_S
-        # Not by the queue's event: every line that is offered meanwhile would wake this thread.
-        self._closing.wait(max(_PAUSE_S, sent.begun + lines * _PAUSE_A_LINE_S - now))
-        while lines >= QUEUE_SIZE == len(self._queue) and time.monotonic() < longest:
-            before = self._unaccounted()
-            if self._closing.wait(_LOOK_S) or self._unaccounted() == before:
-                return
-
-    def _unaccounted(self) -> Counter[str]:
-        return Counter({level: tally.total() for level, tally in self._offered.items()}) - self._accounted
-
-    def _backoff_s(self) -> float:
-        return _BACKOFF_S[min(self._failures, len(_BACKOFF_S)) - 1]
+        while (batch := self._next_batch()) is not None:
+            while not self._settle(batch):
+                if self._closing.is_set():
+                    self._report_unsent(batch)
+                    return
+                self._closing.wait(_BACKOFF_S[min(self._failures, len(_BACKOFF_S)) - 1])
+            self._closing.wait(_PAUSE_S)
 
     def _next_batch(self) -> _Batch | None:
-        """Wait for lines and return them all; None when there will be no more."""
-        while True:
-            if not self._closing.is_set():
-                self._filled.wait()
-            self._filled.clear()
-            # First what was offered, then what is there of it: lines that come in between are superseded of the next.
-            offered = self._unaccounted()
-            waiting = [self._queue.popleft() for _ in range(len(self._queue))]
-            with self._faults_lock:
-                faults, self._faults = self._faults, {}
-            if waiting or offered or faults:
-                break
-            if self._closing.is_set():
+        """Wait for lines and return them all; None if the forwarder closes and there are none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._faults or self._closing.is_set())
+            if not self._queue and not self._faults:
                 return None
-        taken = Counter(level for level, _ in waiting)
-        superseded = offered - taken
-        self._accounted += taken + superseded
-        superseded += self._superseded
-        dropped, self._dropped, self._superseded = self._dropped, Counter(), Counter()
-        self._number += 1
-        batch = _Batch(self._number, time.monotonic(), [], dropped, superseded)
-        for level, line in waiting:
-            try:
-                batch.lines.append(_Ready(level, self._rendered(line)))
-            except Exception:  # a fault of ours; it costs this line, and neither this thread nor the others
-                batch.dropped[level] += 1
-        for (level, kind), some in faults.items():
-            batch.lines.append(_Ready(level, counted(self._rendered(some.line), kind, some.count), some.count))
+            lines = list(self._queue)
+            for (level, kind), some in self._faults.items():
+                lines.append(_Line(level, counted(some.line, kind, some.count), some.count))
+            self._number += 1
+            batch = _Batch(self._number, lines, self._dropped, self._superseded)
+            self._queue.clear()
+            self._faults, self._dropped, self._superseded = {}, Counter(), Counter()
         return batch
 
-    def _rendered(self, line: Line) -> bytes:
-        if not isinstance(line, bytes) and not self._closing.is_set():
-            time.sleep(_PAUSE_A_LINE_S)
-        return render(line)
+    def _settle(self, batch: _Batch) -> bool:
+        """Send the batch once; return whether it was taken or refused, and not to be sent again."""
+        try:
+            self._post(batch)
+        except _RefusedError as error:
+            self._write_off(batch)
+            self._report(error, "entries are lost until it takes them")
+        except Exception as error:  # of any kind: nothing would restart this thread
+            self._report(error, f"the newest {QUEUE_SIZE} entries wait until it is back")
+            return False
+        else:
+            self._failures = 0
+        return True
 
     def _post(self, batch: _Batch) -> None:
         headers: dict[str, str | bytes] = {
@@ -235,11 +173,11 @@ class Forwarder:
                 headers[header] = ", ".join(
                     f"{self._service};level={level};count={count}" for level, count in sorted(counts.items())
                 )
-        body = b"".join(ready.line for ready in batch.lines)
+        body = b"".join(line.text for line in batch.lines)
         try:
             status = self._request(body, headers)
         except (ConnectionError, http.client.RemoteDisconnected):
-            # An idle connection that the other side has closed says nothing about the other side's health.
+            # The other side may have closed an idle connection, which says nothing about its health.
             status = self._request(body, headers)
         if status >= 500 or status in _BUSY:
             raise http.client.HTTPException(f"answered {status}")
@@ -260,21 +198,20 @@ class Forwarder:
         return response.status
 
     def _write_off(self, batch: _Batch) -> None:
-        self._waiting = None
-        self._superseded += batch.superseded
-        self._dropped += batch.dropped
-        for ready in batch.lines:
-            self._dropped[ready.level] += ready.stands_for
+        with self._changed:
+            self._superseded += batch.superseded
+            self._dropped += batch.dropped
+            for line in batch.lines:
+                self._dropped[line.level] += line.stands_for
 
-    def _report_unsent(self) -> None:
-        left = len(self._queue) + sum(faults.count for faults in self._faults.values())
-        left += sum(ready.stands_for for ready in self._waiting.lines) if self._waiting else 0
-        if left:
-            print(f"log forwarding ends with {left} entries that nobody took", file=sys.stderr, flush=True)
+    def _report_unsent(self, batch: _Batch) -> None:
+        with self._changed:
+            left = batch.entries + len(self._queue) + sum(faults.count for faults in self._faults.values())
+        print(f"log forwarding ends with {left} entries that nobody took", file=sys.stderr, flush=True)
 
     def _report(self, error: Exception, consequence: str) -> None:
         self._failures += 1
-        # Through print, not logging: trouble with forwarding must not create entries to forward.
+        # Printed, not logged: a failure to forward must not create entries to forward.
         if self._failures == 1:
             host, port = self._address
             print(

@@ -7,15 +7,16 @@ import logging
 
 from servicekit.inside import InternalSecret
 from servicekit.log.forwarder import Forwarder
-from servicekit.log.handler import JsonHandler, Logger
+from servicekit.log.handler import JsonHandler
 
 
 def configure_logging(
     service: str, level: str, forward_to: tuple[str, InternalSecret] | None = None
 ) -> Forwarder | None:
-    """Make the root logger write JSON lines; return what forwards warnings to a URL under the internal secret, if any.
+    """Make the root logger write JSON lines, and forward warnings to a URL under the internal secret, if one is given.
 
-    Call it once a process. What is still queued is sent, for a second at most, when the process ends.
+    Call it once a process. Returns the forwarder; at the end of the process it sends what is queued, for a second at
+    most.
     """
     forwarder = Forwarder(service, *forward_to) if forward_to else None
     root = logging.getLogger()
@@ -24,13 +25,6 @@ def configure_logging(
     root.addHandler(JsonHandler(service, forwarder))
     root.setLevel(level.upper())
     logging.captureWarnings(True)
-    logging.setLoggerClass(Logger)
-    for logger in root.manager.loggerDict.values():
-        if type(logger) is logging.Logger:  # of a module that is imported already
-            logger.__class__ = Logger
-    # What no entry says need not be found out for every record.
-    logging._srcfile = None  # noqa: SLF001  # as Python's logging HOWTO says
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     if forwarder is not None:
         atexit.register(forwarder.close, 1.0)
     return forwarder

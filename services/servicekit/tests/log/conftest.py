@@ -1,5 +1,4 @@
-"""A real HTTP receiver for log lines, with the moods that a real one can have; and a clock and an end of the way that
-stand still for what is logged in a flood."""
+"""A real HTTP receiver for log lines that can fail in the ways of a real one; a clock that tests set."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ import pytest
 from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, INTERNAL_HEADER, SUPERSEDED_HEADER
 from servicekit.inside import InternalSecret
 from servicekit.log import forwarder as forwarder_module
-from servicekit.log.forwarder import Forwarder, render
+from servicekit.log.forwarder import Forwarder
 
 from plumbline.net import free_port
 
@@ -151,8 +150,8 @@ def receiver(new_receiver: Callable[[], Receiver]) -> Receiver:
 
 @pytest.fixture
 def new_forwarder(monkeypatch: pytest.MonkeyPatch, secret: InternalSecret) -> Iterator[Callable[[str], Forwarder]]:
-    """Makes forwarders without patience, which rest only where a test says how long."""
-    for name, value in (("_TIMEOUT_S", 0.3), ("_BACKOFF_S", (0.02,)), ("_PAUSE_S", 0.0), ("_PAUSE_A_LINE_S", 0.0)):
+    """Makes forwarders that neither wait long nor pause."""
+    for name, value in (("_TIMEOUT_S", 0.3), ("_BACKOFF_S", (0.02,)), ("_PAUSE_S", 0.0)):
         monkeypatch.setattr(forwarder_module, name, value)
     made: list[Forwarder] = []
 
@@ -169,19 +168,16 @@ def new_forwarder(monkeypatch: pytest.MonkeyPatch, secret: InternalSecret) -> It
 
 @dataclass
 class Clock:
-    """The seconds that the clocks of this process say; they pass when a test says so."""
+    """What the monotonic clock of this process shows; only a test advances it."""
 
     now: float = 1000.0
-    ahead: float = 0.0
-    """Of the wall clock, which somebody may set."""
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Stands still."""
+    """A clock that stands still."""
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
-    monkeypatch.setattr(time, "time", lambda: clock.now + clock.ahead)
     return clock
 
 
@@ -190,17 +186,22 @@ class Offered:
 
     def __init__(self) -> None:
         self.levels: list[str] = []
-        self.lines: list[Any] = []
+        self.lines: list[bytes] = []
+        self.dropped: list[str] = []
 
-    def offer(self, level: str, line: Any) -> None:
+    def offer(self, level: str, line: bytes) -> None:
         """Keep it."""
         self.levels.append(level)
         self.lines.append(line)
 
+    def drop(self, level: str) -> None:
+        """Keep its level."""
+        self.dropped.append(level)
+
     @property
     def entries(self) -> list[dict[str, Any]]:
         """The entries of all lines."""
-        return [orjson.loads(render(line)) for line in self.lines]
+        return [orjson.loads(line) for line in self.lines]
 
 
 @pytest.fixture

@@ -101,14 +101,13 @@ def test_faults_that_a_receiver_refuses_are_counted_as_dropped_one_by_one(log, r
 
 
 def test_a_flood_of_faults_leaves_the_process_s_own_log_to_others(log, capsys):
-    handler = handle_by(log)
+    handle_by(log)
     for _ in range(5000):
         client_fault(log, "bad_token", "no")
     log.warning("of the stack itself")
     entries = written(capsys)
     assert entries[-1]["message"] == "of the stack itself"
     assert len(entries) < 500
-    assert handler.unwritten.total() == 0
 
 
 def test_an_exception_is_counted_by_the_place_that_raised_it(log, capsys):

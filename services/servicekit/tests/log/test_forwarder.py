@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 import threading
 
 import orjson
 import pytest
 from servicekit import facts
+from servicekit.facts import LEVELS_KEPT
 from servicekit.log import forwarder as module
 from servicekit.log.forwarder import QUEUE_SIZE, Forwarder
 
@@ -119,17 +121,6 @@ def test_what_is_sent_again_is_the_same_batch_and_says_so(receiver, new_forwarde
     assert second == first[:-1] + "2"
 
 
-def test_a_line_that_cannot_be_rendered_costs_itself_alone_and_is_counted(receiver, new_forwarder):
-    def broken() -> bytes:
-        raise RuntimeError
-
-    forwarder = new_forwarder(receiver.url)
-    forwarder.offer("error", (broken,))
-    forwarder.offer("warning", numbered(1))
-    wait_until(lambda: receiver.numbers == [1], "the other line arrives")
-    assert [post.dropped for post in receiver.posts if post.dropped] == ["backend;level=error;count=1"]
-
-
 def test_an_offer_does_not_wait_for_a_receiver_that_does_not_even_accept(new_forwarder):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -159,6 +150,14 @@ def test_lines_that_the_receiver_refuses_are_not_sent_again_but_counted(receiver
     wait_until(lambda: receiver.numbers == [2], "the next line arrives")
     assert receiver.posts[0].dropped == "backend;level=error;count=1"
     assert f"answered {status}" in capsys.readouterr().err
+
+
+def test_what_could_not_be_made_is_counted_with_the_next_line(receiver, new_forwarder):
+    forwarder = new_forwarder(receiver.url)
+    forwarder.drop("error")
+    forwarder.offer("warning", numbered(1))
+    wait_until(lambda: receiver.numbers == [1], "the line arrives")
+    assert [post.dropped for post in receiver.posts] == ["backend;level=error;count=1"]
 
 
 def test_the_largest_batch_is_one_that_the_sink_takes():
@@ -208,22 +207,48 @@ def test_close_returns_though_the_receiver_never_answers(receiver, secret, monke
     forwarder._thread.join(10)
 
 
-def test_many_threads_may_offer_at_once(receiver, new_forwarder):
+def test_lines_that_come_in_the_pause_after_a_batch_share_the_next_one(receiver, new_forwarder, monkeypatch):
     forwarder = new_forwarder(receiver.url)
-    threads = [
-        threading.Thread(target=lambda k=k: [forwarder.offer("warning", numbered(k * 1000 + n)) for n in range(20)])
-        for k in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    wait_until(lambda: len(receiver.lines) == 160, "every line arrives")
+    monkeypatch.setattr(module, "_PAUSE_S", 3600.0)
+    forwarder.offer("warning", numbered(0))
+    wait_until(lambda: receiver.numbers == [0], "the first line arrives")
+    for number in range(1, 2 * QUEUE_SIZE):
+        forwarder.offer("warning", numbered(number))
+    forwarder.close(20)
+    assert not forwarder._thread.is_alive(), "closing ended the pause"
+    assert receiver.numbers == [0, *range(QUEUE_SIZE, 2 * QUEUE_SIZE)]
+    assert [post.superseded for post in receiver.posts] == [None, f"backend;level=warning;count={QUEUE_SIZE - 1}"]
+
+
+def test_many_threads_lose_no_line_uncounted(receiver, new_forwarder):
+    forwarder = new_forwarder(receiver.url)
+    each, threads, interval = 5_000, 6, sys.getswitchinterval()
+
+    def offer(k: int) -> None:
+        for number in range(each):
+            forwarder.offer(LEVELS_KEPT[k % 3], numbered(k * each + number))
+
+    offering = [threading.Thread(target=offer, args=(k,)) for k in range(threads)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in offering:
+            thread.start()
+        for thread in offering:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    wait_until(lambda: accounted_for(receiver) >= threads * each, "everything is accounted for")
+    assert accounted_for(receiver) == threads * each
     arrived = receiver.numbers
-    assert len(set(arrived)) == 160
-    for k in range(8):
-        mine = [number for number in arrived if number // 1000 == k]
-        assert mine == sorted(mine), "each thread's own order is kept"
+    assert len(set(arrived)) == len(arrived), "nothing was sent twice"
+    for k in range(threads):
+        mine = [number for number in arrived if number // each == k]
+        assert mine == sorted(mine), "the order of each thread is kept"
+
+
+def accounted_for(receiver) -> int:
+    told = [re.findall(r"count=(\d+)", post.superseded or "") for post in receiver.posts]
+    return len(receiver.lines) + sum(int(count) for counts in told for count in counts)
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1:1/ingest", "127.0.0.1:9000", "http:///ingest", "http://h:99999/"])

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servicekit import context, facts
-from servicekit.log import forwarder, handler, lines
+from servicekit.log import handler, lines
 from servicekit.log.setup import configure_logging
 
 from plumbline import ROOT
@@ -229,22 +229,12 @@ def test_secrets_and_control_characters_reach_nobody(log):
         lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner),
         max_leaves=20,
     ),
-    way=st.sampled_from(("at once", "later", "unmade")),
 )
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_is_logged_becomes_one_clean_line(message, secret, fields, way):
+def test_whatever_is_logged_becomes_one_clean_line(message, secret, fields):
     record = logging.LogRecord("x", logging.ERROR, "", 0, message, (), None)
     record.fields = {"given": fields, "password": secret, "note": f"Authorization: Bearer {secret}"}
-    line: Any = None
-    if way == "unmade":
-        kept = lines.kept_fields(message, (), {"fields": record.fields})
-        if kept is not None:
-            maker = lines.line_maker("backend", "error", record.name)
-            line = maker(record.created, message, (), kept, None)
-            assert line == lines.line_from(record, "backend")
-    if line is None:
-        line = lines.line_from(record, "backend") if way == "at once" else lines.later_line_from(record, "backend")
-    line = forwarder.render(line)
+    line = lines.line_from(record, "backend")
     assert line.count(b"\n") == 1
     assert len(line) <= facts.ENTRY_MAX_BYTES
     assert secret.encode() not in line
@@ -314,6 +304,5 @@ def test_configure_twice_writes_each_line_once(capsys):
         root.handlers[:] = before
         root.setLevel(level)
         logging.captureWarnings(False)
-        logging.setLoggerClass(logging.Logger)
     entries = [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(entry["service"], entry["message"]) for entry in entries] == [("b", "once")]

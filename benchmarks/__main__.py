@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"any of {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=7, help="rounds a side (default: 7)")
     parser.add_argument("--seconds", type=float, default=0.4, help="length of a round (default: 0.4)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="routes, lists and faults that contain this")
+    parser.add_argument("--only", default="", metavar="TEXT", help="routes and lists that contain this")
     parser.add_argument(
         "--slices", type=int, default=interference.SLICES,
         help=f"slices a side of `interference` (default: {interference.SLICES})",
@@ -57,7 +57,7 @@ def _run(part: str, report: Report, timing: Timing, only: str, slices: int) -> N
         case "sink":
             sink.run(report)
         case "interference":
-            interference.run(report, only, slices)
+            interference.run(report, slices)
         case "deploy":
             deploy.run(report)
 

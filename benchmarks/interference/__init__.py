@@ -1,1 +1,1 @@
-"""What trouble with the recorder costs requests."""
+"""What warnings cost the requests beside them."""

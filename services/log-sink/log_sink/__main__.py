@@ -42,7 +42,7 @@ def main() -> int:
     if taken := _taken(settings):
         print(f"log-sink cannot start: {taken}", file=sys.stderr)
         return EXIT_FAILED
-    # That a worker hung is said by this process.
+    # This process logs it if a worker hangs.
     configure_logging("log-sink", settings.log_level)
     server = Granian(
         "log_sink.app:create_app",
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def _taken(settings: LogSinkSettings) -> str | None:
-    """Name the first address that is not free: said here it is one sentence, in the server it is a traceback."""
+    """Name the first address that is not free, in a sentence; the server would print a traceback."""
     wanted = (
         (settings.host, settings.port, socket.SOCK_STREAM, "PLUMBLINE_PORT"),
         (settings.ingest_host, settings.ingest_port, socket.SOCK_DGRAM, "PLUMBLINE_INGEST_PORT"),
@@ -82,7 +82,7 @@ def _taken(settings: LogSinkSettings) -> str | None:
                 probe.bind((host, port))
         except OSError as error:
             protocol = "TCP" if kind is socket.SOCK_STREAM else "UDP"
-            return f"{protocol} {host}:{port} is not to be had ({error.strerror}); free it or set {variable}"
+            return f"{protocol} {host}:{port} cannot be used ({error.strerror}); free it or set {variable}"
     return None
 
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from log_sink.filters import BadQueryError, parse_filter
 from log_sink.responses import json_response, problem_response, redis_away
 from log_sink.sink import Sink
-from log_sink.store import trouble
+from log_sink.store import why_unusable
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ async def stats(request: Request) -> Response:
 
 
 def _unreadable(error: Exception) -> Response:
-    logger.error("the recorder could not be read: %s", trouble(error))
+    logger.error("the recorder could not be read: %s", why_unusable(error))
     return redis_away()
 
 
@@ -60,7 +60,7 @@ async def ready(request: Request) -> Response:
     try:
         await _sink(request).store.ping()
     except (RedisError, OSError) as error:
-        reason = f"{trouble(error)}; the newest entries wait in memory"
+        reason = f"{why_unusable(error)}; the newest entries wait in memory"
         body = health.payload("log-sink", _sink(request).settings.stack_id, reason=reason)
         response = json_response(body, 503)
         response.headers["Retry-After"] = "1"
@@ -74,7 +74,7 @@ async def live(request: Request) -> Response:
 
 
 async def ingest(request: Request) -> Response:
-    """Take NDJSON, one entry a line. 204 as soon as it is in memory: no sender ever waits for Redis."""
+    """Take NDJSON, one entry a line. 204 as soon as it is in memory: senders do not wait for Redis."""
     sink = _sink(request)
     limit = sink.settings.ingest_body_max
     body, received = bytearray(), 0
@@ -84,10 +84,10 @@ async def ingest(request: Request) -> Response:
             if received <= limit:
                 body += chunk
             elif received > 2 * limit:
-                # Until then it is read and thrown away: a sender that is still sending never sees the answer.
+                # Up to here the rest is read and discarded: a sender that is still sending would not see the answer.
                 break
     except ClientDisconnect:
-        # What was not sent whole is sent again by a forwarder: taking a part of it would show entries twice.
+        # A forwarder sends an incomplete body again: taking a part of it would show entries twice.
         return problem_response(Code.INCOMPLETE, "The body ended early.")
     if received > limit:
         return problem_response(Code.BODY_TOO_LARGE, f"Send at most {limit} bytes of log entries at a time.")

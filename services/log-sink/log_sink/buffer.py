@@ -1,4 +1,4 @@
-"""What one sink holds in memory: the newest entries on their way to Redis, and exact counts of everything else."""
+"""What one sink holds in memory: the newest entries on their way to Redis, and exact counts of all others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from servicekit.facts import LOG_CAP
 
@@ -21,15 +21,16 @@ class Cell(NamedTuple):
     level: str
 
 
-Arrival = tuple[Cell, bytes]
-"""One entry as it came in: a line of JSON that parses to an object."""
+Raw = dict[str, Any]
+"""An entry as it came in, parsed. What is stored is built from it: see `entries.py`."""
+Arrival = tuple[Cell, Raw]
 
 
 @dataclass
 class Faults:
-    """Faults of one kind: the line of the first, and how many there are."""
+    """Faults of one kind: the first, and how many there are."""
 
-    line: bytes
+    raw: Raw
     count: int
 
 
@@ -37,19 +38,16 @@ class Faults:
 class Batch:
     """Everything that arrived since the last batch. `entries` are the newest; the others are superseded.
 
-    `faults` are counted by kind and are no entries: however many come, they push out nothing else.
-
-    `rendered` is what is written of the first entries: of all, once the batch is prepared.
+    `faults` are counted by kind beside the entries: however many come, they supersede nothing else.
     """
 
     arrived: Counter[Cell] = field(default_factory=Counter)
     dropped: Counter[Cell] = field(default_factory=Counter)
     entries: deque[Arrival] = field(default_factory=lambda: deque(maxlen=LOG_CAP))
-    rendered: list[bytes] = field(default_factory=list)
     faults: dict[tuple[Cell, str], Faults] = field(default_factory=dict)
 
     def superseded(self) -> Counter[Cell]:
-        """Return how many entries of each cell gave way to newer ones inside this batch."""
+        """Return how many entries of each cell newer ones of this batch have superseded."""
         faults: Counter[Cell] = Counter()
         for (cell, _), some in self.faults.items():
             faults[cell] += some.count
@@ -69,18 +67,18 @@ class Buffer:
         self._batch.entries.extend(arrivals)
         self._filled.set()
 
-    def count(self, cell: Cell, kind: str, line: bytes, count: int) -> None:
-        """Take `count` faults of a kind; `line` is the entry of one of them."""
+    def count(self, cell: Cell, kind: str, raw: Raw, count: int) -> None:
+        """Take `count` faults of a kind; `raw` is one of them."""
         self._batch.arrived[cell] += count
         some = self._batch.faults.get((cell, kind))
         if some is None:
-            self._batch.faults[cell, kind] = Faults(line, count)
+            self._batch.faults[cell, kind] = Faults(raw, count)
         else:
             some.count += count
         self._filled.set()
 
     def supersede(self, cell: Cell, count: int) -> None:
-        """Count entries that newer ones replaced before they came here."""
+        """Count entries that newer ones replaced before they arrived."""
         if count > 0:
             self._batch.arrived[cell] += count
             self._filled.set()

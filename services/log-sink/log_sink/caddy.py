@@ -1,4 +1,4 @@
-"""Caddy's own log entries (its default JSON encoding), told in our words."""
+"""Caddy's own log entries (its default JSON encoding), and what becomes of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from servicekit.log.entries import shorten
 from servicekit.log.faults import REQUEST
 
 SERVICE = "caddy"
-# What Caddy says where a client is gone. `writing:` an answer goes to the client; what is read, dialled or written
-# otherwise is between Caddy and a service.
+# Errors that mean that a client has gone. Only an answer to the client fails with `writing:`; other errors of reading,
+# dialling or writing are between Caddy and a service.
 _CLIENT_LEFT = re.compile(r"context canceled$|http2: stream closed|client disconnected|^writing: ")
-# What has a place of its own in the entry, or none at all.
+# Names that have a place of their own in the entry, or are left out.
 _PLACED = frozenset(
     ("level", "ts", "logger", "msg", "request", "request_id", "uuid", "error", "stacktrace", "status", "duration")
 ) | frozenset(("size", "err_trace", "bytes_read", "user_id", "resp_headers"))
@@ -22,7 +22,7 @@ _SHOWN_MAX = 2000
 
 
 def is_caddys(raw: dict[str, Any]) -> bool:
-    """Tell Caddy's entries from the services': Caddy says `msg` and names no service."""
+    """Tell whether an entry is Caddy's: it has `msg` and no service."""
     return "msg" in raw and "service" not in raw
 
 
@@ -32,7 +32,7 @@ def is_access(raw: dict[str, Any]) -> bool:
 
 
 def is_of_clients(raw: dict[str, Any]) -> bool:
-    """Tell what clients do from what ails the stack: a status below 500, or a client that left before the answer ended.
+    """Tell whether a client caused the entry: a status below 500, or a client that left before the answer ended.
 
     Caddy logs every status from 400 on as an error, and a browser that closes its live tail as a warning.
     """
@@ -45,7 +45,7 @@ def is_of_clients(raw: dict[str, Any]) -> bool:
 def kind(raw: dict[str, Any]) -> str | None:
     """Return the kind of fault that an entry about a request is counted as; None for all others.
 
-    However many requests meet the same trouble, it is one: a status and the service that was asked, or a part of Caddy.
+    A kind is a status and the service that was asked, or a part of Caddy and that service.
     """
     if is_access(raw):
         return f"{REQUEST}.{raw['status']}.{_asked(raw)}"
@@ -64,7 +64,7 @@ def _asked(raw: dict[str, Any]) -> str:
 
 
 def translate(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return the entry in our own form; headers and bodies stay behind."""
+    """Return the entry in our own form, without headers and bodies."""
     request = raw.get("request")
     request = request if isinstance(request, dict) else {}
     fields = {name: shorten(request[name], _SHOWN_MAX) for name in _REQUEST_FIELDS if name in request}

@@ -1,14 +1,32 @@
-"""From whatever arrived to one safe entry. What services send is clean already; nobody can rely on that here."""
+"""Parses lines that arrive, and builds the safe entries that are stored."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import orjson
 from servicekit.log import entries
 
 from log_sink import caddy
 
 
-def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> bytes:
-    """Return the entry as `servicekit.log.entries.build` does; `raw` is one in our own form or one of Caddy's."""
-    return entries.build(caddy.translate(raw) if caddy.is_caddys(raw) else raw, service, level, collapsed)
+def parse(line: bytes) -> Any:
+    """Return what the line holds, or None if it holds no JSON."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        pass
+    # Broken UTF-8, raw control characters and lone surrogates spoil a word, not the entry. Rare, so it may be slow.
+    try:
+        return json.loads(line.decode("utf-8", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def build(raw: dict[str, Any], service: str, level: str) -> bytes:
+    """Return the entry as `servicekit.log.entries.build` does; `raw` is in our own form or in Caddy's.
+
+    Services send clean entries, but the sink does not rely on that.
+    """
+    return entries.build(caddy.translate(raw) if caddy.is_caddys(raw) else raw, service, level)

@@ -1,4 +1,4 @@
-"""What a reader may ask for: `service`, `level`, `request_id`, `q`, `limit`."""
+"""The query parameters of readers: `service`, `level`, `request_id`, `q`, `limit`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = ("service", "level", "request_id", "q")
 
 
 class BadQueryError(ValueError):
-    """A query value that cannot be meant. `errors` holds {field, message} for each."""
+    """Query parameters are invalid. `errors` holds {field, message} for each."""
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__("; ".join(f"{error['field']}: {error['message']}" for error in errors))
@@ -64,13 +64,13 @@ def _texts(value: Any) -> Iterable[str]:
 def parse_filter(query: Iterable[tuple[str, str]], also: tuple[str, ...] = ()) -> Filter:
     """Return the filter of a query string. `also` names parameters that the caller reads itself.
 
-    Raises BadQueryError for unknown names, repeated names and values that cannot be meant.
+    Raises BadQueryError for unknown names, repeated names and invalid values.
     """
     errors: list[dict[str, str]] = []
     values: dict[str, str] = {}
     for name, value in query:
         if name not in (*NAMES, *also):
-            errors.append({"field": name[:50], "message": f"is not known here; known are {', '.join((*NAMES, *also))}"})
+            errors.append({"field": name[:50], "message": f"is unknown; known are {', '.join((*NAMES, *also))}"})
         elif name in values:
             errors.append({"field": name, "message": "is given twice; separate several values by commas"})
         elif len(value) > TEXT_MAX:

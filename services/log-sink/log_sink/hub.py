@@ -24,7 +24,7 @@ _RETRY_S = 0.5
 
 @dataclass(frozen=True)
 class Position:
-    """How far a live reader has come: the two halves of the id of the last entry it has seen."""
+    """How far a live reader has read: the two halves of the id of its last entry."""
 
     epoch: int
     sequence: int
@@ -48,13 +48,13 @@ class News:
 
 
 class Hub:
-    """Keeps the newest entries and the counts at hand, and wakes everybody who waits for news."""
+    """Keeps the newest entries and the counts in memory, and wakes the readers that wait for news."""
 
     def __init__(self, store: Store, on_new_epoch: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._on_new_epoch = on_new_epoch
         self._newest: list[Kept] = []
-        self._pulse = asyncio.Event()
+        self._changed = asyncio.Event()
         self._stats_at = 0.0
         self._stats_owed = False
         self.epoch = 0
@@ -74,7 +74,7 @@ class Hub:
                     await self._follow()
             except (RedisError, OSError) as error:
                 if not self.away:
-                    logger.warning("the live tail lost Redis (%s); it goes on when Redis is back", error)
+                    logger.warning("the live tail lost Redis (%s); it continues when Redis is back", error)
                 self.away = True
                 self._wake()
                 await asyncio.sleep(_RETRY_S)
@@ -101,9 +101,9 @@ class Hub:
             if not self.readers:
                 self._unread.set()
 
-    def pulse(self) -> asyncio.Event:
-        """Return the event that is set by the next change. Ask for it before looking at what is there."""
-        return self._pulse
+    def changed(self) -> asyncio.Event:
+        """Return the event that the next change sets. Get it before reading what is there."""
+        return self._changed
 
     def newest(self) -> Position:
         """Return the position of a reader that wants only what comes from now on."""
@@ -116,13 +116,13 @@ class Hub:
         if position.epoch not in (self.epoch, 0):
             return News(list(self._newest), emptied=True)
         fresh = [kept for kept in self._newest if (kept.epoch, kept.sequence) > (position.epoch, position.sequence)]
-        # What lies between two entries that are both here are faults that gave way to others: nothing was missed.
+        # Numbers that are missing between two entries are those of faults that were replaced: nothing was missed.
         missed = self._newest[0].sequence - position.sequence - 1 if fresh and position.epoch else 0
         return News(fresh, missed=max(0, missed))
 
     async def _reload(self) -> None:
         stats, kept = await self._store.read()
-        # All at once, so that nobody who looks meanwhile takes old entries for those of a new epoch.
+        # All at once, so that no reader takes old entries for those of a new epoch.
         self._newest = kept[::-1]
         self._show(stats)
         if stats.epoch != self.epoch:
@@ -153,5 +153,5 @@ class Hub:
         return changed
 
     def _wake(self) -> None:
-        self._pulse.set()
-        self._pulse = asyncio.Event()
+        self._changed.set()
+        self._changed = asyncio.Event()

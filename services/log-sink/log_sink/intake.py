@@ -1,4 +1,4 @@
-"""From lines to arrivals: decides what is kept, by whom it is and how bad it is, at the least cost a line."""
+"""From lines to arrivals: which are kept, from which service, and at which level. Each line is parsed once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+from servicekit.facts import ENTRY_MAX_BYTES
 from servicekit.log.faults import is_kind
 
 from log_sink import caddy, entries
 from log_sink.buffer import UNKNOWN, Arrival, Buffer, Cell
-from log_sink.parse import parse
+from log_sink.entries import parse
 
 logger = logging.getLogger(__name__)
 
@@ -22,35 +24,50 @@ _NAMES = {
     "critical": ("critical", "fatal", "panic", "dpanic"),
 }
 LEVELS = {spelt: level for level, names in _NAMES.items() for name in names for spelt in (name, name.upper())}
-"""What services and Caddy call the levels that are kept, and what the recorder calls them."""
+"""The levels that are kept: what services and Caddy call them, and what the recorder does."""
 _BELOW = frozenset(("debug", "info", "notice", "trace"))
-LINE_MAX = 64 * 1024
-"""Longer lines are cut down on arrival, so that a full buffer stays small in memory."""
+LINE_MAX = ENTRY_MAX_BYTES
+"""Longer lines are cut on arrival, so that a full buffer stays small in memory."""
 SERVICES_MAX = 32
 KINDS_MAX = 128
 _COUNT_MAX = 10**9
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_QUIET_S = 10.0
-_REFUSED_QUIET_S = 60.0
+_REPORT_S = 60.0
+
+
+class _Unreported:
+    """A count that is reported once in `_REPORT_S`."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._reported_at = float("-inf")
+
+    def add(self, count: int) -> int:
+        """Add to the count; return what to report now, 0 if a report was made a moment ago."""
+        self._count += count
+        now = time.monotonic()
+        if now - self._reported_at < _REPORT_S:
+            return 0
+        self._reported_at = now
+        number, self._count = self._count, 0
+        return number
 
 
 class Intake:
-    """The one way into the buffer for entries from outside."""
+    """Puts entries from outside into the buffer."""
 
     def __init__(self, buffer: Buffer) -> None:
         self._buffer = buffer
         self._services: set[str] = set()
         self._cells: dict[tuple[Any, str], Cell] = {}
         self._kinds: set[str] = set()
-        self._bad_lines = 0
-        self._bad_told_at = float("-inf")
-        self._refused = 0
-        self._refused_told_at = float("-inf")
+        self._unreadable = _Unreported()
+        self._refused = _Unreported()
 
     def feed(self, lines: Iterable[bytes], source: str) -> None:
-        """Take lines of JSON, one entry each. Unreadable ones are counted and reported, never raised."""
+        """Take lines of JSON, one entry each. Unreadable ones are counted and reported, not raised."""
         arrivals: list[Arrival] = []
-        bad = 0
+        unreadable = 0
         for line in lines:
             if not line:
                 continue
@@ -58,7 +75,7 @@ class Intake:
             try:
                 level = LEVELS[raw["level"]]
             except (KeyError, TypeError):
-                bad += not (line.isspace() or _is_below(raw))
+                unreadable += not (line.isspace() or _is_below(raw))
                 continue
             if caddy.is_caddys(raw):
                 if caddy.is_of_clients(raw):
@@ -67,18 +84,18 @@ class Intake:
             else:
                 cell, kind, count = self._cell(raw.get("service"), level), raw.get("kind"), _count(raw.get("count"))
             if len(line) > LINE_MAX:
-                line = entries.build(raw, *cell)
+                raw = orjson.loads(entries.build(raw, *cell))
             if is_kind(kind):
-                self._buffer.count(cell, self._kind(kind), line, count)
+                self._buffer.count(cell, self._kind(kind), raw, count)
             else:
-                arrivals.append((cell, line))
+                arrivals.append((cell, raw))
         if arrivals:
             self._buffer.add(arrivals)
-        if bad:
-            self.bad(bad, source)
+        if unreadable:
+            self.unreadable(unreadable, source)
 
     def lost(self, service: Any, level: Any, count: int) -> None:
-        """Count entries that somebody on the way here had to discard."""
+        """Count entries that were discarded before they arrived."""
         self._buffer.drop(self._cell(service, _kept(level)), count)
 
     def superseded(self, service: Any, level: Any, count: int) -> None:
@@ -86,34 +103,26 @@ class Intake:
         self._buffer.supersede(self._cell(service, _kept(level)), count)
 
     def refused(self, count: int) -> None:
-        """Count datagrams that do not come from Caddy, and say so now and then."""
+        """Count datagrams that do not come from Caddy, and report them now and then."""
         self._buffer.drop(Cell(UNKNOWN, UNKNOWN), count)
-        self._refused += count
-        now = time.monotonic()
-        if now - self._refused_told_at >= _REFUSED_QUIET_S:
-            self._refused_told_at = now
-            count, self._refused = self._refused, 0
+        if number := self._refused.add(count):
             logger.warning(
                 "datagrams that do not carry the internal secret, and so are not Caddy's, were dropped: %d. "
                 "Does another program send to this port?",
-                count,
-                extra={"fields": {"datagrams": count}},
+                number,
+                extra={"fields": {"datagrams": number}},
             )
 
-    def bad(self, bad: int, source: str) -> None:
-        """Count lines that could not be read, and say so now and then."""
-        self._buffer.drop(Cell(UNKNOWN, UNKNOWN), bad)
-        self._bad_lines += bad
-        now = time.monotonic()
-        if now - self._bad_told_at >= _QUIET_S:
-            self._bad_told_at = now
-            bad, self._bad_lines = self._bad_lines, 0
+    def unreadable(self, count: int, source: str) -> None:
+        """Count lines that could not be read, and report them now and then."""
+        self._buffer.drop(Cell(UNKNOWN, UNKNOWN), count)
+        if number := self._unreadable.add(count):
             logger.warning(
                 "%d lines could not be read as log entries and are dropped (last source: %s); "
                 "every line must be one JSON object with a level",
-                bad,
+                number,
                 source,
-                extra={"fields": {"bad_lines": bad, "source": source}},
+                extra={"fields": {"bad_lines": number, "source": source}},
             )
 
     def _cell(self, service: Any, level: str) -> Cell:

@@ -16,7 +16,7 @@ WEB = Path(str(resources.files(__package__).joinpath("web")))
 _GUARD = (WEB / "guard.js").read_text(encoding="utf-8")
 GUARD_SOURCE = f"'sha256-{base64.b64encode(hashlib.sha256(_GUARD.encode()).digest()).decode()}'"
 """What a Content-Security-Policy has to allow for the one script that stands in the pages themselves."""
-# An old page with a new script would be a riddle; a validator is cheap.
+# A page needs scripts of its own version, so browsers ask each time whether theirs is current.
 _FRESH = {"Cache-Control": "no-cache"}
 
 

@@ -1,9 +1,9 @@
--- The recorder's only write, and its only look: one atomic step each, so that at no instant anyone sees more than `cap`
--- entries, more than `share` entries about one group of faults, or counters that disagree with the stream.
+-- All writes and reads of the recorder, each in one atomic step: no reader ever sees more than `cap` entries, more than
+-- `share` entries about one group of faults, or counters that disagree with the stream.
 --
 -- KEYS  1 the stream, 2 its counters, 3 the last batch of the calling sink (write only)
--- ARGV  1 "look" (counters and what is kept by cell) or "read" (the same, and the entries, newest first)
---       1 "close", 2 share, 3 window (ms): tell the faults whose window is over
+-- ARGV  1 "stats" (counters and what is kept by cell) or "read" (the same, and the entries, newest first)
+--       1 "close", 2 share, 3 window (ms): write the final count of faults whose window is over
 --       1 "write", 2 share, 3 window (ms), 4 cap, 5 number of this batch, 6 seconds to remember that number,
 --         7 number of cells, 8 number of faults, then service, level, received, superseded, dropped of each cell,
 --         then service, level, kind, count, entry of each fault, then service, level, entry of each entry
@@ -14,7 +14,7 @@
 --
 -- Faults of one kind, <group>.<name>, are one entry in a window. The first is appended; those after it are counted as
 -- superseded, and as `folded`: they have no sequence number. When the window is over, an entry with their number takes
--- the place of the first. Of one group at most `share` entries are kept; the oldest of them give way.
+-- the place of the first. Of one group at most `share` entries are kept; the oldest of them are removed.
 local stream, counters = KEYS[1], KEYS[2]
 
 local function field_of(item, name)
@@ -44,7 +44,7 @@ local function milliseconds()
 end
 
 -- Counters and stream live and die together. If they disagree something else has touched one of them (or nothing is
--- there yet): begin anew with what the stream holds.
+-- there yet): start again with what the stream holds.
 local function settle()
   local flat, epoch = redis.call('HGETALL', counters), nil
   local total = { received = 0, superseded = 0, dropped = 0 }
@@ -98,7 +98,7 @@ end
 
 local epoch, arrivals, windows, shares = settle()
 
-if ARGV[1] == 'look' or ARGV[1] == 'read' then
+if ARGV[1] == 'stats' or ARGV[1] == 'read' then
   local kept, entries = {}, redis.call('XREVRANGE', stream, '+', '-')
   for cell, count in pairs(by_cell(entries)) do
     table.insert(kept, cell)
@@ -123,7 +123,7 @@ local function append(service, level, entry, ...)
 end
 
 -- Make room for `amount` entries.
-local function give_way(cap, amount)
+local function make_room(cap, amount)
   local overflow = redis.call('XLEN', stream) + amount - cap
   if overflow > 0 then
     for cell, gone in pairs(by_cell(redis.call('XRANGE', stream, '-', '+', 'COUNT', overflow))) do
@@ -140,7 +140,7 @@ local function ids_of(kind)
 end
 
 -- Make room for one entry of the kind's group among the faults.
-local function give_way_in_group(kind)
+local function make_room_in_group(kind)
   local ids = ids_of(kind)
   while #ids >= share do
     local oldest = table.remove(ids, 1)
@@ -171,11 +171,11 @@ end
 
 -- Close the window of faults `of` (service|level|kind). If its entry shows a smaller number, write the final one.
 local function close(of)
-  local id, told, total = string.match(windows[of], '^%d+ (%S+) (%d+) (%d+)$')
+  local id, shown, total = string.match(windows[of], '^%d+ (%S+) (%d+) (%d+)$')
   windows[of] = nil
   redis.call('HDEL', counters, 'open|' .. of)
   local first = redis.call('XRANGE', stream, id, id)[1]
-  if told == total or not first then
+  if shown == total or not first then
     return
   end
   local service, level, kind = string.match(of, '^([^|]+)|([^|]+)|(.+)$')
@@ -223,11 +223,11 @@ for _ = 1, faults do
   local of = cell .. '|' .. kind
   local folded = amount
   if windows[of] and not is_pushed_out(string.match(windows[of], ' (%S+)')) then
-    local till, id, told, total = string.match(windows[of], '^(%d+) (%S+) (%d+) (%d+)$')
-    windows[of] = string.format('%s %s %s %.0f', till, id, told, tonumber(total) + amount)
+    local till, id, shown, total = string.match(windows[of], '^(%d+) (%S+) (%d+) (%d+)$')
+    windows[of] = string.format('%s %s %s %.0f', till, id, shown, tonumber(total) + amount)
   else
-    give_way_in_group(kind)
-    give_way(cap, 1)
+    make_room_in_group(kind)
+    make_room(cap, 1)
     local id = append_fault(service, level, entry, kind, amount)
     windows[of] = string.format('%.0f %s %.0f %.0f', now + window, id, amount, amount)
     folded = amount - 1
@@ -241,7 +241,7 @@ for _ = 1, faults do
 end
 
 local entries = (#ARGV - at + 1) / 3
-give_way(cap, entries)
+make_room(cap, entries)
 for i = at, #ARGV, 3 do
   append(ARGV[i], ARGV[i + 1], ARGV[i + 2])
 end

@@ -1,4 +1,4 @@
-"""Answers in the house's shapes."""
+"""JSON answers and problem documents."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 
 def json_response(body: Any, status: int = 200) -> Response:
-    """Return `body` as JSON that nobody caches."""
+    """Return `body` as JSON that is not cached."""
     return Response(orjson.dumps(body), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 def problem_response(
     code: Code, detail: str, *, status: int | None = None, headers: dict[str, str] | None = None, **extra: Any
 ) -> Response:
-    """Return a problem document; a 503 says when to come back."""
+    """Return a problem document; a 503 says when to try again."""
     body = problem(code, detail, status=status, **extra)
     fixed = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if body["status"] == 503 else {})
     return Response(orjson.dumps(body), body["status"], fixed | (headers or {}), CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Which batches have come already: a forwarder that got no answer in time sends the same one again."""
+"""Recognises repeated batches: a forwarder that got no answer in time sends the same one again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _BATCH = re.compile(r"(?P<sender>[0-9a-f]{32})-(?P<number>[0-9]{1,15})")
 
 
 class Senders:
-    """The number of the last batch of each of the `SENDERS_MAX` forwarders that were heard last."""
+    """The number of the last batch of each of the `SENDERS_MAX` forwarders that sent last."""
 
     def __init__(self) -> None:
         self._last: OrderedDict[str, int] = OrderedDict()
 
     def is_repeated(self, batch: str) -> bool:
-        """Tell whether the batch `<forwarder>-<number>` has come before, and remember it. Unnamed ones never have."""
+        """Tell whether the batch `<forwarder>-<number>` has come before, and remember it. False without a name."""
         match = _BATCH.fullmatch(batch)
         if match is None:
             return False

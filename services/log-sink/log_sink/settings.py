@@ -1,4 +1,4 @@
-"""What the log-sink needs to know, read from the environment as `PLUMBLINE_<FIELD>`."""
+"""Settings of the log-sink, read from the environment as `PLUMBLINE_<FIELD>`."""
 
 from __future__ import annotations
 

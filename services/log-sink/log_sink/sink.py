@@ -1,4 +1,4 @@
-"""The parts of one sink, put together, started and stopped in order."""
+"""Puts the parts of one sink together, and starts and stops them in order."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from servicekit import stopping
 from log_sink.buffer import Buffer
 from log_sink.hub import BLOCK_MS, Hub
 from log_sink.intake import Intake
-from log_sink.listeners import UdpListener
+from log_sink.self_log import SelfLogHandler
 from log_sink.senders import Senders
 from log_sink.settings import LogSinkSettings
 from log_sink.store import ANSWER_WITHIN_S, Store, connect
-from log_sink.trouble import SelfLogHandler
+from log_sink.udp import UdpListener
 from log_sink.writer import Writer
 
 logger = logging.getLogger(__name__)
 
 _COUNT_LOST_EVERY_S = 1.0
-_DEAF_AFTER_S = 3.0
+_SILENT_AFTER_S = 3.0
 _LAST_WRITE_S = 2.0
 
 
@@ -47,23 +47,23 @@ class Sink:
         self._stopping = False
 
     async def start(self) -> None:
-        """Listen and work. Raises OSError if the ingest address cannot be had."""
+        """Listen and work. Raises OSError if the ingest address is taken."""
         logging.getLogger().addHandler(self._self_log)
         secret = self.settings.internal_secret()
         self._udp = UdpListener(self.intake, secret, self.settings.ingest_host, self.settings.ingest_port)
         stopping.on_stop(self.hub.end_readers)
         self._udp.start()
-        looked = self.hub.pulse()
+        first_read = self.hub.changed()
         for name, work in (("writer", self._writer.run()), ("tail", self.hub.run()), ("losses", self._count_losses())):
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(self._task_ended)
             self._tasks.append(task)
-        # A Redis that is there is seen before the first reader comes; one that is not holds up nothing.
+        # A Redis that answers is read before the first reader comes; one that does not answer delays nothing.
         with suppress(TimeoutError):
-            await asyncio.wait_for(looked.wait(), ANSWER_WITHIN_S)
+            await asyncio.wait_for(first_read.wait(), ANSWER_WITHIN_S)
 
     async def stop(self) -> None:
-        """Stop taking in, write what is left for two seconds at most, and let go of everything."""
+        """Stop receiving, write what is left for two seconds at most, and close everything."""
         self._stopping = True
         self.hub.close()
         self._udp.count_lost()
@@ -82,22 +82,22 @@ class Sink:
         first = True
         while True:
             with suppress(RedisError, OSError):
-                silence_s = await self.store.say_listening()
-                if first and silence_s is not None and silence_s > _DEAF_AFTER_S:
-                    # Datagrams that nobody received are nowhere to be counted; that there may have been some, is.
+                silence_s = await self.store.note_listening()
+                if first and silence_s is not None and silence_s > _SILENT_AFTER_S:
+                    # Datagrams that no sink received cannot be counted, so this says that there may have been some.
                     logger.warning(
                         "nobody listened to Caddy for %.0f s before this process did; what Caddy itself said then "
                         "is in its own log alone",
                         silence_s,
                     )
                 first = False
-                await self.store.close_minutes()
+                await self.store.close_windows()
             await asyncio.sleep(_COUNT_LOST_EVERY_S)
             self._udp.count_lost()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if self._stopping or task.cancelled():
             return
-        # A sink that only looks alive is worse than one that its supervisor starts again.
+        # The supervisor starts it again, which is better than a sink that only seems to work.
         logger.critical("the %s stopped working; this process ends", task.get_name(), exc_info=task.exception())
         os.kill(os.getpid(), signal.SIGTERM)

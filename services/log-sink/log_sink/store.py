@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
-from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,14 +22,13 @@ from servicekit.facts import FAULTS_FOLDED_S, FAULTS_KEPT, LOG_CAP, LOG_STREAM
 from servicekit.log.faults import GROUPS
 
 from log_sink import entries
-from log_sink.buffer import Batch, Cell
-from log_sink.parse import parse
+from log_sink.buffer import Batch, Cell, Raw
 
 logger = logging.getLogger(__name__)
 
 COUNTERS = f"{LOG_STREAM}:counters"
 LISTENED = f"{LOG_STREAM}:listened"
-"""When a sink last said that it listens, in seconds since 1970."""
+"""When a sink last listened, in seconds since 1970."""
 _SCRIPT = resources.files(__package__).joinpath("recorder.lua").read_text()
 _BATCH_MEMORY_S = 24 * 3600
 ANSWER_WITHIN_S = 0.8
@@ -116,7 +114,7 @@ def connect(url: str, password: str, answer_within_s: float = ANSWER_WITHIN_S) -
     )
 
 
-def trouble(error: Exception) -> str:
+def why_unusable(error: Exception) -> str:
     """Say in a few words why Redis could not be used."""
     if isinstance(error, AuthenticationError):
         return "Redis refuses the password: the file that PLUMBLINE_REDIS_PASSWORD_FILE names holds another one"
@@ -142,15 +140,14 @@ class Store:
         """Return if Redis answers."""
         await self._redis.ping()
 
-    async def say_listening(self) -> float | None:
-        """Note that a sink listens now; return for how many seconds none had said so, None if none ever has."""
+    async def note_listening(self) -> float | None:
+        """Note that a sink listens now; return how many seconds ago one last did, None if none ever has."""
         now = time.time()
         before = await self._redis.set(LISTENED, f"{now:.3f}", ex=_BATCH_MEMORY_S, get=True)
         return None if before is None else now - float(before)
 
     def prepare(self, batch: Batch) -> list[Any]:
         """Return the arguments of the one command that writes `batch`. Send them again as often as needed."""
-        render(batch, LOG_CAP)
         self._batch += 1
         superseded = batch.superseded()
         cells = sorted(batch.arrived.keys() | batch.dropped.keys())
@@ -167,28 +164,28 @@ class Store:
             dropped = batch.dropped[cell]
             args += [*cell, batch.arrived[cell] + dropped, superseded[cell], dropped]
         for (cell, kind), some in batch.faults.items():
-            args += [*cell, kind, some.count, _rendered(cell, some.line)]
-        for (cell, _), rendered in zip(batch.entries, batch.rendered, strict=True):
-            args += [*cell, rendered]
+            args += [*cell, kind, some.count, _built(cell, some.raw)]
+        for cell, raw in batch.entries:
+            args += [*cell, _built(cell, raw)]
         return args
 
     async def write(self, prepared: list[Any]) -> None:
         """Write a prepared batch. Safe to repeat: a batch that went in before is not counted again."""
         await self._script(keys=[LOG_STREAM, COUNTERS, self._last_batch_key], args=prepared)
 
-    async def close_minutes(self) -> None:
-        """Write the final number of faults whose minute is over."""
+    async def close_windows(self) -> None:
+        """Write the final count of faults whose window is over."""
         await self._script(keys=[LOG_STREAM, COUNTERS], args=["close", *self._folding])
 
     async def stats(self) -> Stats:
         """Return the counts of one instant."""
-        return (await self._look("look"))[0]
+        return (await self._run("stats"))[0]
 
     async def read(self) -> tuple[Stats, list[Kept]]:
         """Return the counts and everything that is kept, newest first, of one instant."""
-        return await self._look("read")
+        return await self._run("read")
 
-    async def _look(self, what: str) -> tuple[Stats, list[Kept]]:
+    async def _run(self, what: str) -> tuple[Stats, list[Kept]]:
         flat, kept, items = await self._script(keys=[LOG_STREAM, COUNTERS], args=[what])
         cells: dict[tuple[str, str], dict[str, int]] = {}
         epoch = 0
@@ -214,20 +211,13 @@ class Store:
         return [_kept(item) for _, items in _streams(answer) for item in items]
 
 
-def render(batch: Batch, count: int) -> bool:
-    """Render the next `count` entries of a batch, for `Store.prepare`; return whether there are more."""
-    done = len(batch.rendered)
-    batch.rendered += [_rendered(*arrival) for arrival in islice(batch.entries, done, done + count)]
-    return len(batch.rendered) < len(batch.entries)
-
-
-def _rendered(cell: Cell, line: bytes) -> bytes:
+def _built(cell: Cell, raw: Raw) -> bytes:
     try:
-        return entries.build(parse(line), *cell)
+        return entries.build(raw, *cell)
     except Exception:
-        # The others of the batch must not wait for the one that shows a fault of ours.
-        logger.exception("an entry of %d bytes from %s could not be told", len(line), cell.service)
-        return entries.build({"message": "This entry could not be told; the log-sink's log says why."}, *cell)
+        # An error of ours in one entry must not hold up the others of the batch.
+        logger.exception("an entry from %s could not be built", cell.service)
+        return entries.build({"message": "This entry could not be built; the log-sink's log says why."}, *cell)
 
 
 def _streams(answer: Any) -> list[tuple[bytes, list[Any]]]:

@@ -21,9 +21,9 @@ from log_sink.sink import Sink
 HEARTBEAT_S = 5.0
 _RECONNECT_MS = 1000
 _BETWEEN_CHUNKS_S = 0.1
-"""In a flood a reader gets at most ten chunks a second of at most 200 entries; the rest is one number."""
+"""A reader gets at most ten chunks a second of at most 200 entries; the number of the others is in `gap`."""
 _STREAM_MAX_S = 600.0
-"""A stream ends after this time and the reader comes back where it was: only so is its session looked at again."""
+"""A stream ends after this time; the reader reconnects where it was, and its session is checked again."""
 
 
 async def stream(request: Request) -> Response:
@@ -59,13 +59,13 @@ async def _events(hub: Hub, position: Position, wanted: Filter) -> AsyncIterator
         reader = _Reader(hub, position, wanted)
         ends_at = time.monotonic() + _STREAM_MAX_S
         while not hub.closed and time.monotonic() < ends_at:
-            pulse = hub.pulse()
+            changed = hub.changed()
             chunk = reader.chunk()
             if chunk:
                 yield chunk
                 await asyncio.sleep(_BETWEEN_CHUNKS_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(pulse.wait(), HEARTBEAT_S)
+                await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
 
 
 class _Reader:
@@ -80,7 +80,7 @@ class _Reader:
         self._away = False
 
     def chunk(self) -> bytes:
-        """Return the events to send now; empty if there is nothing to say."""
+        """Return the events to send now; empty if there are none."""
         parts: list[bytes] = []
         now = time.monotonic()
         if self._hub.away != self._away:

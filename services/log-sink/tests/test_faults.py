@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -34,15 +33,15 @@ def run(url: str, work: Callable[[list[Store]], Awaitable[Any]], folded_s: float
     return asyncio.run(main())
 
 
-def line(message: str) -> bytes:
-    return json.dumps({"message": message}).encode()
+def raw(message: str) -> dict[str, str]:
+    return {"message": message}
 
 
 async def put(store: Store, *faults: tuple[Cell, str, int], entries: int = 0, name: str = "m") -> None:
     buffer = Buffer()
     for cell, kind, count in faults:
-        buffer.count(cell, kind, line(f"{name} {kind}"), count)
-    buffer.add([(BACKEND, line(f"entry {name} {number}")) for number in range(entries)])
+        buffer.count(cell, kind, raw(f"{name} {kind}"), count)
+    buffer.add([(BACKEND, raw(f"entry {name} {number}")) for number in range(entries)])
     await store.write(store.prepare(buffer.take_now()))
 
 
@@ -83,7 +82,7 @@ def test_when_the_minute_is_over_one_entry_has_the_number(redis_server: RedisSer
         await put(never, entries=3)
         before = await shown(never)
         await end_minutes(empty_redis)
-        await stores[1].close_minutes()
+        await stores[1].close_windows()
         after = await shown(never)
         assert len(after) == len(before) == 4
         newest = after[0]
@@ -108,7 +107,7 @@ def test_one_fault_is_not_told_twice(redis_server: RedisServer, empty_redis: red
         await put(stores[0], (BACKEND, "client.bad_token", 1))
         before = await shown(stores[0])
         await end_minutes(empty_redis)
-        await stores[0].close_minutes()
+        await stores[0].close_windows()
         assert await shown(stores[0]) == before
 
     run(redis_server.url, work)
@@ -132,7 +131,7 @@ def test_no_mixture_of_kinds_services_and_numbers_pushes_out_an_entry(
             if number % 7 == 0:
                 await end_minutes(empty_redis)
             if number % 11 == 0:
-                await stores[1].close_minutes()
+                await stores[1].close_windows()
             held = await shown(stores[0])
             assert sum(one["message"].startswith("entry mine") for one in held) == mine
             assert len({one["id"] for one in held}) == len(held)
@@ -167,7 +166,7 @@ def test_faults_that_newer_entries_pushed_out_are_still_accounted_for(
         assert len(held) == LOG_CAP
         await put(stores[0], entries=LOG_CAP)
         await end_minutes(empty_redis)
-        await stores[0].close_minutes()
+        await stores[0].close_windows()
         assert len(await shown(stores[0])) == LOG_CAP
         assert (await stores[0].stats()).as_dict()["received"] == 2 * LOG_CAP + 10
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from log_sink.entries import build
-from log_sink.parse import parse
+from log_sink.entries import build, parse
 
 
 @pytest.mark.parametrize(

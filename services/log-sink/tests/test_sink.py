@@ -212,14 +212,15 @@ def test_what_the_kernel_drops_is_counted(sink: Any, entry: Make) -> None:
     assert counters_balance(shown)
 
 
-@pytest.mark.parametrize(("ago_s", "told"), [(42, 1), (1, 0), (None, 0)])
+@pytest.mark.parametrize(("ago_s", "told"), [(42, 1), (-60, 0), (None, 0)])
 def test_a_sink_says_for_how_long_nobody_had_listened(
     start_sink: Any, empty_redis: redis.Redis, entry: Make, ago_s: int | None, told: int
 ) -> None:
     if ago_s is not None:
+        # "Just now" lies ahead, because a sink takes seconds to start on a busy machine.
         empty_redis.set(LISTENED, time.time() - ago_s)
     sink = start_sink()
-    wait_until(lambda: time.time() - float(empty_redis.get(LISTENED) or 0) < 0.5, "it says that it listens")
+    wait_until(lambda: abs(time.time() - float(empty_redis.get(LISTENED) or 0)) < 0.5, "it says that it listens")
     sink.post(entry("later"))
     wait_until(lambda: "later" in sink.messages(), "a later entry arrives")
     said = [one["message"] for one in sink.entries(service="log-sink") if "nobody listened" in one["message"]]

@@ -10,7 +10,7 @@ import pytest
 import requests
 from log_sink.buffer import UNKNOWN, Buffer, Cell
 from log_sink.intake import Intake
-from log_sink.keys import opened
+from log_sink.udp import without_secret
 from servicekit.inside import InternalSecret
 
 from plumbline.verification.throwaway import INTERNAL_SECRET, wait_until
@@ -63,7 +63,7 @@ def secret(tmp_path: Any) -> InternalSecret:
 def test_a_key_is_taken_out_wherever_it_stands_and_whatever_it_holds(secret: InternalSecret) -> None:
     key = ',"plumbline_key":"a \\"secret\\" with \\\\ and ü"'
     for place in ('{"level":"warn"%s}', '{"level":"warn"%s,"stack":"main.go"}\n'):
-        entry = opened((place % key).encode(), secret)
+        entry = without_secret((place % key).encode(), secret)
         assert entry == (place % "").encode()
         json.loads(entry)
 
@@ -80,8 +80,8 @@ def test_a_key_is_taken_out_wherever_it_stands_and_whatever_it_holds(secret: Int
         b"",
     ],
 )
-def test_without_the_key_nothing_is_opened(secret: InternalSecret, forged: bytes) -> None:
-    assert opened(forged, secret) is None
+def test_a_datagram_without_the_key_is_refused(secret: InternalSecret, forged: bytes) -> None:
+    assert without_secret(forged, secret) is None
 
 
 def test_many_strangers_are_one_warning_a_minute(

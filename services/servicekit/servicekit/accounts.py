@@ -10,7 +10,7 @@ FRESH_S = 2.0
 _REMEMBERED = 4096
 
 ASK = "SELECT is_operator FROM users WHERE id = %(user_id)s"
-"""The question to the database: no row, no user."""
+"""No row means that there is no such user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class Accounts:
         return account
 
     def unanswered(self, user_id: int) -> Account:
-        """Return what holds while the database does not answer: what it said last, or the token's own word."""
+        """Return what holds while the database does not answer: its last answer, or else what the token says."""
         seen = self._seen.get(user_id)
         return self.answered(user_id, seen.account if seen else _TRUSTED)
 
     def forget(self, user_id: int) -> None:
-        """Ask anew at the user's next request."""
+        """Ask the database again at the user's next request."""
         self._seen.pop(user_id, None)

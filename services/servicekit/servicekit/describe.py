@@ -1,4 +1,4 @@
-"""What a model of settings says about its fields, and about an environment that they are to be read from."""
+"""Describes the fields of a settings model, and checks an environment against them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fields(model: type[BaseSettings]) -> list[dict[str, Any]]:
 
 
 def required(model: type[BaseSettings]) -> dict[str, str]:
-    """Return a value that passes for each field without a default, so that the others can be looked at."""
+    """Return a value that passes for each field without a default, so that the others can be read."""
     return {
         variable(name): _STAND_INS.get(field.annotation, "x")
         for name, field in model.model_fields.items()

@@ -1,4 +1,4 @@
-"""Events: what a service announces after its transaction committed, and every backend process hands to its sockets."""
+"""Events: a service publishes them after its transaction committed; every backend process sends them to its sockets."""
 
 from __future__ import annotations
 

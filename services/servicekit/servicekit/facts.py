@@ -1,4 +1,4 @@
-"""Facts that hold for every service, every target and every check. Each stands here once and is imported elsewhere."""
+"""Facts that hold for every service, every target and every check. Each is defined here and imported elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAULTS_FOLDED_S = 60
 LEVELS_KEPT = ("warning", "error", "critical")
 ENTRY_MAX_BYTES = 16 * 1024
 LOG_LINES_A_SECOND = 10
-"""More warnings and errors in a process's own log would cost the requests beside them; the recorder is offered all."""
+"""Warnings and errors in a process's own log, after a burst; the recorder is offered all of them."""
 INGEST_MAX_BYTES = 4 * 1024 * 1024
 """Largest body of log entries, for Caddy as for the log-sink: a forwarder's largest batch, `LOG_CAP` entries, fits."""
 
@@ -46,4 +46,4 @@ EXIT_FAILED = 1
 EXIT_TEMPORARY = 75
 """The database is away or a lock was not had in time: the same command may succeed later (sysexits' EX_TEMPFAIL)."""
 EXIT_CONFIG = 78
-"""A setting or a secret is missing or unusable: somebody has to change something first (sysexits' EX_CONFIG)."""
+"""A setting or a secret is missing or unusable, and has to be changed first (sysexits' EX_CONFIG)."""

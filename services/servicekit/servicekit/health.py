@@ -1,4 +1,4 @@
-"""What /health says, in every service."""
+"""The body of /health, in every service."""
 
 from __future__ import annotations
 

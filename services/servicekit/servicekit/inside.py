@@ -31,7 +31,7 @@ class InternalSecret:
         """Read the secret. Raises SecretError if the file is unusable."""
         self._file = file
         self._lock = threading.Lock()
-        self._seen = self._look()
+        self._seen = self._stamp()
         self._secret = read_secret(file).encode()
 
     def current(self) -> bytes:
@@ -56,14 +56,14 @@ class InternalSecret:
     def _renew(self) -> None:
         """Read the file if it has changed. While it holds no secret, the last one counts."""
         with self._lock:
-            seen = self._look()
+            seen = self._stamp()
             if seen == self._seen:
                 return
             with suppress(SecretError):
                 self._secret = read_secret(self._file).encode()
                 self._seen = seen
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _stamp(self) -> tuple[int, int, int] | None:
         try:
             status = self._file.stat()
         except OSError:

@@ -1,8 +1,8 @@
-"""The line between a server's main process and its workers: none outlives the others, and none that hangs stays.
+"""A server's main process and its workers watch each other: none outlives the others, and one that hangs is killed.
 
 A worker ends with its parent, at once and however the parent ends. Each second a worker sends its parent a beat, which
 it can do only while it serves. A worker that misses ten beats is killed, and the server starts another. A parent that
-takes no beats for half a minute is killed by a worker, and what supervises the service starts it again.
+takes no beats for half a minute is killed by a worker, and its supervisor starts it again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STARTING_MAX = 120
 UNHEARD_MAX = 30
 """Beats that a parent may leave unread before it is killed."""
 _LATE_S = 2 * EVERY_S
-"""A process that is this late was itself stopped, or short of CPU, and judges no other."""
+"""A process that is this late was itself stopped, or short of CPU, so it does not judge others."""
 _SOCKET_VARIABLE = "PLUMBLINE_BEAT_SOCKET"
 _PR_SET_PDEATHSIG = 1
 
@@ -63,7 +63,7 @@ def _watch(receiver: socket.socket, ended: threading.Event) -> None:
     watch = Watch()
     while not ended.wait(EVERY_S):
         workers = {worker.pid for worker in multiprocessing.active_children() if worker.pid is not None}
-        for pid in watch.look(workers, set(_beats(receiver)), time.monotonic()):
+        for pid in watch.check(workers, set(_beats(receiver)), time.monotonic()):
             log.error("killed a server process that hung", extra={"fields": {"pid": pid, "missed_beats": MISSED_MAX}})
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -81,12 +81,12 @@ class Watch:
     def __init__(self) -> None:
         self._missed: dict[int, int] = {}
         self._heard: set[int] = set()
-        self._looked_at = float("-inf")
+        self._checked_at = float("-inf")
 
-    def look(self, workers: set[int], beats: set[int], now: float) -> list[int]:
-        """Return those of `workers` that hang. `beats` has come from these since the last look."""
-        late = now - self._looked_at > EVERY_S + _LATE_S
-        self._looked_at = now
+    def check(self, workers: set[int], beats: set[int], now: float) -> list[int]:
+        """Return those of `workers` that hang. `beats` holds the ones that have sent a beat since the last check."""
+        late = now - self._checked_at > EVERY_S + _LATE_S
+        self._checked_at = now
         self._heard = (self._heard | beats) & workers
         self._missed = {pid: 0 if late or pid in beats else self._missed.get(pid, 0) + 1 for pid in workers}
         return [
@@ -100,12 +100,12 @@ class Watch:
 
 
 def end_with_parent() -> None:
-    """See to it that this server process ends when its parent does. Call it first, from the main thread."""
+    """Make this server process end when its parent does. Call it first, from the main thread."""
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid is None:
         return
     if sys.platform == "linux":
-        # By the kernel, so that it reaches a process that is stopped, too.
+        # The kernel does it, so it reaches a stopped process, too.
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     else:
         threading.Thread(target=_end_after, args=(parent.sentinel,), name="parent", daemon=True).start()
@@ -156,7 +156,7 @@ class Beat:
 
 
 async def beat_from_loop() -> None:
-    """Beat until cancelled, for as long as this event loop turns."""
+    """Beat until cancelled, for as long as this event loop runs."""
     beat = Beat()
     try:
         while True:
@@ -167,7 +167,7 @@ async def beat_from_loop() -> None:
 
 
 def beat_from_thread(serves: Callable[[], bool]) -> None:
-    """Beat from now on, from a thread of its own, for as long as `serves` says that requests get their turn."""
+    """Beat from now on, from a thread of its own, for as long as `serves` says that requests are served."""
 
     def run() -> None:
         beat = Beat()

@@ -1,4 +1,4 @@
-"""Whose page is asking. Browsers send the session cookie by themselves, and name the page in headers beside it."""
+"""Which site a request comes from. Browsers add the session cookie themselves, and name the page in other headers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ def is_own(origin: str, host: str | None, allowed: Collection[str]) -> bool:
     """Say whether `origin` is one of `allowed`, or that of the address (`Host`) which the request was sent to."""
     if origin in allowed:
         return True
-    # No URL parser: an origin is no more than this, and what strangers write here need not be one.
+    # Not a URL parser: an origin has only these parts, and clients may send text that is no URL.
     scheme, _, place = origin.partition("://")
     return host is not None and scheme.lower() in ("http", "https") and place.lower() == host.lower()
 
 
 def is_foreign(origin: str | None, fetch_site: str | None, host: str | None, allowed: Collection[str]) -> bool:
-    """Say whether a request comes from a page of somebody else, by its `Origin` or else its `Sec-Fetch-Site`.
+    """Say whether a request comes from a page of another site, by its `Origin` or else its `Sec-Fetch-Site`.
 
     Programs send neither.
     """

@@ -1,4 +1,4 @@
-"""A folder of one process, for what its workers need to find: it goes with that process, however it ends."""
+"""A folder of one process, for files that its workers use. It is deleted, also if the process was killed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _TEMP_MAX = 65
 
 @contextmanager
 def own_folder(purpose: str) -> Iterator[Path]:
-    """Yield a new folder that only this user can enter. Deletes those that processes which were killed have left."""
+    """Yield a new folder that only this user can enter. Deletes the folders that killed processes have left."""
     temp = Path(tempfile.gettempdir())
     if len(os.fsencode(temp)) > _TEMP_MAX:
-        temp = Path("/tmp")  # noqa: S108  the folder has a random name, and is made anew
+        temp = Path("/tmp")  # noqa: S108  the folder has a random name and is new
     prefix = f"plumbline-{purpose}-"
     for folder in temp.glob(f"{prefix}*"):
         if _is_left(folder, folder.name.removeprefix(prefix).partition("-")[0]):

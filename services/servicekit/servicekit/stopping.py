@@ -1,7 +1,7 @@
-"""A stop in two steps: server processes first let their clients go, and only then are told to end.
+"""A stop in two steps: server processes first close their long-lived connections, and only then are told to end.
 
-WebSockets and live tails end only when told, and the server's own shutdown hook comes after they have. A server that is
-told to end while they are open cuts them off without a word.
+WebSockets and live tails last until they are closed, and the server's own shutdown hook runs only after that. A
+server that is told to end while they are open cuts them off.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from typing import Any
 from servicekit.own_folder import own_folder
 
 PATIENCE_S = 3.0
-"""How long a server process may take to let its clients go."""
+"""How long a server process may take to close its connections."""
 _STOP_COMES = signal.SIGUSR1
 """Sent by the parent to each server process before it stops the server."""
 _FOLDER_VARIABLE = "PLUMBLINE_STOP_FOLDER"
-"""Environment variable with a folder: in it a file for each server process that lets its clients go before it ends."""
-_LOOK_S = 0.01
+"""Environment variable with a folder: it holds a file for each server process that first closes connections."""
+_POLL_S = 0.01
 _AGAIN_S = 0.5
 """How long a task that was cancelled may take to end before it is cancelled again."""
 
 
 @contextmanager
 def announced_stops() -> Iterator[Callable[[], None]]:
-    """Yield a hook for the server's on_startup: from then on SIGTERM and SIGINT wait until clients were let go."""
+    """Yield a hook for the server's on_startup: from then on SIGTERM and SIGINT wait until connections are closed."""
     with own_folder("stop") as folder:
         os.environ[_FOLDER_VARIABLE] = str(folder)
         yield lambda: _announce(folder)
@@ -45,31 +45,31 @@ def _announce(folder: Path) -> None:
 
         def announce(caught: int, frame: FrameType | None, stop: Any = stop) -> None:
             nonlocal announced
-            # Whoever asks twice means now.
+            # A second signal stops at once.
             if not announced:
                 announced = True
-                _let_clients_go(folder)
+                _close_connections(folder)
             stop(caught, frame)
 
         signal.signal(number, announce)
 
 
-def _let_clients_go(folder: Path) -> None:
+def _close_connections(folder: Path) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    for pid in _with_clients(folder):
+    for pid in _with_connections(folder):
         with suppress(ProcessLookupError):
             os.kill(pid, _STOP_COMES)
-    while _with_clients(folder) and time.monotonic() < deadline:
-        time.sleep(_LOOK_S)
+    while _with_connections(folder) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
 
 
-def _with_clients(folder: Path) -> list[int]:
+def _with_connections(folder: Path) -> list[int]:
     living = [worker.pid for worker in multiprocessing.active_children()]
     return [pid for pid in living if pid is not None and (folder / str(pid)).exists()]
 
 
-def on_stop(let_go: Callable[[], Awaitable[None]]) -> None:
-    """From now on, when a stop comes, await `let_go` for `PATIENCE_S` at most before this process is told to end.
+def on_stop(close: Callable[[], Awaitable[None]]) -> None:
+    """From now on, when a stop comes, await `close` for `PATIENCE_S` at most before this process is told to end.
 
     Call it in the running event loop of a server process.
     """
@@ -79,7 +79,7 @@ def on_stop(let_go: Callable[[], Awaitable[None]]) -> None:
 
     async def act() -> None:
         try:
-            await asyncio.wait_for(let_go(), PATIENCE_S)
+            await asyncio.wait_for(close(), PATIENCE_S)
         finally:
             here.unlink(missing_ok=True)
 
@@ -88,7 +88,7 @@ def on_stop(let_go: Callable[[], Awaitable[None]]) -> None:
 
 
 async def end(tasks: Collection[asyncio.Task[Any]]) -> list[Any]:
-    """Cancel tasks, and return what came of each, results and exceptions alike, when all have ended.
+    """Cancel tasks, and return the result or exception of each when all have ended.
 
     Once may not be enough: until Python 3.12 `asyncio.wait_for`, by which redis-py sends, may swallow a cancellation.
     """

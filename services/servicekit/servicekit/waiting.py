@@ -1,4 +1,4 @@
-"""Waiting for the database, or for a schema, with an end and with words."""
+"""Waits for the database, or for a schema, up to a deadline, and reports what is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SAY_AGAIN_S = 30.0
 
 
 class WaitError(Exception):
-    """What was waited for did not come in time; the message says what it was and how things stood at the end."""
+    """What was waited for did not come in time; the message says what it was, and what was missing at the end."""
 
 
 def wait_for(

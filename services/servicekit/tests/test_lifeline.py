@@ -159,24 +159,24 @@ def test_a_parent_that_hangs_is_killed_so_that_it_is_started_again(serve: Callab
 
 def test_one_that_misses_beats_is_hung_and_one_that_beats_again_is_not() -> None:
     watch = Watch()
-    watch.look({1, 2}, {1, 2}, 0)
+    watch.check({1, 2}, {1, 2}, 0)
     for second in range(1, MISSED_MAX):
-        assert watch.look({1, 2}, {1}, second) == []
-    assert watch.look({1, 2}, {1}, MISSED_MAX) == [2]
-    assert watch.look({1, 2}, {1, 2}, MISSED_MAX + 1) == []
+        assert watch.check({1, 2}, {1}, second) == []
+    assert watch.check({1, 2}, {1}, MISSED_MAX) == [2]
+    assert watch.check({1, 2}, {1, 2}, MISSED_MAX + 1) == []
 
 
 def test_one_that_starts_has_longer() -> None:
     watch = Watch()
-    hung_after = next(second for second in range(10 * STARTING_MAX) if watch.look({1}, set(), second))
+    hung_after = next(second for second in range(10 * STARTING_MAX) if watch.check({1}, set(), second))
     assert hung_after == STARTING_MAX
 
 
 def test_nobody_is_judged_by_a_parent_that_was_late_itself() -> None:
     watch = Watch()
-    watch.look({1}, {1}, 0)
+    watch.check({1}, {1}, 0)
     for minute in range(1, 3 * MISSED_MAX):
-        assert watch.look({1}, set(), 60 * minute) == []
+        assert watch.check({1}, set(), 60 * minute) == []
 
 
 def test_without_a_parent_that_watches_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Keeps structures and texts within bounds, whatever arrives."""
+"""Keeps structures and texts of any kind within bounds."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ KEY_MAX = 100
 ROOM = 32 * 1024
 """Characters of one structure in all: twice what an entry holds, because there it is cut in the best places."""
 LOOKED_AT = 16 * 1024
-"""Characters of one text in which secrets are looked for, and beyond which it is cut. Hostile text costs some 10 µs a
-character, on the event loop."""
+"""Characters of one text that are searched for secrets; the rest is cut off. Hostile text costs some 10 µs a character,
+on the event loop."""
 CUT = "…"
 _NAME_OF_TYPE = type.__dict__["__name__"].__get__
 """A type's name, whatever its metaclass says."""
 
 
 class Bounded:
-    """One pass over one structure; `truncated` tells afterwards whether anything was left out."""
+    """One pass over one structure; afterwards `truncated` says whether anything was left out."""
 
     def __init__(self) -> None:
         self.truncated = False
@@ -39,7 +39,7 @@ class Bounded:
         try:
             return self._value(value, depth)
         except Exception:
-            # A mapping that changes under our hands, an object that refuses to be looked at: it costs itself alone.
+            # A mapping that changes meanwhile, or an object that cannot be read, must not cost the rest.
             return _placeholder(value)
 
     def _value(self, value: Any, depth: int) -> Any:
@@ -50,7 +50,7 @@ class Bounded:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
-            # Browsers read numbers as doubles: a larger one would change on the way.
+            # Browsers read numbers as doubles, which cannot hold larger ones exactly.
             return int(value) if abs(value) < 2**53 else text_of(value)
         if isinstance(value, float):
             return float(value)
@@ -76,13 +76,13 @@ class Bounded:
 
     def _mapping(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        told = _names_secret(value)
+        names_secret = _names_secret(value)
         for key, item in self._first(value.items(), len(value)):
             if self._is_full:
                 self.truncated = True
                 break
             name = text_of(key)
-            secret = (is_secret_key(name) or (told and name.lower() == "value")) and _says_something(item)
+            secret = (is_secret_key(name) or (names_secret and name.lower() == "value")) and _is_value(item)
             result[self.text(name, KEY_MAX)] = REDACTED if secret else self.value(item, depth - 1)
         return result
 
@@ -108,7 +108,7 @@ def _is_secret_pair(items: Collection[Any]) -> bool:
     """Tell a name and its value, as headers and rows are often given: ("x-api-key", "…")."""
     if not isinstance(items, tuple | list) or len(items) != 2 or not isinstance(items[0], str | bytes):
         return False
-    return is_secret_key(text_of(items[0])) and _says_something(items[1])
+    return is_secret_key(text_of(items[0])) and _is_value(items[1])
 
 
 def _names_secret(mapping: dict[Any, Any]) -> bool:
@@ -120,12 +120,12 @@ def _names_secret(mapping: dict[Any, Any]) -> bool:
     return False
 
 
-def _says_something(value: Any) -> bool:
+def _is_value(value: Any) -> bool:
     return value is not None and not isinstance(value, bool)
 
 
 def text_of(value: Any) -> str:
-    """Return `str(value)`, of bytes what they say, or the name of the type if that fails; always a plain str."""
+    """Return `str(value)`, or bytes decoded, or the name of the type if that fails; always a plain str."""
     try:
         if isinstance(value, bytes | bytearray):
             return value.decode("utf-8", "backslashreplace")
@@ -146,10 +146,10 @@ def safe_text(text: str, limit: int, *, keep_end: bool = False) -> tuple[str, bo
     `keep_end` cuts in the middle and keeps more of the end: the last lines of a traceback name the error.
     """
     cut = False
-    # Work is bounded, too. What is cut here is far beyond the limit: a secret is taken out before it is sliced.
+    # This bounds the work. The cut is far beyond the limit, so a secret near the limit is still whole when redacted.
     if len(text) > LOOKED_AT + 2 * limit:
         text, cut = (_outer(text, LOOKED_AT) if keep_end else _head(text, LOOKED_AT)), True
-    # What cleaning takes away may have hidden a secret, or belong to one.
+    # What cleaning removes may have hidden a secret, or be a part of one.
     text = redact(text)
     cleaned = clean(text)
     if cleaned is not text:
@@ -160,7 +160,7 @@ def safe_text(text: str, limit: int, *, keep_end: bool = False) -> tuple[str, bo
 
 
 def _head(text: str, limit: int) -> str:
-    # A secret sliced by the cut may no longer look like one: give up the broken word.
+    # A secret that is cut may no longer look like one, so the broken word goes, too.
     head = text[: limit - 1]
     space = max(head.rfind(" ", limit // 2), head.rfind("\n", limit // 2))
     return (head[:space] if space > 0 else head[: limit // 2]) + CUT
@@ -174,5 +174,5 @@ def _outer(text: str, limit: int) -> str:
     line = text.find("\n", start, start + tail // 2)
     if line < 0:
         line = text.find(" ", start)
-    # Without a word's beginning there may be a secret's end.
+    # Without the beginning of a word, this may be the end of a secret.
     return _head(text, head) + mark + (text[line + 1 :] if line >= 0 else "")

@@ -1,4 +1,4 @@
-"""From whatever was said to one safe entry: `ts, level, service, logger, message, request_id, exception, fields`."""
+"""Builds safe entries: `ts, level, service, logger, message, request_id, exception, fields`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from servicekit.facts import ENTRY_MAX_BYTES
 from servicekit.log.bounds import CUT, Bounded, safe_text
 from servicekit.log.redact import redact
 
-# Added on the way out: `"id":"1763845137000-1234567890"`, the id that it replaces, and a fault's kind and count.
+# Added when it is read: `"id":"1763845137000-1234567890"`, the id that it replaces, and a fault's kind and count.
 _ROOM_FOR_ID = 320
 SIZE_MAX = ENTRY_MAX_BYTES - _ROOM_FOR_ID
 MESSAGE_MAX = 8192
@@ -22,20 +22,17 @@ _LOGGER_MAX = 200
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> bytes:
+def build(raw: dict[str, Any], service: str, level: str) -> bytes:
     """Return the entry as one line of JSON of at most `SIZE_MAX` bytes, without secrets and control characters.
 
     `raw` is plain JSON data in the entry's form, as far as it goes; `service` and `level` are taken as they are.
-    `collapsed` says how many entries like it were counted and not kept. What was cut, here or before it came here, is
-    marked `"truncated": true`.
+    What was cut, here or before, is marked `"truncated": true`.
     """
     bounded = Bounded()
     fields = raw.get("fields")
     plain = bounded.value({} if fields is None else fields)
     if not isinstance(plain, dict):
         plain = {"value": plain}
-    if collapsed:
-        plain["collapsed"] = collapsed
     message, message_cut = safe_text(_string(raw.get("message")), MESSAGE_MAX)
     exception, exception_cut = None, False
     if raw.get("exception") is not None:
@@ -58,7 +55,7 @@ def build(raw: dict[str, Any], service: str, level: str, collapsed: int = 0) -> 
 
 @lru_cache(256)
 def _logger(name: str) -> str:
-    # Few and always the same: what they cost is paid once.
+    # There are few names, so each is cleaned once.
     return safe_text(name, _LOGGER_MAX)[0]
 
 
@@ -70,7 +67,7 @@ def _fit(entry: dict[str, Any]) -> bytes:
     line = orjson.dumps(entry)
     limit = MESSAGE_MAX
     while len(line) > SIZE_MAX:
-        # Halve whatever is largest, so that a huge field does not cost the message, nor the other way round.
+        # Halve the largest part, so that a huge field does not cost the message, nor a huge message the fields.
         entry["truncated"] = True
         sizes = {name: len(orjson.dumps(entry[name])) for name in ("message", "exception", "fields")}
         largest = max(sizes, key=lambda name: sizes[name])

@@ -20,7 +20,7 @@ REQUEST = "request"
 """Requests that the stack failed to answer. A client may be able to provoke them, so they are counted, too."""
 GROUPS = (CLIENT, REQUEST)
 _FRAMEWORKS = ("django", "granian", "_granian", "asyncio")
-"""Loggers of others that report what a request has met. Whatever they say is counted as a fault of requests."""
+"""Loggers of frameworks that report errors of requests. Their warnings are counted as faults of requests."""
 _SHOWN_MAX = 500
 """Characters of a field that are shown. Clients choose these texts, and each character costs time."""
 _KIND = re.compile(rf"(?:{'|'.join(GROUPS)})\.[A-Za-z0-9_.:-]{{1,100}}")
@@ -38,7 +38,7 @@ def client_fault(
     """Log a warning about something that a client did wrong.
 
     `kind` is a short fixed name such as `bad_token`. `message` and `args` are as for `log.warning`; `fields` become
-    fields of the entry: whatever helps an operator to follow it up. The client's address is added.
+    fields of the entry that help an operator. The client's address is added.
     """
     address = client_address()
     if address is not None:
@@ -47,7 +47,7 @@ def client_fault(
 
 
 def request_fault(log: logging.Logger, error: BaseException, message: str, **fields: Any) -> None:
-    """Log an exception that a request has met, with its trace. Its kind is the place in the code that raised it."""
+    """Log an exception that ended a request, with its traceback. Its kind is the place in the code that raised it."""
     log.error(message, exc_info=error, extra={"counted_as": kind_of(error), "fields": _shown(fields)})
 
 

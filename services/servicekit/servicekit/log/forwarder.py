@@ -22,8 +22,8 @@ QUEUE_SIZE = LOG_CAP
 _TIMEOUT_S = 2.0
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
-_PAUSE_S = 0.2
-"""Between two batches, so that lines share a request, and so that a process sends at most 1,000 lines a second."""
+_PAUSE_S = 0.25
+"""Between two batches, so that lines share a request, and so that a process sends at most 800 lines a second."""
 
 
 class _Line(NamedTuple):

@@ -15,9 +15,14 @@ _NOT_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"fields", "message",
 """What every record has, what formatters leave on it, and what `faults.py` adds."""
 
 
-def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> bytes:
-    """Return the entry for a log record as one line of JSON: see `entries.build`."""
-    raw = {
+def line_from(record: logging.LogRecord, service: str) -> bytes:
+    """Return the entry for a log record as one line of JSON, with its line end."""
+    return entries.build(raw_entry(record), service, level_of(record.levelno)) + b"\n"
+
+
+def raw_entry(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what `entries.build` makes an entry of."""
+    return {
         "ts": record.created,
         "logger": record.name,
         # More than is looked at where the text is made safe, so that the cut is seen there.
@@ -26,7 +31,6 @@ def line_from(record: logging.LogRecord, service: str, collapsed: int = 0) -> by
         "fields": _fields(record),
         "exception": _exception(record),
     }
-    return entries.build(raw, service, level_of(record.levelno), collapsed) + b"\n"
 
 
 def _fields(record: logging.LogRecord) -> Any:

@@ -1,4 +1,4 @@
-"""One word in the log for an outage, not one for each request that meets it."""
+"""Logs an outage once, not for each request that meets it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import time
 
 
 class Outage:
-    """Whether something that this process needs is away; logs when that begins, goes on and ends.
+    """Whether something that this process needs is away; logs when an outage begins, continues and ends.
 
-    `pause_s` is how long after a failure `expected` stays true: callers with another way take it until then.
+    `pause_s` is how long after a failure `expected` stays true, so that callers can avoid trying.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Outage:
         self._since: float | None = None
         self._failed_at = 0.0
         self._logged_at = 0.0
-        self._met = 0
+        self._failures = 0
 
     @property
     def on(self) -> bool:
@@ -32,14 +32,14 @@ class Outage:
 
     @property
     def expected(self) -> bool:
-        """Whether a try would most likely fail too, the last one having failed a moment ago."""
+        """Whether the last try failed a moment ago, so that another would most likely fail, too."""
         return self._since is not None and time.monotonic() - self._failed_at < self._pause_s
 
     def failed(self, error: BaseException) -> None:
         """Note a try that failed."""
         now = time.monotonic()
         self._failed_at = now
-        self._met += 1
+        self._failures += 1
         if self._since is None:
             self._since = now
         elif now - self._logged_at < self._repeat_s:
@@ -51,11 +51,11 @@ class Outage:
             "%s is away: %s",
             self._what,
             reason[0] if reason else type(error).__name__,
-            extra={"fields": {"away_s": round(now - self._since, 1), "failures": self._met}},
+            extra={"fields": {"away_s": round(now - self._since, 1), "failures": self._failures}},
         )
 
     def worked(self) -> None:
         """Note a try that worked."""
         if self._since is not None:
             self._log.info("%s is back after %.1f s", self._what, time.monotonic() - self._since)
-            self._since, self._met = None, 0
+            self._since, self._failures = None, 0

@@ -1,4 +1,4 @@
-"""What secrets look like in text. A rule says where they begin, and brings examples that a test redacts."""
+"""What secrets look like in text. A rule says where they begin, and has examples that a test redacts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Group:
     starts: tuple[str, ...]
     """Words, in lower case: a lead begins with one of them."""
     lead: re.Pattern[str]
-    """It is looked for in the text in lower case, unless `cased`."""
+    """It is matched against the text in lower case, unless `cased`."""
     rules: tuple[Rule, ...]
     hints: frozenset[str] = frozenset()
     """A text without all of these has no lead. Most log lines have no hint at all."""
@@ -234,7 +234,7 @@ _NAMED = Group(
             before=rf"(?:name|key|id)={_MARK}[\w.\-]{{0,60}}$",
         ),
         _named(
-            # In prose what looks random can be told from the prose.
+            # In prose, only what looks random.
             r"[\])]?\s{1,4}(?:(?:is|was|to|-|\u2013|\u2014|\u2192|\|)\s)?(?=[A-Za-z0-9+=~!-]{8})"
             r"(?=[A-Za-z+=~!-]{0,60}[0-9])(?=[0-9+=~!-]{0,60}[A-Za-z])(?=[A-Za-z0-9+=~!-]{8,200}(?:[\s,;)\]'\"]|\.?$|\.\s))",
             "password is {}0Ab", "the token 0a{}", "apikey {}0Ab",
@@ -290,7 +290,7 @@ _OTHERS = (
     ),
 )
 GROUPS = (_PRIVATE_KEY, _HEADER, _ADDRESS, _JWT, _SCHEME, *_SHAPES, _NAMED, _OPTION, _ELEMENT, *_OTHERS)
-"""In this order: what a rule has replaced is not looked at by the next."""
+"""In this order: a rule does not see what an earlier one has replaced."""
 
 
 _ALL_HINTS = set().union(*(group.hints for group in GROUPS))

@@ -29,7 +29,7 @@ def _fewest(words: set[str]) -> tuple[str, ...]:
 
 
 STARTS = _fewest(_FIRSTS)
-"""What every name begins with, in lower case: to look for a word is many times cheaper than for a pattern."""
+"""What every name begins with, in lower case: finding a word is much cheaper than matching a pattern."""
 HINTS = _fewest(_FIRSTS.difference(_SHORT_NAMES))
 SHORT = "short name"
 """Stands for the names that are so short that they occur inside of other words all the time."""
@@ -59,7 +59,7 @@ _LOOKED_AT = 200
 
 def is_secret_key(name: str) -> bool:
     """Tell whether a value is a secret by its name alone: `password`, `X-Api-Key`, `sessionToken`."""
-    # Of a name without end, what it ends with tells.
+    # Of a very long name, its end decides.
     return _is_secret(name[-_LOOKED_AT:])
 
 

@@ -23,8 +23,8 @@ json_values = st.recursive(
 )
 
 
-def made(raw: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    line = build(raw, "backend", "warning", **kwargs)
+def made(raw: dict[str, Any]) -> dict[str, Any]:
+    line = build(raw, "backend", "warning")
     assert len(line) <= SIZE_MAX
     assert b"\n" not in line
     assert b"\r" not in line
@@ -152,10 +152,6 @@ def test_deep_structures_end() -> None:
     entry = made({"message": "m", "fields": {"deep": deep}})
     assert "bottom" not in json.dumps(entry)
     assert entry["truncated"] is True
-
-
-def test_collapsed_entries_are_told() -> None:
-    assert made({"message": "m"}, collapsed=7)["fields"] == {"collapsed": 7}
 
 
 @pytest.mark.parametrize(

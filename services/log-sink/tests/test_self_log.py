@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import json
 import logging
 
 import pytest
-from log_sink import trouble
+from log_sink import self_log
 from log_sink.buffer import Buffer, Cell
-from log_sink.trouble import SelfLogHandler
+from log_sink.self_log import SelfLogHandler
 
 WARNING = Cell("log-sink", "warning")
 
@@ -27,7 +26,7 @@ def test_the_same_trouble_is_recorded_once_and_counted(buffer: Buffer, log: logg
     for number in range(100):
         log.warning("Redis is away, attempt %d", number)
     batch = buffer.take_now()
-    assert [json.loads(line)["message"] for _, line in batch.entries] == ["Redis is away, attempt 0"]
+    assert [raw["message"] for _, raw in batch.entries] == ["Redis is away, attempt 0"]
     assert batch.dropped == {WARNING: 99}
 
 
@@ -36,9 +35,9 @@ def test_repeats_are_told_with_the_next_one(
 ) -> None:
     for _ in range(3):
         log.warning("again")
-    monkeypatch.setattr(trouble, "QUIET_S", 0.0)
+    monkeypatch.setattr(self_log, "REPEAT_S", 0.0)
     log.warning("again")
-    newest = json.loads(buffer.take_now().entries[-1][1])
+    newest = buffer.take_now().entries[-1][1]
     assert newest["fields"]["collapsed"] == 2
 
 

@@ -1,4 +1,4 @@
-"""The sink's own warnings go straight into its own buffer: never through Caddy, never twice in a row, never many."""
+"""The sink's own warnings go straight into its own buffer: not through Caddy, and each text once a minute at most."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import logging
 import time
 from collections import OrderedDict
 
-from servicekit.log.lines import level_of, line_from
+from servicekit.log.lines import level_of, raw_entry
 
 from log_sink.buffer import Buffer, Cell
 
 SERVICE = "log-sink"
-QUIET_S = 60.0
-"""The same text is recorded once in this time; repeats are counted as dropped and told with the next one."""
+REPEAT_S = 60.0
+"""The same text is recorded once in this time; repeats are counted as dropped, and the next one says how many."""
 _TEXTS_MAX = 64
 
 
 class SelfLogHandler(logging.Handler):
-    """Records warnings and worse of this process. Standard error gets every one of them from the ordinary handler."""
+    """Records warnings and worse of this process. The ordinary handler writes them to standard error."""
 
     def __init__(self, buffer: Buffer) -> None:
         super().__init__(logging.WARNING)
@@ -25,17 +25,17 @@ class SelfLogHandler(logging.Handler):
         self._seen: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
     def forget(self) -> None:
-        """Tell everything anew: what was told may have gone with Redis's memory."""
+        """Record every text again: Redis may have lost the earlier ones."""
         self._seen.clear()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Record one; a repeat within `QUIET_S` is only counted."""
+        """Record one; a repeat within `REPEAT_S` is only counted."""
         try:
             cell = Cell(SERVICE, level_of(record.levelno))
             key = (record.name, str(record.msg))
             now = time.monotonic()
             told_at, repeats = self._seen.get(key, (float("-inf"), 0))
-            if now - told_at < QUIET_S:
+            if now - told_at < REPEAT_S:
                 self._seen[key] = (told_at, repeats + 1)
                 self._buffer.drop(cell, 1)
                 return
@@ -43,6 +43,9 @@ class SelfLogHandler(logging.Handler):
             self._seen.move_to_end(key)
             while len(self._seen) > _TEXTS_MAX:
                 self._seen.popitem(last=False)
-            self._buffer.add([(cell, line_from(record, SERVICE, repeats))])
+            raw = raw_entry(record)
+            if repeats:
+                raw["fields"] = {**(raw["fields"] or {}), "collapsed": repeats}
+            self._buffer.add([(cell, raw)])
         except Exception:
             self.handleError(record)

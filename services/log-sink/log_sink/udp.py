@@ -1,16 +1,17 @@
-"""Where Caddy's net writer ends: UDP, one entry a datagram."""
+"""Receives Caddy's own log entries: UDP, one entry a datagram, with the internal secret in it."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 
+import orjson
 from servicekit.inside import InternalSecret
 
 from log_sink import caddy
 from log_sink.intake import Intake
-from log_sink.keys import opened
 
 _RECEIVE_BUFFER = 32 * 1024 * 1024
 _DATAGRAM_MAX = 65535
@@ -20,10 +21,24 @@ _SO_RCVBUFFORCE = 33
 _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")
 _MEMINFO_DROPS = 8
+_KEY = re.compile(rb',"plumbline_key":("(?:[^"\\]|\\.)*")')
+"""As the Caddyfile appends it. It cannot stand inside another value: there its quotation marks would be escaped."""
+
+
+def without_secret(datagram: bytes, secret: InternalSecret) -> bytes | None:
+    """Return Caddy's entry without the secret; None if it does not carry it: any user of the machine can send one."""
+    found = _KEY.search(datagram)
+    if found is None:
+        return None
+    try:
+        shown = orjson.loads(found[1]).encode()
+    except orjson.JSONDecodeError:
+        return None
+    return datagram[: found.start()] + datagram[found.end() :] if secret.matches(shown) else None
 
 
 class UdpListener:
-    """Reads Caddy's datagrams as they come and knows how many the kernel had to throw away."""
+    """Reads Caddy's datagrams and counts those that the kernel discarded."""
 
     def __init__(self, intake: Intake, secret: InternalSecret, host: str, port: int) -> None:
         self._intake = intake
@@ -56,16 +71,16 @@ class UdpListener:
             self._intake.lost(caddy.SERVICE, None, lost)
 
     def _read(self) -> bool:
-        # Bounded, so that a flood does not keep the loop from anything else.
+        # Bounded, so that a flood does not block the event loop.
         datagrams: list[bytes] = []
         try:
             while len(datagrams) < _DATAGRAMS_A_TURN:
                 datagrams.append(self._socket.recv(_DATAGRAM_MAX))
         except BlockingIOError:
             pass
-        entries = [opened(datagram, self._secret) for datagram in datagrams]
-        if strangers := entries.count(None):
-            self._intake.refused(strangers)
+        entries = [without_secret(datagram, self._secret) for datagram in datagrams]
+        if foreign := entries.count(None):
+            self._intake.refused(foreign)
         self._intake.feed(filter(None, entries), "udp")
         return len(datagrams) == _DATAGRAMS_A_TURN
 
@@ -86,5 +101,5 @@ def _enlarge(sock: socket.socket) -> None:
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
     except OSError:
-        # Only root may go beyond net.core.rmem_max; everybody else gets that much.
+        # Only root may exceed net.core.rmem_max; this is cut to it.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)

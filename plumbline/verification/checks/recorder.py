@@ -22,6 +22,7 @@ from servicekit.secrets import read_secret
 
 from plumbline import net
 from plumbline import recorder as operator
+from plumbline.components import LOG_SINK, REDIS
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
 from plumbline.net import free_port
@@ -222,22 +223,20 @@ def second_sink(stack: Stack) -> Iterator[SecondSink]:
     permit("runs a second log-sink")
     if not stack.home:
         raise NotGivenError("needs to run a second log-sink on the stack's Redis (not possible on a remote stack)")
-    ports = {"log-sink": free_port(), "log-ingest": free_port(), "redis": 0}
+    ports = {**{port.name: free_port() for port in LOG_SINK.ports}, REDIS.port.name: 0}
     home = Home(Path(stack.home))
     layout = Layout(home, ports, stack.stack_id)
-    environment = layout.service_environment("log-sink") | {"PLUMBLINE_REDIS_URL": stack.redis.url}
+    environment = layout.service_environment(LOG_SINK.name) | {"PLUMBLINE_REDIS_URL": stack.redis.url}
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            service_command("log-sink", "serve"), env=environment, cwd="/", stdout=log, stderr=log
-        )
+        process = subprocess.Popen(service_command(LOG_SINK.name), env=environment, cwd="/", stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + TIMEOUT_S
-            while not _answers(layout.url("log-sink", "/logs/health")):
+            while not _answers(layout.url(LOG_SINK.name, LOG_SINK.health_path)):
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
                     raise AssertionError(f"the second log-sink did not start: {log.read().decode()[-2000:]}")
                 time.sleep(0.02)
-            yield SecondSink(layout.url("log-sink"), read_secret(home.secrets / "internal_secret"))
+            yield SecondSink(layout.url(LOG_SINK.name), read_secret(home.secrets / "internal_secret"))
         finally:
             process.terminate()
             process.wait(TIMEOUT_S)

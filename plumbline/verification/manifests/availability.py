@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from servicekit.facts import EXIT_CONFIG
 
+from plumbline.components import CADDY, SPECS
 from plumbline.targets.kubernetes.model import Manifests, Workload, selects
 from plumbline.verification.manifests import capacity
 from plumbline.verification.manifests.compare import differences, of
 
-REPLICATED = ("log-sink", "backend", "data-processor", "caddy")
-"""Components of which several pods run side by side."""
 _SPREAD_OVER = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 _ROLLING = {"maxSurge": 1, "maxUnavailable": 0}
 _BUDGET = {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
@@ -24,12 +23,13 @@ def problems(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.workloads():
         if any(workload.document["spec"].get(key) for key in ("paused", "suspend")):
             yield f"{workload.name} is paused or suspended: none of its pods is ever started"
-        if workload.component in REPLICATED:
+        spec = SPECS.get(workload.component)
+        if spec and spec.is_replicated:
             yield from _replicated(manifests, workload)
-        if workload.component == "caddy":
-            yield from _lookups(manifests, workload)
-        if workload.component == "redis":
+        elif spec and workload.document["kind"] == "Deployment":  # a StatefulSet never has the same pod twice
             yield from _single(workload)
+        if spec is CADDY:
+            yield from _lookups(manifests, workload)
         if workload.document["kind"] == "Job":
             yield from _job(workload)
     for budget in manifests.of("PodDisruptionBudget"):

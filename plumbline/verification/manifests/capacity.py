@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from plumbline.components import POSTGRES, TABLE
 from plumbline.targets.kubernetes.model import Manifests, Workload
 
 KEPT_BACK = 3
@@ -17,7 +18,7 @@ ENDING = 1
 
 def problems(manifests: Manifests) -> Iterator[str]:
     """Yield the sum if it is too large. Nothing is checked where Postgres is not part of the manifests."""
-    if "postgres" not in manifests.pods():
+    if POSTGRES.name not in manifests.pods():
         return
     needed, there = connections(manifests), limit(manifests)
     if there is None:
@@ -34,7 +35,7 @@ def limit(manifests: Manifests) -> int | None:
     for cluster in manifests.of("Cluster"):
         said = cluster["spec"].get("postgresql", {}).get("parameters", {}).get("max_connections")
         return None if said is None else int(said)
-    arguments = " ".join(manifests.workload("postgres").main.spec.get("args", []))
+    arguments = " ".join(manifests.workload(POSTGRES.name).main.spec.get("args", []))
     match = re.search(r"-c max_connections=(\d+)", arguments)
     return int(match[1]) if match else None
 
@@ -42,11 +43,11 @@ def limit(manifests: Manifests) -> int | None:
 def connections(manifests: Manifests) -> int:
     """Return how many connections can be open at once: the most pods, with the rollout's, times processes and pool."""
     total = PASSING
-    for component in ("backend", "data-processor"):
-        workload = manifests.workload(component)
+    for spec in (one for one in TABLE if POSTGRES.port.name in one.calls):
+        workload = manifests.workload(spec.name)
         environment = manifests.environment(workload.main)
-        per_pod = int(environment["PLUMBLINE_WORKERS"]) * int(environment["PLUMBLINE_POOL_SIZE"])
-        surge = workload.document["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+        per_pod = int(environment.get("PLUMBLINE_WORKERS", "1")) * int(environment["PLUMBLINE_POOL_SIZE"])
+        surge = workload.document["spec"]["strategy"].get("rollingUpdate", {}).get("maxSurge", 0)
         total += (pods(manifests, workload) + surge + ENDING) * per_pod
     return total
 

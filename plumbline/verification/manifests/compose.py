@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from plumbline import ROOT
-from plumbline.components import COMPONENTS, SERVICES
+from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, SERVICES, SPECS
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 from plumbline.verification.manifests.quantities import parse
 
@@ -49,7 +49,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
     for name, service in services.items():
         found = _counterpart(manifests, name)
         if found is None:
-            if name in COMPONENTS and name != "postgres":
+            if name in COMPONENTS and name != POSTGRES.name:
                 yield f"Compose runs {name}, the manifests do not"
             continue
         workload, container = found
@@ -60,7 +60,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
         yield from _settings(name, environment(service), manifests.environment(container))
         limit = container.spec["resources"]["limits"]["memory"]
         # A Postgres that takes more connections needs more.
-        more = name == "postgres" and parse(limit) > _bytes(service["mem_limit"])
+        more = name == POSTGRES.name and parse(limit) > _bytes(service["mem_limit"])
         if name in COMPONENTS and parse(limit) != _bytes(service["mem_limit"]) and not more:
             yield f"{name} may use {limit} of memory here and {service['mem_limit']} on Compose"
     yield from _caddyfile(manifests)
@@ -117,7 +117,7 @@ def _program(name: str, service: dict[str, Any], container: Container) -> Iterat
     said = container.spec.get("args", [])
     wanted = service.get("command") or (["serve"] if name in SERVICES else [])
     # How much a Postgres is to hold differs with what asks it.
-    if said != wanted and not (name == "postgres" and said[::2] == ["-c"] * (len(said) // 2)):
+    if said != wanted and not (name == POSTGRES.name and said[::2] == ["-c"] * (len(said) // 2)):
         yield f"{name} is started with other arguments than on Compose: {said}"
 
 
@@ -129,9 +129,9 @@ def _surroundings(name: str, service: dict[str, Any], workload: Workload, contai
     if told and told.groups() != (str(security.get("runAsUser")), str(security.get("runAsGroup"))):
         yield f"{name} is not the user {':'.join(told.groups())}, whom its image is made for"
     # Postgres is such a parent itself, and a migration starts nothing that outlives it.
-    if name in COMPONENTS and name != "postgres" and not workload.pod.get("shareProcessNamespace"):
+    if name in COMPONENTS and not SPECS[name].is_init and not workload.pod.get("shareProcessNamespace"):
         yield f"{name} has no parent that collects dead processes: shareProcessNamespace"
-    if name == "redis":
+    if name == REDIS.name:
         return  # has no volume here, and writes nothing
     mounts = {
         one["mountPath"]: one["name"] for one in container.spec.get("volumeMounts", []) if not one.get("readOnly")
@@ -158,7 +158,7 @@ def _end(name: str, service: dict[str, Any], workload: Workload, told: dict[str,
 
 def _caddyfile(manifests: Manifests) -> Iterator[str]:
     """Caddy reads the file that its image has, from a ConfigMap made of the same one."""
-    found = _counterpart(manifests, "caddy")
+    found = _counterpart(manifests, CADDY.name)
     if found is None:
         return
     workload, container = found
@@ -168,7 +168,7 @@ def _caddyfile(manifests: Manifests) -> Iterator[str]:
     for volume in workload.pod.get("volumes", []):
         if volume["name"] == mounts.get(folder):
             data = manifests.data("ConfigMap", volume.get("configMap", {}).get("name", "")) or {}
-            if data.get(file) == (ROOT / "docker" / "caddy" / "Caddyfile").read_text():
+            if data.get(file) == (ROOT / CADDY.settings_file).read_text():
                 return
     yield f"caddy does not read docker/caddy/Caddyfile at {folder}/{file}"
 
@@ -178,7 +178,7 @@ def _images(manifests: Manifests, services: dict[str, Any]) -> Iterator[str]:
     used = {one.image for workload in manifests.workloads() for one in workload.containers}
     ours = {one for one in used if one.startswith("plumbline/")}
     yield from (f"image {one} is built by nobody" for one in sorted(ours - built))
-    absent = built - ours - {"plumbline/postgres"}  # may come from elsewhere
+    absent = built - ours - {f"plumbline/{POSTGRES.image_name}"}  # may come from elsewhere
     yield from (f"image {one} is built for Compose and used by nothing here" for one in sorted(absent))
     said: dict[str, set[str]] = {}
     for workload in manifests.workloads():

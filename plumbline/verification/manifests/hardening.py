@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.components import SERVICES
+from plumbline.components import REDIS, SERVICES
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 from plumbline.verification.manifests.compare import differences, of
 
@@ -60,7 +60,7 @@ def _volumes(workload: Workload) -> Iterator[str]:
                 yield f"{where}: defaultMode has to be 0440, readable by root and fsGroup alone"
             if "items" not in secret:
                 yield f"{where} mounts every secret: name those that are needed"
-        elif workload.component == "redis":
+        elif workload.component == REDIS.name:
             yield f"{where}: redis keeps nothing, and needs no volume but its password's"
 
 

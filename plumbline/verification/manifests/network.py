@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from plumbline.components import BACKEND, CADDY, MIGRATION_CALLS, OWNERS, PORTS, POSTGRES, REDIS, TABLE
 from plumbline.targets.kubernetes.kustomize import Document
+from plumbline.targets.kubernetes.migration import JOB
 from plumbline.targets.kubernetes.model import Manifests, selects
 
 DNS = "cluster DNS"
@@ -26,17 +28,15 @@ class Arrow(NamedTuple):
         return f"{self.source} -> {self.target}:{self.port}/{self.protocol}"
 
 
+def _to(source: str, port: str) -> Arrow:
+    return Arrow(source, OWNERS[port], PORTS[port].number, PORTS[port].protocol)
+
+
 ARCHITECTURE = frozenset(
     {
-        Arrow(ANYWHERE, "caddy", 8080),
-        Arrow("caddy", "backend", 8001),
-        Arrow("caddy", "data-processor", 8002),
-        Arrow("caddy", "log-sink", 8003),
-        Arrow("caddy", "log-sink", 9001, "UDP"),
-        Arrow("log-sink", "redis", 6379),
-        *(Arrow(service, "redis", 6379) for service in ("backend", "data-processor")),
-        *(Arrow(service, "postgres", 5432) for service in ("backend", "data-processor", "migrate")),
-        *(Arrow(service, "caddy", 9000) for service in ("backend", "data-processor", "migrate")),
+        Arrow(ANYWHERE, CADDY.name, PORTS["front"].number),
+        *(_to(one.name, port) for one in TABLE for port in one.calls),
+        *(_to(JOB, port) for port in MIGRATION_CALLS),
     }
 )
 """The arrows of docs/architecture.md. To them comes DNS for everybody who calls somebody by name."""
@@ -44,15 +44,15 @@ ARCHITECTURE = frozenset(
 _MONITORING = {
     Arrow(PROMETHEUS, "postgres-exporter", 9187),
     Arrow(PROMETHEUS, "redis-exporter", 9121),
-    Arrow("postgres-exporter", "postgres", 5432),
-    Arrow("redis-exporter", "redis", 6379),
+    _to("postgres-exporter", "postgres"),
+    _to("redis-exporter", "redis"),
 }
 _CLUSTER = {
-    Arrow("postgres", "postgres", 5432),
-    Arrow(OPERATOR, "postgres", 5432),
-    Arrow(OPERATOR, "postgres", 8000),
-    Arrow("postgres", ANYWHERE, 443),
-    Arrow("postgres", ANYWHERE, 6443),
+    _to(POSTGRES.name, "postgres"),
+    _to(OPERATOR, "postgres"),
+    Arrow(OPERATOR, POSTGRES.name, 8000),
+    Arrow(POSTGRES.name, ANYWHERE, 443),
+    Arrow(POSTGRES.name, ANYWHERE, 6443),
 }
 # Outside pods: name, namespace labels, pod labels.
 _OTHERS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
@@ -67,15 +67,16 @@ def expected(manifests: Manifests) -> frozenset[Arrow]:
     """Return the arrows that there ought to be, given which parts there are."""
     pods = manifests.pods()
     arrows = set(ARCHITECTURE)
-    asking = [name for name in pods if name not in ("postgres", "redis")]
+    asking = [name for name in pods if name not in (POSTGRES.name, REDIS.name)]
     if "redis-exporter" in pods:
         arrows |= _MONITORING
     if any(manifests.of("Cluster")):
         arrows |= _CLUSTER
-        asking.append("postgres")
-    if "postgres" not in pods:
-        port = int(manifests.environment(manifests.workload("backend").main).get("PLUMBLINE_POSTGRES_PORT", "5432"))
-        arrows = {Arrow(one.source, ANYWHERE, port) if one.target == "postgres" else one for one in arrows}
+        asking.append(POSTGRES.name)
+    if POSTGRES.name not in pods:
+        told = manifests.environment(manifests.workload(BACKEND.name).main)
+        port = int(told.get("PLUMBLINE_POSTGRES_PORT", POSTGRES.port.number))
+        arrows = {Arrow(one.source, ANYWHERE, port) if one.target == POSTGRES.name else one for one in arrows}
     return frozenset(arrows | {Arrow(name, DNS, 53, protocol) for name in asking for protocol in ("TCP", "UDP")})
 
 

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from plumbline.components import SERVICES
+from plumbline.components import (
+    BACKEND,
+    CADDY,
+    MIGRATING,
+    POSTGRES,
+    SERVICES,
+    SPECS,
+    TABLE,
+    migration_step,
+    started_by,
+    variable,
+)
 from plumbline.plan import PLAN
 from plumbline.targets.kubernetes.model import Container, Manifests
 
-CHAIN = ("postgres", "migrate-backend", "migrate-data-processor", "services", "caddy")
+_MIGRATIONS = tuple(map(migration_step, MIGRATING))
+CHAIN = (POSTGRES.step_name, *_MIGRATIONS, BACKEND.step_name, CADDY.step_name)
 """Steps each of which has to wait for the one before it."""
 
-_STEP_OF = {component: step.name for step in PLAN for component in step.components}
-_STEP_SERVICES = tuple(component for component, step in _STEP_OF.items() if step == "services")
+_STEP_OF = {one.name: one.step_name for one in TABLE}
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
@@ -23,7 +34,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
     for before, after in sorted(waits):
         if planned.index(before) >= planned.index(after):
             yield f"{after} waits for {before}, which the plan has later"
-    chain = [one for one in CHAIN if one != "postgres" or "postgres" in manifests.pods()]
+    chain = [one for one in CHAIN if one != POSTGRES.step_name or POSTGRES.name in manifests.pods()]
     for before, after in pairwise(chain):
         for component in [one for one, step in _STEP_OF.items() if step == after] or [after]:
             if (before, after) not in _waits_of(manifests, component):
@@ -33,21 +44,22 @@ def problems(manifests: Manifests) -> Iterator[str]:
         for image in sorted({one.image for one in job.containers if one.init} - looked):
             yield f"{job.name} is done before anybody has seen the tables of {image} at head"
     # The second chain comes after the first; but who looks at one alone takes a half-restored schema for whole.
-    for service in _STEP_SERVICES:
-        if ("migrate-backend", "services") not in _waits_of(manifests, service):
-            yield f"{service} does not wait for migrate-backend"
+    for spec in (one for one in TABLE if one.needs_schema):
+        for step in _MIGRATIONS[:-1]:
+            if (step, spec.step_name) not in _waits_of(manifests, spec.name):
+                yield f"{spec.name} does not wait for {step}"
     if sorted(chain, key=planned.index) != chain:
         yield f"the plan no longer has {', '.join(chain)} in this order"
 
 
 def derived(manifests: Manifests) -> set[tuple[str, str]]:
     """Return pairs of steps of the plan, the second of which the manifests start after the first."""
-    components = [*_STEP_OF, "migrate-backend", "migrate-data-processor"]
+    components = [*_STEP_OF, *_MIGRATIONS]
     return {pair for component in components for pair in _waits_of(manifests, component)}
 
 
 def _waits_of(manifests: Manifests, component: str) -> set[tuple[str, str]]:
-    if component.startswith("migrate-"):
+    if component in _MIGRATIONS:
         return _waits_of_migration(manifests, component)
     found: set[tuple[str, str]] = set()
     after = _STEP_OF[component]
@@ -58,19 +70,19 @@ def _waits_of(manifests: Manifests, component: str) -> set[tuple[str, str]]:
         if not container.init or not _ends(container):
             continue
         if _does(container, "wait"):
-            found.add((f"migrate-{container.image.removeprefix('plumbline/')}", after))
+            found.add((migration_step(container.image.removeprefix("plumbline/")), after))
         text = " ".join(container.spec.get("args", []))
         for service in SERVICES:
-            if f"$PLUMBLINE_{service.upper().replace('-', '_')}/" in text:
+            if f"$PLUMBLINE_{variable(service)}/" in text:
                 found.add((_STEP_OF[service], after))
     # Both services have to be waited for, or the step as a whole is not.
-    if component == "caddy":
+    if component == CADDY.name:
         text = " ".join(" ".join(one.spec.get("args", [])) for one in workload.containers if one.init and _ends(one))
-        if not all(f"$PLUMBLINE_{one}/" in text for one in ("BACKEND", "DATA_PROCESSOR")):
-            found.discard(("services", "caddy"))
+        if not all(f"$PLUMBLINE_{variable(one)}/" in text for one in CADDY.needs if one in started_by(BACKEND.step)):
+            found.discard((BACKEND.step, after))
     startup = workload.main.spec.get("startupProbe", {}).get("httpGet", {}).get("path", "")
-    if component == "log-sink" and startup == "/logs/health":
-        found.add(("redis", "log-sink"))
+    if startup and startup == SPECS[component].health_path:
+        found |= {(_STEP_OF[one], after) for one in SPECS[component].needs}
     return found
 
 
@@ -80,9 +92,9 @@ def _waits_of_migration(manifests: Manifests, step: str) -> set[tuple[str, str]]
     for container in (one for job in jobs for one in job.containers if one.init):
         service = container.image.removeprefix("plumbline/")
         if _does(container, "migrate") and _ends(container):
-            order.append(f"migrate-{service}")
+            order.append(migration_step(service))
         elif _does(container, "wait", "database") and _ends(container):
-            order.append("postgres")
+            order.append(POSTGRES.step_name)
     if step not in order:
         return set()
     return {(before, step) for before in order[: order.index(step)]}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from plumbline import ROOT
-from plumbline.components import HEALTH_PATHS, SERVICES
+from plumbline.components import CADDY, HEALTH_PATHS, SERVICES, SPECS, ComponentSpec
 from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 from plumbline.verification.introspection import facts
@@ -15,7 +15,7 @@ from plumbline.verification.manifests.compose import compose
 
 _KINDS = ("startupProbe", "readinessProbe", "livenessProbe")
 _DEFAULTS = {"periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 1}
-_CADDY_ITSELF = "internal"
+_CADDY_ITSELF = CADDY.port.name
 """Port on which Caddy answers by itself; on its other port it forwards requests."""
 _STARTING_S = 60
 """A start on a busy machine may take this long."""
@@ -38,6 +38,8 @@ def _container(workload: Workload, container: Container) -> Iterator[str]:
     if len(there) < len(_KINDS):
         return
     startup, readiness, liveness = (there[kind] for kind in _KINDS)
+    if container.name in SPECS:
+        yield from _as_in_the_table(where, container, liveness, SPECS[container.name])
     if container.name in SERVICES:
         ready, live = HEALTH_PATHS[container.name], f"{HEALTH_PATHS[container.name]}/live"
         if startup["httpGet"]["path"] != ready:
@@ -51,6 +53,17 @@ def _container(workload: Workload, container: Container) -> Iterator[str]:
         yield f"{where} is killed about as soon as it is unready: its liveness probe has to wait four times as long"
     if _patience(startup) < _STARTING_S:
         yield f"{where} has {_patience(startup)} s to start, and needs {_STARTING_S} s"
+
+
+def _as_in_the_table(where: str, container: Container, liveness: Document, spec: ComponentSpec) -> Iterator[str]:
+    wanted = {(port.number, port.protocol) for port in spec.ports}
+    if {*container.ports.values()} != wanted:
+        yield f"{where} has the ports {sorted(container.ports.values())}, in plumbline/components.py {sorted(wanted)}"
+    if _patience(liveness) != spec.hangs_after_s:
+        yield (
+            f"{where} is killed after {_patience(liveness)} s without an answer, by plumbline/components.py after "
+            f"{spec.hangs_after_s} s"
+        )
 
 
 def _asks(name: str) -> str:
@@ -84,14 +97,14 @@ def _asked(where: str, container: Container, probe: Document) -> Iterator[str]:
         return
     if http.keys() - {"path", "port"}:
         yield f"{where}: {container.name} answers plain HTTP: no scheme, host or header"
-    if not _exists(container.name, http["path"]) or (container.name == "caddy" and port != _CADDY_ITSELF):
+    if not _exists(container.name, http["path"]) or (container.name == CADDY.name and port != _CADDY_ITSELF):
         yield f"{where}: {container.name} has no route GET {http['path']} on port {port}"
 
 
 def _exists(name: str, path: str) -> bool:
     if name in SERVICES:
         return path in _routes(name)
-    if name == "caddy":
+    if name == CADDY.name:
         return path in _caddy_paths()
     return path == "/"
 
@@ -104,6 +117,6 @@ def _routes(service: str) -> frozenset[str]:
 @cache
 def _caddy_paths() -> frozenset[str]:
     """Return the paths that Caddy's internal listener answers by itself."""
-    text = (ROOT / "docker" / "caddy" / "Caddyfile").read_text()
+    text = (ROOT / CADDY.settings_file).read_text()
     internal = text[text.index("PLUMBLINE_INTERNAL_PORT") :]
     return frozenset(re.findall(r"handle (/\S+) \{\s+respond 2\d\d", internal))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from plumbline import ROOT
+from plumbline.components import BACKEND, CADDY, PORTS, TABLE
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 from plumbline.verification.introspection import facts
 
@@ -14,7 +15,7 @@ PREFIX = "PLUMBLINE_"
 _LIBPQ = frozenset({"PGSSLMODE", "PGSSLROOTCERT"})
 """Read by the Postgres driver itself, where a setting does not contradict."""
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_LISTENING = ("PLUMBLINE_PORT", "PLUMBLINE_INGEST_PORT", "PLUMBLINE_FRONT_PORT", "PLUMBLINE_INTERNAL_PORT")
+_LISTENING = tuple(port.setting for port in PORTS.values())
 _IDENTITY = "PLUMBLINE_STACK_ID"
 _COSTS_REQUESTS = {
     "PLUMBLINE_UPSTREAM_PATIENCE": "0s",
@@ -22,11 +23,7 @@ _COSTS_REQUESTS = {
     "PLUMBLINE_SHUTDOWN_DELAY": "0s",
 }
 """The Caddyfile's own values, right where nothing is ever replaced while requests come."""
-_READ_BY = {
-    "caddy": "docker/caddy/Caddyfile",
-    "postgres": "docker/postgres/start.sh",
-    "redis": "docker/redis/redis.sh",
-}
+_READ_BY = {one.image_name: one.settings_file for one in TABLE if one.settings_file}
 """What reads the settings of an image that holds no service."""
 _ADDRESS = re.compile(r"(?:\w+://)?(?P<host>[a-z][a-z0-9-]*):(?P<port>\d+)(?:/.*)?")
 
@@ -54,9 +51,9 @@ def _front(manifests: Manifests) -> Iterator[str]:
     told = {
         one.component: manifests.environment(one.main)
         for one in manifests.workloads()
-        if one.component in ("caddy", "backend")
+        if one.component in (CADDY.name, BACKEND.name)
     }
-    caddy, backend = told.get("caddy", {}), told.get("backend", {})
+    caddy, backend = told.get(CADDY.name, {}), told.get(BACKEND.name, {})
     for name, harmful in _COSTS_REQUESTS.items():
         if caddy.get(name, harmful) == harmful:
             yield f"a rollout costs requests: {name} of caddy is missing, or {harmful}"

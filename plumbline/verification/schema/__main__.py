@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from plumbline import environment, secret_files
-from plumbline.components import PORTS
+from plumbline.components import MIGRATING, PORTS
 from plumbline.home import Home
 from plumbline.targets.embedded.programs import Layout, service_command
 from plumbline.verification.schema import catalog, comparison
@@ -32,7 +32,7 @@ def migrated_database() -> Iterator[str]:
         (home.secrets / "postgres_password").write_text(server.password)
         secret_files.generate(home.secrets)
         layout = Layout(home, dict.fromkeys(PORTS, 1) | {"postgres": server.port}, "schema")
-        for service in ("backend", "data-processor"):
+        for service in MIGRATING:
             subprocess.run(
                 service_command(service, "migrate"), env=layout.migration_environment(service), cwd=home.run,
                 check=True, capture_output=True, timeout=300,

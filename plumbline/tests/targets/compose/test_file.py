@@ -9,8 +9,6 @@ import pytest
 import yaml
 from servicekit import facts
 
-from plumbline import secret_files
-from plumbline.components import COMPONENTS
 from plumbline.targets.compose.project import CHECKOUT
 from plumbline.verification.manifests import compose
 
@@ -37,12 +35,6 @@ def test_the_front_door_is_where_it_is_on_every_target(file: dict[str, Any]) -> 
     (port,) = file["services"]["caddy"]["ports"]
     assert f"PLUMBLINE_PUBLISH_PORT:-{facts.FRONT_PORT}}}" in port
     assert port.startswith("${PLUMBLINE_PUBLISH_ADDRESS:-127.0.0.1}:")
-
-
-def test_components_and_secrets_are_those_of_the_plan(file: dict[str, Any]) -> None:
-    migrations = {name for name in file["services"] if name.startswith("migrate-")}
-    assert file["services"].keys() - migrations == set(COMPONENTS)
-    assert set(secret_files.SECRETS) <= file["secrets"].keys()
 
 
 def test_every_image_of_another_project_is_pinned(file: dict[str, Any]) -> None:

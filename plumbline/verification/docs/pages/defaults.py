@@ -9,7 +9,7 @@ from servicekit import describe
 from servicekit import facts as shared
 
 from plumbline import ROOT, preflight, secret_files
-from plumbline.components import PORTS
+from plumbline.components import CADDY, PORTS
 from plumbline.home import DEFAULT_HOME
 from plumbline.settings.caddy import CaddySettings
 from plumbline.targets.choose import TARGETS
@@ -143,7 +143,7 @@ def _groups(chosen: Callable[[facts.Setting], bool]) -> Iterator[str]:
 
 def _every() -> dict[str, tuple[facts.Setting, ...]]:
     of_services = {service.name: service.settings for service in facts.services().values()}
-    return of_services | {"caddy": tuple(facts.Setting(**one) for one in describe.fields(CaddySettings))}
+    return of_services | {CADDY.name: tuple(facts.Setting(**one) for one in describe.fields(CaddySettings))}
 
 
 def _setting(setting: facts.Setting) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from servicekit import facts as shared
 
 from plumbline import cli
-from plumbline.components import SERVICES
+from plumbline.components import SERVICES, SPECS
 from plumbline.plan import PLAN
 from plumbline.targets.choose import TARGETS
 from plumbline.targets.embedded.programs import service_command
@@ -64,7 +64,7 @@ def _exit_codes() -> Iterator[str]:
     lines = [
         code("python " + " ".join(service_command(service, verb)[1:]))
         for service in SERVICES
-        for verb in sorted(verbs - ({"migrate", "wait"} if service == "log-sink" else set()))
+        for verb in sorted(verbs - ({"migrate", "wait"} if not SPECS[service].migration else set()))
     ]
     yield f"Of the services' own commands ({', '.join(lines)}):\n\n" + _codes(vars(shared), described["services"])
 

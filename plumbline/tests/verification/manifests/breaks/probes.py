@@ -28,6 +28,8 @@ BREAKS: list[Break] = [
         lambda m: main(m, "redis").update(livenessProbe={"tcpSocket": {"port": "redis"}, "failureThreshold": 6}),
     ),
     ("killed about as soon", lambda m: main(m, "backend")["livenessProbe"].update(failureThreshold=1)),
+    ("s without an answer, by plumbline", lambda m: main(m, "backend")["livenessProbe"].update(failureThreshold=5)),
+    ("has the ports", lambda m: main(m, "backend")["ports"][0].update(containerPort=8101)),
     ("s to start, and needs", lambda m: main(m, "backend")["startupProbe"].update(failureThreshold=5)),
     (
         "no scheme, host or header",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from plumbline.inside import Inside
 from plumbline.stack import Component, Stack
 
 
@@ -47,6 +48,9 @@ class Target(Protocol):
 
     def kill(self, component: str) -> None:
         """End a component's processes without warning, as a crash would. Whatever supervises it may restart it."""
+
+    def inside(self) -> Inside:
+        """Return what runs in the components and what they listen on. Raises NotGivenError where that can't be seen."""
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines that a component, or a migration step, wrote."""

@@ -19,6 +19,7 @@ from plumbline import net, recorder
 from plumbline.components import CADDY, HEALTH_PATHS
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.identity import compare, health_of
+from plumbline.inside import Inside
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.verification.checks import rows
 
@@ -158,6 +159,10 @@ class RemoteTarget:
     def kill(self, component: str) -> None:
         """Refused."""
         _refuse(component)
+
+    def inside(self) -> Inside:
+        """Refused: its processes are its owner's."""
+        raise NotGivenError("needs to look into the stack's processes (nobody can on a remote stack)")
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return no lines: the logs are not accessible."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from plumbline.errors import StepError
+from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, read
 from plumbline.stack import Component, ComponentState
 from plumbline.targets.compose import engine
 from plumbline.targets.compose.project import Project
@@ -44,6 +46,8 @@ class Container:
     health_command: tuple[str, ...]
     published: str = ""
     health_words: str = ""
+    bindings: tuple[tuple[str, str, int], ...] = ()
+    """Protocol, address and number of each port of this machine that leads into it."""
 
     def component(self) -> Component:
         """Return the component that this container is."""
@@ -91,6 +95,11 @@ def _read(raw: dict[str, Any]) -> Container:
         address=next((one["IPAddress"] for name, one in networks.items() if name.endswith("_inside")), ""),
         health_command=("sh", "-c", *test[1:]) if test[:1] == ["CMD-SHELL"] else tuple(test[1:]),
         published=_published(raw["HostConfig"].get("PortBindings") or {}),
+        bindings=tuple(
+            (inner.partition("/")[2], one["HostIp"], int(one["HostPort"]))
+            for inner, outer in (raw["NetworkSettings"].get("Ports") or {}).items()
+            for one in outer or []
+        ),
     )
 
 
@@ -172,6 +181,25 @@ def _last_exit_code(container: Container) -> int:
     )  # fmt: skip
     codes = [int(code) for code in done.stdout.split() if code.isdecimal()]
     return codes[-1] if codes else container.exit_code
+
+
+def inside(project: Project) -> Inside:
+    """Return what runs in the containers, and what this machine publishes of them."""
+    running = [one for one in all_of(project).values() if one.status == "running"]
+    with ThreadPoolExecutor(max(1, len(running))) as pool:
+        said = pool.map(lambda one: engine.output("exec", one.id, "sh", "-c", SCRIPT, component=one.service), running)
+        found = [read(one.service, one.id[:12], text) for one, text in zip(running, said, strict=True)]
+    published = {
+        Listener(one.service, "udp" if protocol == "udp" else "tcp", address, port)
+        for one in running
+        for protocol, address, port in one.bindings
+    }
+    return Inside(
+        tuple(process for processes, _, _ in found for process in processes),
+        frozenset(listener for _, listeners, _ in found for listener in listeners),
+        CONTAINER_PORTS, True, frozenset(published), True,
+        authentication_rules=tuple(rule for _, _, rules in found for rule in rules),
+    )  # fmt: skip
 
 
 def log_tail(container: Container, lines: int) -> list[str]:

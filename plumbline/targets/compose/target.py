@@ -10,6 +10,7 @@ from plumbline import fingerprint, net, secret_files
 from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, migration_step
 from plumbline.errors import StepError
 from plumbline.identity import compare
+from plumbline.inside import Inside
 from plumbline.stack import Component, Stack
 from plumbline.targets.compose import checks, containers, engine, images
 from plumbline.targets.compose.project import Project
@@ -178,6 +179,10 @@ class ComposeTarget(TargetInAHome):
             engine.output("volume", "rm", *volumes)
         images.remove(self.project)
         return self.home.remove()
+
+    def inside(self) -> Inside:
+        """Return what runs in the containers."""
+        return containers.inside(self.project)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a container's log, or of the build's."""

@@ -27,9 +27,10 @@ from plumbline.components import (
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.identity import health_of
+from plumbline.inside import Inside
 from plumbline.plan import PLAN
 from plumbline.stack import Component, Stack
-from plumbline.targets.embedded import accounts, condition, leftovers, liveness, postgres
+from plumbline.targets.embedded import accounts, condition, inspection, leftovers, liveness, postgres
 from plumbline.targets.embedded.programs import WATCH, Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
 from plumbline.targets.in_a_home import TargetInAHome
@@ -326,6 +327,11 @@ class EmbeddedTarget(TargetInAHome):
         self.down()
         self._supervisor.shutdown()  # also where it was killed, and left its socket outside of the home
         return postgres.remove_private_place(self.home.root) + self.home.remove()
+
+    def inside(self) -> Inside:
+        """Return what runs under the supervisor."""
+        rules = (self._cluster.data / "pg_hba.conf").read_text().splitlines()
+        return inspection.inside(map(self.component, COMPONENTS), self._supervisor.pid(), self._state.ports, rules)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's log."""

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from textwrap import shorten
 from typing import Any
 
+from plumbline.components import COMPONENTS
 from plumbline.errors import StepError
+from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, Process, read
 from plumbline.stack import Component
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.model import COMPONENT
@@ -70,6 +72,41 @@ def fetch(cluster: Cluster) -> Snapshot:
     found = cluster.items("deployments,statefulsets,pods", f"--selector={COMPONENT}")
     workloads = {one["metadata"]["labels"][COMPONENT]: one for one in found if one["kind"] != "Pod"}
     return Snapshot(workloads, [one for one in found if one["kind"] == "Pod"])
+
+
+def inside(cluster: Cluster) -> Inside:
+    """Return what runs in the components' own containers. What is beside them in a pod is told apart by its ports."""
+    processes: list[Process] = []
+    listeners: set[Listener] = set()
+    published: set[Listener] = set()
+    rules: list[str] = []
+    for pod in fetch(cluster).pods:
+        component, name = pod["metadata"]["labels"][COMPONENT], pod["metadata"]["name"]
+        if component not in COMPONENTS or pod["status"].get("phase") != "Running":
+            continue
+        said = cluster.output("exec", name, f"--container={component}", "--", "sh", "-c", SCRIPT, component=component)
+        in_pod, heard, of_postgres = read(component, name, said)
+        beside = {port["containerPort"] for port in _ports(pod) if port["container"] != component}
+        processes += in_pod
+        listeners |= {one for one in heard if one.port not in beside}
+        rules += of_postgres
+        published |= {
+            Listener(component, "tcp", port.get("hostIP", ""), port["hostPort"])
+            for port in _ports(pod)
+            if "hostPort" in port
+        }
+    return Inside(
+        tuple(processes), frozenset(listeners), CONTAINER_PORTS, True, frozenset(published),
+        authentication_rules=tuple(rules),
+    )  # fmt: skip
+
+
+def _ports(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {**port, "container": container["name"]}
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports", [])
+    ]
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:

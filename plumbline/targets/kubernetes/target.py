@@ -10,6 +10,7 @@ from plumbline import fingerprint, net, preflight, secret_files
 from plumbline.components import BACKEND, CADDY, COMPONENTS, MIGRATING, PORTS, POSTGRES, REDIS, SPECS, migration_step
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
+from plumbline.inside import Inside
 from plumbline.settings.resolve import Wanted
 from plumbline.stack import Component, PostgresAddress, Stack
 from plumbline.targets.compose import engine
@@ -360,6 +361,10 @@ class KubernetesTarget(TargetInAHome):
                     cluster.output("delete", "namespace", recipe.namespace, "--ignore-not-found", "--wait=true")
                 images.remove(recipe)
         return self.home.remove()
+
+    def inside(self) -> Inside:
+        """Return what runs in the pods."""
+        return pods.inside(self._cluster)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's pods, of a migration, or of the build."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 import pytest
+
+_SETTLED_S = 15.0
 
 
 def require_none(findings: Iterable[str], *, about: str, then: str) -> None:
@@ -12,3 +15,11 @@ def require_none(findings: Iterable[str], *, about: str, then: str) -> None:
     lines = [f"  {finding}" for finding in findings]
     if lines:
         pytest.fail("\n".join([f"{about}:", *lines, f"Next: {then}"]), pytrace=False)
+
+
+def require_none_soon(find: Callable[[], Iterable[str]], *, about: str, then: str) -> None:
+    """Fail with what is found if something still is when a part that is just being started has had the time for it."""
+    deadline = time.monotonic() + _SETTLED_S
+    while (found := list(find())) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    require_none(found, about=about, then=then)

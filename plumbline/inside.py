@@ -1,0 +1,122 @@
+"""What runs inside a stack: every process of its components, and every socket that they listen on."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from plumbline.components import PORTS
+
+SCRIPT = r"""
+for folder in /proc/[0-9]*; do
+  [ "${folder#/proc/}" = $$ ] && continue
+  parent=$(sed -n 's/^PPid:\t//p' "$folder/status" 2>/dev/null)
+  uid=$(sed -n 's/^Uid:\t\([0-9]*\).*/\1/p' "$folder/status" 2>/dev/null)
+  command=$(base64 <"$folder/cmdline" 2>/dev/null | tr -d '\n')
+  environment=$(base64 <"$folder/environ" 2>/dev/null | tr -d '\n')
+  echo "process ${folder#/proc/} ${parent:-0} ${uid:--1} ${command:--} ${environment:--}"
+done
+for table in tcp tcp6 udp udp6; do
+  [ -r /proc/net/$table ] && sed "s/^ */$table /" /proc/net/$table
+done
+[ -r "${PGDATA:-}/pg_hba.conf" ] && sed 's/^/rule /' "$PGDATA/pg_hba.conf"
+exit 0
+"""
+"""Says the same in a container of any image with a shell, where there is neither ps nor ss."""
+CONTAINER_PORTS = {name: port.number for name, port in PORTS.items()}
+"""The port of each name in every container and pod."""
+_LISTENS = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
+_RESOLVER = "127.0.0.11"
+"""Where a container engine answers questions for names, inside of each container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process. `place` is the container or pod it runs in, "" for this machine."""
+
+    component: str
+    place: str
+    pid: int
+    parent: int
+    uid: int
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One address that a component waits at."""
+
+    component: str
+    protocol: Literal["tcp", "udp"]
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A stack from inside.
+
+    `ports` holds the declared number of each named port. `isolated` says that only the stack's own network reaches what
+    the components listen on; `published` is what the machine passes on to them nevertheless, at its own addresses.
+    `secrets_shared` says that containers read the secret files of the home themselves, under accounts of their own.
+    `may_be_root` names components that the deployer's own account runs, whichever that is. `authentication_rules` are
+    the lines of Postgres's pg_hba.conf.
+    """
+
+    processes: tuple[Process, ...]
+    listeners: frozenset[Listener]
+    ports: Mapping[str, int]
+    isolated: bool
+    published: frozenset[Listener] = frozenset()
+    secrets_shared: bool = False
+    may_be_root: frozenset[str] = frozenset()
+    authentication_rules: tuple[str, ...] = ()
+
+
+def read(component: str, place: str, said: str) -> tuple[list[Process], set[Listener], list[str]]:
+    """Return processes, listeners and rules from what SCRIPT printed in a container."""
+    processes: dict[int, Process] = {}
+    listeners = set()
+    rules = []
+    for line in said.splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "process":
+            pid, parent, uid, command, environment = rest.split()
+            variables = dict(one.partition("=")[::2] for one in _texts(environment) if "=" in one)
+            processes[int(pid)] = Process(component, place, int(pid), int(parent), int(uid), _texts(command), variables)
+        elif kind == "rule":
+            rules.append(rest)
+        elif kind in _LISTENS:
+            found = _listener(component, kind, rest.split())
+            listeners |= {found} if found else set()
+    return [one for one in processes.values() if _belongs(one, processes)], listeners, rules
+
+
+def _belongs(process: Process, processes: Mapping[int, Process]) -> bool:
+    """Say whether a process descends from the container's first: health checks, and this script, were sent in."""
+    while process.pid != 1:
+        if process.parent not in processes:
+            return False
+        process = processes[process.parent]
+    return True
+
+
+def _texts(encoded: str) -> tuple[str, ...]:
+    raw = b"" if encoded == "-" else base64.b64decode(encoded)
+    return tuple(part.decode(errors="replace") for part in raw.split(b"\0") if part)
+
+
+def _listener(component: str, table: str, fields: list[str]) -> Listener | None:
+    if len(fields) < 4 or fields[3] != _LISTENS[table]:
+        return None
+    host, _, port = fields[1].partition(":")
+    # Each group of four bytes is in the machine's own order, little-endian everywhere that images are built for.
+    raw = b"".join(bytes.fromhex(host[at : at + 8])[::-1] for at in range(0, len(host), 8))
+    address = str(ipaddress.ip_address(raw))
+    if address == _RESOLVER:
+        return None
+    return Listener(component, "tcp" if table.startswith("tcp") else "udp", address, int(port, 16))

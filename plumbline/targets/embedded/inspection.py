@@ -1,0 +1,65 @@
+"""The processes of a stack as this machine sees them, and what they listen on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+
+import psutil
+
+from plumbline.components import COMPONENTS
+from plumbline.inside import Inside, Listener, Process
+from plumbline.stack import Component
+
+SUPERVISOR = "supervisor"
+"""What processes are called here that belong to no component: supervisord itself, and the watch."""
+
+
+def inside(
+    components: Iterable[Component], supervisor: int | None, ports: Mapping[str, int], rules: Iterable[str]
+) -> Inside:
+    """Return what runs below the supervisor."""
+    owners = {one.pid: one.name for one in components if one.pid}
+    processes = []
+    for component, process in _all(supervisor, owners):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # ended meanwhile
+            environment: dict[str, str] = {}
+            with contextlib.suppress(psutil.AccessDenied):  # of another account, which a caller but root cannot read
+                environment = process.environ()
+            command = tuple(part for part in process.cmdline() if part)
+            processes.append(
+                Process(component, "", process.pid, process.ppid(), process.uids().effective, command, environment)
+            )
+    # Postgres runs under an account of its own where the caller is root; all others are the caller's.
+    may_be_root = frozenset({*COMPONENTS, SUPERVISOR} - {"postgres"}) if os.geteuid() == 0 else frozenset()
+    listeners = frozenset(_listeners({one.pid: one.component for one in processes}))
+    return Inside(
+        tuple(processes), listeners, ports, False, may_be_root=may_be_root,
+        authentication_rules=tuple(rules),
+    )  # fmt: skip
+
+
+def _all(supervisor: int | None, owners: Mapping[int, str]) -> Iterator[tuple[str, psutil.Process]]:
+    roots = [supervisor] if supervisor else [*owners]
+    for root in roots:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield from _descendants(psutil.Process(root), owners.get(root, SUPERVISOR), owners)
+
+
+def _descendants(
+    process: psutil.Process, component: str, owners: Mapping[int, str]
+) -> Iterator[tuple[str, psutil.Process]]:
+    yield component, process
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in process.children():
+            yield from _descendants(child, owners.get(child.pid, component), owners)
+
+
+def _listeners(components: Mapping[int, str]) -> Iterator[Listener]:
+    for one in psutil.net_connections("inet"):
+        bound = one.type == socket.SOCK_DGRAM and not one.raddr
+        component = components.get(one.pid) if one.pid else None
+        if component and one.laddr and (bound or one.status == psutil.CONN_LISTEN):
+            yield Listener(component, "udp" if bound else "tcp", one.laddr.ip, one.laddr.port)

@@ -1,0 +1,198 @@
+"""Each way in which a stack's sockets and processes can differ from the declared ones is found, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, Process, read
+from plumbline.verification.checks import processes
+
+PYTHON = "/venv/bin/python"
+WORKER = (PYTHON, "-c", "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=9, pipe_handle=11)")
+TRACKER = (PYTHON, "-c", "from multiprocessing.resource_tracker import main;main(8)")
+COMMANDS = {
+    "postgres": [("/bin/postgres", "-D", "/data"), ("postgres: checkpointer ",)],
+    "redis": [("/bin/redis-server 127.0.0.1:6379",)],
+    "caddy": [("/bin/caddy", "run", "--config", "/Caddyfile", "--adapter", "caddyfile")],
+    "backend": [(PYTHON, "-m", "backend", "serve"), TRACKER, WORKER, WORKER],
+    "data-processor": [
+        (PYTHON, "-m", "data_processor", "serve"),
+        TRACKER,
+        WORKER,
+        WORKER,
+        (PYTHON, "-m", "data_processor.documents.files.child", "12"),
+    ],
+    "log-sink": [(PYTHON, "-m", "log_sink", "serve"), TRACKER, WORKER],
+}
+
+
+def process(component: str, *command: str, uid: int = 1000, **environment: str) -> Process:
+    told = {"PATH": "/bin", "PGDATA": "/data", "PLUMBLINE_STACK_ID": "this one"} | environment
+    return Process(component, "", 1234, 1, uid, command, told)
+
+
+def listener(name: str, address: str, port: int | None = None) -> Listener:
+    component, protocol = processes.SOCKETS[name]
+    return Listener(component, "udp" if protocol == "udp" else "tcp", address, port or CONTAINER_PORTS[name])
+
+
+LOCAL = Inside(
+    tuple(process(component, *command) for component, commands in COMMANDS.items() for command in commands),
+    frozenset(listener(name, "127.0.0.1") for name in processes.SOCKETS),
+    CONTAINER_PORTS,
+    isolated=False,
+)
+CONTAINERS = replace(
+    LOCAL,
+    listeners=frozenset(listener(name, "0.0.0.0") for name in processes.SOCKETS),
+    isolated=True,
+    published=frozenset({Listener("caddy", "tcp", "127.0.0.1", 60623)}),
+)
+
+
+def found(inside: Inside, settings: dict[str, str] | None = None) -> list[str]:
+    told = settings or {}
+    return [
+        *processes.sockets(inside, told),
+        *processes.numbers(inside, told),
+        *processes.accounts(inside),
+        *processes.environments(inside, "this one"),
+    ]
+
+
+@pytest.mark.parametrize("inside", [LOCAL, CONTAINERS])
+def test_nothing_is_found_in_what_is_declared(inside: Inside) -> None:
+    assert found(inside) == []
+
+
+def with_listener(inside: Inside, *more: Listener) -> Inside:
+    return replace(inside, listeners=inside.listeners | {*more})
+
+
+def with_process(one: Process) -> Inside:
+    return replace(LOCAL, processes=(*LOCAL.processes, one))
+
+
+def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
+    left = list(inside.processes)
+    for command in commands:
+        left.remove(next(one for one in left if one.component == "backend" and one.command == command))
+    return replace(inside, processes=tuple(left))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda: with_listener(LOCAL, listener("backend", "0.0.0.0")),
+            "backend: its port backend listens on tcp 0.0.0.0:8001; expected the address 127.0.0.1",
+        ),
+        (
+            lambda: with_listener(LOCAL, listener("log-ingest", "::")),
+            "log-sink: its port log-ingest listens on udp :::9001; expected the address 127.0.0.1",
+        ),
+        (
+            lambda: with_listener(CONTAINERS, listener("front", "::", 2019)),
+            "caddy: listens on tcp :::2019, which is not declared; expected tcp 8080 and tcp 9000",
+        ),
+        (
+            lambda: replace(LOCAL, listeners=LOCAL.listeners - {listener("log-ingest", "127.0.0.1")}),
+            "log-sink: nothing listens on its port log-ingest (udp 9001)",
+        ),
+        (
+            lambda: replace(CONTAINERS, published=frozenset({Listener("caddy", "tcp", "0.0.0.0", 8080)})),
+            "caddy: this machine publishes it at tcp 0.0.0.0:8080; expected 127.0.0.1",
+        ),
+        (
+            lambda: replace(CONTAINERS, published=frozenset({Listener("postgres", "tcp", "127.0.0.1", 5432)})),
+            "postgres: this machine publishes it at tcp 127.0.0.1:5432; expected only caddy to be published",
+        ),
+        (
+            lambda: replace(CONTAINERS, published=CONTAINERS.published | {Listener("caddy", "tcp", "127.0.0.1", 9000)}),
+            "caddy: this machine publishes ports [9000, 60623]; expected only that of the front door",
+        ),
+        (lambda: without(LOCAL, WORKER), "backend: expected 2 server processes, found 1"),
+        (lambda: without(LOCAL, COMMANDS["backend"][0]), "backend: expected 1 main process, found 0"),
+        (lambda: without(LOCAL, *COMMANDS["backend"]), "backend: no process of it runs"),
+        (
+            lambda: with_process(process("redis", "nc", "-l", "1")),
+            "redis: process 1234 is not declared: nc -l 1",
+        ),
+        (
+            lambda: with_process(process("backend", *TRACKER, uid=0)),
+            "backend: process 1234 runs as root (uid 0); expected an account without privileges",
+        ),
+        (
+            lambda: replace(
+                LOCAL, processes=(*LOCAL.processes, process("backend", *TRACKER, PLUMBLINE_STACK_ID="old"))
+            ),
+            "backend: process 1234 belongs to deployment 'old'; expected that of status, 'this one'",
+        ),
+        (
+            lambda: with_process(process("backend", *TRACKER, DEBUG="1")),
+            "backend: process 1234 has DEBUG in its environment, which changes how it runs; expected it not to be set",
+        ),
+        (
+            lambda: with_process(process("backend", *TRACKER, "--reload")),
+            "backend: process 1234 runs with --reload; expected no debug option",
+        ),
+    ],
+)
+def test_every_difference_is_found_alone(change: Callable[[], Inside], said: str) -> None:
+    assert found(change()) == [said]
+
+
+def test_what_settings_ask_for_is_expected() -> None:
+    open_door = {"PLUMBLINE_FRONT_HOST": "192.0.2.1", "PLUMBLINE_BACKEND_WORKERS": "1", "PLUMBLINE_WORKERS": "2"}
+    elsewhere = LOCAL.listeners - {listener("front", "127.0.0.1")} | {listener("front", "192.0.2.1")}
+    assert found(replace(without(LOCAL, WORKER), listeners=elsewhere), open_door) == []
+    assert found(LOCAL, {"PLUMBLINE_WORKERS": "3"}) == [
+        "backend: expected 3 server processes, found 2",
+        "data-processor: expected 3 server processes, found 2",
+    ]
+
+
+def test_root_may_be_the_deployer() -> None:
+    as_root = replace(LOCAL, processes=tuple(replace(one, uid=0) for one in LOCAL.processes))
+    allowed = frozenset({*COMMANDS} - {"postgres"})
+    assert {line.split(":")[0] for line in processes.accounts(replace(as_root, may_be_root=allowed))} == {"postgres"}
+
+
+def test_what_a_container_says_is_understood() -> None:
+    said = """\
+process 1 0 999 L3NiaW4vZG9ja2VyLWluaXQA UEdEQVRBPS9kYXRhAA==
+process 7 1 999 cmVkaXMtc2VydmVyICo6NjM3OQA= -
+process 80 0 999 c2gA -
+process 81 80 999 c2xlZXAA -
+tcp sl  local_address rem_address   st tx_queue
+tcp 0: 00000000:18EB 00000000:0000 0A 00000000:00000000
+tcp 1: 0B00007F:8A21 00000000:0000 0A 00000000:00000000
+tcp 2: 030014AC:18EB 040014AC:CAC8 01 00000000:00000000
+tcp6 0: 00000000000000000000000001000000:18EB 00000000000000000000000000000000:0000 0A 00000000:00000000
+udp 0: 00000000:2329 00000000:0000 07 00000000:00000000
+rule local all postgres peer
+"""
+    ran, heard, rules = read("redis", "pod", said)
+    # The engine's own resolver, and what was sent into the container, are no part of it.
+    assert [(one.pid, one.command, one.environment) for one in ran] == [
+        (1, ("/sbin/docker-init",), {"PGDATA": "/data"}),
+        (7, ("redis-server *:6379",), {}),
+    ]
+    assert heard == {
+        Listener("redis", "tcp", "0.0.0.0", 6379),
+        Listener("redis", "tcp", "::1", 6379),
+        Listener("redis", "udp", "0.0.0.0", 9001),
+    }
+    assert rules == ["local all postgres peer"]
+
+
+def test_the_script_runs_in_any_shell() -> None:
+    done = subprocess.run(["/bin/sh", "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True, env={})
+    assert done.stdout.startswith("process ")
+    assert "\ntcp sl " in done.stdout
+    ran, _, _ = read("redis", "here", done.stdout)
+    assert ran

@@ -1,0 +1,148 @@
+"""Which processes run in a stack, under which account, and what they listen on: compared with what is declared here."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+
+from plumbline.inside import Inside, Listener, Process
+
+SOCKETS = {
+    "front": ("caddy", "tcp"),
+    "internal": ("caddy", "tcp"),
+    "backend": ("backend", "tcp"),
+    "data-processor": ("data-processor", "tcp"),
+    "log-sink": ("log-sink", "tcp"),
+    "log-ingest": ("log-sink", "udp"),
+    "postgres": ("postgres", "tcp"),
+    "redis": ("redis", "tcp"),
+}
+"""Every named port of a stack: which component listens there, and how."""
+WORKERS = {"backend": 2, "data-processor": 2, "log-sink": 1}
+"""Server processes of each service where no setting says otherwise."""
+_ASKED_BY = {
+    "backend": ("PLUMBLINE_BACKEND_WORKERS", "PLUMBLINE_WORKERS"),
+    "data-processor": ("PLUMBLINE_DATA_PROCESSOR_WORKERS", "PLUMBLINE_WORKERS"),
+    "log-sink": (),
+}
+_WORKER, _ONCE, _ANY = "server process", "main process", "any number"
+_SERVICE = {r" -m {} serve$": _ONCE, "multiprocessing.spawn ": _WORKER, "multiprocessing.resource_tracker ": _ANY}
+_KINDS: dict[str, dict[str, str]] = {
+    **{
+        service: {pattern.format(package): kind for pattern, kind in _SERVICE.items()}
+        for service, package in (("backend", "backend"), ("data-processor", "data_processor"), ("log-sink", "log_sink"))
+    },
+    "postgres": {r"(^|/)postgres -D ": _ONCE, "^postgres: ": _ANY},
+    "redis": {r"(^|/)redis-server ": _ONCE},
+    "caddy": {r"(^|/)caddy run --config \S+ --adapter caddyfile$": _ONCE},
+    "supervisor": {r" -m supervisor\.supervisord -c ": _ONCE, r" -m plumbline\.targets\.embedded\.watch ": _ANY},
+}
+_KINDS["data-processor"][r" -m data_processor\.documents\.files\.child \d+$"] = _ANY
+_LOOPBACK = "127.0.0.1"
+_INIT = r"^/\S*(docker-init|tini|catatonit) "
+_DEBUGGING = ("PYTHONDEVMODE", "PYTHONASYNCIODEBUG", "PYTHONINSPECT", "PYTHONBREAKPOINT", "PYTHONSTARTUP", "LD_PRELOAD",
+              "DEBUG", "DJANGO_DEBUG", "GODEBUG")  # fmt: skip
+_STEERING = re.compile(r"^(GRANIAN|UVICORN|FASTAPI|SQLALCHEMY|PG(?!DATA$|_)[A-Z]+)")
+_DEBUG_OPTIONS = re.compile(r"(^|\s)(--reload|--debug|-X\s*dev|--docs|-i)(\s|$)")
+_NOWHERE = {"", "unidentified", "none", "by-hand", "by_hand"}
+
+
+def sockets(inside: Inside, settings: Mapping[str, str]) -> Iterator[str]:
+    """Find sockets that are not declared, missing ones, and those that others than the stack can reach."""
+    front_host = settings.get("PLUMBLINE_FRONT_HOST", _LOOPBACK)
+    declared = {(*SOCKETS[name], inside.ports[name]): name for name in SOCKETS}
+    heard = set()
+    for one in sorted(inside.listeners, key=str):
+        name = declared.get((one.component, one.protocol, one.port))
+        heard.add(name)
+        if name is None:
+            expected = _of(one.component, declared)
+            yield f"{one.component}: listens on {_text(one)}, which is not declared; expected {expected}"
+            continue
+        host = front_host if name == "front" else _LOOPBACK
+        if not inside.isolated and not _is_allowed(one, host):
+            yield f"{one.component}: its port {name} listens on {_text(one)}; expected the address {host}"
+    for (component, protocol, port), name in declared.items():
+        if name not in heard:
+            yield f"{component}: nothing listens on its port {name} ({protocol} {port})"
+    for one in sorted(inside.published, key=str):
+        if one.component != "caddy":
+            yield f"{one.component}: this machine publishes it at {_text(one)}; expected only caddy to be published"
+        elif not _is_allowed(one, front_host):
+            yield f"caddy: this machine publishes it at {_text(one)}; expected {front_host}"
+    ports = {one.port for one in inside.published if one.component == "caddy"}
+    if len(ports) > 1:
+        yield f"caddy: this machine publishes ports {sorted(ports)}; expected only that of the front door"
+
+
+def _is_allowed(listener: Listener, host: str) -> bool:
+    return listener.address == host or (host == _LOOPBACK and _is_loopback(listener.address))
+
+
+def _is_loopback(address: str) -> bool:
+    return address != "" and ip_address(address).is_loopback  # "" is what an engine calls every address
+
+
+def _text(listener: Listener) -> str:
+    return f"{listener.protocol} {listener.address}:{listener.port}"
+
+
+def _of(component: str, declared: Mapping[tuple[str, str, int], str]) -> str:
+    return " and ".join(f"{protocol} {port}" for owner, protocol, port in declared if owner == component) or "nothing"
+
+
+def numbers(inside: Inside, settings: Mapping[str, str]) -> Iterator[str]:
+    """Find processes that are not declared, and components with another number of processes than declared."""
+    places: dict[tuple[str, str], Counter[str]] = {}
+    for one in inside.processes:
+        kind = _kind(one)
+        if kind is None:
+            command = " ".join(one.command)[:200]
+            yield f"{one.component}: process {one.pid} is not declared: {command or 'it has no command line'}"
+        places.setdefault((one.component, one.place), Counter())[kind or ""] += 1
+    for component in sorted({owner for owner, _ in SOCKETS.values()} - {owner for owner, _ in places}):
+        yield f"{component}: no process of it runs"
+    for (component, place), found in sorted(places.items()):
+        where = f"{component} ({place})" if place else component
+        if found[_ONCE] != 1:
+            yield f"{where}: expected 1 main process, found {found[_ONCE]}"
+        expected = _workers(component, settings)
+        if found[_WORKER] != expected:
+            yield f"{where}: expected {expected} server processes, found {found[_WORKER]}"
+
+
+def _workers(component: str, settings: Mapping[str, str]) -> int:
+    asked = (settings[name] for name in _ASKED_BY.get(component, ()) if name in settings)
+    return int(next(asked, WORKERS.get(component, 0)))
+
+
+def _kind(process: Process) -> str | None:
+    command = " ".join(process.command)
+    if process.place and process.pid == 1 and re.search(_INIT, command):
+        return _ANY
+    return next((kind for pattern, kind in _KINDS[process.component].items() if re.search(pattern, command)), None)
+
+
+def accounts(inside: Inside) -> Iterator[str]:
+    """Find processes that run as root where they must not."""
+    for one in inside.processes:
+        if one.uid == 0 and one.component not in inside.may_be_root:
+            yield f"{one.component}: process {one.pid} runs as root (uid 0); expected an account without privileges"
+
+
+def environments(inside: Inside, stack_id: str) -> Iterator[str]:
+    """Find processes of another deployment, in a debug mode, or steered by variables that nobody declared."""
+    if stack_id in _NOWHERE:
+        yield f"the deployment has no identity of its own: {stack_id!r}"
+    for one in inside.processes:
+        who = f"{one.component}: process {one.pid}"
+        found = one.environment.get("PLUMBLINE_STACK_ID")
+        if one.component in WORKERS and one.environment and found != stack_id:
+            yield f"{who} belongs to deployment {found!r}; expected that of status, {stack_id!r}"
+        for name in one.environment:
+            if name in _DEBUGGING or _STEERING.match(name):
+                yield f"{who} has {name} in its environment, which changes how it runs; expected it not to be set"
+        if option := _DEBUG_OPTIONS.search(" ".join(one.command)):
+            yield f"{who} runs with {option[2]}; expected no debug option"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from plumbline.errors import StepError
+from plumbline.inside import Listener
 from plumbline.targets.kubernetes import migration, pods
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.model import COMPONENT
@@ -84,3 +85,35 @@ def test_a_migration_that_does_not_end_says_what_it_waits_for(monkeypatch: pytes
     monkeypatch.setattr(Cluster, "items", items)
     with pytest.raises(StepError, match=r"migrate-backend did not end within -1 s \(wait-for-postgres is running\)"):
         migration.wait_for_container(Cluster("kind-test", "plumbline"), "migrate-backend")
+
+
+class OnePod:
+    """A cluster with one pod of the backend, and another container in it that has a port of its own."""
+
+    def items(self, kinds: str, *arguments: str) -> list[dict[str, Any]]:
+        del kinds, arguments
+        containers = [
+            {"name": "backend", "ports": [{"containerPort": 8001, "hostPort": 80}]},
+            {"name": "exporter", "ports": [{"containerPort": 9187}]},
+        ]
+        metadata = {"name": "backend-1", "labels": {COMPONENT: "backend"}}
+        return [
+            {"kind": "Pod", "metadata": metadata, "spec": {"containers": containers}, "status": {"phase": "Running"}}
+        ]
+
+    def output(self, *arguments: str, component: str | None = None) -> str:
+        assert arguments[:3] == ("exec", "backend-1", "--container=backend")
+        return (
+            "process 1 0 10001 cHl0aG9uAA== -\n"
+            "tcp 0: 00000000:1F41 00000000:0000 0A 0\n"
+            "tcp 1: 00000000:23E3 00000000:0000 0A 0\n"
+        )
+
+
+def test_inside_of_pods_is_what_their_own_containers_run() -> None:
+    found = pods.inside(cast(Cluster, OnePod()))
+    assert [(one.component, one.place, one.command) for one in found.processes] == [
+        ("backend", "backend-1", ("python",))
+    ]
+    assert found.listeners == {Listener("backend", "tcp", "0.0.0.0", 8001)}
+    assert found.published == {Listener("backend", "tcp", "", 80)}

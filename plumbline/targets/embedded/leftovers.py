@@ -52,14 +52,17 @@ def end(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(_stop_signal(process))
-    for process in _wait(processes, 10):
+    for process in wait(processes, 10):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    _wait(processes, 5)
+    wait(processes, 5)
 
 
-def _wait(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
-    """Wait until the processes have ended; return those that have not. A zombie has: only its parent's note is due."""
+def wait(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Wait until the processes have ended; return those that have not.
+
+    A zombie has ended, too: it stays one where process 1 is no init, as in many containers.
+    """
     deadline = time.monotonic() + timeout_s
     while True:
         alive = [process for process in processes if _alive(process)]

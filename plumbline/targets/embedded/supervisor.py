@@ -22,7 +22,7 @@ from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.stack import Component, ComponentState
-from plumbline.targets.embedded import condition, control_socket
+from plumbline.targets.embedded import condition, control_socket, leftovers
 
 _NAME = "supervisord"
 _LOG = f"{_NAME}.log"
@@ -158,7 +158,7 @@ class Supervisor:
         if pid is not None:
             process = psutil.Process(pid)
             process.kill()
-            process.wait(10)
+            _wait(process, 10)
 
     def apply(self, programs: list[Program]) -> None:
         """Make supervisord know exactly `programs`, starting it if need be. What runs unchanged goes on running."""
@@ -309,9 +309,16 @@ serverurl=unix://{_escape(str(self._socket))}
         if pid is not None:
             process = psutil.Process(pid)
             with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
+                # Left to itself, supervisord ends one program after the other, and looks once a second.
+                self.stop(*(info["name"] for info in self._call("getAllProcessInfo")))
                 self._call("shutdown")
-            process.wait(60)
+            _wait(process, 60)
         control_socket.remove(self._home)
+
+
+def _wait(process: psutil.Process, timeout_s: float) -> None:
+    if leftovers.wait([process], timeout_s):
+        raise PlumblineError(f"{_NAME} (process {process.pid}) did not end within {timeout_s:g} s")
 
 
 def _component(info: dict[str, Any], log_file: str) -> Component:

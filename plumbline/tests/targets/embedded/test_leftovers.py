@@ -99,8 +99,8 @@ def test_no_directories_no_processes(tmp_path):
 
 
 def test_one_that_does_not_listen_is_killed(start, tmp_path, monkeypatch):
-    patient = leftovers._wait
-    monkeypatch.setattr(leftovers, "_wait", lambda processes, timeout_s: patient(processes, min(timeout_s, 0.2)))
+    patient = leftovers.wait
+    monkeypatch.setattr(leftovers, "wait", lambda processes, timeout_s: patient(processes, min(timeout_s, 0.2)))
     stubborn = start(tmp_path / "here", code=_STUBBORN)
     leftovers.end([psutil.Process(stubborn.pid)])
     assert stubborn.wait(10) == -signal.SIGKILL

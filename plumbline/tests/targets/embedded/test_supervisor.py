@@ -7,6 +7,7 @@ import os
 import pwd
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 
@@ -306,6 +307,11 @@ def test_shutdown_ends_everything_and_is_harmless_twice(supervisor, program):
     assert not supervisor.alive()
     assert supervisor.component("one").state == "stopped"
     supervisor.shutdown()
+
+
+def test_a_process_that_its_parent_does_not_reap_has_ended():
+    with subprocess.Popen(["true"]) as child:
+        supervisor_module._wait(psutil.Process(child.pid), 10)
 
 
 def test_reset_ends_what_runs_from_a_home_whose_state_file_is_gone(tmp_path, supervised, program, capsys):

@@ -1,15 +1,13 @@
-"""A cluster that is a file, with a real Postgres and Redis behind its port-forwards."""
+"""A fake cluster, with a real Postgres and Redis behind its port-forwards."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,49 +15,12 @@ import pytest
 from plumbline.home import Home
 from plumbline.targets.kubernetes import images, kustomize
 from plumbline.targets.kubernetes.target import KubernetesTarget
+from plumbline.tests.targets.kubernetes.fake_cluster import FakeCluster
 from plumbline.verification.throwaway import REDIS_PASSWORD, PostgresServer, RedisServer
-
-FAKE = Path(__file__).parent / "fake_cluster.py"
-
-
-class FakeCluster:
-    """What the fake kubectl knows, and what it was told."""
-
-    def __init__(self, folder: Path, kubectl: str) -> None:
-        self._state = folder / "state.json"
-        self._calls = folder / "calls.json"
-        shutil.copy(FAKE, folder / "fake.py")
-        self.program = folder / "kubectl"
-        self.program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/fake.py" "$@"\n')
-        self.program.chmod(0o755)
-        self._state.write_text(
-            json.dumps(
-                {
-                    "kubectl": kubectl, "context": "kind-test", "versions": ["33", "33+"],
-                    "away": False, "forbidden": [], "stuck": [], "migration_exit_code": 0,
-                    "resources": {}, "pods": [], "applied": [], "behind": {},
-                }
-            )
-        )  # fmt: skip
-
-    @property
-    def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._state.read_text())
-        return found
-
-    def change(self, **changes: object) -> None:
-        self._state.write_text(json.dumps({**self.state, **changes}))
-
-    def calls(self) -> list[list[str]]:
-        return [json.loads(line) for line in self._calls.read_text().splitlines()] if self._calls.exists() else []
-
-    def workload(self, kind: str, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.state["resources"][f"{kind}/{name}"]
-        return found
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
     real = shutil.which("kubectl")
     if real is None:
         pytest.skip(kustomize.NO_TOOL)
@@ -69,7 +30,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     monkeypatch.setenv("PLUMBLINE_KUBECTL", str(fake.program))
     for name in ("CONTEXT", "OVERLAY"):
         monkeypatch.delenv(f"PLUMBLINE_KUBERNETES_{name}", raising=False)
-    return fake
+    yield fake
+    fake.close()
 
 
 @pytest.fixture
@@ -106,7 +68,7 @@ def target(
     cluster: FakeCluster, home: Home, front: int, postgres_server: PostgresServer, redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[[], KubernetesTarget]]:  # fmt: skip
-    """Makes targets of one home, as one command after another would. The images are somebody else's test."""
+    """Makes targets of one home, as one command after another would. Other tests cover the images."""
     monkeypatch.setattr(images, "provide", lambda recipe: recipe.tag)
     monkeypatch.setattr("plumbline.targets.compose.engine.problems", lambda: iter(()))
     monkeypatch.setattr(images, "remove", lambda recipe: None)

@@ -1,33 +1,40 @@
-"""`kubectl` for a cluster that is a file: as much of it as the target uses. Rendering is left to the real one.
+"""`kubectl` for a cluster that lives in the test's process: as much of it as the target uses.
 
-Everything it was told is kept in `calls.json` lines, so that tests see what would have gone to a real cluster.
+The program is a short shell script that hands its arguments over and prints the answer: it starts in milliseconds, and
+every test calls it dozens of times. Rendering is left to the real kubectl.
 """
 
 from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
+import socketserver
 import threading
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-HERE = Path(__file__).parent
-STATE = HERE / "state.json"
 COMPONENT = "app.kubernetes.io/component"
+OK = b"0\n"
+PROGRAM = """\
+#!/bin/bash
+[ "$1" = kustomize ] && exec {kubectl} "$@"
+LC_ALL=C
+[ "$3" = apply ] && text=$(cat)
+exec 3<>/dev/tcp/127.0.0.1/{port} || exit 1
+printf '%s\\n' "$#" "${{#text}}" >&3
+printf '%s\\0' "$@" >&3
+printf '%s' "$text" >&3
+read -r code <&3 || exit 1
+[ "$code" = 0 ] && exec cat <&3
+cat <&3 >&2
+exit "$code"
+"""
 
 
-def load() -> dict[str, Any]:
-    return json.loads(STATE.read_text())
-
-
-def save(state: dict[str, Any]) -> None:
-    partial = STATE.with_suffix(".partial")
-    partial.write_text(json.dumps(state))
-    partial.replace(STATE)
+class Refused(Exception):  # noqa: N818  # an answer of the cluster
+    """What kubectl would say on its way out with exit code 1."""
 
 
 def pods_for(state: dict[str, Any], document: dict[str, Any]) -> None:
@@ -64,13 +71,13 @@ def pods_for(state: dict[str, Any], document: dict[str, Any]) -> None:
     ]
 
 
-def apply(state: dict[str, Any]) -> None:
-    for document in yaml.load_all(sys.stdin, Loader=yaml.CSafeLoader):
+def apply(state: dict[str, Any], text: str) -> None:
+    for document in yaml.load_all(text, Loader=yaml.CSafeLoader):
         kind, name = document["kind"], document["metadata"]["name"]
         known = state["resources"].get(f"{kind}/{name}", {})
         policy = document["spec"].get("podManagementPolicy") if kind == "StatefulSet" else None
         if policy and known and known["spec"].get("podManagementPolicy") != policy:
-            sys.exit(
+            raise Refused(
                 f'The StatefulSet "{name}" is invalid: spec: Forbidden: updates to statefulset spec for fields other'
             )
         document["metadata"]["generation"] = known.get("metadata", {}).get("generation", 0)
@@ -119,15 +126,27 @@ def delete(state: dict[str, Any], kind: str, name: str, *, orphan: bool) -> None
         state["pods"] = [pod for pod in state["pods"] if pod["metadata"]["labels"][COMPONENT] != labels[COMPONENT]]
 
 
-def forward(state: dict[str, Any], service: str, here: int) -> None:
-    """Carry every connection to where the test has put the real thing."""
-    target = state["behind"][service]
+def forward(client: socket.socket, here: int, there: int) -> None:
+    """Carry every connection to where the test has put the real thing, until `client` goes away."""
     with socket.create_server(("127.0.0.1", here)) as listener:
-        while True:
+        listening = threading.Thread(target=accept, args=(listener, there), daemon=True)
+        listening.start()
+        client.sendall(OK)
+        client.recv(1)
+        # Closing alone would not wake a thread that waits in accept().
+        listener.shutdown(socket.SHUT_RDWR)
+        listening.join()
+
+
+def accept(listener: socket.socket, there: int) -> None:
+    while True:
+        try:
             client, _ = listener.accept()
-            server = socket.create_connection(("127.0.0.1", target))
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=carry, args=(source, sink), daemon=True).start()
+        except OSError:
+            return
+        server = socket.create_connection(("127.0.0.1", there))
+        for source, sink in ((client, server), (server, client)):
+            threading.Thread(target=carry, args=(source, sink), daemon=True).start()
 
 
 def carry(source: socket.socket, sink: socket.socket) -> None:
@@ -139,60 +158,107 @@ def carry(source: socket.socket, sink: socket.socket) -> None:
         pass
 
 
-def main() -> int:
-    arguments = sys.argv[1:]
-    state = load()
-    if arguments[0] == "kustomize":
-        return subprocess.run([state["kubectl"], *arguments], check=False).returncode
-    with (HERE / "calls.json").open("a") as calls:
-        calls.write(json.dumps(arguments) + "\n")
-    if arguments[:2] == ["config", "current-context"]:
-        print(state["context"])
-        return 0
-    command, options = arguments[2], arguments[3:]
-    if state["away"]:
-        print("Unable to connect to the server: dial tcp: connection refused", file=sys.stderr)
-        return 1
-    match command:
-        case "apply":
-            apply(state)
-        case "get" if options[0] == "namespace":
-            found = state["resources"].get(f"Namespace/{arguments[1].partition('=')[2]}")
-            print(json.dumps(found) if found else "")
-        case "get":
-            print(json.dumps({"items": get(state, options[0], options[1:])}) if "--output=json" in options else "")
-        case "delete":
-            delete(state, options[0], options[1], orphan="--cascade=orphan" in options)
-        case "annotate":
-            key, _, value = options[2].partition("=")
-            kind, name = options[1].split("/")
-            document = next(one for one in get(state, kind, []) if one["metadata"]["name"] == name)
-            document["metadata"].setdefault("annotations", {})[key] = value
-        case "scale":
-            kind, name = options[0].split("/")
-            document = next(one for one in get(state, kind, []) if one["metadata"]["name"] == name)
-            document["spec"]["replicas"] = int(options[1].rpartition("=")[2])
-            pods_for(state, document)
-        case "port-forward":
-            forward(state, options[1].removeprefix("service/"), int(options[2].partition(":")[0]))
-        case "logs":
-            print("one line\nanother line" if "--selector" in options[0] or "/" in options[0] else f"of {options[0]}")
-        case "version":
-            versions = zip(("clientVersion", "serverVersion"), state["versions"], strict=True)
-            print(json.dumps({key: {"major": "1", "minor": minor} for key, minor in versions}))
-        case "auth":
-            if " ".join(options[1:]) in state["forbidden"]:
-                print("no")
-                return 1
-            print("yes")
-        case "exec" | "describe":
-            pass
-        case _:
-            print(f"error: unknown command {command}", file=sys.stderr)
-            return 1
-    save(state)
-    return 0
+class FakeCluster:
+    """What the fake kubectl knows, and what it was told."""
 
+    def __init__(self, folder: Path, kubectl: str) -> None:
+        self.state: dict[str, Any] = {
+            "context": "kind-test", "versions": ["33", "33+"],
+            "away": False, "forbidden": [], "stuck": [], "migration_exit_code": 0,
+            "resources": {}, "pods": [], "applied": [], "behind": {},
+        }  # fmt: skip
+        self.told: list[list[str]] = []
+        self._lock = threading.Lock()
+        cluster = self
 
-if __name__ == "__main__":
-    sys.exit(main())
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                count, length = (int(self.rfile.readline()) for _ in range(2))
+                arguments = [self._argument() for _ in range(count)]
+                cluster.answer(arguments, self.rfile.read(length).decode(), self.connection)
+
+            def _argument(self) -> str:
+                found = bytearray()
+                while (byte := self.rfile.read(1)) != b"\0":
+                    found += byte
+                return found.decode()
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self.program = folder / "kubectl"
+        self.program.write_text(PROGRAM.format(kubectl=kubectl, port=self._server.server_address[1]))
+        self.program.chmod(0o755)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def change(self, **changes: object) -> None:
+        self.state.update(changes)
+
+    def calls(self) -> list[list[str]]:
+        return self.told
+
+    def workload(self, kind: str, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.state["resources"][f"{kind}/{name}"]
+        return found
+
+    def answer(self, arguments: list[str], text: str, client: socket.socket) -> None:
+        """Do what one call wants, and send exit code and output."""
+        self.told.append(arguments)
+        if "port-forward" in arguments[2:3] and not self.state["away"]:
+            service, ports = arguments[4].removeprefix("service/"), arguments[5]
+            forward(client, int(ports.partition(":")[0]), self.state["behind"][service])
+            return
+        try:
+            with self._lock:
+                said = self._carry_out(arguments, text)
+        except Refused as refusal:
+            client.sendall(f"1\n{refusal}\n".encode())
+        else:
+            client.sendall(OK + (f"{said}\n" if said else "").encode())
+
+    def _carry_out(self, arguments: list[str], text: str) -> str:
+        state = self.state
+        if arguments[:2] == ["config", "current-context"]:
+            return str(state["context"])
+        command, options = arguments[2], arguments[3:]
+        if state["away"]:
+            raise Refused("Unable to connect to the server: dial tcp: connection refused")
+        match command:
+            case "apply":
+                apply(state, text)
+            case "get" if options[0] == "namespace":
+                found = state["resources"].get(f"Namespace/{arguments[1].partition('=')[2]}")
+                return json.dumps(found) if found else ""
+            case "get":
+                return json.dumps({"items": get(state, options[0], options[1:])}) if "--output=json" in options else ""
+            case "delete":
+                delete(state, options[0], options[1], orphan="--cascade=orphan" in options)
+            case "annotate":
+                key, _, value = options[2].partition("=")
+                self._named(options[1])["metadata"].setdefault("annotations", {})[key] = value
+            case "scale":
+                document = self._named(options[0])
+                document["spec"]["replicas"] = int(options[1].rpartition("=")[2])
+                pods_for(state, document)
+            case "logs":
+                several = "--selector" in options[0] or "/" in options[0]
+                return "one line\nanother line" if several else f"of {options[0]}"
+            case "version":
+                versions = zip(("clientVersion", "serverVersion"), state["versions"], strict=True)
+                return json.dumps({key: {"major": "1", "minor": minor} for key, minor in versions})
+            case "auth":
+                if " ".join(options[1:]) in state["forbidden"]:
+                    raise Refused("no")
+                return "yes"
+            case "exec" | "describe":
+                pass
+            case _:
+                raise Refused(f"error: unknown command {command}")
+        return ""
+
+    def _named(self, address: str) -> dict[str, Any]:
+        kind, name = address.split("/")
+        return next(one for one in get(self.state, kind, []) if one["metadata"]["name"] == name)

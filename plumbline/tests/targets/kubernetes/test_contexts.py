@@ -10,8 +10,7 @@ from plumbline.home import Home
 from plumbline.targets.kubernetes import contexts
 from plumbline.targets.kubernetes.contexts import Choice
 from plumbline.targets.kubernetes.target import KubernetesTarget
-
-from .conftest import FakeCluster
+from plumbline.tests.targets.kubernetes.fake_cluster import FakeCluster
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from plumbline.settings.resolve import NONE, Setting, Wanted
 from plumbline.targets.kubernetes import contexts, kubectl, rendering
 from plumbline.targets.kubernetes.model import Manifests
 from plumbline.targets.kubernetes.target import KubernetesTarget
-
-from .conftest import FakeCluster
+from plumbline.tests.targets.kubernetes.fake_cluster import FakeCluster
 
 Target = Callable[[], KubernetesTarget]
 

@@ -35,7 +35,10 @@ def test_answers_to_sessions_have_no_store_and_nosniff(alice: User) -> None:
     assert [answer.status for answer in answers] == [200, 200, 422, 405, 404, 200, 404, 200, 403, 404, 200, 413, 413]
 
 
-@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/", "/logs", "/logs/login", "/logs/health", "/nowhere"])
+_OPEN = ("/health", "/openapi.json", "/data-processor/openapi.json", "/logs", "/logs/login", "/logs/health")
+
+
+@pytest.mark.parametrize("path", [*_OPEN, "/", "/nowhere"])
 def test_answers_without_a_session_have_nosniff(stack: Stack, path: str) -> None:
     with net.direct_session() as session:
         answer = session.get(stack.base_url + path, timeout=10, allow_redirects=False)

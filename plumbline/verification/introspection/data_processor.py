@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from importlib import import_module
 from typing import Any
 
 from servicekit import describe
 
 from plumbline.verification.introspection import common
-
-_CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def main() -> None:
@@ -25,27 +21,19 @@ def main() -> None:
     recorder = import_module("django.db.migrations.recorder").MigrationRecorder
     common.answer(
         settings=describe.fields(settings),
-        routes=_routes(import_module("data_processor.urls").urlpatterns, "/"),
+        routes=_routes(),
         tables=[_table(model, common.first_line(model)) for model in models if model._meta.managed],
         bookkeeping=[_table(recorder.Migration, "")],
     )
 
 
-def _routes(patterns: list[Any], prefix: str) -> list[dict[str, Any]]:
-    found = []
-    for pattern in patterns:
-        path = prefix + _CONVERTED.sub(r"{\1}", str(pattern.pattern))
-        if hasattr(pattern, "url_patterns"):
-            found += _routes(pattern.url_patterns, path)
-            continue
-        # The view that `methods()` made holds one view for each method.
-        views = inspect.getclosurevars(pattern.callback).nonlocals["views"]
-        found += [
-            {"method": method, "path": path, "does": common.first_line(view)}
-            for method, view in views.items()
-            if method != "HEAD"
-        ]
-    return found
+def _routes() -> list[dict[str, Any]]:
+    routing = import_module("data_processor.web.routing")
+    return [
+        {"method": method, "path": path, "does": common.first_line(operation.function)}
+        for path, methods in routing.routes(import_module("data_processor.urls").urlpatterns)
+        for method, operation in methods.operations.items()
+    ]
 
 
 def _table(model: Any, purpose: str) -> dict[str, Any]:

@@ -7,14 +7,10 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from servicekit.facts import SESSION_COOKIE
+from servicekit.openapi import SECURITY, SECURITY_SCHEMES
 from servicekit.problems import CONTENT_TYPE
 
 _OPEN = ("/health", "/health/live", "/auth/register", "/auth/login", "/auth/logout")
-_SCHEMES = {
-    "cookie": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-}
 
 
 def install(app: FastAPI) -> None:
@@ -35,11 +31,11 @@ def install(app: FastAPI) -> None:
 
 
 def _complete(schema: dict[str, Any]) -> None:
-    schema["components"]["securitySchemes"] = _SCHEMES
+    schema["components"]["securitySchemes"] = SECURITY_SCHEMES
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             if path not in _OPEN:
-                operation["security"] = [{name: []} for name in _SCHEMES]
+                operation["security"] = SECURITY
             for response in operation["responses"].values():
                 content = response.get("content", {})
                 if CONTENT_TYPE in content:

@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 from fastapi.responses import Response
+from servicekit.openapi import Problem
 from servicekit.problems import CONTENT_TYPE
 
 from backend.database import Row
-from backend.schemas import Problem
 
 _REFUSALS = {
     401: "No session, or an invalid one",

@@ -199,33 +199,3 @@ class MessagePage(BaseModel):
 
     items: list[Message]
     next: int | None
-
-
-class Health(BaseModel):
-    """State of this service."""
-
-    service: str
-    version: str
-    stack_id: str
-    status: Literal["ok", "unavailable"]
-    schema_revision: str | None
-    reason: str | None = None
-
-
-class FieldError(BaseModel):
-    """An error in one field."""
-
-    field: str
-    message: str
-
-
-class Problem(BaseModel):
-    """A refusal (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    request_id: str | None
-    errors: list[FieldError] | None = None

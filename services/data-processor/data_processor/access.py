@@ -9,6 +9,9 @@ from data_processor.database.statements import Row
 from data_processor.web.errors import NotAMemberError, NotFoundError
 from data_processor.web.pages import Page
 
+CHANNEL_REFUSALS = (Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER, Code.DATABASE_AWAY)
+"""What a call about a channel refuses."""
+
 _CHANNEL = """
     SELECT m.user_id AS member FROM channels c
     LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
@@ -55,6 +58,11 @@ def listed(rows: list[Row]) -> list[Row]:
         row.pop("member", None)
         row.pop("of_channel", None)
     return [row for row in rows if row["id"] is not None]
+
+
+def refusals(code: Code) -> tuple[Code, ...]:
+    """Return what a call about one object refuses, `code` if there is no such object."""
+    return (code, Code.NOT_A_MEMBER, Code.DATABASE_AWAY)
 
 
 def one(table: str, alias: str, columns: str) -> str:

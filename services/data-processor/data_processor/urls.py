@@ -2,53 +2,54 @@
 
 from django.urls import include, path
 
-from data_processor import not_implemented
+from data_processor import not_implemented, openapi
 from data_processor.annotations import apis as annotations
 from data_processor.batches import apis as batches
 from data_processor.documents import apis as documents
 from data_processor.health import apis as health
 from data_processor.templates import apis as templates
 from data_processor.web import operators
-from data_processor.web.routing import methods
+from data_processor.web.routing import Methods
 
 _routes = [
-    path("health", methods(GET=health.health)),
-    path("health/live", methods(GET=health.live)),
-    path("documents/", methods(GET=documents.document_list, POST=documents.document_create)),
+    path("openapi.json", Methods(GET=openapi.openapi)),
+    path("health", Methods(GET=health.health)),
+    path("health/live", Methods(GET=health.live)),
+    path("documents/", Methods(GET=documents.document_list, POST=documents.document_create)),
     path(
         "documents/<id:document_id>/",
-        methods(GET=documents.document_read, PATCH=documents.document_update, DELETE=documents.document_delete),
+        Methods(GET=documents.document_read, PATCH=documents.document_update, DELETE=documents.document_delete),
     ),
-    path("documents/<id:document_id>/content", methods(GET=documents.document_content)),
-    path("documents/<id:document_id>/thumbnail", methods(GET=documents.document_thumbnail)),
+    path("documents/<id:document_id>/content", Methods(GET=documents.document_content)),
+    path("documents/<id:document_id>/thumbnail", Methods(GET=documents.document_thumbnail)),
     path(
         "documents/<id:document_id>/annotations/",
-        methods(GET=annotations.annotation_list, POST=annotations.annotation_create),
+        Methods(GET=annotations.annotation_list, POST=annotations.annotation_create),
     ),
     path(
         "documents/<id:document_id>/annotations/<id:annotation_id>/",
-        methods(
+        Methods(
             GET=annotations.annotation_read,
             PUT=annotations.annotation_replace,
             PATCH=annotations.annotation_update,
             DELETE=annotations.annotation_delete,
         ),
     ),
-    path("templates/", methods(GET=templates.template_list, POST=templates.template_create)),
+    path("templates/", Methods(GET=templates.template_list, POST=templates.template_create)),
     path(
         "templates/<id:template_id>/",
-        methods(GET=templates.template_read, PUT=templates.template_replace, DELETE=templates.template_delete),
+        Methods(GET=templates.template_read, PUT=templates.template_replace, DELETE=templates.template_delete),
     ),
-    path("documents/<id:document_id>/apply-template/", methods(POST=not_implemented.apply_template)),
-    path("documents/<id:document_id>/export/", methods(POST=not_implemented.document_export)),
-    path("batch/", methods(GET=batches.batch_list, POST=batches.batch_create)),
-    path("batch/<id:batch_id>/", methods(GET=batches.batch_read)),
-    path("batch/<id:batch_id>/export/", methods(GET=not_implemented.batch_export)),
+    path("documents/<id:document_id>/apply-template/", Methods(POST=not_implemented.apply_template)),
+    path("documents/<id:document_id>/export/", Methods(POST=not_implemented.document_export)),
+    path("batch/", Methods(GET=batches.batch_list, POST=batches.batch_create)),
+    path("batch/<id:batch_id>/", Methods(GET=batches.batch_read)),
+    path("batch/<id:batch_id>/export/", Methods(GET=not_implemented.batch_export)),
 ]
 
 urlpatterns = [
     path("data-processor/", include(_routes)),
-    path("auth/operator", methods(GET=operators.operator_check)),
+    path("auth/operator", Methods(GET=operators.operator_check)),
 ]
 
 handler400 = "data_processor.web.errors.bad_request"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg
@@ -20,8 +21,15 @@ import requests
 from servicekit import tokens
 from servicekit.tokens import Identity
 
+from data_processor_testkit.description import Description
 from plumbline.net import free_port
-from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, shared_secrets, wait_until
+from plumbline.verification.throwaway import (
+    THROUGH_CADDY,
+    PostgresServer,
+    shared_secrets,
+    through_caddy,
+    wait_until,
+)
 
 TOKEN_SECRET = "0123456789abcdef0123456789abcdef-for-tests"  # noqa: S105  # of no deployment
 HEAD = max(path.stem for path in (Path(__file__).parents[1] / "data_processor/migrations").glob("[0-9]*.py"))
@@ -40,6 +48,7 @@ class Service:
         token_file = folder / "token_secret"
         token_file.write_text(TOKEN_SECRET)
         self._process: subprocess.Popen[bytes] | None = None
+        self.description = Description({"paths": {}})
         given = {
             "PORT": self.port,
             "STACK_ID": "test-stack",
@@ -74,6 +83,7 @@ class Service:
                 [sys.executable, "-m", "data_processor", "serve"], env=self.environment, stdout=log, stderr=log
             )
         wait_until(self._lives, "the service lives")
+        self.description = Description(through_caddy("GET", self.base + "openapi.json", timeout=30).json())
 
     def _lives(self) -> bool:
         assert self._process is not None
@@ -163,8 +173,10 @@ class Person:
             connection.execute("INSERT INTO memberships (channel_id, user_id) VALUES (%s, %s)", (channel_id, self.id))
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Send a request as this person."""
-        return self._session.request(method, self.service.base + path, timeout=60, **arguments)
+        """Send a request as this person, and hold the answer against the service's description."""
+        answer = self._session.request(method, self.service.base + path, timeout=60, **arguments)
+        self.service.description.check(method, urlsplit(answer.url).path, answer)
+        return answer
 
     def get(self, path: str, **arguments: Any) -> requests.Response:
         """Read."""

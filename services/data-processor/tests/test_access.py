@@ -193,7 +193,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def test_allow_names_every_method_of_every_path(service: Service, person: Person) -> None:
     # Read as text: what routes lead to needs Django's settings.
-    declared = re.findall(r'path\(\s*"([^"]+)",\s*methods', URLS.read_text(encoding="utf-8"))
+    declared = re.findall(r'path\(\s*"([^"]+)",\s*Methods', URLS.read_text(encoding="utf-8"))
     paths = [re.sub(r"<id:\w+>", "1", path) for path in declared]
     root = service.base.removesuffix("data-processor/")
     addresses = [(root if path == "auth/operator" else service.base) + path for path in paths]

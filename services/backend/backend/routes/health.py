@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 from servicekit import health
+from servicekit.openapi import Health
 
 from backend.deps import ProcessServices
 from backend.responses import json_response
-from backend.schemas import Health
 from backend.settings import SERVICE
 
 router = APIRouter(tags=["health"])

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from django.http import HttpRequest, HttpResponse
 from pydantic import Field
+from servicekit.codes import Code
 
+from data_processor import access
 from data_processor.annotations import selectors, services
+from data_processor.annotations.selectors import Annotation
 from data_processor.boxes import Box, Side, to_columns
 from data_processor.choices import ValidationStatus
-from data_processor.web import bodies, pages
-from data_processor.web.auth import identify
+from data_processor.web import bodies
+from data_processor.web.auth import Caller
+from data_processor.web.operations import operation
+from data_processor.web.pages import Listed, PageQuery
 
 LongText = Annotated[bodies.Text, Field(max_length=20_000)]
 PageNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -31,7 +35,7 @@ class AnnotationInput(bodies.Body):
     validation_status: ValidationStatus = "pending"
 
 
-class BoxChange(bodies.Body):
+class BoxChange(bodies.Change):
     """Some sides of a box."""
 
     x: Side = 0.0
@@ -40,8 +44,8 @@ class BoxChange(bodies.Body):
     height: Side = 0.0
 
 
-class AnnotationChange(bodies.Body):
-    """Some fields of an annotation: only those that are sent count, so the defaults stand for nothing."""
+class AnnotationChange(bodies.Change):
+    """Some fields of an annotation."""
 
     page: PageNumber = 1
     bounding_box: BoxChange = BoxChange()
@@ -53,51 +57,48 @@ class AnnotationChange(bodies.Body):
     validation_status: ValidationStatus = "pending"
 
 
-def annotation_list(request: HttpRequest, document_id: int) -> HttpResponse:
+_OF_DOCUMENT = access.refusals(Code.NO_SUCH_DOCUMENT)
+_ONE = (*_OF_DOCUMENT, Code.NO_SUCH_ANNOTATION)
+
+
+@operation(refuses=_OF_DOCUMENT)
+def annotation_list(caller: Caller, document_id: int, page: PageQuery) -> Listed[Annotation]:
     """Answer a page of a document's annotations."""
-    identity = identify(request)
-    page = pages.page_from(request)
-    rows = selectors.annotation_list(document_id=document_id, user_id=identity.user_id, page=page)
-    return pages.answer(rows, page)
+    return page.of(selectors.annotation_list(document_id=document_id, user_id=caller.user_id, page=page))
 
 
-def annotation_create(request: HttpRequest, document_id: int) -> HttpResponse:
+@operation(status=201, refuses=_OF_DOCUMENT)
+def annotation_create(caller: Caller, document_id: int, body: AnnotationInput) -> Annotation:
     """Put an annotation on a page of a document."""
-    identity = identify(request)
-    values = to_columns(bodies.read(request, AnnotationInput).model_dump())
-    row = services.annotation_create(document_id=document_id, user_id=identity.user_id, values=values)
-    return pages.json(row, 201)
+    values = to_columns(body.model_dump())
+    return services.annotation_create(document_id=document_id, user_id=caller.user_id, values=values)
 
 
-def annotation_read(request: HttpRequest, document_id: int, annotation_id: int) -> HttpResponse:
+@operation(refuses=_ONE)
+def annotation_read(caller: Caller, document_id: int, annotation_id: int) -> Annotation:
     """Answer one annotation."""
-    user_id = identify(request).user_id
-    row = selectors.annotation_get(document_id=document_id, annotation_id=annotation_id, user_id=user_id)
-    return pages.json(row)
+    return selectors.annotation_get(document_id=document_id, annotation_id=annotation_id, user_id=caller.user_id)
 
 
-def annotation_replace(request: HttpRequest, document_id: int, annotation_id: int) -> HttpResponse:
+@operation(refuses=_ONE)
+def annotation_replace(caller: Caller, document_id: int, annotation_id: int, body: AnnotationInput) -> Annotation:
     """Put another annotation in the place of one: what is not sent gets its default."""
-    identity = identify(request)
-    values = to_columns(bodies.read(request, AnnotationInput).model_dump())
-    row = services.annotation_update(
-        document_id=document_id, annotation_id=annotation_id, user_id=identity.user_id, changes=values
+    changes = to_columns(body.model_dump())
+    return services.annotation_update(
+        document_id=document_id, annotation_id=annotation_id, user_id=caller.user_id, changes=changes
     )
-    return pages.json(row)
 
 
-def annotation_update(request: HttpRequest, document_id: int, annotation_id: int) -> HttpResponse:
+@operation(refuses=_ONE)
+def annotation_update(caller: Caller, document_id: int, annotation_id: int, body: AnnotationChange) -> Annotation:
     """Change what is sent, and only that; of the box, too, single sides."""
-    identity = identify(request)
-    changes = to_columns(bodies.changes(bodies.read(request, AnnotationChange)))
-    row = services.annotation_update(
-        document_id=document_id, annotation_id=annotation_id, user_id=identity.user_id, changes=changes
+    changes = to_columns(body.sent())
+    return services.annotation_update(
+        document_id=document_id, annotation_id=annotation_id, user_id=caller.user_id, changes=changes
     )
-    return pages.json(row)
 
 
-def annotation_delete(request: HttpRequest, document_id: int, annotation_id: int) -> HttpResponse:
+@operation(refuses=_ONE)
+def annotation_delete(caller: Caller, document_id: int, annotation_id: int) -> None:
     """Delete an annotation."""
-    user_id = identify(request).user_id
-    services.annotation_delete(document_id=document_id, annotation_id=annotation_id, user_id=user_id)
-    return HttpResponse(status=204)
+    services.annotation_delete(document_id=document_id, annotation_id=annotation_id, user_id=caller.user_id)

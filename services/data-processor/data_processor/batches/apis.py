@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from django.http import HttpRequest, HttpResponse
 from pydantic import AfterValidator, Field
+from servicekit.codes import Code
 
+from data_processor import access
 from data_processor.batches import selectors, services
-from data_processor.web import bodies, pages
-from data_processor.web.auth import identify
+from data_processor.batches.selectors import BatchJob, BatchJobWithItems
+from data_processor.web import bodies
+from data_processor.web.auth import Caller
+from data_processor.web.operations import operation
+from data_processor.web.pages import AnyChannelQuery, Listed, PageQuery
 
 DOCUMENTS_MAX = 1000
 
@@ -30,28 +34,19 @@ class BatchInput(bodies.Body):
     document_ids: Annotated[list[bodies.Id], Field(min_length=1, max_length=DOCUMENTS_MAX), AfterValidator(_distinct)]
 
 
-def batch_list(request: HttpRequest) -> HttpResponse:
+@operation(refuses=access.CHANNEL_REFUSALS)
+def batch_list(caller: Caller, page: PageQuery, channel_id: AnyChannelQuery) -> Listed[BatchJob]:
     """Answer a page of the jobs of one channel, or of all channels of the caller, without their items."""
-    identity = identify(request)
-    page = pages.page_from(request)
-    rows = selectors.batch_list(channel_id=pages.channel_from(request), user_id=identity.user_id, page=page)
-    return pages.answer(rows, page)
+    return page.of(selectors.batch_list(channel_id=channel_id, user_id=caller.user_id, page=page))
 
 
-def batch_create(request: HttpRequest) -> HttpResponse:
+@operation(status=202, refuses=(*access.CHANNEL_REFUSALS, Code.NO_SUCH_TEMPLATE))
+def batch_create(caller: Caller, body: BatchInput) -> BatchJobWithItems:
     """Take a job; it is pending until a worker takes it up."""
-    identity = identify(request)
-    body = bodies.read(request, BatchInput)
-    row = services.batch_create(
-        channel_id=body.channel_id,
-        user_id=identity.user_id,
-        template_id=body.template_id,
-        document_ids=body.document_ids,
-    )
-    return pages.json(row, 202)
+    return services.batch_create(user_id=caller.user_id, **body.model_dump())
 
 
-def batch_read(request: HttpRequest, batch_id: int) -> HttpResponse:
+@operation(refuses=access.refusals(Code.NO_SUCH_BATCH_JOB))
+def batch_read(caller: Caller, batch_id: int) -> BatchJobWithItems:
     """Answer one job with the outcome of each document."""
-    row = selectors.batch_get(batch_id=batch_id, user_id=identify(request).user_id)
-    return pages.json(row)
+    return selectors.batch_get(batch_id=batch_id, user_id=caller.user_id)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from typing import get_args
+
+from django.http import HttpResponse
+from servicekit.codes import Code
 
 from data_processor import access
+from data_processor.choices import MediaType
 from data_processor.documents import selectors, services, serving
+from data_processor.documents.files.broken import REFUSALS as FILE_REFUSALS
 from data_processor.documents.files.names import clean_filename
 from data_processor.documents.files.thumbnail import THUMBNAIL_TYPE
-from data_processor.documents.uploads import receive
-from data_processor.web import bodies, pages
-from data_processor.web.auth import identify
-from data_processor.web.errors import InvalidError
+from data_processor.documents.selectors import Document
+from data_processor.documents.uploads import UploadReader
+from data_processor.web import bodies
+from data_processor.web.auth import Caller
+from data_processor.web.operations import operation
+from data_processor.web.pages import ChannelQuery, Listed, PageQuery
+from data_processor.web.slow_lane import REFUSALS as SLOW_LANE_REFUSALS
 from data_processor.web.slow_lane import slow_lane
+
+_ONE = access.refusals(Code.NO_SUCH_DOCUMENT)
 
 
 class DocumentUpdate(bodies.Body):
@@ -22,54 +31,47 @@ class DocumentUpdate(bodies.Body):
     filename: bodies.FileName
 
 
-def document_list(request: HttpRequest) -> HttpResponse:
+@operation(refuses=access.CHANNEL_REFUSALS)
+def document_list(caller: Caller, channel_id: ChannelQuery, page: PageQuery) -> Listed[Document]:
     """Answer a page of a channel's documents."""
-    identity = identify(request)
-    channel_id = pages.channel_from(request)
-    if channel_id is None:
-        raise InvalidError(("channel_id", "say which channel: ?channel_id="))
-    page = pages.page_from(request)
-    rows = selectors.document_list(channel_id=channel_id, user_id=identity.user_id, page=page)
-    return pages.answer(rows, page)
+    return page.of(selectors.document_list(channel_id=channel_id, user_id=caller.user_id, page=page))
 
 
-def document_create(request: HttpRequest) -> HttpResponse:
+@operation(status=201, refuses=(*SLOW_LANE_REFUSALS, *access.CHANNEL_REFUSALS, *FILE_REFUSALS))
+def document_create(caller: Caller, read: UploadReader) -> Document:
     """Take an upload: multipart, with `file` and `channel_id`."""
-    identity = identify(request)
     with slow_lane("uploads"):
-        upload = receive(request)
-        access.channel_require_member(channel_id=upload.channel_id, user_id=identity.user_id)
-        row = services.document_create(
-            channel_id=upload.channel_id, user_id=identity.user_id, filename=upload.filename, data=upload.data
+        upload = read()
+        access.channel_require_member(channel_id=upload.channel_id, user_id=caller.user_id)
+        return services.document_create(
+            channel_id=upload.channel_id, user_id=caller.user_id, filename=upload.filename, data=upload.data
         )
-    return pages.json(row, 201)
 
 
-def document_read(request: HttpRequest, document_id: int) -> HttpResponse:
+@operation(refuses=_ONE)
+def document_read(caller: Caller, document_id: int) -> Document:
     """Answer one document, without its bytes."""
-    row = selectors.document_get(document_id=document_id, user_id=identify(request).user_id)
-    return pages.json(row)
+    return selectors.document_get(document_id=document_id, user_id=caller.user_id)
 
 
-def document_update(request: HttpRequest, document_id: int) -> HttpResponse:
+@operation(refuses=_ONE)
+def document_update(caller: Caller, document_id: int, body: DocumentUpdate) -> Document:
     """Rename a document."""
-    identity = identify(request)
-    change = bodies.read(request, DocumentUpdate)
-    row = services.document_update(
-        document_id=document_id, user_id=identity.user_id, filename=clean_filename(change.filename)
+    return services.document_update(
+        document_id=document_id, user_id=caller.user_id, filename=clean_filename(body.filename)
     )
-    return pages.json(row)
 
 
-def document_delete(request: HttpRequest, document_id: int) -> HttpResponse:
+@operation(refuses=(*_ONE, Code.FORBIDDEN))
+def document_delete(caller: Caller, document_id: int) -> None:
     """Delete a document with everything that belongs to it."""
-    services.document_delete(document_id=document_id, identity=identify(request))
-    return HttpResponse(status=204)
+    services.document_delete(document_id=document_id, identity=caller)
 
 
-def document_content(request: HttpRequest, document_id: int) -> HttpResponseBase:
+@operation(refuses=_ONE, answers=serving.answers(*get_args(MediaType)))
+def document_content(caller: Caller, request: serving.FileRequest, document_id: int) -> HttpResponse:
     """Answer a document's bytes, or the part that `Range` asks for."""
-    stored = selectors.document_file(document_id=document_id, user_id=identify(request).user_id)
+    stored = selectors.document_file(document_id=document_id, user_id=caller.user_id)
     return serving.serve(
         request,
         serving.File(stored["filename"], stored["media_type"], stored["size"], etag=f'"{stored["sha256"]}"'),
@@ -77,9 +79,10 @@ def document_content(request: HttpRequest, document_id: int) -> HttpResponseBase
     )
 
 
-def document_thumbnail(request: HttpRequest, document_id: int) -> HttpResponseBase:
+@operation(refuses=(*_ONE, *SLOW_LANE_REFUSALS, Code.NO_THUMBNAIL), answers=serving.answers(THUMBNAIL_TYPE))
+def document_thumbnail(caller: Caller, request: serving.FileRequest, document_id: int) -> HttpResponse:
     """Answer a small picture of the first page."""
-    stored = selectors.document_file(document_id=document_id, user_id=identify(request).user_id)
+    stored = selectors.document_file(document_id=document_id, user_id=caller.user_id)
     etag = f'"{stored["sha256"]}-thumbnail"'
     if (fresh := serving.unchanged(request, etag)) is not None:
         return fresh

@@ -5,16 +5,44 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header, parse_etags
 from servicekit.codes import Code
 
 from data_processor.web.errors import ProblemError
+from data_processor.web.inputs import Source
+from data_processor.web.operations import Answers
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 # Whatever a browser makes of the bytes, it runs no script, loads nothing and has no origin.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+
+
+FileRequest = Annotated[
+    HttpRequest,
+    Source(
+        lambda request: request,
+        (Code.RANGE_NOT_SATISFIABLE,),
+        (
+            _header("Range", "The part that is wanted: one range of bytes."),
+            _header("If-Range", "The entity tag for which `Range` counts; for another, the whole file is the answer."),
+            _header("If-None-Match", "Entity tags of what the client has."),
+        ),
+    ),
+]
+"""A request that `serve` answers."""
+
+
+def answers(*media_types: str) -> Answers:
+    """Return what `serve` answers with, for OpenAPI."""
+    content = dict.fromkeys(media_types)
+    return {200: content, 206: content, 304: {}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from pydantic import WithJsonSchema
 from servicekit.codes import Code
+from typing_extensions import TypedDict
 
 from data_processor import config
 from data_processor.documents.files.names import clean_filename
-from data_processor.web import pages
+from data_processor.web import bodies
 from data_processor.web.bodies import Readable, drain, stream_of
 from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
+from data_processor.web.inputs import Number, Source
 
+_FORM = "multipart/form-data"
 _FORM_OVERHEAD = 64 * 1024
 _TAIL = 1024
 """The longest closing boundary, and what a client may put after it."""
+
+
+_CHANNEL = Number("channel_id", "The channel that the document goes to.")
+
+
+class UploadForm(TypedDict):
+    """The form of an upload."""
+
+    file: Annotated[bytes, WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"})]
+    channel_id: bodies.Id
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +47,9 @@ class Upload:
     data: bytes
 
 
-def receive(request: HttpRequest) -> Upload:
+def _receive(request: HttpRequest) -> Upload:
     """Return the upload in a request. Raises 400 for a broken body, 413, 415 and 422 for missing or odd fields."""
-    if request.content_type != "multipart/form-data":
+    if request.content_type != _FORM:
         raise UnsupportedTypeError("send the document as multipart/form-data with the fields file and channel_id")
     limit = config.current().upload_max_bytes
     stream = stream_of(request)
@@ -51,7 +67,7 @@ def receive(request: HttpRequest) -> Upload:
         drain(stream, limit)
         raise ProblemError(Code.MALFORMED_BODY, f"the multipart body is malformed: {error}") from None
     _refuse_incomplete(request, body, b"--" + parser.boundary + b"--")
-    channel_id = pages.whole_number(fields, "channel_id", 1, 2**63 - 1)
+    channel_id = _CHANNEL.within(fields)
     missing = []
     if channel_id is None:
         missing.append(("channel_id", "is missing"))
@@ -60,6 +76,17 @@ def receive(request: HttpRequest) -> Upload:
     if channel_id is None or handler.filename is None:
         raise InvalidError(*missing)
     return Upload(channel_id, handler.filename, b"".join(handler.parts))
+
+
+UploadReader = Annotated[
+    Callable[[], Upload],
+    Source(
+        lambda request: partial(_receive, request),
+        (Code.WRONG_MEDIA_TYPE, Code.BODY_TOO_LARGE, Code.MALFORMED_BODY, Code.INCOMPLETE, Code.INVALID),
+        body={_FORM: UploadForm},
+    ),
+]
+"""What reads the upload of a request, in the slow lane."""
 
 
 def _refuse_incomplete(request: HttpRequest, body: _CountingStream, end: bytes) -> None:

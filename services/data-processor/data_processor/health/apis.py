@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from servicekit import health as shape
+from servicekit.openapi import Health
 
 from data_processor import config
 from data_processor.health import selectors
-from data_processor.web import errors, pages
+from data_processor.web import errors
+from data_processor.web.operations import JSON, json_response, operation
 
 
-def health(_request: HttpRequest) -> HttpResponse:
+@operation(answers={200: {JSON: Health}, 503: {JSON: Health}})
+def health() -> HttpResponse:
     """Answer 200 if requests can be served, else 503 with the reason."""
     revision, reason = selectors.schema_state()
     stack_id = config.current().stack_id
     body = shape.payload(config.SERVICE, stack_id, schema_revision=revision, reason=reason)
-    response = pages.json(body, 503 if reason else 200)
+    response = json_response(body, 503 if reason else 200)
     if reason:
         response.headers["Retry-After"] = str(errors.RETRY_AFTER_S)
     return response
 
 
-def live(_request: HttpRequest) -> HttpResponse:
+@operation(answers={200: {JSON: Health}})
+def live() -> HttpResponse:
     """Answer 200 as long as the process lives."""
-    return pages.json(shape.payload(config.SERVICE, config.current().stack_id))
+    return json_response(shape.payload(config.SERVICE, config.current().stack_id))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
 from pydantic import AfterValidator, Field
+from servicekit.codes import Code
 
+from data_processor import access
 from data_processor.boxes import Box, faults, to_columns
 from data_processor.templates import selectors, services
-from data_processor.web import bodies, pages
-from data_processor.web.auth import identify
+from data_processor.templates.selectors import Template
+from data_processor.web import bodies
+from data_processor.web.auth import Caller
 from data_processor.web.errors import InvalidError
+from data_processor.web.operations import operation
+from data_processor.web.pages import AnyChannelQuery, Listed, PageQuery
 
 LABELS_MAX = 200
 
@@ -69,41 +73,35 @@ def _label_rows(labels: list[LabelInput]) -> list[dict[str, Any]]:
     return rows
 
 
-def template_list(request: HttpRequest) -> HttpResponse:
+@operation(refuses=access.CHANNEL_REFUSALS)
+def template_list(caller: Caller, page: PageQuery, channel_id: AnyChannelQuery) -> Listed[Template]:
     """Answer a page of the templates of one channel, or of all channels of the caller."""
-    identity = identify(request)
-    page = pages.page_from(request)
-    rows = selectors.template_list(channel_id=pages.channel_from(request), user_id=identity.user_id, page=page)
-    return pages.answer(rows, page)
+    return page.of(selectors.template_list(channel_id=channel_id, user_id=caller.user_id, page=page))
 
 
-def template_create(request: HttpRequest) -> HttpResponse:
+@operation(status=201, refuses=(*access.CHANNEL_REFUSALS, Code.NAME_TAKEN))
+def template_create(caller: Caller, body: TemplateInput) -> Template:
     """Create a template with its labels."""
-    identity = identify(request)
-    body = bodies.read(request, TemplateInput)
-    row = services.template_create(
-        channel_id=body.channel_id, user_id=identity.user_id, name=body.name, labels=_label_rows(body.labels)
+    return services.template_create(
+        channel_id=body.channel_id, user_id=caller.user_id, name=body.name, labels=_label_rows(body.labels)
     )
-    return pages.json(row, 201)
 
 
-def template_read(request: HttpRequest, template_id: int) -> HttpResponse:
+@operation(refuses=access.refusals(Code.NO_SUCH_TEMPLATE))
+def template_read(caller: Caller, template_id: int) -> Template:
     """Answer one template."""
-    row = selectors.template_get(template_id=template_id, user_id=identify(request).user_id)
-    return pages.json(row)
+    return selectors.template_get(template_id=template_id, user_id=caller.user_id)
 
 
-def template_replace(request: HttpRequest, template_id: int) -> HttpResponse:
+@operation(refuses=(*access.refusals(Code.NO_SUCH_TEMPLATE), Code.NAME_TAKEN))
+def template_replace(caller: Caller, template_id: int, body: TemplateReplacement) -> Template:
     """Put another name and other labels in the place of a template's."""
-    identity = identify(request)
-    body = bodies.read(request, TemplateReplacement)
-    row = services.template_replace(
-        template_id=template_id, user_id=identity.user_id, name=body.name, labels=_label_rows(body.labels)
+    return services.template_replace(
+        template_id=template_id, user_id=caller.user_id, name=body.name, labels=_label_rows(body.labels)
     )
-    return pages.json(row)
 
 
-def template_delete(request: HttpRequest, template_id: int) -> HttpResponse:
+@operation(refuses=access.refusals(Code.NO_SUCH_TEMPLATE))
+def template_delete(caller: Caller, template_id: int) -> None:
     """Delete a template."""
-    services.template_delete(template_id=template_id, user_id=identify(request).user_id)
-    return HttpResponse(status=204)
+    services.template_delete(template_id=template_id, user_id=caller.user_id)

@@ -6,6 +6,7 @@ import logging
 from contextvars import ContextVar
 from functools import lru_cache
 from time import time
+from typing import Annotated
 
 from django.http import HttpRequest
 from servicekit import tokens
@@ -18,6 +19,7 @@ from servicekit.tokens import Identity, TokenError, Verified
 from data_processor import config
 from data_processor.web import accounts
 from data_processor.web.errors import ForbiddenError, UnauthorizedError
+from data_processor.web.inputs import Source
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,10 @@ def identify(request: HttpRequest) -> Identity:
     identity = accounts.confirm(verified.identity)
     caller.set(identity.user_id)
     return identity
+
+
+Caller = Annotated[Identity, Source(identify, (Code.UNAUTHENTICATED,), session=True)]
+"""The user who sent the request."""
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,8 @@ from servicekit.codes import Code
 
 from data_processor import config
 from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
+from data_processor.web.inputs import ID_MAX, Source
+from data_processor.web.slow_lane import REFUSALS as SLOW_LANE_REFUSALS
 from data_processor.web.slow_lane import slow_lane
 
 _DRAIN_FACTOR = 4
@@ -45,7 +47,7 @@ Text = Annotated[str, AfterValidator(_no_nul)]
 Name = Annotated[str, Field(max_length=200), BeforeValidator(_name)]
 FileName = Annotated[str, Field(max_length=200), AfterValidator(_no_nul), AfterValidator(texts.content)]
 """What a file may be called by its user; it is cleaned further before it is stored."""
-Id = Annotated[int, Field(gt=0, lt=2**63)]
+Id = Annotated[int, Field(ge=1, le=ID_MAX)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", max_length=7), AfterValidator(str.lower)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -56,11 +58,40 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for described in schema["properties"].values():
+        described.pop("default", None)
+
+
+class Change(Body):
+    """Some fields of a thing: only those that are sent count, so the defaults stand for nothing."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    def sent(self) -> dict[str, Any]:
+        """Return only the fields that the client sent."""
+        return self.model_dump(exclude_unset=True)
+
+
 BodyT = TypeVar("BodyT", bound=Body)
+
+REFUSALS = (
+    Code.WRONG_MEDIA_TYPE,
+    *SLOW_LANE_REFUSALS,
+    Code.BODY_TOO_LARGE,
+    Code.INVALID_JSON,
+    Code.INVALID,
+)
+"""What `read` refuses."""
+
+
+def source(model: type[Body]) -> Source:
+    """Return what reads a JSON body as `model`."""
+    return Source(lambda request: read(request, model), REFUSALS, body={"application/json": model})
 
 
 def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
-    """Return the JSON body as `model`. Raises 400, 413, 415, 422, 429 and 503."""
+    """Return the JSON body as `model`. Raises a refusal of `REFUSALS`."""
     if request.content_type != "application/json":
         raise UnsupportedTypeError("send JSON, with Content-Type: application/json")
     with slow_lane("changes"):
@@ -133,8 +164,3 @@ def invalid(error: ValidationError) -> InvalidError:
             for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]
         )
     )
-
-
-def changes(body: Body) -> dict[str, Any]:
-    """Return only the fields that the client sent."""
-    return body.model_dump(exclude_unset=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from servicekit.codes import Code
 
-from data_processor.web.auth import identify
+from data_processor.web.auth import Caller
 from data_processor.web.errors import ForbiddenError
+from data_processor.web.operations import operation
 
 
-def operator_check(request: HttpRequest) -> HttpResponse:
+@operation(refuses=(Code.NOT_AN_OPERATOR,), answers={200: {}})
+def operator_check(caller: Caller) -> HttpResponse:
     """Say whether the session is an operator's, for the proxy to ask when the backend does not answer."""
-    identity = identify(request)
-    if not identity.is_operator:
+    if not caller.is_operator:
         raise ForbiddenError(Code.NOT_AN_OPERATOR, "this is for operators only")
-    return HttpResponse(headers={"X-Operator": identity.username})
+    return HttpResponse(headers={"X-Operator": caller.username})

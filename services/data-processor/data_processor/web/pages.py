@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Generic, TypeVar, cast
 
-import orjson
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest
+from typing_extensions import TypedDict
 
-from data_processor.web.errors import InvalidError
+from data_processor.web.inputs import ID_MAX, QUERY_REFUSALS, Number, Source
 
-LIMIT_DEFAULT = 50
-LIMIT_MAX = 100
-_NO_ID = 2**63 - 1
+BEFORE = Number("before", "Only items whose id is smaller: `next` of the page before.")
+LIMIT = Number("limit", "Most items in the answer.", most=100, default=50)
+
+_ABOUT_CHANNEL = "Only what belongs to this channel."
+ChannelQuery = Annotated[int, Number("channel_id", _ABOUT_CHANNEL, missing="say which channel: ?channel_id=").source()]
+AnyChannelQuery = Annotated[int | None, Number("channel_id", _ABOUT_CHANNEL).source()]
+
+Item = TypeVar("Item", bound=Mapping[str, Any])
+
+
+class Listed(TypedDict, Generic[Item]):
+    """A page of a list, newest first."""
+
+    items: list[Item]
+    next: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +40,15 @@ class Page:
         """One row more than is shown: whether it exists says whether a next page does."""
         return self.limit + 1
 
-
-def page_from(request: HttpRequest) -> Page:
-    """Return the page that the query string asks for. Raises InvalidError."""
-    query = request.GET
-    limit = whole_number(query, "limit", 1, LIMIT_MAX)
-    return Page(whole_number(query, "before", 1, _NO_ID) or _NO_ID, limit or LIMIT_DEFAULT)
+    def of(self, rows: list[Item]) -> Listed[Item]:
+        """Return the page of `rows`, of which there are up to `probe`."""
+        shown = rows[: self.limit]
+        return {"items": shown, "next": shown[-1]["id"] if len(rows) > self.limit else None}
 
 
-def channel_from(request: HttpRequest) -> int | None:
-    """Return `?channel_id=`, if it is there. Raises InvalidError."""
-    return whole_number(request.GET, "channel_id", 1, _NO_ID)
+def _page_from(request: HttpRequest) -> Page:
+    limit = LIMIT.within(request.GET)
+    return Page(BEFORE.within(request.GET) or ID_MAX, limit or cast(int, LIMIT.default))
 
 
-def whole_number(values: QueryDict, name: str, least: int, most: int) -> int | None:
-    """Return the named value as a number, or None if it is absent. Raises InvalidError outside of `least` to `most`."""
-    text = values.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 19 and least <= int(text) <= most):
-        raise InvalidError((name, f"must be a whole number from {least} to {most}"))
-    return int(text)
-
-
-def answer(rows: Sequence[Mapping[str, Any]], page: Page) -> HttpResponse:
-    """Return the page of `rows`, of which there are up to `page.probe`."""
-    shown = rows[: page.limit]
-    return json({"items": shown, "next": shown[-1]["id"] if len(rows) > page.limit else None})
-
-
-def json(data: Any, status: int = 200) -> HttpResponse:
-    """Return `data` as a JSON answer; moments are written as ISO-8601."""
-    return HttpResponse(orjson.dumps(data), status=status, content_type="application/json")
+PageQuery = Annotated[Page, Source(_page_from, QUERY_REFUSALS, (BEFORE.parameter(), LIMIT.parameter()))]

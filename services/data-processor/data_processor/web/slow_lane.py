@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from servicekit.codes import Code
 from servicekit.context import client_address
 
 from data_processor import config
@@ -27,6 +28,8 @@ _PATIENCE_S = 0.5
 """Longest wait for room. Short, because who waits holds one of the other threads."""
 
 Kind = Literal["uploads", "changes", "thumbnails"]
+REFUSALS = (Code.TOO_MANY_AT_ONCE, Code.OVERLOADED)
+"""What asking for a place may end with."""
 
 
 def threads(settings: DataProcessorSettings) -> int:

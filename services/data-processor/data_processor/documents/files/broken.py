@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from servicekit.codes import Code
 
+REFUSALS = (
+    Code.BROKEN_FILE,
+    Code.ENCRYPTED,
+    Code.SEVERAL_FRAMES,
+    Code.TOO_MANY_PIXELS,
+    Code.TOO_MANY_PAGES,
+    Code.PAGE_SIZE,
+    Code.TOO_COMPLEX,
+)
+"""The codes that such a file is refused with."""
+
 
 class BrokenFileError(Exception):
     """A file that cannot be used: why, in words for its owner, and what the decoder said, for the operator."""

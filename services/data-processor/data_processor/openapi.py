@@ -1,0 +1,125 @@
+"""The description of the service in OpenAPI, written from its routes and what their operations declare."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from http import HTTPStatus
+from inspect import getdoc
+from typing import Any, Literal
+
+import orjson
+from django.http import HttpResponse
+from django.urls import get_resolver
+from pydantic import TypeAdapter
+from servicekit import inside
+from servicekit.codes import Code
+from servicekit.facts import VERSION
+from servicekit.openapi import SECURITY, SECURITY_SCHEMES, Problem
+from servicekit.problems import CONTENT_TYPE
+
+from data_processor.web.operations import JSON, Operation, operation
+from data_processor.web.routing import SAFE, IdConverter, Methods, routes
+
+_IN_PATH = re.compile(r"{(\w+)}")
+Mode = Literal["validation", "serialization"]
+
+
+@operation(answers={200: {JSON: dict[str, Any]}})
+def openapi() -> HttpResponse:
+    """Describe the data-processor's calls in OpenAPI."""
+    return HttpResponse(_written(), content_type=JSON)
+
+
+@cache
+def _written() -> bytes:
+    return orjson.dumps(document(dict(routes(get_resolver().url_patterns))))
+
+
+def document(addresses: Mapping[str, Methods]) -> dict[str, Any]:
+    """Return the OpenAPI document of these addresses."""
+    every = [one for methods in addresses.values() for one in methods.operations.values()]
+    schemas = _Schemas(every)
+    paths = {
+        path: {method.lower(): _operation(path, method, one, schemas) for method, one in methods.operations.items()}
+        for path, methods in addresses.items()
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Plumbline: data-processor", "version": VERSION},
+        "paths": paths,
+        "components": {"schemas": schemas.components, "securitySchemes": SECURITY_SCHEMES},
+    }
+
+
+class _Schemas:
+    """The JSON schema of every type that operations take and answer with."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        types: dict[tuple[str, Mode], Any] = {(repr(Problem), "serialization"): Problem}
+        for one in operations:
+            for source in one.sources.values():
+                types |= {(repr(kind), "validation"): kind for kind in source.body.values()}
+            for content in one.answers.values():
+                types |= {(repr(kind), "serialization"): kind for kind in content.values() if kind is not None}
+        adapters = [(name, mode, TypeAdapter(kind)) for (name, mode), kind in types.items()]
+        self._found, rest = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")
+        self.components = rest["$defs"]
+
+    def content(self, by_media_type: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
+        """Return what a body is, in each of its media types. A type of None stands for bytes."""
+        return {
+            media_type: {} if kind is None else {"schema": self._found[repr(kind), mode]}
+            for media_type, kind in by_media_type.items()
+        }
+
+
+def _operation(path: str, method: str, one: Operation, schemas: _Schemas) -> dict[str, Any]:
+    sources = one.sources.values()
+    text = " ".join((getdoc(one.function) or "").split())
+    described: dict[str, Any] = {
+        "operationId": one.function.__name__,
+        "description": text,
+        "parameters": [
+            *(IdConverter.parameter(name) for name in _IN_PATH.findall(path)),
+            *(parameter for source in sources for parameter in source.parameters),
+        ],
+        "responses": _answers(one, schemas) | _refusals(_codes(path, method, one), schemas),
+    }
+    if body := {media_type: kind for source in sources for media_type, kind in source.body.items()}:
+        described["requestBody"] = {"required": True, "content": schemas.content(body, "validation")}
+    if any(source.session for source in sources):
+        described["security"] = SECURITY
+    return described
+
+
+def _answers(one: Operation, schemas: _Schemas) -> dict[str, Any]:
+    return {
+        str(status): {"description": HTTPStatus(status).phrase} | ({"content": found} if found else {})
+        for status, content in one.answers.items()
+        for found in [schemas.content(content, "serialization")]
+    }
+
+
+def _codes(path: str, method: str, one: Operation) -> set[Code]:
+    found = {*one.refuses, Code.INTERNAL_ERROR}
+    if method not in SAFE:
+        found.add(Code.FOREIGN_ORIGIN)
+    if path not in inside.OPEN_PATHS:
+        found.add(Code.FRONT_DOOR_ONLY)
+    return found
+
+
+def _refusals(codes: set[Code], schemas: _Schemas) -> dict[str, Any]:
+    problem = schemas.content({CONTENT_TYPE: Problem}, "serialization")[CONTENT_TYPE]["schema"]
+    by_status: dict[int, list[Code]] = {}
+    for code in sorted(codes, key=list(Code).index):
+        by_status.setdefault(code.status, []).append(code)
+    return {
+        str(status): {
+            "description": "\n".join(f"- `{code}`: {code.meaning}" for code in listed),
+            "content": {CONTENT_TYPE: {"schema": {"allOf": [problem], "properties": {"code": {"enum": listed}}}}},
+        }
+        for status, listed in sorted(by_status.items())
+    }

@@ -1,0 +1,56 @@
+"""Answers held against the OpenAPI document that the service itself serves."""
+# ruff: noqa: S101  # what these find is a test's verdict
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+from openapi_schema_validator import OAS31Validator
+from servicekit.codes import Code
+
+OF_ANY_ADDRESS = {Code.NO_SUCH_ADDRESS, Code.METHOD_NOT_ALLOWED}
+"""Refusals of what is no call: they are no operation's."""
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+class Description:
+    """The document, ready to hold answers against it."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self.operations: dict[tuple[str, str], dict[str, Any]] = {
+            (method.upper(), path): operation
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+            if method in _METHODS
+        }
+        self._paths = {path: re.compile(re.sub(r"{\w+}", r"[0-9]{1,19}", path)) for path in document["paths"]}
+
+    def operation(self, method: str, path: str) -> dict[str, Any] | None:
+        """Return what serves a request, if something does."""
+        wanted = "GET" if method == "HEAD" else method
+        for template, pattern in self._paths.items():
+            if pattern.fullmatch(path) and (wanted, template) in self.operations:
+                return self.operations[wanted, template]
+        return None
+
+    def check(self, method: str, path: str, answer: requests.Response) -> None:
+        """Fail unless the document has the answer's status, its media type, and a schema that its body follows."""
+        operation = self.operation(method, path)
+        media_type = answer.headers.get("Content-Type", "")
+        code = answer.json()["code"] if media_type == "application/problem+json" and answer.content else None
+        if operation is None or code in OF_ANY_ADDRESS:
+            assert code in OF_ANY_ADDRESS, f"{method} {path} is not described: {answer.status_code} {code}"
+            return
+        about = f"{method} {path} answered {answer.status_code} {code or media_type}"
+        assert str(answer.status_code) in operation["responses"], f"{about}: the description lacks this status"
+        content = operation["responses"][str(answer.status_code)].get("content", {})
+        if not answer.content:
+            return
+        assert media_type in content, f"{about}: the description lacks this media type"
+        if media_type.endswith("json"):
+            schema = content[media_type]["schema"] | {"components": self.document["components"]}
+            errors = [error.message for error in OAS31Validator(schema).iter_errors(answer.json())]
+            assert not errors, f"{about}, which the description does not allow: {errors[0]}"

@@ -1,4 +1,4 @@
-"""The harness: deploys the stack, and proves a running deployment true."""
+"""The harness: deploys the stack and verifies it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from plumbline import environment
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The checkout. It is the installation: services are found in it, never in site-packages."""
+"""The checkout. Services run from it, never from site-packages."""
 
-# Here, because some libraries read the environment as they are imported, and every program of the harness comes by.
+# Here, because some libraries read the environment when they are imported.
 environment.clean()
 
 _SERVICEKIT = str(ROOT / "services" / "servicekit")

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# Isolated, Python puts no folder of ours on its path, nor one of the caller's. At the end, where it shadows nothing.
+# `python -I` adds no folder to the path. Appended last, so that it shadows nothing.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 from plumbline.cli import main

@@ -1,4 +1,4 @@
-"""What a stack makes in its home, by name: `reset` deletes this and nothing else."""
+"""The files that a stack creates in its home. `reset` deletes only these."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError
 from plumbline.secret_files import KEY, SECRETS
 
-Made = Mapping[str, "Made | None"]
-"""Patterns of names in a folder. None: the stack's own, with all that is in it. Else: what is the stack's own below."""
+Tree = Mapping[str, "Tree | None"]
+"""Name patterns of a folder's entries. None: the entry with all its content; else the patterns below it."""
 
 MARKER = ".plumbline-home"
 SETTINGS = "settings.env"
-"""A user's own file: deleted only if nothing was ever written into it."""
+"""The user's own file: deleted only if it was never edited."""
 SOURCES = tuple(ROOT / name for name in ("services", "docker", "plumbline", "k8s", "requirements", "tests", "docs"))
-"""Folders of the checkout in which no home may be."""
-PREPARED: Made = {SETTINGS: None, "secrets": dict.fromkeys(SECRETS)}
-"""What people may put into a home before the first deployment."""
-STATE: Made = dict.fromkeys(("state.json", "state.copy.json", "state.partial", "state.copy.partial"))
+"""Folders of the checkout that must not contain a home."""
+PREPARED: Tree = {SETTINGS: None, "secrets": dict.fromkeys(SECRETS)}
+"""Files that users may create in a home before the first deployment."""
+STATE: Tree = dict.fromkeys(("state.json", "state.copy.json", "state.partial", "state.copy.partial"))
 BUNDLES = "[0-9]*T[0-9]*-*"
-"""Folders in `diagnostics`, each named after a moment and an occasion."""
+"""Folders in `diagnostics`, named by time and occasion."""
 _PROGRAMS = (*COMPONENTS, "supervisord", "watch", "migrate-*", "forward-*", "images")
-_LOGS: Made = {f"{program}.log*": None for program in _PROGRAMS}
-IN_A_HOME: Made = {
+_LOGS: Tree = {f"{program}.log*": None for program in _PROGRAMS}
+IN_A_HOME: Tree = {
     "kubernetes.json": None,
     "kubernetes.partial": None,
     ".kubernetes": None,
     ".plumbline-bundle-*": None,
-    "lock": None,  # of versions without a marker
+    "lock": None,  # from versions without a marker
     "secrets": {pattern: None for name in (*SECRETS, KEY) for pattern in (name, f".{name}.partial")},
     "data": {"postgres": None, "postgres.partial": None},
     "logs": _LOGS,
@@ -42,19 +42,19 @@ IN_A_HOME: Made = {
     "diagnostics": {BUNDLES: None},
     "bundle": {"manifest.json": None, "compose.yaml": None, "defaults": {"*.env": None}},
 }
-"""Without the state and the marker, which go last: a `reset` that was interrupted can be given again."""
+"""Without state and marker, which are deleted last, so that an interrupted `reset` can be repeated."""
 
 
 def logs(folder: Path) -> list[Path]:
-    """Return the logs in `folder` that the stack writes to now: none of a user's, and none that a link leads to."""
-    return [path for path in sorted(folder.glob("*.log")) if _look_up(path.name, _LOGS)[0] and not path.is_symlink()]
+    """Return the stack's current logs in `folder`, without users' files and links."""
+    return [path for path in sorted(folder.glob("*.log")) if _find(path.name, _LOGS)[0] and not path.is_symlink()]
 
 
-def unknown(folder: Path, made: Made) -> list[str]:
-    """Return what is in `folder` beside `made`."""
+def unknown(folder: Path, tree: Tree) -> list[str]:
+    """Return the paths in `folder` that `tree` does not contain."""
     found = []
     for path in sorted(folder.iterdir()):
-        known, inner = _look_up(path.name, made)
+        known, inner = _find(path.name, tree)
         if known and inner is not None and path.is_dir() and not path.is_symlink():
             found += unknown(path, inner)
         elif not known:
@@ -62,10 +62,10 @@ def unknown(folder: Path, made: Made) -> list[str]:
     return found
 
 
-def remove(folder: Path, made: Made) -> list[str]:
-    """Delete `made` in `folder`, and the folders in it that are empty then; return what was kept, each in words.
+def remove(folder: Path, tree: Tree) -> list[str]:
+    """Delete `tree` in `folder`, and folders that are empty then; return descriptions of what was kept.
 
-    A link is deleted as a link: nothing outside of `folder` is touched, even if a folder is exchanged for a link now.
+    Links are not followed: nothing outside of `folder` is touched, even if a folder is replaced by a link meanwhile.
     Raises PlumblineError if something cannot be deleted.
     """
     try:
@@ -73,16 +73,16 @@ def remove(folder: Path, made: Made) -> list[str]:
     except FileNotFoundError:
         return []
     try:
-        return _remove(descriptor, folder, made)
+        return _remove(descriptor, folder, tree)
     finally:
         os.close(descriptor)
 
 
-def _remove(descriptor: int, folder: Path, made: Made) -> list[str]:
+def _remove(descriptor: int, folder: Path, tree: Tree) -> list[str]:
     kept = []
     for entry in sorted(os.scandir(descriptor), key=lambda one: one.name):
         path = folder / entry.name
-        known, inner = _look_up(entry.name, made)
+        known, inner = _find(entry.name, tree)
         if not known or (inner is not None and not entry.is_symlink() and not entry.is_dir()):
             kept.append(str(path))
             continue
@@ -91,16 +91,16 @@ def _remove(descriptor: int, folder: Path, made: Made) -> list[str]:
         except OSError as error:
             raise PlumblineError(
                 f"{path} cannot be deleted: {error.strerror} ({error.filename})",
-                hint="put that right, or do it as the user that it belongs to; then the same again",
+                hint="fix that, or run the same command as the file's owner",
             ) from None
     return kept
 
 
-def _remove_one(descriptor: int, entry: os.DirEntry[str], path: Path, inner: Made | None) -> list[str]:
+def _remove_one(descriptor: int, entry: os.DirEntry[str], path: Path, inner: Tree | None) -> list[str]:
     if entry.is_symlink():
         leads_to = os.readlink(entry.name, dir_fd=descriptor)
         os.unlink(entry.name, dir_fd=descriptor)
-        return [f"{leads_to}, which {path} led to"]
+        return [f"{leads_to}, the target of the link {path}"]
     if inner is None:
         if entry.is_dir():
             shutil.rmtree(entry.name, dir_fd=descriptor)
@@ -117,9 +117,9 @@ def _remove_one(descriptor: int, entry: os.DirEntry[str], path: Path, inner: Mad
     return kept
 
 
-def _look_up(name: str, made: Made) -> tuple[bool, Made | None]:
-    """Return whether `made` has this name, and what is made below it."""
-    for pattern, inner in made.items():
+def _find(name: str, tree: Tree) -> tuple[bool, Tree | None]:
+    """Return whether `tree` has this name, and the tree below it."""
+    for pattern, inner in tree.items():
         if fnmatchcase(name, pattern):
             return True, inner
     return False, None

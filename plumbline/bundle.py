@@ -1,8 +1,7 @@
-"""One archive that holds a whole release: its images and its compose file, for machines without any network.
+"""Bundles: one archive with a release's images and Compose file, for machines without a network.
 
-A bundle is a tar of `manifest.json`, `compose.yaml`, the `defaults/` that this names, and `images.tar.gz` (of `docker
-save`). The manifest lists the SHA-256 of every other file and of every layer of every image, and says which platform
-the images are for.
+A bundle is a tar of `manifest.json`, `compose.yaml`, its `defaults/` and `images.tar.gz` (of `docker save`). The
+manifest has the platform, and the SHA-256 of every other file and of every layer of every image.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from plumbline.targets.compose.project import CHECKOUT, Project
 _FORMAT = 1
 _MANIFEST, _IMAGES = "manifest.json", "images.tar.gz"
 DESCRIPTION = ("compose.yaml", *sorted(f"defaults/{path.name}" for path in (CHECKOUT / "defaults").glob("*.env")))
-"""Files that Compose reads, relative to the folder of the project."""
+"""Files that Compose reads, relative to the project's folder."""
 _CHUNK = 1 << 20
 _AGAIN = "copy the bundle again"
 _SCRATCH = ".plumbline-bundle-"
@@ -44,18 +43,18 @@ def default_name() -> str:
 
 
 def write(home: Home, output: Path) -> dict[str, Any]:
-    """Build what has to be built, write the bundle to `output` and return its manifest.
+    """Build missing images, write the bundle to `output` and return its manifest.
 
-    `output` is written whole or not at all. Raises PlumblineError.
+    Writing is atomic. Raises PlumblineError.
     """
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise PlumblineError(f"{output} cannot be written: name a file in a folder that exists (--output)")
     if os.path.lexists(output) and not _is_bundle(output):
-        raise PlumblineError(f"{output} exists and is no bundle: move it away, or name another file (--output)")
+        raise PlumblineError(f"{output} exists and is not a bundle: move it away, or name another file (--output)")
     home.prepare()
     project = Project(home)
     if project.from_bundle:
-        raise PlumblineError(f"the stack in {home.root} came from a bundle itself", hint="hand that bundle on")
+        raise PlumblineError(f"the stack in {home.root} was loaded from a bundle", hint="use that bundle")
     images.build(project)
     print("Packing the images, which takes a while ...", flush=True)
     services = project.resolved()["services"]
@@ -74,7 +73,7 @@ def write(home: Home, output: Path) -> dict[str, Any]:
 
 
 def _is_bundle(file: Path) -> bool:
-    """Say whether a file is a bundle of any version, which a new one may replace."""
+    """Return whether a file is a bundle of any version, which may be overwritten."""
     if file.is_symlink() or not file.is_file():
         return False
     try:
@@ -86,12 +85,12 @@ def _is_bundle(file: Path) -> bool:
 
 
 def _gather(project: Project, names: Mapping[str, str], folder: Path) -> dict[str, Any]:
-    """Put what a bundle holds into `folder`, and return its manifest. `names`: in the bundle, and of this stack."""
+    """Write the bundle's files into `folder`; return its manifest. `names` maps image names in the bundle to ours."""
     for name, source in names.items():
         engine.output("image", "tag", source, name)
     try:
         _save(list(names), folder / _IMAGES)
-        made = {name: _look_at(name) for name in names}
+        inspected = {name: _inspect(name) for name in names}
     finally:
         engine.docker("image", "rm", "--no-prune", *names)
     _copy(DESCRIPTION, project.folder, folder)
@@ -99,7 +98,7 @@ def _gather(project: Project, names: Mapping[str, str], folder: Path) -> dict[st
         "format": _FORMAT,
         "version": facts.VERSION,
         "platform": engine.platform(),
-        "images": made,
+        "images": inspected,
         "files": {name: _sha256(folder / name) for name in (*DESCRIPTION, _IMAGES)},
     }
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
@@ -107,10 +106,10 @@ def _gather(project: Project, names: Mapping[str, str], folder: Path) -> dict[st
 
 
 def load(archive: Path, home: Home) -> dict[str, Any]:
-    """Check a bundle against its manifest, give its images to the engine and its files to `home`; return the manifest.
+    """Check a bundle against its manifest, load its images, and copy its files to `home`; return the manifest.
 
-    Needs no network. Raises PlumblineError, with nothing given to the engine, if the archive is not whole or is for
-    another version or platform.
+    Needs no network. Raises PlumblineError before loading anything if the archive is damaged or for another version or
+    platform.
     """
     home.prepare()
     with _scratch(home.root / _MANIFEST) as folder:
@@ -119,9 +118,9 @@ def load(archive: Path, home: Home) -> dict[str, Any]:
         engine.output("load", "--input", str(folder / _IMAGES))
         try:
             for name, expected in manifest["images"].items():
-                # Not the id: which digest an engine calls so depends on how it stores images.
-                if _look_at(name)["layers"] != expected["layers"]:
-                    raise PlumblineError(f"image {name} in {archive} is not what its manifest says", hint=_AGAIN)
+                # Not the id: it depends on how the engine stores images.
+                if _inspect(name)["layers"] != expected["layers"]:
+                    raise PlumblineError(f"image {name} in {archive} does not match its manifest", hint=_AGAIN)
                 component = name.partition("/")[2].partition(":")[0]
                 engine.output("image", "tag", name, f"plumbline/{component}:{project.tag}")
         finally:
@@ -141,10 +140,10 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Any]:
         with tarfile.open(archive) as tar:
             _extract(tar, _MANIFEST, folder)
             manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_text())
-            # First, because that of another version may well list other files.
-            _refuse_foreign(archive, manifest)
+            # First, because another version may list other files.
+            _check_version_and_platform(archive, manifest)
             if manifest["files"].keys() != {*DESCRIPTION, _IMAGES} or len(manifest["images"]) != len(IMAGES):
-                raise KeyError("its manifest does not list what a bundle holds")
+                raise KeyError("its manifest does not list the files of a bundle")
             for name in (*DESCRIPTION, _IMAGES):
                 _extract(tar, name, folder)
     except FileNotFoundError:
@@ -152,15 +151,15 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise PlumblineError(f"{archive} cannot be unpacked in {folder.parent}: {error.strerror}") from None
     except (tarfile.TarError, LookupError, TypeError, AttributeError, ValueError, EOFError) as error:
-        raise PlumblineError(f"{archive} is not a whole bundle: {error}", hint=_AGAIN) from None
+        raise PlumblineError(f"{archive} is not a complete bundle: {error}", hint=_AGAIN) from None
     for name, expected in manifest["files"].items():
         if _sha256(folder / name) != expected:
-            raise PlumblineError(f"{name} in {archive} is not what its manifest says", hint=_AGAIN)
+            raise PlumblineError(f"{name} in {archive} does not match its manifest", hint=_AGAIN)
     return manifest
 
 
-def _refuse_foreign(archive: Path, manifest: dict[str, Any]) -> None:
-    """Raise PlumblineError if a bundle is for another version of Plumbline, or for another kind of machine."""
+def _check_version_and_platform(archive: Path, manifest: dict[str, Any]) -> None:
+    """Raise PlumblineError if a bundle is for another version or platform."""
     if manifest["format"] != _FORMAT:
         raise PlumblineError(
             f"{archive} has bundle format {manifest['format']!r}, this version of Plumbline reads {_FORMAT}"
@@ -189,13 +188,13 @@ def _extract(tar: tarfile.TarFile, name: str, folder: Path) -> None:
 
 @contextmanager
 def _scratch(beside: Path) -> Iterator[Path]:
-    """A folder on the disk of `beside`, gone afterwards: images are large, and /tmp may be small."""
+    """Create a temporary folder on the disk of `beside`: images are large, and /tmp may be small."""
     parent = beside.absolute().parent
     for left in parent.glob(f"{_SCRATCH}*"):
         if left.is_symlink() or not left.is_dir() or left.stat().st_uid != os.geteuid():
-            continue  # not made by this user: in a shared folder, others could hold this up with one
-        with _locked(left) as nobodys:
-            if nobodys:  # whoever made it was killed
+            continue  # of another user, who could block us in a shared folder
+        with _locked(left) as unused:
+            if unused:  # the command that created it was killed
                 shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=parent) as name, _locked(Path(name)):
         yield Path(name)
@@ -203,7 +202,7 @@ def _scratch(beside: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Lock a folder for as long as the block runs, unless another process has; yields whether it worked."""
+    """Lock a folder within the block. Yield False if another process has locked it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -218,15 +217,15 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 def _save(names: list[str], path: Path) -> None:
     with subprocess.Popen(["docker", "save", *names], stdout=subprocess.PIPE) as saving:
-        assert saving.stdout is not None  # noqa: S101  it was asked for
+        assert saving.stdout is not None  # noqa: S101  requested above
         with path.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as out:
             shutil.copyfileobj(saving.stdout, out, _CHUNK)
     if saving.returncode != 0:
-        raise PlumblineError(f"docker save ended with exit code {saving.returncode}: is there room on the disk?")
+        raise PlumblineError(f"docker save ended with exit code {saving.returncode}: is the disk full?")
 
 
-def _look_at(image: str) -> dict[str, Any]:
-    """Return an image's id, as this engine has it, and the digests of its layers, which are the same everywhere."""
+def _inspect(image: str) -> dict[str, Any]:
+    """Return an image's id in this engine, and its layers' digests, which are the same in every engine."""
     found = json.loads(engine.output("image", "inspect", image))[0]
     return {"id": found["Id"], "layers": found["RootFS"]["Layers"]}
 

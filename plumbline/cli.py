@@ -41,14 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not error.shown:
             print(f"plumbline: {error}", file=sys.stderr)
             if error.hint:
-                print(f"next: {home.named_in(error.hint)}", file=sys.stderr)
+                print(f"next: {home.with_home_option(error.hint)}", file=sys.stderr)
         return EXIT_FAILED
-    except BrokenPipeError:  # what reads us has seen enough: `logs | head`
+    except BrokenPipeError:  # the reader has closed the pipe, such as in `logs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except OSError as error:
         print(f"plumbline: {error}", file=sys.stderr)
-        print(f"next: {home.named_in('./deploy-local.sh doctor')}", file=sys.stderr)
+        print(f"next: {home.with_home_option('./deploy-local.sh doctor')}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command_first(arguments: list[str]) -> list[str]:
-    """Let options come before the command, and `up` be what is meant when none is named."""
+    """Move the command before its options; the default is `up`."""
     for position, argument in enumerate(arguments):
         if argument in ("-h", "--help", "--version"):
             return arguments
@@ -66,11 +66,11 @@ def _command_first(arguments: list[str]) -> list[str]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; the reference pages are written from it, too."""
+    """Return the parser. The reference pages are generated from it, too."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--home", type=Path, default=DEFAULT_HOME, metavar="DIR",
                         help="state, data, secrets and logs of one stack (default: .plumbline)")  # fmt: skip
-    parser = argparse.ArgumentParser(prog="deploy-local.sh", description="Deploy Plumbline and look after it.")
+    parser = argparse.ArgumentParser(prog="deploy-local.sh", description="Deploy and operate Plumbline.")
     parser.add_argument("--version", action="version", version=f"Plumbline {facts.VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -80,34 +80,32 @@ def parser() -> argparse.ArgumentParser:
         "--port", type=_port, metavar="PORT", help=f"front door (default: {facts.FRONT_PORT}; 0: any free one)"
     )
 
-    commands.add_parser("down", parents=[common], help="stop the stack; its data stay")
-    status = commands.add_parser("status", parents=[common], help="show what runs (exit code 3 if the stack does not)")
-    status.add_argument("--json", action="store_true", help="for programs")
+    commands.add_parser("down", parents=[common], help="stop the stack; keep its data")
+    status = commands.add_parser("status", parents=[common], help="show the state (exit code 3 if not running)")
+    status.add_argument("--json", action="store_true", help="print JSON")
     commands.add_parser("plan", parents=[common], help="print the steps of a deployment; change nothing")
 
     logs = commands.add_parser("logs", parents=[common], help="show the recorder's last warnings and errors")
-    logs.add_argument("--service", help="only of this service")
-    logs.add_argument("--level", choices=facts.LEVELS_KEPT, help="only of this level")
-    logs.add_argument("--json", action="store_true", help="one JSON document a line")
-    way = logs.add_mutually_exclusive_group()
-    way.add_argument("--follow", action="store_true", help="go on with each entry as it comes, until Ctrl-C")
-    way.add_argument("--component", choices=COMPONENTS, help="show the end of a component's own log file instead")
+    logs.add_argument("--service", help="only entries of this service")
+    logs.add_argument("--level", choices=facts.LEVELS_KEPT, help="only entries of this level")
+    logs.add_argument("--json", action="store_true", help="one JSON document per line")
+    source = logs.add_mutually_exclusive_group()
+    source.add_argument("--follow", action="store_true", help="also show new entries, until Ctrl-C")
+    source.add_argument("--component", choices=COMPONENTS, help="show the end of a component's own log file instead")
 
     reset = commands.add_parser("reset", parents=[common], help="delete the stack with its data and secrets")
     reset.add_argument("--yes", action="store_true", help="do not ask")
-    doctor = commands.add_parser("doctor", parents=[common], help="check the machine and the stack; say what is wrong")
-    doctor.add_argument("--bundle", action="store_true", help="write a diagnostics bundle as well")
-    doctor.add_argument("--repair", action="store_true", help="put back a state file that cannot be read, first")
+    doctor = commands.add_parser("doctor", parents=[common], help="check the machine and the stack for problems")
+    doctor.add_argument("--bundle", action="store_true", help="also write a diagnostics bundle")
+    doctor.add_argument("--repair", action="store_true", help="first restore an unreadable state file from its copy")
     archive = commands.add_parser(
-        "bundle", parents=[common], help="put a release into one archive, or bring up one (`bundle load ARCHIVE`)"
+        "bundle", parents=[common], help="write a release to one archive, or deploy one (`bundle load ARCHIVE`)"
     )
-    archive.add_argument("action", nargs="?", choices=("load",), help="bring one up instead of writing one")
+    archive.add_argument("action", nargs="?", choices=("load",), help="deploy an archive instead of writing one")
     archive.add_argument("archive", nargs="?", type=Path, help="load: the archive")
-    archive.add_argument(
-        "--output", type=Path, metavar="FILE", help="where to write it (default: plumbline-VERSION.tar)"
-    )
+    archive.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: plumbline-VERSION.tar)")
     archive.add_argument("--port", type=_port, metavar="PORT", help="load: front door, as in `up`")
-    commands.add_parser("secrets", help="make the secret files that `docker compose up` by hand needs")
+    commands.add_parser("secrets", help="create the secret files for a manual `docker compose up`")
     return parser
 
 
@@ -118,7 +116,7 @@ def _port(text: str) -> int:
     return port
 
 
-def _existing(home: Home) -> Target:
+def _find_target(home: Home) -> Target:
     if not home.exists:
         raise PlumblineError(f"there is no stack in {home.root}", hint="bring one up: ./deploy-local.sh")
     return choose("auto", home)[0]
@@ -137,8 +135,8 @@ def _down(options: argparse.Namespace, home: Home) -> int:
         print("Nothing is running.")
         return EXIT_OK
     with home.lock("down"):
-        stopped = _existing(home).down()
-    print(f"Stopped {', '.join(stopped)}. Data stay in {home.root}." if stopped else "Nothing was running.")
+        stopped = _find_target(home).down()
+    print(f"Stopped {', '.join(stopped)}. The data is kept in {home.root}." if stopped else "Nothing was running.")
     return EXIT_OK
 
 
@@ -149,7 +147,7 @@ def _status(options: argparse.Namespace, home: Home) -> int:
     if not home.exists:
         print(f"absent: there is no stack in {home.root}")
         return EXIT_NOT_RUNNING
-    stack = _existing(home).stack()
+    stack = _find_target(home).stack()
     if options.json:
         print(json.dumps(stack.as_json(), indent=2))
     else:
@@ -157,7 +155,7 @@ def _status(options: argparse.Namespace, home: Home) -> int:
         for line in stack.settings:
             print(f"  setting: {line}")
         for component in stack.components:
-            print(replace(component, detail=home.named_in(component.detail)).text(WIDTH))
+            print(replace(component, detail=home.with_home_option(component.detail)).text(WIDTH))
     return EXIT_OK if stack.running else EXIT_NOT_RUNNING
 
 
@@ -170,14 +168,14 @@ def _plan(options: argparse.Namespace, home: Home) -> int:
 
 
 def _logs(options: argparse.Namespace, home: Home) -> int:
-    target = _existing(home)
+    target = _find_target(home)
     if options.component:
         print("\n".join(target.log_tail(options.component, 100)))
         return EXIT_OK
     chosen = {"service": options.service, "level": options.level}
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() and "NO_COLOR" not in os.environ else None
     try:
-        for one in recorder.follow(target.stack(), **chosen) if options.follow else _kept(target.stack(), **chosen):
+        for one in recorder.follow(target.stack(), **chosen) if options.follow else _entries(target.stack(), **chosen):
             if isinstance(one, dict):
                 print(json.dumps(one, ensure_ascii=False) if options.json else recorder.line(one, columns), flush=True)
             elif options.follow or not options.json:
@@ -188,36 +186,36 @@ def _logs(options: argparse.Namespace, home: Home) -> int:
     return EXIT_OK
 
 
-def _kept(stack: Stack, **chosen: str | None) -> Iterator[dict[str, Any] | str]:
+def _entries(stack: Stack, **chosen: str | None) -> Iterator[dict[str, Any] | str]:
     entries, counts = recorder.kept(stack, **chosen)
     yield from entries
     if not entries and any(chosen.values()):
-        yield f"no entry of {' and '.join(f'{name} {value}' for name, value in chosen.items() if value)}"
+        yield f"no entries of {' and '.join(f'{name} {value}' for name, value in chosen.items() if value)}"
     yield recorder.summary(counts)
 
 
 def _reset(options: argparse.Namespace, home: Home) -> int:
-    if not (home.exists or home.is_one):
+    if not (home.exists or home.is_home):
         print(f"There is no stack in {home.root}.")
         return EXIT_OK
     with home.lock("reset"):
         if not options.yes:
             print(f"This deletes the stack in {home.root}: every channel, document, secret and log.")
             try:
-                answer = input(f"Type the folder's name ({home.root.name}) to go on: ")
+                answer = input(f"Type the folder's name ({home.root.name}) to continue: ")
             except EOFError:
                 answer = ""
             if answer.strip() != home.root.name:
                 print("Nothing was deleted.")
                 return EXIT_FAILED
-        was_deployed = home.exists
-        # Without a state file, processes of this machine may run from the home all the same.
-        kept = (_existing(home) if was_deployed else EmbeddedTarget(home)).remove()
+        existed = home.exists
+        # Without a state file, there may still be processes of an embedded stack.
+        kept = (_find_target(home) if existed else EmbeddedTarget(home)).remove()
     if not kept:
         print(f"Deleted {home.root}.")
         return EXIT_OK
-    done = f"Deleted the stack in {home.root}." if was_deployed else f"There is no stack in {home.root}."
-    print(f"{done} Kept, because no stack made it:")
+    done = f"Deleted the stack in {home.root}." if existed else f"There is no stack in {home.root}."
+    print(f"{done} Kept, because the stack did not create it:")
     for one in kept:
         print(f"  {one}")
     return EXIT_OK
@@ -226,7 +224,7 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
 def _doctor(options: argparse.Namespace, home: Home) -> int:
     if options.repair and home.exists:
         with home.lock("doctor"):
-            print("The state file is back as it was." if home.repair() else "The state file needs no repair.")
+            print("The state file was restored from its copy." if home.repair() else "The state file needs no repair.")
     target, why = choose("auto", home)
     print(f"Plumbline {facts.VERSION}, target {target.name} ({why}), home {home.root}")
     problems = target.problems()
@@ -238,16 +236,16 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
             for line in stack.settings:
                 print(f"  setting: {line}")
         except StepError as error:
-            problems += [] if problems else [str(error)]  # most likely what one of them says already
+            problems += [] if problems else [str(error)]  # probably caused by one of them
     for problem in [*problems, *down]:
-        print(f"  - {home.named_in(problem)}")
+        print(f"  - {home.with_home_option(problem)}")
     if down:
-        print(home.named_in("Next: ./deploy-local.sh starts what is missing"))
+        print(home.with_home_option("Next: ./deploy-local.sh starts what is not running"))
     problems += down
     if not problems:
-        print("  nothing wrong" + ("" if home.exists else "; no stack has been deployed yet"))
+        print("  no problems found" + ("" if home.exists else "; no stack has been deployed yet"))
         if home.exists and not target.unchanged():
-            print(home.named_in("Next: ./deploy-local.sh applies what has changed since the last deployment"))
+            print(home.with_home_option("Next: ./deploy-local.sh applies what has changed since the last deployment"))
     if options.bundle and home.exists:
         print(f"Bundle: {diagnose.write_bundle(home, target, 'doctor')}")
     return EXIT_FAILED if problems else EXIT_OK
@@ -272,10 +270,10 @@ def _bundle(options: argparse.Namespace, home: Home) -> int:
         ids = {name: image["id"] for name, image in manifest["images"].items()}
         for name, digest in {**manifest["files"], **ids}.items():
             print(f"  {digest.removeprefix('sha256:')}  {name}")
-        print(f"Bring it up elsewhere, network or not: ./deploy-local.sh bundle load {archive.name}")
+        print(f"To deploy it on another machine: ./deploy-local.sh bundle load {archive.name}")
         return EXIT_OK
     if options.archive is None:
-        raise PlumblineError("which bundle?", hint="./deploy-local.sh bundle load ARCHIVE")
+        raise PlumblineError("no bundle was named", hint="./deploy-local.sh bundle load ARCHIVE")
     with home.lock("bundle load"):
         target, _ = choose("compose", home, options.port)
         manifest = bundle.load(options.archive, home)
@@ -286,8 +284,8 @@ def _bundle(options: argparse.Namespace, home: Home) -> int:
 def _secrets(options: argparse.Namespace, home: Home) -> int:
     del options, home
     created = by_hand.make_secrets()
-    done = f"Made {', '.join(created)}" if created else "All there"
-    print(f"{done}, in docker/secrets; docker/.env names the folder.")
+    done = f"Created {', '.join(created)}" if created else "All secrets exist"
+    print(f"{done} in docker/secrets; docker/.env names the folder.")
     print("Next: docker compose --file docker/compose.yaml up --build")
     return EXIT_OK
 

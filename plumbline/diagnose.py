@@ -1,4 +1,4 @@
-"""The bundle that is written when something failed: all that is known, in one folder, without a secret."""
+"""Diagnostics bundles: state, logs and versions in one folder, without secrets."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.targets.base import Target
 
-KEPT = 10
+MAX_BUNDLES = 10
 _MASK = "[secret]"
 
 
 def write_bundle(home: Home, target: Target, occasion: str, error: BaseException | None = None) -> Path:
-    """Write a bundle for `occasion` (a step's or a check's name) and return its folder. The last ten are kept."""
+    """Write a bundle for `occasion`, such as a step's name, and return its folder. Keeps the last ten."""
     now = datetime.now(UTC)
     folder = home.diagnostics / f"{now:%Y%m%dT%H%M%S.%f}-{occasion}"
     home.diagnostics.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,17 +44,17 @@ def write_bundle(home: Home, target: Target, occasion: str, error: BaseException
         for value in secret:
             text = text.replace(value, _MASK)
         path.write_text(text + "\n", encoding="utf-8", errors="replace")
-    for old in sorted(home.diagnostics.glob(belongings.BUNDLES))[:-KEPT]:
+    for old in sorted(home.diagnostics.glob(belongings.BUNDLES))[:-MAX_BUNDLES]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
 def _read(name: str, read: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """Return what `read` returns, or under `name` why it cannot be had: what failed may be in the way of that, too."""
+    """Return the files from `read`; if it fails, `name` with the reason."""
     try:
         return read()
     except PlumblineError as error:
-        return {name: f"not to be had: {error}"}
+        return {name: f"not available: {error}"}
 
 
 def _occasion(occasion: str, now: datetime, error: BaseException | None) -> str:
@@ -76,13 +76,13 @@ def _machine(home: Home) -> str:
 
 
 def _secret_values(home: Home) -> list[str]:
-    """No log should hold a secret; should one do so all the same, the bundle at least does not spread it.
+    """Return every secret as it is, JSON-encoded and URL-encoded, to mask it in case a log contains it.
 
-    Returns each as it is, as a JSON log writes it and as a URL does; the longest first, as one may hold another.
+    The longest come first, because one may contain another.
     """
     values: set[str] = set()
     for name in secret_files.SECRETS:
-        with contextlib.suppress(OSError):  # whoever cannot read it has not logged it either
+        with contextlib.suppress(OSError):  # unreadable, so not in our output either
             value = (home.secrets / name).read_text(errors="replace").strip()
             values |= {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, "")}
     return sorted(values - {""}, key=len, reverse=True)

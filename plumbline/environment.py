@@ -1,7 +1,7 @@
-"""What the caller's shell may say to us: variables that would steer a library or a program we start are dropped.
+"""Removes environment variables that would change the behaviour of our libraries or of programs we start.
 
-Those that are documented as meant stay: PLUMBLINE_*, proxies, where the engine and the cluster are (DOCKER_HOST,
-DOCKER_CONTEXT, DOCKER_CONFIG, KUBECONFIG ...) and where packages come from. What starts here gets what is left.
+Documented ones stay: PLUMBLINE_*, proxies, the engine and the cluster (DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG,
+KUBECONFIG ...), and package indexes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import MutableMapping
 from pathlib import Path
 
-_STEERING = re.compile(
+_REMOVED = re.compile(
     r"""
       PG[A-Z_]+         # libpq and Postgres's programs
     | PSYCOPG_.*
@@ -25,39 +25,36 @@ _STEERING = re.compile(
     re.VERBOSE,
 )
 
-_OF_THE_HARNESS = re.compile(
+_HARNESS_VARIABLES = re.compile(
     r"PLUMBLINE_(PYTHON|KUBECTL|KUBECONFIG|KUBERNETES_.*|REGISTRY|CHROMIUM|REQUIRE_.*|ENGINE_DIR|CA_BUNDLE|PIP_CONF|.*_IMAGE)"
 )
-"""What the harness itself is told in a shell; every other PLUMBLINE_ variable is a setting of a service."""
+"""Variables for the harness itself; every other PLUMBLINE_ variable is a setting of a service."""
 
 
 def drop_settings(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Drop the settings of services: a test says itself which ones it means."""
+    """Remove the settings of services, so that tests set their own."""
     for name in [name for name in environment if name.startswith("PLUMBLINE_")]:
-        if not _OF_THE_HARNESS.fullmatch(name):
+        if not _HARNESS_VARIABLES.fullmatch(name):
             del environment[name]
 
 
 def clean(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Drop what would steer, the folders of PATH that mean another place in each folder, and proxies for loopback."""
-    for name in [name for name in environment if _STEERING.fullmatch(name)]:
+    """Remove such variables, relative folders of PATH, and proxies for loopback."""
+    for name in [name for name in environment if _REMOVED.fullmatch(name)]:
         del environment[name]
     folders = environment.get("PATH", os.defpath).split(os.pathsep)
-    go_directly("127.0.0.1,localhost,::1", environment)
-    environment["NETRC"] = os.devnull  # requests would send what ~/.netrc says to a stack
+    bypass_proxies("127.0.0.1,localhost,::1", environment)
+    environment["NETRC"] = os.devnull  # requests would send credentials of ~/.netrc
     environment["PATH"] = os.pathsep.join(folder for folder in folders if os.path.isabs(folder))  # noqa: PTH117
 
 
 def for_python(*folders: Path) -> dict[str, str]:
-    """Return an environment in which Python finds the packages in `folders`, and runs nothing of any other place.
-
-    Neither modules in its working folder nor packages in the user's home, that is.
-    """
+    """Return an environment in which Python imports from `folders`, not from the working folder or the user's home."""
     path = os.pathsep.join(map(str, folders))
     return {"PATH": os.defpath, "PYTHONPATH": path, "PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1"}
 
 
-def go_directly(hosts: str, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let no proxy stand before `hosts`, separated by commas."""
+def bypass_proxies(hosts: str, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Bypass proxies for `hosts`, separated by commas."""
     before = environment.get("no_proxy") or environment.get("NO_PROXY")
     environment["no_proxy"] = environment["NO_PROXY"] = ",".join(filter(None, (before, hosts)))

@@ -1,10 +1,10 @@
-"""Errors that the command line turns into words for a tired person."""
+"""Errors that the command line prints without a traceback."""
 
 from __future__ import annotations
 
 
 class PlumblineError(Exception):
-    """Something went wrong that a person can do something about; `hint` says what, `shown` whether it was said."""
+    """An error that a user can act on; `hint` says how, `shown` whether it was already printed."""
 
     shown = False
 
@@ -14,7 +14,7 @@ class PlumblineError(Exception):
 
 
 class StepError(PlumblineError):
-    """A step of the plan failed. `component` is the part at fault, `exit_code` its process's, where there was one."""
+    """A step of the plan failed. `component` is at fault, `exit_code` is that of its process, if known."""
 
     def __init__(
         self, message: str, *, component: str | None = None, exit_code: int | None = None, hint: str | None = None
@@ -25,4 +25,4 @@ class StepError(PlumblineError):
 
 
 class NotGivenError(PlumblineError):
-    """A check needs something of a stack that was not given: it is skipped by name, and counted."""
+    """A check needs something that was not given or not permitted; the check is skipped and listed."""

@@ -1,4 +1,4 @@
-"""What a deployment was made from, as hashes: a running stack is current if they are those of the checkout."""
+"""Hashes of a deployment's sources and programs, to detect whether a running stack is current."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _SKIPPED = frozenset({"__pycache__", "tests", ".hypothesis"})
 
 
 def of_sources(root: Path = ROOT, *, also: Iterable[str] = ()) -> str:
-    """Return the hash of every file that the services run from, and of the files and folders in `also`."""
+    """Return a hash of all sources of the services, and of the files and folders in `also`."""
     digest = hashlib.sha256()
     for source in (*SOURCES, *also):
-        place = root / source
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        path_of_source = root / source
+        for path in sorted(path_of_source.rglob("*")) if path_of_source.is_dir() else [path_of_source]:
             if path.is_file() and not _SKIPPED.intersection(path.relative_to(root).parts) and path.suffix != ".pyc":
                 digest.update(str(path.relative_to(root)).encode() + b"\0")
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -25,5 +25,5 @@ def of_sources(root: Path = ROOT, *, also: Iterable[str] = ()) -> str:
 
 
 def of_programs(programs: Iterable[object]) -> str:
-    """Return the hash of how the programs are run: command lines, settings, accounts."""
+    """Return a hash of the programs' command lines, settings and accounts."""
     return hashlib.sha256("\0".join(map(repr, programs)).encode()).hexdigest()

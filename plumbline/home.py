@@ -1,4 +1,4 @@
-"""The home of one stack: its state, secrets, data and logs in one folder, so that several can run side by side."""
+"""The home of one stack: a folder with its state, secrets, data and logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plumbline.errors import PlumblineError
 from plumbline.settings import file as settings_file
 
 DEFAULT_HOME = ROOT / ".plumbline"
-_ANOTHER = "choose another folder with --home: an empty one, or one that is not there yet"
+_USE_ANOTHER = "choose another folder with --home: an empty or a new one"
 _FORMAT = 1
 _ALWAYS_WRITTEN = {"format", "target", "stack_id", "sources", "programs", "phase", "deployed_at", "ports"}
 _COMMAND = re.compile(r"\./deploy-local\.sh(?: (?:up|down|status|logs|reset|doctor)\b)?")
@@ -27,7 +27,7 @@ Phase = Literal["absent", "deploying", "ready", "down"]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is remembered about a stack between two commands. Times are ISO 8601, UTC."""
+    """The saved state of a stack. Times are ISO 8601, UTC."""
 
     format: int = _FORMAT
     target: str = ""
@@ -42,14 +42,11 @@ class State:
 
 
 class _UnreadableError(Exception):
-    """A state file holds no state."""
+    """A state file cannot be parsed."""
 
 
 def _read(path: Path) -> State:
-    """Return the state in a file.
-
-    Raises FileNotFoundError, _UnreadableError if it holds no state, or PlumblineError if it is of another version.
-    """
+    """Return the state in a file. Raises FileNotFoundError, _UnreadableError, or PlumblineError for another version."""
     try:
         raw = json.loads(path.read_text())
     except FileNotFoundError:
@@ -57,7 +54,7 @@ def _read(path: Path) -> State:
     except (OSError, ValueError) as error:
         raise _UnreadableError(f"the state file {path} cannot be read: {error}") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("ports"), dict):
-        raise _UnreadableError(f"the state file {path} holds something else than a state")
+        raise _UnreadableError(f"the state file {path} does not contain a stack's state")
     if raw.get("format") != _FORMAT:
         raise PlumblineError(
             f"{path} was written by another version of Plumbline (format {raw.get('format')!r})",
@@ -67,14 +64,14 @@ def _read(path: Path) -> State:
     texts = (state.target, state.stack_id, state.sources, state.programs, state.phase)
     kinds = (type(state.settings), type(state.secrets))
     if {type(text) for text in texts} != {str} or {type(port) for port in state.ports.values()} - {int}:
-        raise _UnreadableError(f"the state file {path} holds something else than a state")
+        raise _UnreadableError(f"the state file {path} does not contain a stack's state")
     if kinds != (list, dict):
-        raise _UnreadableError(f"the state file {path} holds something else than a state")
+        raise _UnreadableError(f"the state file {path} does not contain a stack's state")
     return state
 
 
 def _is_state(path: Path) -> bool:
-    """Say whether the file holds a state as every version wrote it, also those that wrote no marker."""
+    """Return whether the file contains a state, also of versions without a marker."""
     with contextlib.suppress(OSError, ValueError):
         raw = json.loads(path.read_text())
         return isinstance(raw, dict) and raw.keys() >= _ALWAYS_WRITTEN
@@ -82,18 +79,18 @@ def _is_state(path: Path) -> bool:
 
 
 def write_privately(place: Path, text: str) -> None:
-    """Write a file of the home, for its owner alone: whole, or not at all."""
+    """Write a file atomically, readable for its owner only."""
     partial = place.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
         handle.write(text)
         handle.flush()
-        os.fsync(handle.fileno())  # else a power cut could leave an empty file under the right name
+        os.fsync(handle.fileno())  # otherwise a power failure could leave an empty file
     partial.replace(place)
 
 
 class Home:
-    """The folder of one stack. Making a Home changes nothing on disk; `prepare` does."""
+    """The folder of one stack. Creating a Home object changes nothing on disk; `prepare` does."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
@@ -108,54 +105,54 @@ class Home:
 
     @property
     def exists(self) -> bool:
-        """Say whether a stack was ever deployed here."""
+        """Whether a stack was deployed here. Raises PlumblineError if the folder cannot be read."""
         try:
-            return self._state.exists() and self.is_one
+            return self._state.exists() and self.is_home
         except OSError as error:
-            raise PlumblineError(f"{self.root} cannot be read: {error.strerror}", hint=_ANOTHER) from None
+            raise PlumblineError(f"{self.root} cannot be read: {error.strerror}", hint=_USE_ANOTHER) from None
 
     @property
-    def is_one(self) -> bool:
-        """Say whether this folder is a home: it has the marker, or the state of a version that wrote none."""
+    def is_home(self) -> bool:
+        """Whether this folder is a home: it has the marker, or the state of a version without one."""
         return home_lock.has_marker(self.root) or _is_state(self._state) or _is_state(self._copy)
 
     def refusal(self) -> str | None:
-        """Return why this folder may not become a home, None if it is one or may: people's files are in no danger."""
+        """Return why this folder cannot become a home, or None if it can or is one. Protects users' files."""
         try:
-            if self.is_one:
+            if self.is_home:
                 return None
             if any(self.root.resolve().is_relative_to(folder) for folder in belongings.SOURCES):
-                return f"{self.root} lies among the sources of the checkout, and images would hold its secrets"
+                return f"{self.root} is inside the sources of the checkout: images would contain its secrets"
             if not self.root.exists():
                 return f"{self.root} is a link to a folder that does not exist" if self.root.is_symlink() else None
-            strange = belongings.unknown(self.root, belongings.PREPARED)
+            unknown = belongings.unknown(self.root, belongings.PREPARED)
         except OSError as error:
             return f"{self.root} cannot be used: {error.strerror}"
-        if not strange:
+        if not unknown:
             return None
-        named = ", ".join(strange[:3]) + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")
-        return f"{self.root} is no home of a stack, and not empty: {named}"
+        named = ", ".join(unknown[:3]) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
+        return f"{self.root} is not empty and is not the home of a stack: {named}"
 
-    def named_in(self, text: str) -> str:
-        """Return `text` with `--home` in each command of deploy-local.sh, so that it works on this home."""
+    def with_home_option(self, text: str) -> str:
+        """Return `text` with `--home` added to each deploy-local.sh command, so that it works on this home."""
         if self.root == DEFAULT_HOME:
             return text
         option = f" --home {shlex.quote(str(self.root))}"
         return _COMMAND.sub(lambda command: command[0] + option, text)
 
     def prepare(self) -> None:
-        """Create the folders that are missing, and close what others could read. Raises PlumblineError."""
-        self._refuse()
+        """Create missing folders, and restrict access to the owner. Raises PlumblineError."""
+        self._check_usable()
         home_lock.make_folder(self.root)
         home_lock.mark(self.root)
         for folder in (self.data, self.secrets, self.logs, self.run):
             home_lock.make_folder(folder)
-        if not os.path.lexists(self.settings):  # a link of a user's leads where no file of ours belongs
+        if not os.path.lexists(self.settings):  # do not write through a user's link
             self.settings.write_text(settings_file.HEADER)
-        self._close()
+        self._restrict_access()
 
-    def _close(self) -> None:
-        """Let only the owner read the home. As root, Postgres's own account has to pass through to its data."""
+    def _restrict_access(self) -> None:
+        """Restrict access to the owner. As root, Postgres's own account needs to reach its data."""
         passage = 0o711 if os.geteuid() == 0 else 0o700
         own = os.geteuid()
         modes = dict.fromkeys((self.root, self.data), passage)
@@ -169,13 +166,13 @@ class Home:
                 if ours and stat.S_IMODE(found.st_mode) != mode:
                     path.chmod(mode)
 
-    def _refuse(self) -> None:
+    def _check_usable(self) -> None:
         refusal = self.refusal()
         if refusal:
-            raise PlumblineError(refusal, hint=_ANOTHER)
+            raise PlumblineError(refusal, hint=_USE_ANOTHER)
 
     def load(self) -> State:
-        """Return the remembered state; that of a stack never deployed if there is none."""
+        """Return the saved state, or an empty one. Raises PlumblineError if it cannot be read."""
         if not self.exists:
             return State()
         try:
@@ -183,17 +180,17 @@ class Home:
         except FileNotFoundError:
             return State()
         except _UnreadableError as error:
-            raise PlumblineError(str(error), hint=self._way_out()) from None
+            raise PlumblineError(str(error), hint=self._recovery_hint()) from None
 
-    def _way_out(self) -> str:
+    def _recovery_hint(self) -> str:
         try:
             _read(self._copy)
         except (FileNotFoundError, _UnreadableError, PlumblineError):
-            return "restore the file; or end the processes that run from that folder, delete it, and deploy anew"
-        return "./deploy-local.sh doctor --repair puts back what was in it"
+            return "restore the file; or stop the processes that run from that folder, delete it, and deploy again"
+        return "./deploy-local.sh doctor --repair restores it"
 
     def repair(self) -> bool:
-        """Put the copy of an unreadable state file back; say whether that was needed. Raises PlumblineError."""
+        """Restore an unreadable state file from its copy; return whether that was needed. Raises PlumblineError."""
         if not self.exists:
             return False
         try:
@@ -204,16 +201,15 @@ class Home:
             try:
                 state = _read(self._copy)
             except (FileNotFoundError, _UnreadableError) as trouble:
-                raise PlumblineError(f"{error}. Its copy does not help: {trouble}", hint=self._way_out()) from None
+                raise PlumblineError(
+                    f"{error}. Its copy is not usable either: {trouble}", hint=self._recovery_hint()
+                ) from None
             self.save(state)
             return True
         return False
 
     def save(self, state: State, **changes: object) -> State:
-        """Remember `state` with `changes`, atomically, and return it. A copy of it is for `repair`.
-
-        Raises PlumblineError where it cannot be written.
-        """
+        """Write `state` with `changes` atomically, with a copy for `repair`, and return it. Raises PlumblineError."""
         state = replace(state, **changes)  # type: ignore[arg-type]
         for place in (self._state, self._copy):
             try:
@@ -221,36 +217,36 @@ class Home:
             except OSError as error:
                 raise PlumblineError(
                     f"the state file {place} cannot be written: {error.strerror}",
-                    hint="make room on its disk, then the same again",
+                    hint="free some disk space, then run the same command again",
                 ) from None
         return state
 
     def save_down(self, state: State) -> State:
-        """Remember that the stack is down, if its disk has room for that: it has to be stopped on a full one, too."""
+        """Save that the stack is down. Ignores errors, so that a stack can be stopped on a full disk."""
         try:
             return self.save(state, phase="down")
         except PlumblineError:
             return replace(state, phase="down")
 
     @contextlib.contextmanager
-    def lock(self, doing: str) -> Iterator[None]:
-        """Hold this home for one command that changes it; another one meanwhile is refused by name."""
-        self._refuse()
-        with contextlib.ExitStack() as until_the_end:
+    def lock(self, command: str) -> Iterator[None]:
+        """Lock this home for one command that changes it. Raises PlumblineError, which names the other command."""
+        self._check_usable()
+        with contextlib.ExitStack() as exit_stack:
             try:
-                until_the_end.enter_context(home_lock.held(self.root, doing, self._is_unused))
-                self._close()
+                exit_stack.enter_context(home_lock.hold(self.root, command, self._is_unused))
+                self._restrict_access()
             except OSError as error:
-                raise PlumblineError(f"{self.root} cannot be used: {error.strerror}", hint=_ANOTHER) from None
+                raise PlumblineError(f"{self.root} cannot be used: {error.strerror}", hint=_USE_ANOTHER) from None
             yield
 
     def _is_unused(self) -> bool:
         return not self.exists and not belongings.unknown(self.root, {**belongings.PREPARED, belongings.MARKER: None})
 
     def remove(self) -> list[str]:
-        """Delete what the stack made, and the folder if it is empty then; return what was kept, each in words.
+        """Delete the stack's files, and the folder if it is empty then; return descriptions of what was kept.
 
-        If anything was, the marker stays as well, so that a stack can be deployed here again.
+        If anything was kept, the marker stays, so that a stack can be deployed here again.
         """
         with contextlib.suppress(OSError, ValueError):
             if self.settings.read_text(encoding="utf-8") == settings_file.HEADER:
@@ -260,6 +256,6 @@ class Home:
         belongings.remove(self.root, belongings.STATE)
         if not kept:
             (self.root / belongings.MARKER).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # a link to a folder, or where a disk is mounted
+            with contextlib.suppress(OSError):  # a link, or a mount point
                 self.root.rmdir()
         return kept

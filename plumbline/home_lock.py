@@ -1,4 +1,4 @@
-"""The lock of a home: one command at a time changes it. The file that is locked is the home's marker as well."""
+"""The lock of a home, so that only one command at a time changes it. The locked file is also the home's marker."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import psutil
 from plumbline.belongings import MARKER
 from plumbline.errors import PlumblineError
 
-_WORDS = "The home of a Plumbline stack: ./deploy-local.sh reset deletes it.\n"
+_TEXT = "The home of a Plumbline stack: ./deploy-local.sh reset deletes it.\n"
 _LOCKS = Path("/proc/locks")
 
 
 def has_marker(root: Path) -> bool:
-    """Say whether the folder carries the marker. Raises OSError if it cannot be looked into."""
+    """Return whether the folder has the marker. Raises OSError if it cannot be read."""
     try:
         return stat.S_ISREG((root / MARKER).lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -28,21 +28,21 @@ def has_marker(root: Path) -> bool:
 
 
 def mark(root: Path) -> None:
-    """Give the folder the marker."""
+    """Create the marker."""
     os.close(_open(root / MARKER))
 
 
 @contextmanager
-def held(root: Path, doing: str, unused: Callable[[], bool]) -> Iterator[None]:
-    """Make the folder and hold it while the block runs. Afterwards, if it is `unused`, what was made is gone again.
+def hold(root: Path, command: str, unused: Callable[[], bool]) -> Iterator[None]:
+    """Create the folder and lock it while the block runs. If it is `unused` afterwards, delete what was created.
 
-    Raises PlumblineError if another process holds it, OSError if the folder cannot be made or marked.
+    Raises PlumblineError if another process has the lock, OSError if the folder or marker cannot be created.
     """
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
     descriptor = _acquire(root)
     try:
-        with contextlib.suppress(OSError):  # on a full disk the holder is nameless
-            _write(descriptor, f"'{doing}' (pid {os.getpid()})")
+        with contextlib.suppress(OSError):  # a full disk: the lock then has no name
+            _write(descriptor, f"'{command}' (pid {os.getpid()})")
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -60,16 +60,16 @@ def _acquire(root: Path) -> int:
         make_folder(root)
         try:
             descriptor = _open(marker)
-        except FileNotFoundError:  # the holder before has deleted the folder
+        except FileNotFoundError:  # the previous holder has deleted the folder
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             try:
-                raise _held_by_another(root, descriptor) from None
+                raise _locked_error(root, descriptor) from None
             finally:
                 os.close(descriptor)
-        # The holder before may have deleted the file between the opening and the locking.
+        # The previous holder may have deleted the file between open and flock.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(marker.lstat(), os.fstat(descriptor)):
                 return descriptor
@@ -77,7 +77,7 @@ def _acquire(root: Path) -> int:
 
 
 def make_folder(root: Path) -> None:
-    """Make the folder if it is missing, for its owner alone."""
+    """Create the folder if it is missing, accessible to its owner only."""
     root.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         root.mkdir(mode=0o700)
@@ -93,29 +93,29 @@ def _open(marker: Path) -> int:
 
 def _write(descriptor: int, holder: str) -> None:
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{_WORDS}{holder}".encode(), 0)
+    os.pwrite(descriptor, f"{_TEXT}{holder}".encode(), 0)
 
 
-def _held_by_another(root: Path, descriptor: int) -> PlumblineError:
-    """Return the refusal that names the holder, and what to do about it."""
+def _locked_error(root: Path, descriptor: int) -> PlumblineError:
+    """Return the error that names the holder of the lock."""
     marker = root / MARKER
-    process = _locker(descriptor)
+    process = _lock_holder(descriptor)
     with contextlib.suppress(psutil.Error):
         if process is not None and process.uids().effective not in (os.geteuid(), root.stat().st_uid, 0):
             return PlumblineError(
-                f"{process.username()} holds {marker} with {process.name()} (pid {process.pid}), "
-                "which is no command of this stack's owner",
-                hint=f"end that process as root (kill {process.pid}), then the same again",
+                f"{process.username()} has locked {marker} with {process.name()} (pid {process.pid}), "
+                "which is not a command of this stack's owner",
+                hint=f"stop that process as root (kill {process.pid}), then run the same command again",
             )
-    said = os.pread(descriptor, 1000, 0).decode(errors="replace").removeprefix(_WORDS).strip()
+    said = os.pread(descriptor, 1000, 0).decode(errors="replace").removeprefix(_TEXT).strip()
     unnamed = f"another command (pid {process.pid})" if process else "another command"
     return PlumblineError(
         f"{said or unnamed} is working on {root} right now", hint="wait for it to end, then try again"
     )
 
 
-def _locker(descriptor: int) -> psutil.Process | None:
-    """Return the process that holds a lock on the open file, if the system tells (Linux does)."""
+def _lock_holder(descriptor: int) -> psutil.Process | None:
+    """Return the process that has locked the open file, if the system shows it (Linux does)."""
     inode = str(os.fstat(descriptor).st_ino)
     with contextlib.suppress(OSError, ValueError, psutil.Error):
         for line in _LOCKS.read_text().splitlines():

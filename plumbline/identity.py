@@ -1,4 +1,4 @@
-"""Who answers: each service reports the deployment it belongs to, so that a stale process cannot pass for a new one."""
+"""Checks that the services that answer belong to a deployment, and not to an older one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TIMEOUT_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What one /health said; `reason` is None if the service is ready."""
+    """The answer of a health path; `reason` is None if the service is ready."""
 
     service: str | None
     stack_id: str | None
@@ -22,7 +22,7 @@ class Health:
 
 
 def health_of(url: str) -> Health:
-    """Ask a health address. Whatever goes wrong becomes the `reason`."""
+    """Fetch a health URL. An error becomes the `reason`."""
     try:
         with net.direct_session() as http:
             answer = http.get(url, timeout=_TIMEOUT_S)
@@ -42,7 +42,7 @@ def health_of(url: str) -> Health:
 
 
 def compare(base_url: str, stack_id: str) -> list[str]:
-    """Return how the services behind `base_url` differ from deployment `stack_id`; nothing if they are it."""
+    """Return how the services behind `base_url` differ from deployment `stack_id`."""
     differences = []
     for service, path in HEALTH_PATHS.items():
         health = health_of(base_url + path)

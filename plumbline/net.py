@@ -1,4 +1,4 @@
-"""Ports of this machine: which are free, and who has the others."""
+"""Local ports and their listeners, and HTTP sessions without proxies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ import requests
 
 
 def direct_session() -> requests.Session:
-    """Return an HTTP session that talks straight to a stack, whatever proxies or .netrc the caller's shell has.
-
-    It trusts whom the rest of the process trusts: the authorities in REQUESTS_CA_BUNDLE, where that is set.
-    """
+    """Return an HTTP session that ignores proxies and .netrc. It trusts REQUESTS_CA_BUNDLE, if set."""
     session = requests.Session()
     session.trust_env = False
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
@@ -22,7 +19,7 @@ def direct_session() -> requests.Session:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on, for TCP and UDP alike."""
+    """Return a loopback port that is free for both TCP and UDP."""
     while True:
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             tcp.bind(("127.0.0.1", 0))
@@ -33,7 +30,7 @@ def free_port() -> int:
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Say whether a listener could be opened on `host`:`port` now."""
+    """Return whether a TCP listener can be opened on `host`:`port`."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -44,8 +41,8 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def listener(port: int) -> psutil.Process | None:
-    """Return the process that listens on TCP `port`, if there is one and this user may see it."""
-    with contextlib.suppress(psutil.Error):  # macOS tells root alone
+    """Return the process that listens on TCP `port`, if this user may see it."""
+    with contextlib.suppress(psutil.Error):  # macOS allows this for root only
         for connection in psutil.net_connections(kind="tcp"):
             listens = connection.status == psutil.CONN_LISTEN and bool(connection.laddr)
             if listens and tuple(connection.laddr)[1:] == (port,) and connection.pid:
@@ -54,7 +51,7 @@ def listener(port: int) -> psutil.Process | None:
 
 
 def describe_listener(port: int) -> str:
-    """Return words for who listens on `port`."""
+    """Return a description of the process that listens on `port`."""
     process = listener(port)
     if process is None:
         return "a process that this user may not see"

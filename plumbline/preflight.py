@@ -1,4 +1,4 @@
-"""What must be true before anything is changed. Every problem is found in one go, each with its way out."""
+"""Checks before a deployment changes anything. Each problem comes with a solution; all are reported at once."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DISK_MINIMUM_BYTES = 1 << 30
 
 
 def python_problems(version: tuple[int, ...] = sys.version_info[:3]) -> Iterator[str]:
-    """Python itself."""
+    """Check the version of Python."""
     if version[:2] < PYTHON_MINIMUM:
         wanted = ".".join(map(str, PYTHON_MINIMUM))
-        yield f"Python {'.'.join(map(str, version))} is too old: name {wanted} or newer in PLUMBLINE_PYTHON"
+        yield f"Python {'.'.join(map(str, version))} is too old: set PLUMBLINE_PYTHON to version {wanted} or newer"
 
 
 def program_problems() -> Iterator[str]:
-    """The programs that the stack is made of."""
+    """Check that the stack's programs are installed."""
     missing = missing_packages()
     if missing:
         yield f"Python packages are missing ({', '.join(missing)}): ./deploy-local.sh installs them"
@@ -47,7 +47,7 @@ def program_problems() -> Iterator[str]:
 
 
 def port_problems(port: int, is_ours: Callable[[int], bool]) -> Iterator[str]:
-    """The front port; the others are free ones that we choose."""
+    """Check the front port; the deployment chooses free ones for the rest."""
     if port and not net.is_free(port) and not is_ours(port):
         if port < 1024 and os.geteuid() != 0 and net.listener(port) is None:
             yield f"port {port} is reserved for root: choose another with --port"
@@ -56,7 +56,7 @@ def port_problems(port: int, is_ours: Callable[[int], bool]) -> Iterator[str]:
 
 
 def folder_problems(home: Home, minimum_bytes: int = DISK_MINIMUM_BYTES) -> Iterator[str]:
-    """The home: a folder of this user, in which nothing of theirs is in danger, and room on its disk."""
+    """Check that the home is usable, belongs to this user, and has enough disk space."""
     existing = home.root
     while not existing.exists():
         existing = existing.parent
@@ -65,7 +65,7 @@ def folder_problems(home: Home, minimum_bytes: int = DISK_MINIMUM_BYTES) -> Iter
         return
     refusal = home.refusal()
     if refusal:
-        yield f"{refusal}: choose another folder with --home, an empty one or a new one"
+        yield f"{refusal}: choose another folder with --home, an empty or a new one"
         return
     if home.root.exists() and home.root.stat().st_uid != os.geteuid():
         yield f"{home.root} belongs to {_owner(home.root)}: deploy as that user, or choose another folder with --home"
@@ -80,23 +80,23 @@ def _owner(folder: Path) -> str:
     try:
         return f"the user {folder.owner()}"
     except KeyError:
-        return f"the user with the number {folder.stat().st_uid}"
+        return f"the user with id {folder.stat().st_uid}"
 
 
 def path_problems(*folders: Path) -> Iterator[str]:
-    """Paths that supervisord's configuration file has no way to write down."""
+    """Check for paths that supervisord's configuration file cannot express."""
     for folder in folders:
         if re.search(r'[%"\n\r]|\s[;#]', str(folder)):
-            yield f"{folder} has a character in its name that supervisord cannot take: use another folder"
+            yield f"{folder} has a character in its path that supervisord does not support: use another folder"
 
 
 def data_problems(data: Path) -> Iterator[str]:
-    """A data directory that another major version wrote, or that is something else."""
+    """Check that a data directory is empty or of the right major version."""
     if not data.exists():
         return
     major = postgres.data_major(data)
     if major is None and any(data.iterdir()):
-        yield f"{data} holds something that is not a Postgres cluster: move it away"
+        yield f"{data} contains something that is not a Postgres cluster: move it away"
     elif major is not None and major != facts.POSTGRES_MAJOR:
         yield (
             f"{data} was written by Postgres {major}, this is Postgres {facts.POSTGRES_MAJOR}: dump it with version "
@@ -105,7 +105,7 @@ def data_problems(data: Path) -> Iterator[str]:
 
 
 def embedded_problems(home: Home, front_port: int, is_ours: Callable[[int], bool]) -> list[str]:
-    """Return every problem of an embedded deployment in `home` with its front door on `front_port` (0: any)."""
+    """Return all problems of an embedded deployment in `home` with its front door on `front_port` (0: any)."""
     found = [
         *python_problems(),
         *folder_problems(home),
@@ -117,5 +117,5 @@ def embedded_problems(home: Home, front_port: int, is_ours: Callable[[int], bool
         try:
             found += data_problems(data)
         except PermissionError:
-            continue  # Postgres's own account may be the only one that can look
+            continue  # only Postgres's own account may be able to read it
     return found + secret_files.problems(home.secrets)

@@ -1,4 +1,4 @@
-"""Reads the recorder as an operator does: through the front door, with the operator's session."""
+"""Reads the recorder through the front door, with an operator's session."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from plumbline.stack import Stack
 
 _TIMEOUT_S = 10
 _SILENCE_S = 15
-"""A live line that says nothing for so long is dead: it has a heartbeat every 5 s."""
+"""Timeout of the live connection, which has a heartbeat every 5 s."""
 _RETRY_S = 1.0
 _SESSION_S = 600
 _HINT = "./deploy-local.sh status; ./deploy-local.sh logs --component log-sink"
 
 
 def operator_session(stack: Stack) -> requests.Session:
-    """Return an HTTP session that is logged in as the stack's operator."""
+    """Return an HTTP session of the stack's operator. Raises PlumblineError."""
     session = net.direct_session()
     try:
         password = read_secret(Path(stack.operator.password_file))
@@ -45,15 +45,15 @@ def operator_session(stack: Stack) -> requests.Session:
         ) from None
     token = answer.json()["access_token"] if answer.status_code == 200 else None
     if answer.status_code >= 500:
-        token = _token_of_ours(stack)
+        token = _own_token(stack)
     if token is None:
         raise PlumblineError(f"the operator could not log in at {stack.base_url}: {_detail(answer)}")
     session.headers["Authorization"] = f"Bearer {token}"
     return session
 
 
-def _token_of_ours(stack: Stack) -> str | None:
-    """Return a session made here, None without the stack's key: the recorder has to open when the backend is away."""
+def _own_token(stack: Stack) -> str | None:
+    """Return a token signed here, for when the backend is away; None without the stack's key."""
     try:
         secret = read_secret(Path(stack.operator.password_file).with_name("token_secret"))
     except SecretError:
@@ -67,7 +67,7 @@ def entries(stack: Stack, **filters: str | int | None) -> list[dict[str, Any]]:
 
 
 def kept(stack: Stack, **filters: str | int | None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the recorder's entries, oldest first, and its counts, as GET /logs/stats has them. Filters: as entries."""
+    """Return the recorder's entries, oldest first, and the document of GET /logs/stats. Filters: see `entries`."""
     chosen = {name: value for name, value in filters.items() if value is not None}
     with operator_session(stack) as session:
         items = _read(session, f"{stack.base_url}/logs/entries", chosen)["items"]
@@ -87,10 +87,10 @@ def _read(session: requests.Session, url: str, chosen: dict[str, str | int]) -> 
 
 
 def follow(stack: Stack, **filters: str | None) -> Iterator[dict[str, Any] | str]:
-    """Yield what is kept, oldest first, then each entry as it comes; as text, what happens to the line itself.
+    """Yield kept entries, oldest first, then new ones; strings are notes about the connection.
 
-    Goes on where it was after every break, for ever. Filters: service, level, request_id, q. Raises PlumblineError if
-    the operator cannot log in at the beginning.
+    Reconnects without gaps, for ever. Filters: service, level, request_id, q. Raises PlumblineError if the operator
+    cannot log in at the beginning.
     """
     chosen = {name: value for name, value in filters.items() if value is not None}
     tail = _Tail(stack, chosen)
@@ -100,12 +100,12 @@ def follow(stack: Stack, **filters: str | None) -> Iterator[dict[str, Any] | str
         except PlumblineError as error:
             if not tail.down:
                 tail.down = True
-                yield f"the live line is down ({error}); trying again"
+                yield f"connection lost ({error}); trying again"
         time.sleep(_RETRY_S)
 
 
 class _Tail:
-    """The live tail: where it is, and what it has said about itself."""
+    """The live tail: its position and state."""
 
     def __init__(self, stack: Stack, chosen: dict[str, str]) -> None:
         self._stack = stack
@@ -118,7 +118,7 @@ class _Tail:
         self.down = False
 
     def read(self) -> Iterator[dict[str, Any] | str]:
-        """Yield as `follow` does, until the line ends. Raises PlumblineError if it is not to be had."""
+        """Yield like `follow`, until the connection ends. Raises PlumblineError if it cannot be opened."""
         try:
             answer = self._session.get(
                 f"{self._stack.base_url}/logs/stream",
@@ -131,7 +131,7 @@ class _Tail:
             raise PlumblineError(f"{self._stack.base_url} does not answer") from None
         with answer:
             if answer.status_code == 401:
-                # The session is over; a new one goes on where this one was.
+                # The session has expired. A new one resumes at the same entry.
                 self._session.close()
                 self._session = operator_session(self._stack)
                 return
@@ -139,14 +139,14 @@ class _Tail:
                 raise PlumblineError(f"the recorder did not answer: {_detail(answer)}")
             if self.down:
                 self.down = False
-                yield "the live line is back"
+                yield "reconnected"
             try:
                 for name, identity, data in _events(answer):
-                    yield from self._told(name, identity, data)
+                    yield from self._handle(name, identity, data)
             except requests.RequestException:
-                return  # a broken line is seen at the next try, if it lasts
+                return  # the next attempt reports it
 
-    def _told(self, name: str, identity: str, data: Any) -> Iterator[dict[str, Any] | str]:
+    def _handle(self, name: str, identity: str, data: Any) -> Iterator[dict[str, Any] | str]:
         if name == "away":
             if not self._away:
                 self._away = True
@@ -157,10 +157,10 @@ class _Tail:
             self._last_id = identity
             yield data
         elif name == "gap":
-            yield f"{data['missed']} entries came and went too fast to be shown"
+            yield f"{data['missed']} entries were missed: they were superseded too fast"
         elif name == "reset" and data["since"] != self._since:
             self._since, self._dropped = data["since"], 0
-            yield f"the recorder was emptied; it has been filling since {data['since']}"
+            yield f"the recorder was emptied at {data['since']}"
         elif name == "stats" and data["dropped"] != self._dropped:
             self._dropped = data["dropped"]
             yield dropped(data)
@@ -184,37 +184,36 @@ def _events(answer: requests.Response) -> Iterator[tuple[str, str, Any]]:
 
 
 def summary(counts: dict[str, Any]) -> str:
-    """Return the recorder's counts as a sentence."""
-    said = f"{counts['kept']} kept of {counts['received']} received since {counts['since']}"
+    """Format the recorder's counts."""
+    text = f"{counts['kept']} kept of {counts['received']} received since {counts['since']}"
     if counts["superseded"]:
-        said += f", {counts['superseded']} superseded"
-    return f"{said}; {dropped(counts)}" if counts["dropped"] else said
+        text += f", {counts['superseded']} superseded"
+    return f"{text}; {dropped(counts)}" if counts["dropped"] else text
 
 
 def dropped(counts: dict[str, Any]) -> str:
-    """Return how many entries were dropped, and of whom."""
+    """Format how many entries were dropped, by service."""
     of = ", ".join(f"{name} {one['dropped']}" for name, one in counts["by_service"].items() if one["dropped"])
     return f"{counts['dropped']} dropped ({of})"
 
 
-def _told(entry: dict[str, Any]) -> str:
-    """Return what an entry says, with the number of faults that it stands for."""
+def _message(entry: dict[str, Any]) -> str:
+    """Return an entry's message, with its number of faults."""
     number = entry.get("count", 1)
     return f"×{number} {entry['message']}" if number > 1 else str(entry["message"])
 
 
 def line(entry: dict[str, Any], columns: int | None = None) -> str:
-    """Return an entry as text for a terminal, what does not fit into one line indented below.
+    """Format an entry; further lines are indented.
 
-    With `columns`, the width of a terminal, the time is short and local, the level is in colour, and the message is
-    wrapped.
+    With `columns`, a terminal's width, the time is short and local, the level coloured, and the message wrapped.
     """
     level = f"{entry['level'].upper():<8}"
     if columns is None:
-        head, message = f"{entry['ts']} {level} {entry['service']:<15} ", _INDENT.join(_told(entry).split("\n"))
+        head, message = f"{entry['ts']} {level} {entry['service']:<15} ", _INDENT.join(_message(entry).split("\n"))
     else:
-        head = f"{_clock(entry['ts'])} {level} {entry['service']:<14} "
-        message = _wrapped(_told(entry), len(head), max(columns, len(head) + 20))
+        head = f"{_format_time(entry['ts'])} {level} {entry['service']:<14} "
+        message = _wrap(_message(entry), len(head), max(columns, len(head) + 20))
         head = head.replace(level, f"{_COLOURS[entry['level']]}{level}{_PLAIN}", 1)
     text = head + message
     if entry.get("request_id"):
@@ -229,9 +228,9 @@ _COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[1;31m"
 _FAINT, _PLAIN = "\x1b[2m", "\x1b[0m"
 
 
-def _wrapped(message: str, used: int, columns: int) -> str:
+def _wrap(message: str, used: int, columns: int) -> str:
     indent = _INDENT.strip("\n")
-    # The first line begins behind what the line begins with.
+    # The first line starts after `used` columns.
     firsts = [" " * used, *[indent] * message.count("\n")]
     lines = [
         part
@@ -241,7 +240,7 @@ def _wrapped(message: str, used: int, columns: int) -> str:
     return "\n".join(lines)[used:]
 
 
-def _clock(ts: str) -> str:
+def _format_time(ts: str) -> str:
     moment = datetime.fromisoformat(ts).astimezone()
     today = moment.date() == datetime.now().astimezone().date()
     return moment.strftime("%H:%M:%S" if today else "%b %d %H:%M:%S")
@@ -249,7 +248,7 @@ def _clock(ts: str) -> str:
 
 def _detail(answer: requests.Response) -> str:
     if answer.status_code == 502:
-        return "the service behind it is away"  # what Caddy says of that is for people who are no operators
+        return "the service behind it is away"  # Caddy's own text is for other users
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):

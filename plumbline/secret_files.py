@@ -1,4 +1,4 @@
-"""The stack's secret files: which there are, and how they come to be."""
+"""The stack's secret files: their names, generation and checks."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ SECRETS: dict[str, str] = {
     "token_secret": "key that signs session tokens",
     "operator_password": "password of the first operator, who may read the recorder",
     "redis_password": "password of Redis",
-    "internal_secret": "secret by which Caddy and the services know each other",
+    "internal_secret": "secret that Caddy and the services share",
 }
 """Every secret: file name and what it is for."""
 CONSEQUENCES = {
     "token_secret": "every session ends",
     "redis_password": "the recorder starts empty",
-    "operator_password": "it is the operator's from now on",
+    "operator_password": "the operator has the new password",
 }
-"""What follows for people when a secret is replaced, where anything does."""
+"""Effects of replacing a secret that users notice."""
 KEY = ".fingerprint-key"
-"""The key of the fingerprints. It lies beside the secrets: only those who can read them could try out guesses."""
+"""The key of the fingerprints. It is stored with the secrets, so only their readers can test guesses."""
 
 
 def problems(folder: Path, *, shared_with_containers: bool = False) -> list[str]:
-    """Return what is wrong with the secret files that exist; those that do not will be generated."""
+    """Return what is wrong with existing secret files; missing ones will be generated."""
     if shared_with_containers and folder.exists() and folder.stat().st_mode & 0o077:
-        return [f"the folder {folder} can be entered by others, and its files have to be readable: chmod 700 {folder}"]
+        return [f"other users can read the files in {folder}: chmod 700 {folder}"]
     found = []
     for name in SECRETS:
         path = folder / name
         if os.path.lexists(path):
             if shared_with_containers and path.is_symlink():
-                found.append(f"secret file {path} is a link, and containers have to read the file: put a copy there")
+                found.append(f"secret file {path} is a link, which containers cannot follow: replace it with a copy")
                 continue
             try:
                 read_secret(path)
             except SecretError as error:
-                found.append(f"{error}. Put that right, or delete the file: a new secret is generated")
+                found.append(f"{error}. Fix it, or delete the file to generate a new secret")
             else:
                 if path.is_symlink() and not _is_tidy(path):
                     found.append(
-                        f"secret file {path} is a link to one with characters of an editor around the secret: "
-                        "write the value alone into that"
+                        f"secret file {path} is a link to a file with white space or a byte order mark around the "
+                        "secret: write only the value to that file"
                     )
                 if path.stat().st_mode & 0o077 and not shared_with_containers:
                     found.append(f"secret file {path} can be read by others: chmod 600 {path}")
@@ -56,7 +56,7 @@ def problems(folder: Path, *, shared_with_containers: bool = False) -> list[str]
 
 
 def generate(folder: Path) -> list[str]:
-    """Create the missing secret files (mode 0600, no line end) and return their names."""
+    """Create missing secret files (mode 0600, no line end) and return their names."""
     created = [name for name in SECRETS if not (folder / name).exists()]
     for name in created:
         _write(folder / name, secrets.token_urlsafe(32).encode())
@@ -64,7 +64,7 @@ def generate(folder: Path) -> list[str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 whole or not at all: a command that is killed leaves no half a secret."""
+    """Write a file of mode 0600 atomically."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -76,7 +76,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def tidy(folder: Path) -> None:
-    """Take off what an editor put around a secret, so that Caddy, which knows less, reads what all others read."""
+    """Remove white space and byte order marks around secrets: Caddy reads the files unchanged."""
     for name in SECRETS:
         path = folder / name
         before = path.stat()
@@ -91,15 +91,12 @@ def _is_tidy(path: Path) -> bool:
 
 
 def fingerprints(folder: Path, *, make_key: bool = False) -> dict[str, str]:
-    """Return for each secret what changes when it does, and tells nothing about it; nothing if one cannot be read.
-
-    Keyed: from a plain hash a short password could be guessed.
-    """
-    place = folder / KEY
-    if make_key and not place.exists():
-        _write(place, secrets.token_bytes(32))
+    """Return a keyed hash of each secret; empty if one cannot be read. A plain hash would allow guessing."""
+    key_file = folder / KEY
+    if make_key and not key_file.exists():
+        _write(key_file, secrets.token_bytes(32))
     try:
-        key = place.read_bytes()
+        key = key_file.read_bytes()
         return {
             name: hmac.new(key, f"{name}\0{read_secret(folder / name)}".encode(), hashlib.sha256).hexdigest()[:32]
             for name in SECRETS
@@ -109,12 +106,12 @@ def fingerprints(folder: Path, *, make_key: bool = False) -> dict[str, str]:
 
 
 def share_with_containers(folder: Path) -> None:
-    """Let containers read the secrets, and nobody else.
+    """Make the secrets readable for containers, and not for other local users.
 
-    An engine mounts each file with its owner and mode, and the containers run under accounts of their own: so the files
-    have to be readable by all, and the folder, which containers never see, keeps everybody else of this machine out.
+    Files are mounted with their mode, and containers use other accounts, so the files are readable for all. The folder,
+    which is not mounted, is closed to others.
     """
     folder.chmod(0o700)
     for name in SECRETS:
-        if not (folder / name).is_symlink():  # what a link leads to is not ours to open
+        if not (folder / name).is_symlink():  # never change the target of a link
             (folder / name).chmod(0o444)

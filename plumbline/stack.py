@@ -1,4 +1,4 @@
-"""A running stack: its addresses, its identity, its components. Checks and tools talk to it as strangers would."""
+"""Data of a running stack: addresses, identity, components."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ComponentState = Literal["running", "starting", "stopped", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One part of a stack. `since` is ISO 8601, UTC; `log_file` is None where the target keeps no file."""
+    """A component's state. `since` is ISO 8601, UTC; `log_file` is None if the target has no log files."""
 
     name: str
     state: ComponentState
@@ -25,7 +25,7 @@ class Component:
     detail: str = ""
 
     def text(self, width: int) -> str:
-        """Return what a terminal shows: one line, and the detail below where it does not fit."""
+        """Format for a terminal: one line, or the detail below if it does not fit."""
         line = f"  {self.name:<15} {self.state:<9} {self.since or '':<26}"
         if len(f"{line} {self.detail}") <= width:
             return f"{line} {self.detail}".rstrip()
@@ -35,7 +35,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class PostgresAddress:
-    """How to reach the database; the password is in a file."""
+    """Address of the database; the password is in a file."""
 
     host: str
     port: int
@@ -44,7 +44,7 @@ class PostgresAddress:
     password_file: str
 
     def parameters(self) -> dict[str, Any]:
-        """Return libpq's parameters, the password among them. Raises SecretError if its file holds none."""
+        """Return libpq's parameters with the password. Raises SecretError if the file holds none."""
         return {
             "host": self.host, "port": self.port, "dbname": self.database, "user": self.user,
             "password": read_secret(Path(self.password_file)),
@@ -53,21 +53,21 @@ class PostgresAddress:
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """How to reach Redis; the password is in a file. None for one that asks for no password, or whose URL holds it."""
+    """Address of Redis. `password_file` is None if no password is needed or the URL has it."""
 
     url: str
     password_file: str | None = None
 
     def options(self) -> dict[str, Any]:
-        """Return what redis-py is told beside the URL. Raises SecretError if the password file holds none."""
+        """Return redis-py's options besides the URL. Raises SecretError if the password file holds none."""
         return {"password": read_secret(Path(self.password_file))} if self.password_file else {}
 
     def connect(self, **options: Any) -> redis.Redis:
-        """Return a client. Raises SecretError if the password file holds none, ValueError if the URL is none."""
+        """Return a client. Raises SecretError if the password file holds none, ValueError for an invalid URL."""
         return redis.Redis.from_url(self.url, **self.options(), **options)
 
     def problem(self, timeout_s: float) -> str | None:
-        """Say why Redis cannot be used; None if it answers."""
+        """Return why Redis cannot be used; None if it answers."""
         try:
             with self.connect(socket_timeout=timeout_s, socket_connect_timeout=timeout_s) as client:
                 client.ping()
@@ -78,12 +78,12 @@ class RedisAddress:
         return None
 
 
-_NO_PASSWORD = "Redis asks for a password, and none was given"  # noqa: S105  no password
+_NO_PASSWORD = "Redis needs a password, and none was given"  # noqa: S105  not a password
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorAccount:
-    """Who may read the recorder; the password is in a file."""
+    """An account that may read the recorder; the password is in a file."""
 
     username: str
     password_file: str
@@ -91,7 +91,7 @@ class OperatorAccount:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What `status --json` says. `phase` is absent, deploying, ready or down.
+    """The document of `status --json`. `phase` is absent, deploying, ready or down.
 
     `settings` has a line for each setting that differs from its default.
     """
@@ -109,7 +109,7 @@ class Stack:
     settings: tuple[str, ...] = ()
 
     def problems(self) -> list[str]:
-        """Return why the stack is not whole: its phase, and each component that does not run. Empty if it is."""
+        """Return why the stack is not complete: its phase, or the components that are not running."""
         if self.phase != "ready":
             return [f"it is {self.phase}"]
         return [
@@ -120,16 +120,16 @@ class Stack:
 
     @property
     def running(self) -> bool:
-        """Whether the deployment was finished and every component runs."""
+        """Whether the deployment is finished and every component is running."""
         return not self.problems()
 
     def component(self, name: str) -> Component:
-        """Return the component called `name`; raises KeyError."""
+        """Return the component called `name`. Raises KeyError."""
         for component in self.components:
             if component.name == name:
                 return component
         raise KeyError(name)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the document that `status --json` prints."""
+        """Return the document of `status --json`."""
         return asdict(self)

@@ -1,1 +1,1 @@
-"""The settings of a stack: `settings.env` in its home, checked and handed on to whatever reads each of them."""
+"""The settings of a stack: reads and checks `settings.env` for all components."""

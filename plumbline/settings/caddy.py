@@ -1,4 +1,4 @@
-"""The settings of Caddy: one field for each variable of docker/caddy/Caddyfile, where the same defaults stand."""
+"""Settings of Caddy: one field per variable of docker/caddy/Caddyfile, with the same default."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _A_DURATION: JsonDict = {"type": "duration such as 500ms, 2s or 1m"}
 
 def _duration(value: str) -> str:
     if not _DURATION.fullmatch(value):
-        raise ValueError("no duration")
+        raise ValueError("not a duration")
     return value
 
 
@@ -39,7 +39,7 @@ def _networks(value: str) -> str:
 
 
 class CaddySettings(BaseSettings):
-    """What the Caddyfile reads from its environment."""
+    """The environment variables of the Caddyfile."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
 
@@ -49,23 +49,23 @@ class CaddySettings(BaseSettings):
     front_port: int = Field(facts.FRONT_PORT, ge=1, le=65535, description="Port of the front door.")
     front_trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         "",
-        description="Networks, separated by spaces, whose X-Forwarded-For the front door believes: those of an ingress "
-        "or a proxy before it.",
+        description="Networks, separated by spaces, whose X-Forwarded-For the front door trusts: those of an ingress "
+        "or a proxy in front of it.",
         json_schema_extra={"type": "list of networks, separated by spaces"},
     )
     shutdown_delay: Duration = Field(
         "0s",
-        description="How long Caddy goes on after it was told to stop, and asks for each connection to be given up.",
+        description="How long Caddy continues after a stop signal, closing each connection after its response.",
         json_schema_extra=_A_DURATION,
     )
     upstream_keepalive: Annotated[str, AfterValidator(_keepalive)] = Field(
         "30s",
-        description="How long an unused connection to a service is kept; `off` opens one for each request.",
+        description="How long an idle connection to a service is kept; `off` opens one for each request.",
         json_schema_extra={"type": "duration such as 30s, or off"},
     )
     upstream_patience: Duration = Field(
         "0s",
-        description="How long a request may wait for a service that refuses its connection, such as 2s.",
+        description="How long a request waits for a service that refuses connections, such as 2s.",
         json_schema_extra=_A_DURATION,
     )
     upstream_timeout: Duration = Field(
@@ -80,30 +80,26 @@ class CaddySettings(BaseSettings):
     )
     front_body_patience: Duration = Field(
         "20s",
-        description="How long a request body may take, and a second more for each PLUMBLINE_FRONT_BODY_RATE bytes of "
-        "it.",
+        description="How long a request body may take, plus one second per PLUMBLINE_FRONT_BODY_RATE bytes.",
         json_schema_extra=_A_DURATION,
     )
     front_read_patience: Duration = Field(
         "30s",
-        description="How long a client may read nothing of its answer before it is given up.",
+        description="How long a client may read nothing of its answer before its connection is closed.",
         json_schema_extra=_A_DURATION,
     )
     front_body_rate: int = Field(
         16384,
         ge=1,
-        description="The slowest line that is served, in bytes a second, for uploads and for downloads of documents.",
+        description="Minimum rate of uploads and of document downloads, in bytes per second.",
     )
     internal_host: str = Field(
         "127.0.0.1",
-        description="Address of the listener that services hand their log entries to. Never one that the outside can "
-        "reach.",
+        description="Address of the listener for the services' log entries. It must not be reachable from outside.",
         json_schema_extra=ADDRESS,
     )
     internal_port: int = Field(ge=1, le=65535, description="Port of that listener.", json_schema_extra=ADDRESS)
-    internal_secret_file: Path = Field(
-        description="File that holds the secret by which Caddy and the services know each other."
-    )
+    internal_secret_file: Path = Field(description="File with the secret that Caddy and the services share.")
     backend: str = Field(description="Address (host:port) of the backend.", json_schema_extra=ADDRESS)
     data_processor: str = Field(description="Address (host:port) of the data-processor.", json_schema_extra=ADDRESS)
     log_sink: str = Field(description="Address (host:port) of the log-sink.", json_schema_extra=ADDRESS)

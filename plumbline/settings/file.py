@@ -1,4 +1,4 @@
-"""Reads settings.env: one NAME=VALUE a line, with comments and quotes as env files have them."""
+"""Reads settings.env: one NAME=VALUE per line, with the comments and quotes of env files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 
 HEADER = """\
-# Settings of this stack: one NAME=VALUE a line, such as PLUMBLINE_SESSION_TTL_S=3600. ./deploy-local.sh applies them.
+# Settings of this stack: one NAME=VALUE per line, such as PLUMBLINE_SESSION_TTL_S=3600. ./deploy-local.sh applies them.
 # Every name, with its default: docs/generated/defaults.md
 """
-"""What the file says before anything is set in it."""
+"""The content of a new file."""
 
 _SPECIAL = frozenset("\"'`\\$;#%{}")
-_NOT_TAKEN = "a quote, a backslash, one of $ ; # % { }, or an invisible one"
-"""supervisord, Compose and Caddy would each read something else into them."""
+_NOT_ALLOWED = "a quote, a backslash, one of $ ; # % { }, or an invisible one"
+"""supervisord, Compose and Caddy interpret these differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with the line of this number; 0 is the file as a whole."""
+    """What is wrong with a line; number 0 is the whole file."""
 
     number: int
     words: str
 
 
 def read(path: Path) -> tuple[list[Line], list[Problem]]:
-    """Return the assignments of a file and what is wrong with it. A file that is not there has none of either."""
+    """Return the assignments of a file and its problems. A missing file has neither."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -49,7 +49,7 @@ def read(path: Path) -> tuple[list[Line], list[Problem]]:
     lines: dict[str, Line] = {}
     problems = []
     for number, raw in enumerate(text.splitlines(), start=1):
-        # Line by line: a quote that is not closed must not swallow the lines below it.
+        # Line by line, so that an unclosed quote does not include the lines below it.
         for one in parse_stream(io.StringIO(raw)):
             if one.error:
                 problems.append(Problem(number, "cannot be read: write NAME=VALUE, and close every quote on its line"))
@@ -58,7 +58,7 @@ def read(path: Path) -> tuple[list[Line], list[Problem]]:
             elif one.value is None:
                 problems.append(Problem(number, f"{one.key} has no value: write {one.key}=VALUE"))
             elif not one.value.isprintable() or _SPECIAL.intersection(one.value):
-                problems.append(Problem(number, f"{one.key} holds a character that no setting needs ({_NOT_TAKEN})"))
+                problems.append(Problem(number, f"{one.key} contains a character that is not allowed ({_NOT_ALLOWED})"))
             elif one.key in lines:
                 problems.append(Problem(number, f"{one.key} is set in line {lines[one.key].number} already"))
             else:

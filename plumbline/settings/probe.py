@@ -1,4 +1,4 @@
-"""Asks every part for its settings, in a process of its own: the harness imports no service.
+"""Reads the settings models of all components, in a separate process, because the harness imports no service.
 
 Reads {part: {variable: value}} from standard input. Prints {part: {"fields": …, "values": …, "problems": …}}.
 """
@@ -15,7 +15,7 @@ from servicekit import describe
 from plumbline.components import TABLE
 
 MODELS = {one.name: one.settings_model for one in TABLE if one.settings_model}
-"""Every part that has settings, and the class that declares them."""
+"""Every component with settings, and the class that declares them."""
 
 
 def _ask(part: str, given: dict[str, str]) -> dict[str, Any]:

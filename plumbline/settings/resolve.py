@@ -1,4 +1,4 @@
-"""From the lines of settings.env to what each part is told, or to sentences that say what is wrong with which line."""
+"""Resolves settings.env to the variables of each component, or to its problems by line."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ from plumbline.settings.file import Line, Problem
 from plumbline.settings.probe import MODELS
 
 PARTS = tuple(MODELS)
-_PLACES = (ROOT, *(ROOT / "services" / name for name in ("servicekit", *{SPECS[one].folder: None for one in OUR_OWN})))
-_PATIENCE_S = 60
-Told = dict[str, dict[str, Line]]
-"""Part to variable to the line that says it."""
+_PYTHONPATH = (
+    ROOT,
+    *(ROOT / "services" / name for name in ("servicekit", *{SPECS[one].folder: None for one in OUR_OWN})),
+)
+_TIMEOUT_S = 60
+Assignments = dict[str, dict[str, Line]]
+"""Component to variable to the line that sets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of the file: `parts` read it as `variable`. `default` is in words, "" is none."""
+    """One setting of the file: `parts` read it as `variable`. `default` is a description, "" if there is none."""
 
     name: str
     value: str
@@ -45,19 +48,19 @@ class Setting:
         return cls(**{**raw, "parts": tuple(raw["parts"])})
 
     def line(self) -> str:
-        """Return what a person is shown."""
+        """Format the setting for users."""
         return f"{self.name}={self.value} (default {self.default or 'none'})"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What settings.env asks for, general settings before those of a single part; or what is wrong with it."""
+    """The settings of settings.env, general ones before those of a single component; or its problems."""
 
     settings: tuple[Setting, ...] = ()
     problems: list[str] = field(default_factory=list)
 
     def of(self, part: str) -> dict[str, str]:
-        """Return the variables that a part is told."""
+        """Return the variables of a component."""
         return {one.variable: one.value for one in self.settings if part in one.parts}
 
 
@@ -66,7 +69,7 @@ NONE = Wanted()
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a name in the file means."""
+    """The meaning of a name in the file."""
 
     variable: str
     parts: tuple[str, ...]
@@ -79,14 +82,14 @@ def wanted(
     refused: Mapping[str, str] | None = None,
     defaults: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Wanted:
-    """Read settings.env and check every line of it.
+    """Read settings.env and check every line.
 
-    `refused` gives the reason for each variable that a target has no use for; `defaults` what a target tells its parts
-    where it differs from the parts' own defaults.
+    `refused`: variables that the target does not support, with the reason. `defaults`: the target's own defaults by
+    component, where they differ from the component's.
     """
     lines, problems = file.read(path)
     if not lines:
-        return Wanted(problems=list(_sentences(path, problems)))
+        return Wanted(problems=list(_format_problems(path, problems)))
     known = names()
     usable = []
     for line in lines:
@@ -98,38 +101,42 @@ def wanted(
         else:
             usable.append((line, meant))
     usable.sort(key=lambda one: one[0].name != one[1].variable)
-    told: Told = {part: {} for part in PARTS}
+    assigned: Assignments = {part: {} for part in PARTS}
     for line, meant in usable:
         for part in meant.parts:
-            told[part][meant.variable] = line
-    answers = _ask({part: {name: line.value for name, line in lines.items()} for part, lines in told.items()})
-    problems += _invalid(told, answers)
+            assigned[part][meant.variable] = line
+    answers = _probe({part: {name: line.value for name, line in lines.items()} for part, lines in assigned.items()})
+    problems += _invalid(assigned, answers)
     if problems:
-        return Wanted(problems=list(_sentences(path, problems)))
-    return Wanted(tuple(_setting(line, meant, told, answers, defaults or {}) for line, meant in usable))
+        return Wanted(problems=list(_format_problems(path, problems)))
+    return Wanted(tuple(_setting(line, meant, assigned, answers, defaults or {}) for line, meant in usable))
 
 
-def _invalid(told: Told, answers: Mapping[str, Any]) -> Iterator[Problem]:
+def _invalid(assigned: Assignments, answers: Mapping[str, Any]) -> Iterator[Problem]:
     found: dict[tuple[Line, str], list[str]] = {}
     for part, answer in answers.items():
         for variable, words in answer["problems"].items():
-            # A rule about several settings names none of them; the first one leads to the rest.
-            line = told[part].get(variable) or next(iter(told[part].values()))
+            # A rule about several settings names none of them: report it for the first line.
+            line = assigned[part].get(variable) or next(iter(assigned[part].values()))
             found.setdefault((line, words), []).append(part)
     for (line, words), parts in found.items():
-        reads = [part for part, lines in told.items() if line in lines.values()]
+        reads = [part for part, lines in assigned.items() if line in lines.values()]
         yield Problem(line.number, f"{line.name} {words}{'' if parts == reads else f', for {_and(parts)}'}")
 
 
 def _setting(
-    line: Line, meant: Name, told: Told, answers: Mapping[str, Any], defaults: Mapping[str, Mapping[str, str]]
+    line: Line,
+    meant: Name,
+    assigned: Assignments,
+    answers: Mapping[str, Any],
+    defaults: Mapping[str, Mapping[str, str]],
 ) -> Setting:
     own = {part: defaults.get(part, {}).get(meant.variable) or _default(part, meant.variable) for part in meant.parts}
     said = [f"{default} for {part}" for part, default in own.items()]
     differs = any(
         answers[part]["values"][meant.variable] != default
         for part, default in own.items()
-        if told[part][meant.variable] is line
+        if assigned[part][meant.variable] is line
     )
     one = next(iter(own.values()))
     return Setting(
@@ -142,7 +149,7 @@ def _and(several: list[str]) -> str:
 
 
 def names() -> dict[str, Name]:
-    """Return every name that the file may hold, and those that only the deployment sets, with the reason."""
+    """Return every name of the file, and those that only the deployment sets, with the reason."""
     found: dict[str, Name] = {}
     general: dict[str, list[tuple[str, str]]] = {}
     for part, fields in described().items():
@@ -157,13 +164,13 @@ def names() -> dict[str, Name]:
 
 
 def _single(part: str, variable: str) -> str:
-    """Return the name that addresses one part alone: PLUMBLINE_LOG_SINK_LOG_LEVEL."""
+    """Return the name for a single component, such as PLUMBLINE_LOG_SINK_LOG_LEVEL."""
     return f"{ENV_PREFIX}{part.replace('-', '_').upper()}_{variable.removeprefix(ENV_PREFIX)}"
 
 
 def described() -> dict[str, list[dict[str, Any]]]:
-    """Return the fields of every part, as `servicekit.describe.fields` says them."""
-    return {part: answer["fields"] for part, answer in _ask({}).items()}
+    """Return the fields of every component, from `servicekit.describe.fields`."""
+    return {part: answer["fields"] for part, answer in _probe({}).items()}
 
 
 def _default(part: str, variable: str) -> str:
@@ -177,25 +184,25 @@ def _unknown(name: str, known: Mapping[str, Name]) -> str:
     return f"there is no setting {name}: {where}"
 
 
-def _sentences(path: Path, problems: Iterable[Problem]) -> Iterator[str]:
+def _format_problems(path: Path, problems: Iterable[Problem]) -> Iterator[str]:
     for one in sorted(problems, key=lambda problem: problem.number):
         yield f"{path}, line {one.number}: {one.words}" if one.number else f"{path} {one.words}"
 
 
-def _ask(given: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(_asked(json.dumps(given, sort_keys=True)))
+def _probe(given: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(_run_probe(json.dumps(given, sort_keys=True)))
     return answer
 
 
 @cache
-def _asked(question: str) -> str:
+def _run_probe(question: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "plumbline.settings.probe"],
-        # Nothing of the caller's: a PLUMBLINE_ variable in a shell is no setting of this stack.
-        env=environment.for_python(*_PLACES) | {"LC_ALL": "C.UTF-8"},
-        cwd=ROOT, input=question, capture_output=True, text=True, check=False, timeout=_PATIENCE_S,
+        # Without the caller's environment: PLUMBLINE_ variables of a shell are not settings of this stack.
+        env=environment.for_python(*_SOURCES) | {"LC_ALL": "C.UTF-8"},
+        cwd=ROOT, input=question, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S,
     )  # fmt: skip
     if done.returncode != 0:
         last = "\n".join(done.stderr.strip().splitlines()[-6:])
-        raise PlumblineError(f"the services cannot say which settings they have:\n{last}", "./deploy-local.sh doctor")
+        raise PlumblineError(f"the settings of the services could not be read:\n{last}", "./deploy-local.sh doctor")
     return done.stdout

@@ -23,7 +23,7 @@ class ScriptedTarget:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.in_the_way: list[str] = []
+        self.preflight_problems: list[str] = []
         self.current = False
         self.phase = "deploying"
         self.failures: dict[str, BaseException] = {}
@@ -33,7 +33,7 @@ class ScriptedTarget:
         self.states: dict[str, Component] = {name: Component(name, "stopped") for name in COMPONENTS}
 
     def problems(self) -> list[str]:
-        return self.in_the_way
+        return self.preflight_problems
 
     def unchanged(self) -> bool:
         return self.current

@@ -1,4 +1,4 @@
-"""`reset` deletes what the stack made; people's files, in the home or beyond a link, stay and are named."""
+"""`reset` deletes the stack's files only; users' files, in the home or behind a link, are kept and named."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def home(public_folder):
 
 @pytest.fixture
 def deployed(home):
-    """The home of a stack that is down, with a file wherever a stack makes one."""
+    """The home of a stopped stack, with one file in every place where a stack creates files."""
     home.prepare()
     ports = {name: 20000 + number for number, name in enumerate(PORTS)}
     home.save(State(), target="embedded", stack_id="abc", phase="down", ports=ports)
@@ -40,13 +40,13 @@ def deployed(home):
 
 
 @pytest.fixture
-def thesis(tmp_path):
-    """A folder of a user, outside of any home, with names such as a stack uses, too."""
-    folder = tmp_path / "thesis"
-    (folder / "logs").mkdir(parents=True)
+def outside(tmp_path):
+    """A user's folder outside of the home, with file names that a stack uses, too."""
+    outside = tmp_path / "outside"
+    (outside / "logs").mkdir(parents=True)
     for name in ("chapter-1.tex", "backend.log", "postgres", "logs/backend.log"):
-        (folder / name).write_text("three years of work")
-    return folder
+        (outside / name).write_text("three years of work")
+    return outside
 
 
 def _reset(home, capsys):
@@ -54,7 +54,7 @@ def _reset(home, capsys):
     return code, capsys.readouterr().out
 
 
-def test_all_that_a_stack_makes_is_deleted(deployed, public_folder, listing, capsys):
+def test_reset_deletes_everything_that_a_stack_created(deployed, public_folder, listing, capsys):
     assert _reset(deployed, capsys) == (0, f"Deleted {deployed.root}.\n")
     assert listing(public_folder) == {}
 
@@ -78,30 +78,30 @@ def test_a_users_file_in_the_home_is_kept_and_named(deployed, listing, capsys, n
     assert not deployed.exists
     if (deployed.root / belongings.MARKER).exists():
         assert _reset(deployed, capsys)[1].startswith(f"There is no stack in {deployed.root}. Kept, ")
-    with deployed.lock("up"):  # where a stack was, one may be again
+    with deployed.lock("up"):  # a new stack can be deployed there
         deployed.prepare()
 
 
 @pytest.mark.parametrize("name", ["data", "logs", "run", "secrets", "diagnostics", "bundle", "data/postgres"])
-def test_a_link_is_not_followed_out(deployed, thesis, listing, capsys, name):
-    before = listing(thesis)
+def test_links_are_not_followed(deployed, outside, listing, capsys, name):
+    before = listing(outside)
     shutil.rmtree(deployed.root / name)
-    (deployed.root / name).symlink_to(thesis)
+    (deployed.root / name).symlink_to(outside)
     code, said = _reset(deployed, capsys)
     assert code == 0
-    assert f"  {thesis}, which {deployed.root / name} led to\n" in said
-    assert listing(thesis) == before
+    assert f"  {outside}, the target of the link {deployed.root / name}\n" in said
+    assert listing(outside) == before
 
 
-def test_a_link_inside_of_what_is_deleted_is_not_followed(deployed, thesis, listing, capsys):
-    before = listing(thesis)
-    for folder in (deployed.run, deployed.data / "postgres"):
-        (folder / "elsewhere").symlink_to(thesis)
+def test_links_inside_of_deleted_folders_are_not_followed(deployed, outside, listing, capsys):
+    before = listing(outside)
+    for inside in (deployed.run, deployed.data / "postgres"):
+        (inside / "elsewhere").symlink_to(outside)
     assert _reset(deployed, capsys) == (0, f"Deleted {deployed.root}.\n")
-    assert listing(thesis) == before
+    assert listing(outside) == before
 
 
-def test_a_home_that_is_a_link_is_emptied_and_the_link_stays(deployed, tmp_path, capsys):
+def test_a_home_that_is_a_link_is_emptied_and_the_link_kept(deployed, tmp_path, capsys):
     link = tmp_path / "link"
     link.symlink_to(deployed.root)
     assert _reset(Home(link), capsys) == (0, f"Deleted {link}.\n")
@@ -110,56 +110,64 @@ def test_a_home_that_is_a_link_is_emptied_and_the_link_stays(deployed, tmp_path,
 
 
 @pytest.mark.parametrize("command", ["up", "bundle", "bundle load x.tar"])
-def test_a_folder_with_a_users_files_is_not_made_a_home(thesis, listing, capsys, command):
-    before = listing(thesis.parent)
-    assert cli.main([*command.split(), "--home", str(thesis)]) == 1
+def test_a_folder_with_files_of_others_does_not_become_a_home(outside, listing, capsys, command):
+    before = listing(outside.parent)
+    assert cli.main([*command.split(), "--home", str(outside)]) == 1
     said = capsys.readouterr().err
-    assert f"{thesis} is no home of a stack, and not empty: {thesis}/backend.log, {thesis}/chapter-1.tex, " in said
+    assert (
+        f"{outside} is not empty and is not the home of a stack: {outside}/backend.log, {outside}/chapter-1.tex, "
+        in said
+    )
     assert "--home" in said
-    assert listing(thesis.parent) == before
+    assert listing(outside.parent) == before
 
 
 @pytest.mark.parametrize("state", [None, "{}", '{"format": 1, "ports": {}}', "["])
 @pytest.mark.parametrize("command", ["down", "status", "logs", "doctor", "doctor --repair --bundle", "reset --yes"])
-def test_no_command_touches_a_folder_that_is_no_home(thesis, listing, capsys, command, state):
+def test_no_command_changes_a_folder_that_is_not_a_home(outside, listing, capsys, command, state):
     if state is not None:
-        (thesis / "state.json").write_text(state)
-    before = listing(thesis.parent)
-    cli.main([*command.split(), "--home", str(thesis)])
+        (outside / "state.json").write_text(state)
+    before = listing(outside.parent)
+    cli.main([*command.split(), "--home", str(outside)])
     streams = capsys.readouterr()
     said = streams.out + streams.err
-    assert "There is no stack in" in said or "no stack in" in said or "no home" in said or "Nothing is running" in said
+    assert (
+        "There is no stack in" in said
+        or "no stack in" in said
+        or "not the home" in said
+        or "Nothing is running" in said
+    )
     assert "restore the file" not in said
-    assert listing(thesis.parent) == before
+    assert listing(outside.parent) == before
 
 
 @pytest.mark.parametrize("root", ["/", "~", "."])
-def test_no_stack_is_deployed_into_a_whole_disk_a_users_home_or_a_checkout(root):
+def test_root_user_home_and_working_folder_are_refused_as_homes(root):
     (problem,) = preflight.folder_problems(Home(postgres.Path(root)))
-    assert "is no home of a stack, and not empty" in problem
+    assert "is not empty and is not the home of a stack" in problem
     with pytest.raises(PlumblineError, match="not empty"), Home(postgres.Path(root)).lock("up"):
         pytest.fail("held it")
 
 
 @pytest.mark.parametrize("name", ["services/backend/backend/home", "docker/home", "plumbline"])
-def test_no_home_lies_where_an_image_is_built_from(name, tmp_path):
+def test_folders_that_images_are_built_from_are_refused_as_homes(name, tmp_path):
     (tmp_path / "link").symlink_to(ROOT)
     for root in (ROOT / name, tmp_path / "link" / name):
         (problem,) = preflight.folder_problems(Home(root))
-        assert "lies among the sources of the checkout" in problem
+        assert "is inside the sources of the checkout" in problem
     assert Home(ROOT / ".plumbline").refusal() is None
 
 
-def test_an_empty_folder_will_do_and_so_does_one_that_was_prepared(home):
+def test_a_folder_with_prepared_files_can_become_a_home(home):
     home.secrets.mkdir(parents=True)
     (home.secrets / "token_secret").write_text("mine")
     (home.root / "settings.env").write_text("PLUMBLINE_WORKERS=1")
     with home.lock("up"):
         home.prepare()
-    assert home.is_one
+    assert home.is_home
 
 
-def test_a_home_of_a_version_without_a_marker_is_known_by_its_state(deployed, capsys):
+def test_a_home_without_a_marker_is_recognised_by_its_state(deployed, capsys):
     (deployed.root / belongings.MARKER).unlink()
     assert Home(deployed.root).exists
     with deployed.lock("up"):
@@ -168,20 +176,20 @@ def test_a_home_of_a_version_without_a_marker_is_known_by_its_state(deployed, ca
     (deployed.root / belongings.MARKER).unlink()
     (deployed.root / "state.json").write_text("half a")
     assert cli.main(["doctor", "--repair", "--home", str(deployed.root)]) == 1
-    assert "The state file is back as it was." in capsys.readouterr().out
+    assert "The state file was restored from its copy." in capsys.readouterr().out
     assert json.loads((deployed.root / "state.json").read_text())["stack_id"] == "abc"
 
 
-def test_a_first_deployment_that_was_interrupted_can_go_on_or_be_deleted(home, public_folder, listing, capsys):
+def test_an_interrupted_first_deployment_can_continue_or_be_deleted(home, public_folder, listing, capsys):
     home.prepare()
     with home.lock("up"):
         pass
-    assert home.is_one
+    assert home.is_home
     assert _reset(home, capsys)[0] == 0
     assert listing(public_folder) == {}
 
 
-def test_a_home_of_another_user_is_not_deployed_into(home):
+def test_a_home_of_another_user_is_refused(home):
     if os.geteuid() != 0:
         pytest.skip("only root can make a folder of another user's")
     home.root.mkdir()
@@ -190,27 +198,27 @@ def test_a_home_of_another_user_is_not_deployed_into(home):
     assert f"{home.root} belongs to the user nobody: deploy as that user" in problem
 
 
-def test_old_diagnostics_make_room_and_a_users_notes_do_not(deployed, scripted):
+def test_old_bundles_are_deleted_and_a_users_notes_kept(deployed, scripted):
     from plumbline import diagnose
 
     (deployed.diagnostics / "0-notes").mkdir()
-    for _ in range(diagnose.KEPT + 2):
+    for _ in range(diagnose.MAX_BUNDLES + 2):
         diagnose.write_bundle(deployed, scripted, "caddy")
     found = sorted(path.name for path in deployed.diagnostics.iterdir())
-    assert len(found) == diagnose.KEPT + 1
+    assert len(found) == diagnose.MAX_BUNDLES + 1
     assert found[0] == "0-notes"
 
 
-def test_a_bundle_replaces_no_file_that_is_none(home, tmp_path):
+def test_a_bundle_does_not_overwrite_other_files(home, tmp_path):
     from plumbline import bundle
 
     (tmp_path / "thesis.tar").write_text("three years of work")
-    with pytest.raises(PlumblineError, match="exists and is no bundle"):
+    with pytest.raises(PlumblineError, match="exists and is not a bundle"):
         bundle.write(home, tmp_path / "thesis.tar")
     assert (tmp_path / "thesis.tar").read_text() == "three years of work"
 
 
-def test_what_a_stranger_put_into_a_shared_folder_holds_no_bundle_up(tmp_path):
+def test_other_users_files_in_a_shared_folder_do_not_block_a_bundle(tmp_path):
     from plumbline import bundle
 
     os.mkfifo(tmp_path / ".plumbline-bundle-fifo")
@@ -224,7 +232,7 @@ def test_what_a_stranger_put_into_a_shared_folder_holds_no_bundle_up(tmp_path):
     assert set(tmp_path.iterdir()) == before
 
 
-def test_a_private_place_is_emptied_by_name(home, tmp_path, monkeypatch):
+def test_a_private_folder_is_emptied_by_name(home, tmp_path, monkeypatch):
     place = tmp_path / "private"
     monkeypatch.setattr(postgres, "private_place", lambda _: place)
     assert postgres.remove_private_place(home.root) == []
@@ -237,7 +245,7 @@ def test_a_private_place_is_emptied_by_name(home, tmp_path, monkeypatch):
     assert not place.exists()
 
 
-def test_what_cannot_be_deleted_is_named_and_the_same_command_can_be_given_again(deployed, capsys):
+def test_a_failed_deletion_is_named_and_reset_can_be_repeated(deployed, capsys):
     closed = deployed.root / "data"
     if os.geteuid() == 0:
         deployed.root.parent.chmod(0o777)
@@ -256,7 +264,7 @@ def test_what_cannot_be_deleted_is_named_and_the_same_command_can_be_given_again
     assert not deployed.root.exists()
 
 
-def test_a_users_large_log_is_not_cut(deployed, tmp_path, monkeypatch):
+def test_a_users_large_log_is_not_truncated(deployed, tmp_path, monkeypatch):
     monkeypatch.setattr(watch, "LOG_MAX_BYTES", 10)
     elsewhere = tmp_path / "elsewhere.log"
     mine = deployed.logs / "mine.log"
@@ -268,7 +276,7 @@ def test_a_users_large_log_is_not_cut(deployed, tmp_path, monkeypatch):
     assert (deployed.logs / "backend.log").stat().st_size == 0
 
 
-def test_a_users_log_is_in_no_diagnostics(deployed, tmp_path):
+def test_diagnostics_contain_no_users_log(deployed, tmp_path):
     (tmp_path / "elsewhere.log").write_text("three years of work")
     (deployed.logs / "mine.log").write_text("three years of work")
     (deployed.logs / "caddy.log").symlink_to(tmp_path / "elsewhere.log")

@@ -1,4 +1,4 @@
-"""Commands, their exit codes, and what they say when there is nothing to work on."""
+"""Commands, their exit codes and messages."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from plumbline.targets.embedded.target import EmbeddedTarget
 
 @pytest.fixture
 def home(public_folder):
-    """Where Postgres's account can come: elsewhere it would be given a place of its own outside of this home."""
+    """A home that Postgres's account can access; otherwise its data would be outside of the home."""
     return Home(public_folder / "home")
 
 
 @pytest.fixture
 def run(home, capsys):
-    """Runs a command on the test's home; gives its exit code and what it wrote to both streams."""
+    """Return a function that runs a command on the test's home; returns exit code, stdout and stderr."""
 
     def command(*arguments: str) -> tuple[int, str, str]:
         code = cli.main([*arguments, "--home", str(home.root)])
@@ -42,7 +42,7 @@ def run(home, capsys):
 
 @pytest.fixture
 def full_disk():
-    """Lets no file grow, as a full disk would, while the block runs."""
+    """Return a context in which no file can grow, as on a full disk."""
 
     @contextlib.contextmanager
     def full():
@@ -58,7 +58,7 @@ def full_disk():
 
 @pytest.fixture
 def stopped(home):
-    """The home of a stack that was deployed once and does not run."""
+    """The home of a stopped stack."""
     home.prepare()
     ports = {name: 20000 + number for number, name in enumerate(PORTS)}
     home.save(home.load(), target="embedded", stack_id="abc", phase="down", ports=ports)
@@ -73,7 +73,7 @@ def test_plan_prints_the_steps_in_order_and_changes_nothing(run, public_folder, 
     assert listing(public_folder) == {}
 
 
-def test_a_command_that_fails_says_why_and_what_next(run, stopped, monkeypatch):
+def test_a_failing_command_prints_error_and_hint(run, stopped, monkeypatch):
     def fail(_: object) -> None:
         raise StepError("docker compose failed: no space left on device", hint="docker system prune")
 
@@ -83,7 +83,7 @@ def test_a_command_that_fails_says_why_and_what_next(run, stopped, monkeypatch):
     assert said == "plumbline: docker compose failed: no space left on device\nnext: docker system prune\n"
 
 
-def test_a_step_that_fails_is_accounted_for_once(run, stopped, monkeypatch):
+def test_a_failing_step_is_reported_once(run, stopped, monkeypatch):
     def fail(*_: object) -> str:
         raise PlumblineError("the disk is full")
 
@@ -94,7 +94,7 @@ def test_a_step_that_fails_is_accounted_for_once(run, stopped, monkeypatch):
     assert said.count("the disk is full") == 1
 
 
-def test_a_refused_deployment_leaves_the_disk_as_it_was(run, public_folder, listing):
+def test_a_refused_deployment_changes_nothing_on_disk(run, public_folder, listing):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, _, said = run("up", "--target", "embedded", "--port", str(port))
@@ -105,7 +105,7 @@ def test_a_refused_deployment_leaves_the_disk_as_it_was(run, public_folder, list
     assert listing(public_folder) == {}
 
 
-def test_the_command_that_is_named_next_works_as_it_stands_on_this_home(run, stopped, monkeypatch):
+def test_commands_in_hints_name_the_home(run, stopped, monkeypatch):
     def fail(_: object) -> None:
         raise PlumblineError("x", hint="./deploy-local.sh status; or ./deploy-local.sh makes it")
 
@@ -127,7 +127,7 @@ def test_a_home_may_be_named_like_a_command(home, capsys, monkeypatch):
     assert f"there is no stack in {home.root.parent / 'reset'}" in capsys.readouterr().out
 
 
-def test_what_is_no_command_is_named_with_those_that_are(capsys):
+def test_an_unknown_command_is_refused_with_the_known_ones(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["frobnicate"])
     assert caught.value.code == 2
@@ -136,14 +136,14 @@ def test_what_is_no_command_is_named_with_those_that_are(capsys):
     assert "doctor" in said
 
 
-def test_up_is_what_is_meant_when_no_command_is_named(home, capsys):
+def test_the_default_command_is_up(home, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code = cli.main(["--target", "embedded", "--port", str(taken.getsockname()[1]), "--home", str(home.root)])
     assert code == 1
     assert "is taken by" in capsys.readouterr().err
 
 
-def test_a_second_command_is_refused_by_name(run, home):
+def test_a_second_command_is_refused_and_names_the_first(run, home):
     with home.lock("up"):
         code, _, said = run("up", "--target", "embedded")
     assert code == 1
@@ -151,7 +151,7 @@ def test_a_second_command_is_refused_by_name(run, home):
     assert "next: wait for it to end" in said
 
 
-def test_status_wraps_what_is_wrong_and_names_commands_that_work_on_this_home(run, stopped, monkeypatch):
+def test_status_wraps_details_and_adds_the_home_to_commands(run, stopped, monkeypatch):
     words = "its supervisor does not know pid 1234567, which an earlier start left behind: ./deploy-local.sh ends it"
     monkeypatch.setattr(EmbeddedTarget, "_without_supervisor", lambda _: (Component("redis", "failed", detail=words),))
     said = run("status")[1]
@@ -160,7 +160,7 @@ def test_status_wraps_what_is_wrong_and_names_commands_that_work_on_this_home(ru
     assert all(len(line) <= cli.WIDTH for line in said.splitlines()[1:] if str(stopped.root) not in line)
 
 
-def test_status_of_nothing(run, home):
+def test_status_without_a_stack(run, home):
     code, said, _ = run("status")
     assert code == 3
     assert f"there is no stack in {home.root}" in said
@@ -184,20 +184,20 @@ def test_status_of_a_stopped_stack(run, stopped):
     assert run("status")[0] == 3
 
 
-def test_down_and_reset_of_nothing_are_harmless(run, public_folder, listing):
+def test_down_and_reset_without_a_stack_do_nothing(run, public_folder, listing):
     for command in (["down"], ["reset"], ["reset", "--yes"]):
         code, _, said = run(*command)
         assert (code, said) == (0, "")
     assert listing(public_folder) == {}
 
 
-def test_down_of_a_stopped_stack_says_so(run, stopped):
+def test_down_of_a_stopped_stack_does_nothing(run, stopped):
     code, said, _ = run("down")
     assert (code, said) == (0, "Nothing was running.\n")
     assert stopped.exists
 
 
-def test_a_full_disk_keeps_nobody_from_stopping_and_deleting(run, stopped, public_folder, listing, full_disk):
+def test_down_and_reset_work_on_a_full_disk(run, stopped, public_folder, listing, full_disk):
     with full_disk():
         assert run("down") == (0, "Nothing was running.\n", "")
         code, said, _ = run("reset", "--yes")
@@ -205,17 +205,17 @@ def test_a_full_disk_keeps_nobody_from_stopping_and_deleting(run, stopped, publi
     assert listing(public_folder) == {}
 
 
-def test_a_full_disk_is_said_in_words(run, stopped, full_disk, monkeypatch):
+def test_a_full_disk_is_reported_without_a_traceback(run, stopped, full_disk, monkeypatch):
     monkeypatch.setattr(EmbeddedTarget, "problems", lambda _: [])
     with full_disk():
         code, _, said = run("up")
     assert code == 1
     assert f"the state file {stopped.root / 'state.json'} cannot be written: File too large" in said
-    assert "Next: make room on its disk" in said
+    assert "Next: free some disk space" in said
     assert "Traceback" not in said
 
 
-def test_what_the_system_refuses_is_said_in_words(run, stopped, monkeypatch):
+def test_an_os_error_is_reported_without_a_traceback(run, stopped, monkeypatch):
     def fail(_: object) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere")
 
@@ -227,14 +227,14 @@ def test_what_the_system_refuses_is_said_in_words(run, stopped, monkeypatch):
     )
 
 
-def test_logs_of_nothing_say_what_to_do(run):
+def test_logs_without_a_stack_print_a_hint(run):
     code, _, said = run("logs")
     assert code == 1
     assert "bring one up: ./deploy-local.sh" in said
 
 
 @pytest.mark.parametrize("typed", ["", "yes\n", "hom\n", "HOME\n"])
-def test_reset_wants_the_folders_name_typed(run, stopped, listing, monkeypatch, typed):
+def test_reset_needs_the_folders_name_typed(run, stopped, listing, monkeypatch, typed):
     before = listing(stopped.data.parent)
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
     code, said, _ = run("reset")
@@ -245,7 +245,7 @@ def test_reset_wants_the_folders_name_typed(run, stopped, listing, monkeypatch, 
     assert after == before
 
 
-def test_reset_deletes_all_of_it(run, stopped, public_folder, listing, monkeypatch):
+def test_reset_deletes_the_stack(run, stopped, public_folder, listing, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("home\n"))
     code, said, _ = run("reset")
     assert code == 0
@@ -263,17 +263,17 @@ def test_a_corrupt_state_file_is_named_by_every_command(run, stopped, command):
     assert "next: " in said
 
 
-def test_a_corrupt_state_file_is_repaired_by_the_command_that_is_named(run, stopped):
+def test_a_corrupt_state_file_is_repaired_by_the_hinted_command(run, stopped):
     before = run("status", "--json")
     (stopped.root / "state.json").write_text("{")
     _, _, said = run("status")
     assert f"next: ./deploy-local.sh doctor --home {stopped.root} --repair" in said
-    assert "The state file is back as it was." in run("doctor", "--repair")[1]
+    assert "The state file was restored from its copy." in run("doctor", "--repair")[1]
     assert run("status", "--json") == before
     assert "needs no repair" in run("doctor", "--repair")[1]
 
 
-def test_a_target_of_another_version_is_named(run, stopped):
+def test_an_unknown_target_is_named(run, stopped):
     stopped.save(stopped.load(), target="moon")
     code, _, said = run("status")
     assert code == 1
@@ -287,17 +287,17 @@ def test_a_stack_keeps_its_target(run, stopped):
     assert "reset" in said
 
 
-def test_doctor_names_what_does_not_run_and_writes_a_bundle_if_asked(run, stopped):
+def test_doctor_names_stopped_components_and_writes_a_bundle(run, stopped):
     code, said, _ = run("doctor", "--bundle")
     assert code == 1
     assert "  - postgres is stopped\n" in said
-    assert f"Next: ./deploy-local.sh --home {stopped.root} starts what is missing" in said
+    assert f"Next: ./deploy-local.sh --home {stopped.root} starts what is not running" in said
     (bundle,) = stopped.diagnostics.iterdir()
     assert f"Bundle: {bundle}" in said
 
 
 @pytest.mark.parametrize("unchanged", [True, False])
-def test_doctor_says_that_something_waits_to_be_applied(run, stopped, monkeypatch, unchanged):
+def test_doctor_reports_changes_that_are_not_deployed(run, stopped, monkeypatch, unchanged):
     monkeypatch.setattr(EmbeddedTarget, "problems", lambda _: [])
     monkeypatch.setattr(EmbeddedTarget, "unchanged", lambda _: unchanged)
     monkeypatch.setattr(cli, "_not_running", lambda _: [])
@@ -310,7 +310,7 @@ def test_doctor_says_that_something_waits_to_be_applied(run, stopped, monkeypatc
     ("problems", "said"),
     [([], "  - docker container ls failed\n"), (["no Docker engine answers"], "  - no Docker engine answers\n")],
 )
-def test_doctor_ends_with_its_list_where_the_stack_cannot_be_asked(run, stopped, monkeypatch, problems, said):
+def test_doctor_reports_problems_if_the_state_is_unknown(run, stopped, monkeypatch, problems, said):
     def fail(_: object) -> None:
         raise StepError("docker container ls failed")
 
@@ -341,7 +341,7 @@ def test_help_and_version_need_no_command(capsys):
     assert "Plumbline" in capsys.readouterr().out
 
 
-def test_it_runs_as_a_module():
+def test_plumbline_runs_as_a_module():
     done = subprocess.run(
         [sys.executable, "-m", "plumbline", "plan"], cwd=ROOT, capture_output=True, text=True, check=True
     )

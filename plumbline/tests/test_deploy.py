@@ -1,4 +1,4 @@
-"""A deployment shows each step, stops at the first that fails, and then says all that a tired person needs."""
+"""A deployment prints each step, stops at the first failure, and reports it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FAILING = "migrate-backend"
 NUMBER = [step.name for step in PLAN].index(FAILING) + 1
 
 
-def _failed(home, scripted, error, capsys, step=FAILING):
-    """Let a step fail and return what was said on standard error."""
+def _fail(home, scripted, error, capsys, step=FAILING):
+    """Let a step fail; return the error and what was printed to stderr."""
     scripted.failures[step] = error
     with pytest.raises((PlumblineError, KeyboardInterrupt)) as caught:
         deploy.up(home, scripted, "asked for")
@@ -31,7 +31,7 @@ def _bundle(home):
     return folder
 
 
-def test_every_step_is_run_in_the_order_of_the_plan_and_shown_with_its_time(home, scripted, capsys):
+def test_steps_run_in_the_order_of_the_plan_and_are_printed_with_times(home, scripted, capsys):
     deploy.up(home, scripted, "no docker command here")
     assert scripted.done == ["begin", *STEPS]
     said = capsys.readouterr().out
@@ -44,7 +44,7 @@ def test_every_step_is_run_in_the_order_of_the_plan_and_shown_with_its_time(home
     assert "operator_password" in said, "the file of the password, for the recorder"
 
 
-def test_a_stack_that_runs_unchanged_is_left_alone(home, scripted, capsys):
+def test_an_unchanged_running_stack_is_not_deployed(home, scripted, capsys):
     home.prepare()
     home.save(home.load())
     scripted.current = True
@@ -55,19 +55,19 @@ def test_a_stack_that_runs_unchanged_is_left_alone(home, scripted, capsys):
     assert "http://127.0.0.1:8080" in said
 
 
-def test_a_stack_that_is_not_current_is_deployed_again(home, scripted):
+def test_a_changed_stack_is_deployed_again(home, scripted):
     home.prepare()
     home.save(home.load())
     deploy.up(home, scripted, "x")
     assert scripted.done == ["begin", *STEPS]
 
 
-def test_a_failing_step_is_accounted_for_in_full(home, scripted, capsys):
+def test_a_failing_step_is_reported_with_states_log_bundle_and_hint(home, scripted, capsys):
     scripted.states["postgres"] = Component("postgres", "running", since="2030-01-02T03:04:05+00:00")
     scripted.states["redis"] = Component("redis", "failed", detail="exit status 1")
     scripted.logs["migrate-backend"] = [f"line {number}" for number in range(1, 41)]
     error = StepError("the migrations ended\nwith an error", component="migrate-backend", exit_code=75)
-    raised, said = _failed(home, scripted, error, capsys)
+    raised, said = _fail(home, scripted, error, capsys)
     assert raised is error
     assert f"Step {NUMBER} (migrate-backend) failed, exit code 75:\n  the migrations ended\n  with an error\n" in said
     for name, component in scripted.states.items():
@@ -77,11 +77,11 @@ def test_a_failing_step_is_accounted_for_in_full(home, scripted, capsys):
     tail = re.findall(r"^  (line \d+)$", said, re.MULTILINE)
     assert tail == [f"line {number}" for number in range(41 - len(tail), 41)]
     assert len(tail) >= 10
-    assert f"Everything known: {_bundle(home)}" in said
-    assert f"\nNext: put right what the lines above name, then ./deploy-local.sh --home {home.root};" in said
+    assert f"Diagnostics bundle: {_bundle(home)}" in said
+    assert f"\nNext: fix the problem above, then run ./deploy-local.sh --home {home.root};" in said
 
 
-def test_nothing_is_done_after_a_failure_and_nothing_is_called_ready(home, scripted, capsys):
+def test_no_step_runs_after_a_failure(home, scripted, capsys):
     scripted.failures[FAILING] = StepError("no")
     with pytest.raises(StepError):
         deploy.up(home, scripted, "x")
@@ -91,17 +91,17 @@ def test_nothing_is_done_after_a_failure_and_nothing_is_called_ready(home, scrip
     assert re.search(rf"^ *{NUMBER}/{len(PLAN)} migrate-backend +FAILED +\d", said, re.MULTILINE)
 
 
-def test_the_errors_own_way_out_is_what_is_named_next(home, scripted, capsys):
-    _, said = _failed(home, scripted, StepError("x", hint="./deploy-local.sh down, then up again"), capsys)
+def test_the_errors_own_hint_is_printed(home, scripted, capsys):
+    _, said = _fail(home, scripted, StepError("x", hint="./deploy-local.sh down, then up again"), capsys)
     assert f"Next: ./deploy-local.sh down --home {home.root}, then up again" in said
 
 
-def test_an_exit_code_of_zero_is_an_exit_code(home, scripted, capsys):
-    assert "exit code 0" in _failed(home, scripted, StepError("ended", exit_code=0), capsys)[1]
+def test_exit_code_zero_is_printed(home, scripted, capsys):
+    assert "exit code 0" in _fail(home, scripted, StepError("ended", exit_code=0), capsys)[1]
 
 
-def test_an_unforeseen_error_is_accounted_for_and_its_trace_goes_to_the_bundle_alone(home, scripted, capsys):
-    raised, said = _failed(home, scripted, ValueError("surprise"), capsys)
+def test_an_unexpected_error_is_reported_with_its_traceback_in_the_bundle_only(home, scripted, capsys):
+    raised, said = _fail(home, scripted, ValueError("surprise"), capsys)
     assert isinstance(raised, StepError)
     assert isinstance(raised.__cause__, ValueError)
     assert "surprise" in said
@@ -109,53 +109,53 @@ def test_an_unforeseen_error_is_accounted_for_and_its_trace_goes_to_the_bundle_a
     assert "Traceback" in (_bundle(home) / "occasion.txt").read_text()
 
 
-def test_an_error_without_words_is_named_by_its_kind(home, scripted, capsys):
-    assert "ZeroDivisionError" in _failed(home, scripted, ZeroDivisionError(), capsys)[1]
+def test_an_error_without_a_message_is_named_by_its_class(home, scripted, capsys):
+    assert "ZeroDivisionError" in _fail(home, scripted, ZeroDivisionError(), capsys)[1]
 
 
-def test_an_interruption_is_accounted_for_and_stays_an_interruption(home, scripted, capsys):
-    raised, said = _failed(home, scripted, KeyboardInterrupt(), capsys)
+def test_an_interruption_is_reported_and_raised(home, scripted, capsys):
+    raised, said = _fail(home, scripted, KeyboardInterrupt(), capsys)
     assert isinstance(raised, KeyboardInterrupt)
     assert f"Step {NUMBER} (migrate-backend) failed, exit code none:\n  interrupted\n" in said
     assert "Components:" in said
-    assert f"\nNext: ./deploy-local.sh --home {home.root}; it goes on from here\n" in said
+    assert f"\nNext: ./deploy-local.sh --home {home.root}; it continues with this step\n" in said
 
 
-def test_a_bundle_that_cannot_be_written_hides_nothing(home, scripted, capsys, monkeypatch):
+def test_the_failure_is_reported_even_if_the_bundle_cannot_be_written(home, scripted, capsys, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("plumbline.diagnose.write_bundle", full)
     error = StepError("initdb ended with an error", component="postgres", exit_code=1)
-    raised, said = _failed(home, scripted, error, capsys, step="postgres")
+    raised, said = _fail(home, scripted, error, capsys, step="postgres")
     assert raised is error
     assert "initdb ended with an error" in said
     assert "could not be written: [Errno 28] No space left on device" in said
     assert "Next:" in said
 
 
-def test_a_target_that_cannot_be_looked_at_any_more_hides_nothing(home, scripted, capsys, monkeypatch):
+def test_the_failure_is_reported_even_if_the_target_does_not_answer(home, scripted, capsys, monkeypatch):
     def away(*_):
         raise StepError("the engine does not answer")
 
     for way in ("stack", "log_tail", "describe"):
         monkeypatch.setattr(scripted, way, away)
-    _, said = _failed(home, scripted, StepError("it went", component=FAILING, hint="start the engine"), capsys)
+    _, said = _fail(home, scripted, StepError("it went", component=FAILING, hint="start the engine"), capsys)
     assert "  it went\n" in said
-    assert "cannot be looked at: the engine does not answer" in said
+    assert "unknown: the engine does not answer" in said
     assert "the engine does not answer" in (_bundle(home) / "status.json").read_text()
     assert "it went" in (_bundle(home) / "occasion.txt").read_text()
     assert said.rstrip().endswith("Next: start the engine")
 
 
-def test_everything_in_the_way_is_said_at_once_and_nothing_is_changed(home, scripted, capsys, listing, tmp_path):
-    scripted.in_the_way = ["port 8080 is taken", "no caddy", "only 3 MiB free"]
+def test_all_preflight_problems_are_reported_and_nothing_changes(home, scripted, capsys, listing, tmp_path):
+    scripted.preflight_problems = ["port 8080 is taken", "no caddy", "only 3 MiB free"]
     with pytest.raises(PreflightError) as caught:
         deploy.up(home, scripted, "x")
-    assert caught.value.problems == scripted.in_the_way
+    assert caught.value.problems == scripted.preflight_problems
     said = capsys.readouterr().err
-    assert "Nothing was changed. 3 things stand in the way:" in said
-    for problem in scripted.in_the_way:
+    assert "Nothing was changed. Fix these 3 problems:" in said
+    for problem in scripted.preflight_problems:
         assert f"  - {problem}\n" in said
     assert scripted.done == []
     assert listing(tmp_path) == {}

@@ -1,4 +1,4 @@
-"""The script in front: it finds a Python, or says which ones it found and what to install."""
+"""deploy-local.sh finds a Python and installs packages, or prints what to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ esac
 
 @pytest.fixture
 def checkout(tmp_path):
-    """The script and the locks that it reads, in a folder of their own."""
+    """A folder with the script and its lock files."""
     root = tmp_path / "checkout"
     (root / "requirements").mkdir(parents=True)
     shutil.copy(ROOT / "deploy-local.sh", root)
@@ -36,7 +36,7 @@ def checkout(tmp_path):
 
 @pytest.fixture
 def path(tmp_path):
-    """A PATH with the script's own tools and no Python."""
+    """A PATH with the script's tools and without Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for tool in _TOOLS:
@@ -45,7 +45,7 @@ def path(tmp_path):
 
 
 def _fake(path, name, *, version="Python 3.12.1", otherwise=0):
-    """A program that says it is this Python, to people and to code, and notes whatever else it is asked to do."""
+    """Create a program that claims to be this Python version, and records its other calls."""
     program = path / name
     numbers = tuple(map(int, version.split()[1].split(".")))
     program.write_text(
@@ -63,7 +63,7 @@ def _run(checkout, path, *arguments, cwd=None, **environment):
 
 
 def _stamp(checkout):
-    """Write down that `.venv` was installed from the locks as they are."""
+    """Record that `.venv` was installed from the current lock files."""
     digest = subprocess.run(
         f"cksum '{checkout}/requirements/local.txt' '{checkout}/requirements/bootstrap.txt' "
         f"'{checkout}/deploy-local.sh' | cut -d' ' -f1,2",
@@ -80,7 +80,7 @@ def test_shellcheck_finds_nothing():
     assert done.returncode == 0, done.stdout
 
 
-def test_no_python_at_all(checkout, path, listing):
+def test_a_missing_python_is_reported(checkout, path, listing):
     before = listing(checkout)
     done = _run(checkout, path)
     assert done.returncode == 1
@@ -90,7 +90,7 @@ def test_no_python_at_all(checkout, path, listing):
     assert listing(checkout) == before
 
 
-def test_only_old_ones(checkout, path, listing):
+def test_old_pythons_are_reported(checkout, path, listing):
     before = listing(checkout)
     _fake(path, "python3", version="Python 3.10.14")
     _fake(path, "python", version="Python 2.7.18")
@@ -102,7 +102,7 @@ def test_only_old_ones(checkout, path, listing):
     assert listing(checkout) == before
 
 
-def test_a_newer_one_beside_an_old_one_is_used(checkout, path):
+def test_a_newer_python_is_preferred_to_an_old_one(checkout, path):
     _fake(path, "python3", version="Python 3.8.10")
     _fake(path, "python3.12", otherwise=1)
     done = _run(checkout, path)
@@ -110,28 +110,28 @@ def test_a_newer_one_beside_an_old_one_is_used(checkout, path):
     assert (path / "calls").read_text() == f"-m venv {checkout}/.venv\n"
 
 
-def test_the_oldest_that_will_do_is_used(checkout, path):
+def test_the_oldest_supported_python_is_used(checkout, path):
     _fake(path, "python3", version="Python 3.11.0", otherwise=1)
     assert "with Python 3.11.0" in _run(checkout, path).stdout
 
 
-def test_the_one_that_was_named_comes_first(checkout, path, tmp_path):
+def test_plumbline_python_is_preferred(checkout, path, tmp_path):
     _fake(path, "python3")
     named = _fake(tmp_path, "mine", version="Python 3.13.9", otherwise=1)
     done = _run(checkout, path, PLUMBLINE_PYTHON=str(named))
     assert "with Python 3.13.9" in done.stdout
 
 
-def test_a_python_without_venv(checkout, path, listing):
+def test_a_python_without_venv_is_reported(checkout, path, listing):
     before = listing(checkout)
     _fake(path, "python3", otherwise=1)
     done = _run(checkout, path)
     assert done.returncode == 1
-    assert "cannot make a virtual environment. On Debian: apt-get install python3-venv" in done.stderr
+    assert "cannot create a virtual environment. On Debian: apt-get install python3-venv" in done.stderr
     assert listing(checkout) == before
 
 
-def test_somebody_elses_checkout(checkout, path, public_folder, listing):
+def test_a_checkout_of_another_user_is_refused(checkout, path, public_folder, listing):
     theirs = Path(shutil.copytree(checkout, public_folder / "checkout"))
     tools = Path(shutil.copytree(path, public_folder / "bin", symlinks=True))
     (tools / "python3").write_text("#!/bin/sh\nexit 0\n")
@@ -148,7 +148,7 @@ def test_somebody_elses_checkout(checkout, path, public_folder, listing):
     assert listing(theirs) == before
 
 
-def test_what_is_installed_is_used_at_once_and_gets_every_argument(checkout, path):
+def test_an_installed_venv_is_used_and_gets_every_argument(checkout, path):
     venv = checkout / ".venv" / "bin"
     venv.mkdir(parents=True)
     program = venv / "python"
@@ -160,30 +160,30 @@ def test_what_is_installed_is_used_at_once_and_gets_every_argument(checkout, pat
     assert done.stdout == f"unset|-I|{checkout}/plumbline/__main__.py|up|--home|with space|"
     program.rename(checkout / "gone")
     program.symlink_to(checkout / "nowhere")
-    assert "found: none" in _run(checkout, path, "up").stderr, "the Python that was installed with is gone"
+    assert "found: none" in _run(checkout, path, "up").stderr, "the Python of the venv is gone"
     (checkout / "gone").replace(program)
     assert _run(checkout, path, "up").returncode == 7
     with (checkout / "requirements" / "local.txt").open("a") as lock:
         lock.write("# changed\n")
-    assert "found: none" in _run(checkout, path, "up").stderr, "a changed lock is installed from"
+    assert "found: none" in _run(checkout, path, "up").stderr, "a changed lock causes an installation"
 
 
-def test_a_venv_of_the_users_own_is_left_alone(checkout, path, listing):
+def test_a_users_own_venv_is_not_changed(checkout, path, listing):
     _fake(path, "python3")
     (checkout / ".venv" / "bin").mkdir(parents=True)
     (checkout / ".venv" / "bin" / "mine").write_text("x")
     before = listing(checkout)
     done = _run(checkout, path)
     assert done.returncode == 1
-    assert f"{checkout}/.venv was not made by this script: move it away" in done.stderr
+    assert f"{checkout}/.venv was not created by this script: move it away" in done.stderr
     assert listing(checkout) == before
 
 
-def test_an_installation_that_was_interrupted_is_made_anew(checkout, path):
+def test_an_interrupted_installation_is_repeated(checkout, path):
     _fake(path, "python3", otherwise=1)
     (checkout / ".venv").mkdir()
     (checkout / ".venv" / ".made-by-deploy-local").touch()
-    assert "cannot make a virtual environment" in _run(checkout, path).stderr
+    assert "cannot create a virtual environment" in _run(checkout, path).stderr
 
 
 _EVIL = "from pathlib import Path\nPath({mark!r}).touch()\nraise SystemExit('not our code')\n"
@@ -191,14 +191,14 @@ _EVIL = "from pathlib import Path\nPath({mark!r}).touch()\nraise SystemExit('not
 
 @pytest.fixture
 def mark(tmp_path):
-    """A file that code of the caller's folder makes when it runs."""
+    """A file that code of the caller's folder creates when it runs."""
     return tmp_path / "ran"
 
 
 @pytest.fixture
-def evil(tmp_path, mark):
-    """A folder with modules, and with programs, by the names of what we run and import."""
-    folder = tmp_path / "evil"
+def hostile(tmp_path, mark):
+    """A folder with modules and programs that have the names of those we import and run."""
+    folder = tmp_path / "hostile"
     (folder / "plumbline").mkdir(parents=True)
     for name in ("secrets", "json", "argparse", "pip", "venv", "sitecustomize", "usercustomize", "plumbline/__main__"):
         (folder / f"{name}.py").write_text(_EVIL.format(mark=str(mark)))
@@ -210,7 +210,7 @@ def evil(tmp_path, mark):
 
 @pytest.fixture
 def installed(checkout):
-    """The checkout with its packages, as the script leaves it: `plan` works."""
+    """The checkout with its packages installed."""
     for name in ("plumbline", "services"):
         (checkout / name).symlink_to(ROOT / name)
     program = checkout / ".venv" / "bin" / "python"
@@ -222,24 +222,24 @@ def installed(checkout):
 
 
 _SHELL = {
-    "BASH_ENV": "{evil}/startup", "ENV": "{evil}/startup", "CDPATH": "{evil}", "PATH": ":.:{path}:",
+    "BASH_ENV": "{hostile}/startup", "ENV": "{hostile}/startup", "CDPATH": "{hostile}", "PATH": ":.:{path}:",
     "BASH_FUNC_dirname%%": "() {{ touch '{mark}'; }}",
 }  # fmt: skip
 _PYTHON = {
-    "PYTHONHOME": "{evil}", "PYTHONSTARTUP": "{evil}/json.py", "PYTHONUSERBASE": "{evil}", "PYTHONINSPECT": "1",
-    "PYTHONPATH": "{evil}",
+    "PYTHONHOME": "{hostile}", "PYTHONSTARTUP": "{hostile}/json.py", "PYTHONUSERBASE": "{hostile}",
+    "PYTHONINSPECT": "1", "PYTHONPATH": "{hostile}",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("surroundings", [{}, {"PYTHONPATH": ""}, {"PYTHONPATH": "{evil}"}, _SHELL, _PYTHON])
-def test_only_our_own_code_runs(installed, path, evil, mark, surroundings):
-    given = {name: value.format(evil=evil, path=path, mark=mark) for name, value in surroundings.items()}
-    packages = evil / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+@pytest.mark.parametrize("surroundings", [{}, {"PYTHONPATH": ""}, {"PYTHONPATH": "{hostile}"}, _SHELL, _PYTHON])
+def test_only_code_of_the_checkout_runs(installed, path, hostile, mark, surroundings):
+    given = {name: value.format(hostile=hostile, path=path, mark=mark) for name, value in surroundings.items()}
+    packages = hostile / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     packages.mkdir(parents=True)
-    shutil.copy(evil / "usercustomize.py", packages)
+    shutil.copy(hostile / "usercustomize.py", packages)
     done = subprocess.run(
         [str(installed / "deploy-local.sh"), "plan"],
-        env={"PATH": str(path), "HOME": str(evil), **given}, cwd=evil,
+        env={"PATH": str(path), "HOME": str(hostile), **given}, cwd=hostile,
         capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -247,7 +247,7 @@ def test_only_our_own_code_runs(installed, path, evil, mark, surroundings):
     assert not mark.exists()
 
 
-def test_only_our_own_code_runs_while_installing(checkout, path, evil, mark):
+def test_only_code_of_the_checkout_runs_during_installation(checkout, path, hostile, mark):
     python = path / "python3"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
@@ -255,17 +255,17 @@ def test_only_our_own_code_runs_while_installing(checkout, path, evil, mark):
     (checkout / "requirements" / "local.txt").write_text("--no-index\nnothing-of-this-name==1\n")
     done = subprocess.run(
         [str(checkout / "deploy-local.sh")],
-        env={"PATH": f".:{path}", "HOME": str(evil), "PYTHONPATH": str(evil), "PIP_TARGET": str(evil)}, cwd=evil,
+        env={"PATH": f".:{path}", **dict.fromkeys(("HOME", "PYTHONPATH", "PIP_TARGET"), str(hostile))}, cwd=hostile,
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert "the packages could not be installed" in done.stderr
     assert not mark.exists()
 
 
-def test_uv_reads_no_settings_of_the_callers_folder(checkout, path, evil):
+def test_uv_reads_no_settings_of_the_callers_folder(checkout, path, hostile):
     uv = Path(sys.executable).with_name("uv")
     assert uv.exists(), "uv belongs to requirements/dev.txt"
-    (evil / "uv.toml").write_text('required-version = "==0.0.1"\n')
+    (hostile / "uv.toml").write_text('required-version = "==0.0.1"\n')
     (checkout / "requirements" / "local.txt").write_text("--no-index\nnothing-of-this-name==1\n")
     python = path / "python3"
     python.write_text(f"""#!/bin/sh
@@ -276,21 +276,21 @@ def test_uv_reads_no_settings_of_the_callers_folder(checkout, path, evil):
     esac
     """)
     python.chmod(0o755)
-    done = _run(checkout, path, cwd=evil)
-    assert "uv could not install the packages" in done.stderr, "uv was asked"
+    done = _run(checkout, path, cwd=hostile)
+    assert "uv could not install the packages" in done.stderr, "uv was called"
     assert "Required uv version" not in done.stderr
 
 
-def test_it_may_be_called_through_a_link_and_by_a_relative_path(installed, path, evil, tmp_path):
+def test_the_script_can_be_called_through_a_link_and_by_a_relative_path(installed, path, hostile, tmp_path):
     link = tmp_path / "bin" / "plumb"
     link.symlink_to(os.path.relpath(installed / "deploy-local.sh", link.parent))
-    relative = os.path.relpath(installed / "deploy-local.sh", evil)
+    relative = os.path.relpath(installed / "deploy-local.sh", hostile)
     for program in (str(link), relative, "plumb"):
         done = subprocess.run(
-            [program, "plan"], env={"PATH": str(path), "CDPATH": str(evil)}, cwd=evil,
+            [program, "plan"], env={"PATH": str(path), "CDPATH": str(hostile)}, cwd=hostile,
             capture_output=True, text=True, check=False, timeout=60,
         ) if program != "plumb" else subprocess.run(
-            ["bash", "-c", "plumb plan"], env={"PATH": str(path)}, cwd=evil,
+            ["bash", "-c", "plumb plan"], env={"PATH": str(path)}, cwd=hostile,
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""A bundle holds all that is known, and no secret, whoever wrote one into a log."""
+"""Diagnostics bundles, and the masking of secrets in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _everything(folder):
     return "\n".join(path.read_text() for path in folder.rglob("*") if path.is_file())
 
 
-def test_it_holds_the_occasion_the_state_the_machine_and_the_logs(deployed, scripted):
+def test_a_bundle_has_occasion_state_machine_and_logs(deployed, scripted):
     scripted.files = {"logs/backend.log": "a last word", "supervisord.conf": "[supervisord]"}
     try:
         raise StepError("the cause", component="backend")
@@ -45,7 +45,7 @@ def test_it_holds_the_occasion_the_state_the_machine_and_the_logs(deployed, scri
 
 @pytest.mark.parametrize("name", list(secret_files.SECRETS))
 @pytest.mark.parametrize("value", [None, 'pä"ss\\wo rd/%&', "line end follows\n"])
-def test_no_file_of_it_holds_a_secret_however_a_log_spells_it(deployed, scripted, name, value):
+def test_secrets_are_masked_in_every_encoding(deployed, scripted, name, value):
     path = deployed.secrets / name
     if value is not None:
         path.write_text(value)
@@ -60,7 +60,7 @@ def test_no_file_of_it_holds_a_secret_however_a_log_spells_it(deployed, scripted
     assert text.count("password=[secret]!") == len(spellings)
 
 
-def test_a_secret_that_begins_with_another_is_masked_whole(deployed, scripted):
+def test_a_secret_that_contains_another_is_masked_completely(deployed, scripted):
     (deployed.secrets / "postgres_password").write_text("abcdefgh")
     (deployed.secrets / "token_secret").write_text("abcdefgh-and-the-rest")
     scripted.files = {"logs/x.log": "key abcdefgh-and-the-rest"}
@@ -73,7 +73,7 @@ def test_an_empty_secret_file_masks_nothing(deployed, scripted):
     assert "plain words" in _everything(diagnose.write_bundle(deployed, scripted, "x"))
 
 
-def test_an_unreadable_secret_does_not_stand_in_the_way(public_folder, scripted):
+def test_an_unreadable_secret_does_not_prevent_a_bundle(public_folder, scripted):
     home = type(scripted.home)(public_folder / "home")
     home.prepare()
     home.diagnostics.mkdir()
@@ -84,7 +84,7 @@ def test_an_unreadable_secret_does_not_stand_in_the_way(public_folder, scripted)
         assert (folder / "status.json").exists()
 
 
-def test_text_that_no_encoding_takes_does_not_stand_in_the_way(deployed, scripted):
+def test_text_that_cannot_be_encoded_does_not_prevent_a_bundle(deployed, scripted):
     scripted.files = {"logs/x.log": "before \ud800 after"}
     assert "before ? after" in _everything(diagnose.write_bundle(deployed, scripted, "x"))
 

@@ -1,4 +1,4 @@
-"""The fingerprint moves with what the services run from, and with nothing else."""
+"""The fingerprint changes with the services' sources, and with nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from plumbline.targets.embedded.supervisor import Program
 
 @pytest.fixture(params=["checkout", "tests/checkout"])
 def checkout(tmp_path, request):
-    """A small checkout; once below a folder whose name is skipped inside of one."""
+    """A small checkout; once in a folder with a name that is skipped inside of a checkout."""
     root = tmp_path / request.param
     for name in (
         "services/backend/backend/app.py", "services/backend/tests/test_app.py", "docker/caddy/Caddyfile",
@@ -28,7 +28,7 @@ def checkout(tmp_path, request):
         "requirements/backend.txt", "services/backend/backend/new.py",
     ],
 )  # fmt: skip
-def test_a_source_or_a_lock_moves_it(checkout, name):
+def test_changed_sources_and_locks_change_it(checkout, name):
     before = fingerprint.of_sources(checkout)
     (checkout / name).write_text("changed")
     assert fingerprint.of_sources(checkout) != before
@@ -41,14 +41,14 @@ def test_a_source_or_a_lock_moves_it(checkout, name):
         "services/backend/backend/app.pyc", "README.md", "docs/index.md", "services/backend/.hypothesis/x",
     ],
 )  # fmt: skip
-def test_a_test_a_compiled_file_or_a_page_does_not(checkout, name):
+def test_changed_tests_compiled_files_and_pages_do_not_change_it(checkout, name):
     before = fingerprint.of_sources(checkout)
     (checkout / name).parent.mkdir(parents=True, exist_ok=True)
     (checkout / name).write_text("changed")
     assert fingerprint.of_sources(checkout) == before
 
 
-def test_a_renamed_and_a_deleted_file_move_it(checkout):
+def test_renamed_and_deleted_files_change_it(checkout):
     first = fingerprint.of_sources(checkout)
     app = checkout / "services/backend/backend/app.py"
     app.rename(app.with_name("main.py"))
@@ -57,7 +57,7 @@ def test_a_renamed_and_a_deleted_file_move_it(checkout):
     assert len({first, second, fingerprint.of_sources(checkout)}) == 3
 
 
-def test_what_is_named_besides_moves_it(checkout):
+def test_additional_files_change_it(checkout):
     before = fingerprint.of_sources(checkout, also=("README.md",))
     assert before != fingerprint.of_sources(checkout)
     (checkout / "README.md").write_text("changed")
@@ -72,7 +72,7 @@ def test_the_same_files_elsewhere_have_the_same_fingerprint(checkout):
     assert moved == fingerprint.of_sources(checkout)
 
 
-def test_every_setting_of_a_program_moves_its_mark(tmp_path):
+def test_every_attribute_of_a_program_changes_its_fingerprint(tmp_path):
     plain = Program("p", ["true"], tmp_path, {"A": "1"})
     others = [
         Program("q", ["true"], tmp_path, {"A": "1"}),

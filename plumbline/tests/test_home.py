@@ -1,4 +1,4 @@
-"""A home is held by one command at a time, forgets nothing, and never believes a state that it did not write."""
+"""State, lock and access rights of a home."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ with Home(Path(sys.argv[1])).lock("reset"):
 
 @pytest.fixture
 def held(home):
-    """Another process that holds the home."""
+    """Another process that has locked the home."""
     process = subprocess.Popen(
         [sys.executable, "-c", _HOLD, str(home.root)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -39,14 +39,14 @@ def held(home):
     process.communicate()
 
 
-def test_naming_a_home_changes_nothing(home, tmp_path, listing):
+def test_creating_a_home_object_changes_nothing(home, tmp_path, listing):
     assert not home.exists
     assert home.load() == State()
     assert listing(tmp_path) == {}
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-def test_a_home_is_closed_but_for_the_way_to_the_data_whatever_the_umask(home, mask):
+def test_a_home_is_private_with_every_umask(home, mask):
     before = os.umask(mask)
     try:
         home.prepare()
@@ -54,14 +54,14 @@ def test_a_home_is_closed_but_for_the_way_to_the_data_whatever_the_umask(home, m
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (home.root, *home.root.iterdir())}
-    passage = 0o711 if os.geteuid() == 0 else 0o700  # of root's stack, Postgres has an account of its own
+    passage = 0o711 if os.geteuid() == 0 else 0o700  # Postgres has an account of its own in root's stack
     assert modes == {
         "home": passage, "data": passage, "secrets": 0o700, "logs": 0o700, "run": 0o700, ".plumbline-home": 0o600,
         "settings.env": 0o600,
     }  # fmt: skip
 
 
-def test_state_survives_and_leaves_no_half_written_file(home):
+def test_state_is_saved_without_partial_files(home):
     home.prepare()
     saved = home.save(State(), target="embedded", phase="ready", ports={"front": 8080})
     assert Home(home.root).load() == saved
@@ -69,7 +69,7 @@ def test_state_survives_and_leaves_no_half_written_file(home):
     assert files == [".plumbline-home", "settings.env", "state.copy.json", "state.json"]
 
 
-def test_an_interrupted_save_keeps_the_state_before(home, monkeypatch):
+def test_an_interrupted_save_keeps_the_previous_state(home, monkeypatch):
     home.prepare()
     saved = home.save(State(), target="embedded", stack_id="before")
 
@@ -87,7 +87,7 @@ def test_an_interrupted_save_keeps_the_state_before(home, monkeypatch):
     [b"", b"{", b"[]", b"null", b"7", b'"x"', b"{}", b'{"format": 1, "ports": []}', b"\xff\xfe",
      b'{"format": 1, "ports": {}, "target": 7}', b'{"format": 1, "ports": {"front": "http"}}'],
 )  # fmt: skip
-def test_a_corrupt_state_file_is_named_with_a_way_out(home, content):
+def test_a_corrupt_state_file_is_named_with_a_hint(home, content):
     home.prepare()
     (home.root / "state.json").write_bytes(content)
     with pytest.raises(PlumblineError, match=str(home.root / "state.json")) as caught:
@@ -95,7 +95,7 @@ def test_a_corrupt_state_file_is_named_with_a_way_out(home, content):
     assert caught.value.hint
 
 
-def test_a_state_file_that_is_lost_is_put_back(home):
+def test_a_corrupt_state_file_is_restored_from_its_copy(home):
     home.prepare()
     saved = home.save(home.save(State(), stack_id="first"), stack_id="second")
     assert not home.repair()
@@ -108,7 +108,7 @@ def test_a_state_file_that_is_lost_is_put_back(home):
 
 
 @pytest.mark.parametrize("copy", [None, "", '{"format": 2, "ports": {}}'])
-def test_a_state_file_without_a_whole_copy_is_left_to_people(home, copy):
+def test_a_corrupt_state_file_without_a_copy_is_not_repaired(home, copy):
     home.prepare()
     (home.root / "state.json").write_text("{")
     if copy is not None:
@@ -121,7 +121,7 @@ def test_a_state_file_without_a_whole_copy_is_left_to_people(home, copy):
     assert (home.root / "state.json").read_text() == "{"
 
 
-def test_a_state_of_another_format_is_not_guessed_at(home):
+def test_a_state_of_another_format_is_refused(home):
     home.prepare()
     home.save(State())
     raw = json.loads((home.root / "state.json").read_text())
@@ -130,7 +130,7 @@ def test_a_state_of_another_format_is_not_guessed_at(home):
         home.load()
 
 
-def test_an_unknown_entry_of_the_same_format_is_passed_over(home):
+def test_unknown_fields_of_the_same_format_are_ignored(home):
     home.prepare()
     saved = home.save(State(), stack_id="abc")
     raw = json.loads((home.root / "state.json").read_text())
@@ -138,20 +138,20 @@ def test_an_unknown_entry_of_the_same_format_is_passed_over(home):
     assert home.load() == saved
 
 
-def test_a_second_command_is_refused_and_told_which_one_is_at_work(home, held):
+def test_a_second_command_is_refused_with_the_name_of_the_first(home, held):
     with pytest.raises(PlumblineError, match=rf"'reset' \(pid {held.pid}\) is working on {home.root}"), home.lock("up"):
         pytest.fail("the home was held twice")
     assert held.poll() is None
 
 
-def test_a_command_that_was_killed_holds_nothing(home, held):
+def test_a_killed_command_releases_the_lock(home, held):
     held.kill()
     held.wait()
     with home.lock("up"):
         assert f"'up' (pid {os.getpid()})" in (home.root / ".plumbline-home").read_text()
 
 
-def test_a_command_that_failed_holds_nothing(home):
+def test_a_failed_command_releases_the_lock(home):
     with pytest.raises(RuntimeError), home.lock("up"):
         raise RuntimeError
     with home.lock("up"):
@@ -159,7 +159,7 @@ def test_a_command_that_failed_holds_nothing(home):
 
 
 @pytest.mark.parametrize("existing", ["", "home"])
-def test_a_command_that_deployed_nothing_leaves_the_disk_as_it_was(tmp_path, listing, existing):
+def test_a_command_that_deploys_nothing_leaves_nothing_on_disk(tmp_path, listing, existing):
     (tmp_path / existing).mkdir(exist_ok=True)
     before = listing(tmp_path)
     with Home(tmp_path / "home" / "deep").lock("up"):
@@ -167,7 +167,7 @@ def test_a_command_that_deployed_nothing_leaves_the_disk_as_it_was(tmp_path, lis
     assert listing(tmp_path) == before
 
 
-def test_what_somebody_put_there_stays(home):
+def test_prepared_files_are_kept(home):
     home.secrets.mkdir(parents=True)
     (home.secrets / "token_secret").write_text("mine")
     with home.lock("up"):
@@ -175,7 +175,7 @@ def test_what_somebody_put_there_stays(home):
     assert (home.secrets / "token_secret").read_text() == "mine"
 
 
-def test_a_home_that_vanishes_under_the_lock_is_no_second_error(home):
+def test_a_home_can_be_deleted_under_its_lock(home):
     with home.lock("reset"):
         home.remove()
     assert not home.root.exists()
@@ -197,21 +197,21 @@ for _ in range(300):
 """
 
 
-def test_the_lock_is_one_lock_though_its_file_comes_and_goes(home):
+def test_the_lock_is_exclusive_although_its_file_is_deleted(home):
     inside = home.root.with_name("inside")
     racing = [subprocess.Popen([sys.executable, "-c", _RACE, str(home.root), str(inside)], cwd=ROOT) for _ in range(2)]
     assert [one.wait(60) for one in racing] == [0, 0], "both were inside at the same time"
 
 
 @pytest.mark.parametrize("below", ["", "below", "below/deeper"])
-def test_a_home_that_is_no_folder_is_refused_in_words(tmp_path, below):
+def test_a_home_in_a_file_is_refused(tmp_path, below):
     (tmp_path / "file").write_text("x")
     with pytest.raises(PlumblineError, match="cannot be used") as caught, Home(tmp_path / "file" / below).lock("up"):
         pytest.fail("held a file")
     assert "--home" in caught.value.hint
 
 
-def test_a_home_that_is_a_link_to_nothing_is_refused_in_words(tmp_path):
+def test_a_home_that_is_a_broken_link_is_refused(tmp_path):
     link = tmp_path / "home"
     link.symlink_to(tmp_path / "gone")
     with pytest.raises(PlumblineError, match="link to a folder that does not exist") as caught, Home(link).lock("up"):
@@ -226,7 +226,7 @@ def test_the_first_settings_file_is_not_written_through_a_link(home, tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_home_that_may_not_be_written_is_refused_in_words(tmp_path):
+def test_a_home_in_a_read_only_folder_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     try:
         with (
@@ -234,12 +234,12 @@ def test_a_home_that_may_not_be_written_is_refused_in_words(tmp_path):
             pytest.raises(PlumblineError, match="cannot be used: Permission denied"),
             Home(tmp_path / "home").lock("up"),
         ):
-            pytest.fail("held a folder of somebody else")
+            pytest.fail("locked another user's folder")
     finally:
         tmp_path.chmod(0o700)
 
 
-def test_waiting_commands_are_let_in_one_after_the_other(home, held):
+def test_the_lock_is_free_after_the_first_command(home, held):
     held.stdin.write("\n")
     held.stdin.flush()
 
@@ -253,7 +253,7 @@ def test_waiting_commands_are_let_in_one_after_the_other(home, held):
     wait_until(free, "the home is free again")
 
 
-def test_what_others_could_read_of_an_older_home_is_closed_by_the_next_command(home):
+def test_the_next_command_restricts_access_to_an_older_home(home):
     home.prepare()
     home.save(State(), target="embedded")
     (home.root / "lock").touch()
@@ -266,14 +266,14 @@ def test_what_others_could_read_of_an_older_home_is_closed_by_the_next_command(h
     assert modes["home"] == modes["data"] == passage
 
 
-def test_a_stranger_that_holds_a_home_is_named_and_not_waited_for(public_folder):
+def test_another_user_who_holds_the_lock_is_named(public_folder):
     if os.geteuid() != 0:
         pytest.skip("only root can let another user take the lock")
     home = Home(public_folder / "home")
     home.prepare()
     marker = home.root / ".plumbline-home"
     tell, until = os.pipe(), os.pipe()
-    stranger = os.fork()  # by fork: the account may have no right to start this Python
+    stranger = os.fork()  # forked, because the account may not be allowed to start this Python
     if stranger == 0:
         descriptor = os.open(marker, os.O_RDWR)
         os.setuid(pwd.getpwnam("nobody").pw_uid)
@@ -283,7 +283,7 @@ def test_a_stranger_that_holds_a_home_is_named_and_not_waited_for(public_folder)
         os._exit(0)
     try:
         assert os.read(tell[0], 4) == b"held"
-        with pytest.raises(PlumblineError, match=rf"nobody holds {marker} with .*\(pid {stranger}\)") as caught:
+        with pytest.raises(PlumblineError, match=rf"nobody has locked {marker} with .*\(pid {stranger}\)") as caught:
             home.lock("up").__enter__()
         assert f"kill {stranger}" in caught.value.hint
     finally:
@@ -293,7 +293,7 @@ def test_a_stranger_that_holds_a_home_is_named_and_not_waited_for(public_folder)
             os.close(descriptor)
 
 
-def test_a_stranger_cannot_open_what_is_locked(public_folder):
+def test_other_users_cannot_open_marker_and_state(public_folder):
     home = Home(public_folder / "home")
     home.prepare()
     with home.lock("up"):

@@ -1,4 +1,4 @@
-"""Only the deployment that was meant passes; whatever else answers is named."""
+"""Services of another deployment, and other answers, are differences."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ ID = "0123456789abcdef"
 
 
 def _answers(**changes):
-    """What a right stack answers, with `changes` to the answer of one service."""
+    """Return the answers of a healthy stack, with `changes` by service."""
     answers = {path: (200, {"service": name, "stack_id": ID}) for name, path in HEALTH_PATHS.items()}
     for name, answer in changes.items():
         answers[HEALTH_PATHS[name.replace("_", "-")]] = answer
     return answers
 
 
-def test_the_right_stack_passes(web):
+def test_the_right_stack_has_no_differences(web):
     assert identity.compare(web(_answers()), ID) == []
 
 
 @pytest.mark.parametrize("service", list(HEALTH_PATHS))
-def test_a_service_of_another_deployment_is_told_by_name(web, service):
+def test_a_service_of_another_deployment_is_named(web, service):
     answer = (200, {"service": service, "stack_id": "stale"})
     (difference,) = identity.compare(web(_answers(**{service.replace("-", "_"): answer})), ID)
     assert service in difference
@@ -34,12 +34,12 @@ def test_a_service_of_another_deployment_is_told_by_name(web, service):
     assert ID in difference
 
 
-def test_another_service_at_the_address_is_told(web):
+def test_another_service_at_the_path_is_named(web):
     (difference,) = identity.compare(web(_answers(backend=(200, {"service": "log-sink", "stack_id": ID}))), ID)
     assert "answered by 'log-sink', not by backend" in difference
 
 
-def test_one_that_is_not_ready_says_why(web):
+def test_a_service_that_is_not_ready_is_named_with_the_reason(web):
     answer = (503, {"service": "backend", "stack_id": ID, "reason": "the database is away"})
     assert identity.compare(web(_answers(backend=answer)), ID) == ["backend: the database is away"]
 
@@ -58,18 +58,18 @@ def test_one_that_is_not_ready_says_why(web):
         ((500, b"boom"), "answers 500"),
     ],
 )
-def test_anything_else_is_a_difference_and_no_crash(web, answer, said):
+def test_other_answers_are_differences(web, answer, said):
     (difference,) = identity.compare(web(_answers(data_processor=answer)), ID)
     assert said in difference
 
 
-def test_nobody_there(web):
+def test_no_answer_is_a_difference(web):
     differences = identity.compare(f"http://127.0.0.1:{free_port()}", ID)
     assert len(differences) == len(HEALTH_PATHS)
     assert all("does not answer" in difference for difference in differences)
 
 
-def test_one_that_accepts_and_says_nothing(monkeypatch):
+def test_a_timeout_is_a_reason(monkeypatch):
     monkeypatch.setattr(identity, "_TIMEOUT_S", 0.1)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -78,7 +78,7 @@ def test_one_that_accepts_and_says_nothing(monkeypatch):
     assert "does not answer" in health.reason
 
 
-def test_a_proxy_of_the_callers_shell_is_not_asked(web, monkeypatch):
+def test_proxies_of_the_shell_are_not_used(web, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     monkeypatch.delenv("NO_PROXY", raising=False)

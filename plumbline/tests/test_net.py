@@ -1,4 +1,4 @@
-"""Which ports are free, and who has the others."""
+"""Free ports and listeners."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_port_with_a_listener_on_loopback_or_everywhere_is_not_free():
             assert not net.is_free(taken.getsockname()[1])
 
 
-def test_a_port_whose_listener_left_clients_behind_is_free_again():
+def test_a_port_in_time_wait_is_free():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as client:
@@ -58,7 +58,7 @@ def test_a_connection_to_a_port_is_not_its_listener():
         assert net.listener(listener.getsockname()[1]).pid == os.getpid()
 
 
-def test_nobody_listens():
+def test_a_free_port_has_no_listener():
     port = net.free_port()
     assert net.listener(port) is None
     assert "may not see" in net.describe_listener(port)

@@ -1,4 +1,4 @@
-"""Everything that stands in the way is named in one go, with its way out; and looking changes nothing."""
+"""Preflight reports all problems at once, with solutions, and changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _foreign(port: int) -> bool:
 
 @pytest.fixture
 def taken():
-    """A port that another process listens on, and that process."""
+    """A port and the other process that listens on it."""
     code = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -38,12 +38,12 @@ def taken():
         other.communicate("\n")
 
 
-def test_this_machine_is_fit(home):
+def test_this_machine_has_no_problems(home):
     assert preflight.embedded_problems(home, free_port(), _foreign) == []
     assert not home.root.exists()
 
 
-def test_all_problems_are_named_at_once_and_nothing_changes_on_disk(home, taken, tmp_path, listing, monkeypatch):
+def test_all_problems_are_reported_at_once_and_nothing_changes(home, taken, tmp_path, listing, monkeypatch):
     port, other = taken
     home.prepare()
     (home.data / "postgres").mkdir()
@@ -80,7 +80,7 @@ def test_all_problems_are_named_at_once_and_nothing_changes_on_disk(home, taken,
 
 
 @pytest.mark.parametrize(("version", "count"), [((3, 10, 14), 1), ((2, 7, 18), 1), ((3, 11, 0), 0), ((3, 14, 1), 0)])
-def test_an_old_python(version, count):
+def test_an_old_python_is_a_problem(version, count):
     problems = list(preflight.python_problems(version))
     assert len(problems) == count
     for problem in problems:
@@ -88,7 +88,7 @@ def test_an_old_python(version, count):
         assert "3.11" in problem
 
 
-def test_a_port_that_our_own_stack_holds_is_no_problem(taken):
+def test_a_port_of_our_own_stack_is_no_problem(taken):
     assert list(preflight.port_problems(taken[0], _ours)) == []
     assert len(list(preflight.port_problems(taken[0], _foreign))) == 1
 
@@ -97,7 +97,7 @@ def test_any_port_is_no_problem():
     assert list(preflight.port_problems(0, _foreign)) == []
 
 
-def test_a_port_of_root_is_one_problem_for_an_ordinary_user():
+def test_a_port_below_1024_is_a_problem_for_ordinary_users():
     with unprivileged():
         with socket.socket() as probe:
             try:
@@ -105,28 +105,28 @@ def test_a_port_of_root_is_one_problem_for_an_ordinary_user():
             except PermissionError:
                 pass
             else:
-                pytest.skip("this machine lets everybody open low ports")
+                pytest.skip("this machine lets ordinary users open low ports")
         (problem,) = preflight.port_problems(997, _foreign)
     assert "reserved for root" in problem
     assert "--port" in problem
 
 
-def test_a_full_disk(home):
+def test_a_full_disk_is_a_problem(home):
     (problem,) = preflight.folder_problems(home, minimum_bytes=1 << 62)
     assert re.search(r"only \d+ MiB free on the disk of .*: \d+ MiB are needed", problem)
     assert not home.root.exists()
 
 
-def test_a_home_in_a_file(tmp_path):
+def test_a_home_below_a_file_is_a_problem(tmp_path):
     (tmp_path / "file").write_text("x")
     for root in (tmp_path / "file", tmp_path / "file" / "deep" / "er"):
         (problem,) = preflight.folder_problems(Home(root))
         assert f"{tmp_path / 'file'} is not a folder" in problem
 
 
-def test_a_home_that_may_not_be_written(public_folder):
+def test_a_home_that_is_not_writable_is_a_problem(public_folder):
     public_folder.chmod(0o555)
-    # os.access judges by the real user, which is what a deployment runs as.
+    # os.access checks the real user, which a deployment runs as.
     if os.geteuid() == 0:
         pid = os.fork()
         if pid == 0:
@@ -150,7 +150,7 @@ def test_a_home_that_may_not_be_written(public_folder):
         ({}, None),
     ],
 )
-def test_what_lies_in_the_data_directory(tmp_path, files, said):
+def test_data_directories_are_checked_for_their_version(tmp_path, files, said):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     problems = list(preflight.data_problems(tmp_path))
@@ -158,22 +158,22 @@ def test_what_lies_in_the_data_directory(tmp_path, files, said):
     assert said is None or said in problems[0]
 
 
-def test_no_data_directory_yet(tmp_path):
+def test_a_missing_data_directory_is_no_problem(tmp_path):
     assert list(preflight.data_problems(tmp_path / "absent")) == []
 
 
-def test_good_secrets_are_no_problem(home):
+def test_generated_secrets_are_no_problem(home):
     home.prepare()
     secret_files.generate(home.secrets)
     assert preflight.embedded_problems(home, 0, _foreign) == []
 
 
 @pytest.mark.parametrize("name", ["per%cent", "semi ;colon", "ha #sh", 'quo"te', "line\nend"])
-def test_a_name_that_the_supervisor_cannot_take(tmp_path, name):
+def test_paths_that_supervisord_does_not_support_are_a_problem(tmp_path, name):
     (problem,) = preflight.path_problems(tmp_path / name)
     assert "use another folder" in problem
 
 
 @pytest.mark.parametrize("name", ["with space", "it's", "c#;x", "ümläut"])
-def test_a_name_that_is_only_unusual(tmp_path, name):
+def test_unusual_paths_are_no_problem(tmp_path, name):
     assert list(preflight.path_problems(tmp_path / name)) == []

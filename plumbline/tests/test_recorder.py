@@ -1,4 +1,4 @@
-"""Following the recorder in a terminal: across ended sessions, broken lines and an emptied buffer."""
+"""Following the recorder across expired sessions, lost connections and restarts; output of `logs`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def entry(identity: str, message: str) -> bytes:
 
 
 class FrontDoor:
-    """Answers logins, and the live tail with one step of `script` a connection: a status, or what is sent."""
+    """Answers logins, and each live connection with the next step of `script`: a status, or the body."""
 
     def __init__(self) -> None:
         self.script: list[int | bytes] = []
@@ -85,63 +85,63 @@ def stack(front, tmp_path):
     return Stack("s", "remote", "ready", "0", "", front.url, nowhere, RedisAddress(""), operator, ())
 
 
-def told(stack, count, **filters):
-    """Return the first things that following tells: messages of entries, and notes."""
-    things = itertools.islice(recorder.follow(stack, **filters), count)
-    return [thing if isinstance(thing, str) else thing["message"] for thing in things]
+def follow(stack, count, **filters):
+    """Return the first `count` results of `follow`: messages of entries, and notes."""
+    results = itertools.islice(recorder.follow(stack, **filters), count)
+    return [result if isinstance(result, str) else result["message"] for result in results]
 
 
-def test_it_goes_on_where_the_line_broke(front, stack):
+def test_follow_resumes_after_a_lost_connection(front, stack):
     front.script = [b"retry: 1000\n\n" + entry("5-1", "one") + entry("5-2", "two"), entry("5-3", "three")]
-    assert told(stack, 3, service="backend", level=None) == ["one", "two", "three"]
+    assert follow(stack, 3, service="backend", level=None) == ["one", "two", "three"]
     assert front.asked == [("/logs/stream?service=backend", "0"), ("/logs/stream?service=backend", "5-2")]
 
 
-def test_an_entry_that_was_cut_off_comes_again_whole(front, stack):
+def test_a_truncated_entry_is_read_again(front, stack):
     front.script = [entry("5-1", "one") + entry("5-2", "two")[:-20], entry("5-2", "two")]
-    assert told(stack, 2) == ["one", "two"]
+    assert follow(stack, 2) == ["one", "two"]
     assert [last for _, last in front.asked] == ["0", "5-1"]
 
 
-def test_a_session_that_ended_is_renewed(front, stack):
+def test_an_expired_session_is_renewed(front, stack):
     front.script = [entry("5-1", "one"), 401, entry("5-2", "two")]
-    assert told(stack, 2) == ["one", "two"]
+    assert follow(stack, 2) == ["one", "two"]
     assert front.logins == 2
 
 
-def test_an_outage_is_told_once_and_its_end(front, stack):
+def test_an_outage_and_its_end_are_noted_once(front, stack):
     front.script = [entry("5-1", "one"), 502, 502, 503, entry("5-2", "two")]
-    assert told(stack, 4) == [
-        "one", "the live line is down (the recorder did not answer: the service behind it is away); trying again",
-        "the live line is back", "two",
+    assert follow(stack, 4) == [
+        "one", "connection lost (the recorder did not answer: the service behind it is away); trying again",
+        "reconnected", "two",
     ]  # fmt: skip
 
 
-def test_what_is_missing_is_told(front, stack):
+def test_gaps_and_resets_are_noted(front, stack):
     away = event("away", {"detail": "Redis does not answer"})
     reset = event("reset", {"since": "12:00"})
     front.script = [
         entry("5-1", "one") + away + away + reset + event("gap", {"missed": 7}) + entry("6-9", "nine"),
         reset,
     ]
-    assert told(stack, 5) == [
-        "one", "Redis does not answer", "the recorder was emptied; it has been filling since 12:00",
-        "7 entries came and went too fast to be shown", "nine",
+    assert follow(stack, 5) == [
+        "one", "Redis does not answer", "the recorder was emptied at 12:00",
+        "7 entries were missed: they were superseded too fast", "nine",
     ]  # fmt: skip
 
 
-def test_a_recorder_that_does_not_answer_at_first_is_waited_for(front, stack):
+def test_follow_waits_for_a_recorder_that_does_not_answer_at_first(front, stack):
     front.script = [503, 503, entry("5-1", "one")]
-    assert told(stack, 3)[1:] == ["the live line is back", "one"]
+    assert follow(stack, 3)[1:] == ["reconnected", "one"]
 
 
-def test_a_stack_that_does_not_answer_at_first_is_an_error(front, stack):
+def test_follow_fails_if_the_stack_does_not_answer_at_first(front, stack):
     with pytest.raises(PlumblineError, match="does not answer"):
         next(recorder.follow(replace(stack, base_url="http://127.0.0.1:1")))
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_the_command_prints_entries_and_keeps_notes_apart(front, stack, home_of, capsys, as_json, monkeypatch):
+def test_logs_prints_entries_to_stdout_and_notes_to_stderr(front, stack, home_of, capsys, as_json, monkeypatch):
     front.script = [entry("5-1", "one"), 502, entry("5-2", "zwölf")]
     follow = recorder.follow
 
@@ -156,25 +156,27 @@ def test_the_command_prints_entries_and_keeps_notes_apart(front, stack, home_of,
     lines = said.out.splitlines()
     shown = [json.loads(line)["message"] for line in lines] if as_json else [line.split()[-1] for line in lines]
     assert shown == ["one", "zwölf"]
-    assert said.err.splitlines()[-1] == "-- the live line is back"
+    assert said.err.splitlines()[-1] == "-- reconnected"
     assert front.asked[-1] == ("/logs/stream?service=backend&level=error", "5-1")
 
 
 @pytest.fixture
 def home_of(tmp_path, monkeypatch):
-    """Makes a home whose stack is the one given."""
+    """Return a function that makes the command line use the given stack; returns its home."""
 
     def make(stack):
         home = tmp_path / "home"
         target = type("Here", (), {"stack": lambda self: stack})()
-        monkeypatch.setattr(cli, "_existing", lambda _: target)
+        monkeypatch.setattr(cli, "_find_target", lambda _: target)
         return home
 
     return make
 
 
 @pytest.mark.parametrize(("login", "key", "reads"), [(502, True, True), (502, False, False), (401, True, False)])
-def test_without_the_backend_the_stacks_key_is_enough(front, stack, home_of, capsys, tmp_path, login, key, reads):
+def test_logs_works_without_the_backend_if_the_key_is_readable(
+    front, stack, home_of, capsys, tmp_path, login, key, reads
+):
     front.login_status = login
     if key:
         (tmp_path / "token_secret").touch(mode=0o600)
@@ -194,29 +196,29 @@ COUNTS = {
 }  # fmt: skip
 
 
-def test_drops_are_told_when_they_are_news(front, stack):
+def test_new_drops_are_noted(front, stack):
     calm, more = {**COUNTS, "dropped": 0}, {**COUNTS, "dropped": 4}
     front.script = [b"".join(event("stats", counts) for counts in (calm, COUNTS, COUNTS, more)) + entry("5-1", "one")]
-    assert told(stack, 3) == ["3 dropped (caddy 3)", "4 dropped (caddy 3)", "one"]
+    assert follow(stack, 3) == ["3 dropped (caddy 3)", "4 dropped (caddy 3)", "one"]
 
 
-def said_by_logs(front, stack, home_of, capsys, *arguments, items=()):
+def run_logs(front, stack, home_of, capsys, *arguments, items=()):
     front.script = [json.dumps({"items": list(items), "since": COUNTS["since"]}).encode(), json.dumps(COUNTS).encode()]
     assert cli.main(["logs", "--home", str(home_of(stack)), *arguments]) == 0
     return capsys.readouterr()
 
 
-def test_the_command_ends_with_the_counts(front, stack, home_of, capsys):
-    said = said_by_logs(front, stack, home_of, capsys, items=[ENTRY])
+def test_logs_ends_with_the_counts(front, stack, home_of, capsys):
+    said = run_logs(front, stack, home_of, capsys, items=[ENTRY])
     assert said.out.count("\n") == 4
     assert said.err == "-- 1 kept of 9 received since 2025-11-22T20:00:00.000Z, 5 superseded; 3 dropped (caddy 3)\n"
     assert front.logins == 1
 
 
-def test_the_command_says_when_nothing_matches(front, stack, home_of, capsys):
-    said = said_by_logs(front, stack, home_of, capsys, "--service", "moon", "--level", "error")
-    assert said.err.splitlines()[0] == "-- no entry of service moon and level error"
-    assert said_by_logs(front, stack, home_of, capsys, "--service", "moon", "--json").err == ""
+def test_logs_notes_that_nothing_matches(front, stack, home_of, capsys):
+    said = run_logs(front, stack, home_of, capsys, "--service", "moon", "--level", "error")
+    assert said.err.splitlines()[0] == "-- no entries of service moon and level error"
+    assert run_logs(front, stack, home_of, capsys, "--service", "moon", "--json").err == ""
 
 
 ENTRY = {
@@ -226,14 +228,14 @@ ENTRY = {
 }  # fmt: skip
 
 
-def test_a_line_for_files_and_pipes_is_one_line_with_the_rest_indented():
+def test_further_lines_of_an_entry_are_indented():
     first, *rest = recorder.line(ENTRY).splitlines()
     assert first.startswith("2025-11-22T21:38:57.412Z ERROR    data-processor  upload failed: the image of page 3")
     assert rest == ["    second line  [3f1c3f6c9d8b]", "    Traceback", "    OSError: no"]
 
 
 @pytest.mark.parametrize("columns", [20, 80, 200])
-def test_a_line_for_a_terminal_fits_it(columns):
+def test_an_entry_is_wrapped_to_the_terminal(columns):
     shown = re.sub(r"\x1b\[[0-9;]*m", "", recorder.line(ENTRY, columns)).splitlines()
     assert max(map(len, shown)) <= max(columns, 60)
     assert re.match(r"Nov 2[23] \d\d:38:57 ERROR    data-processor upload", shown[0])

@@ -1,4 +1,4 @@
-"""Secrets come to be once, closed, whole, and are never overwritten."""
+"""Generation, checks and normalisation of secret files; every reader reads the same value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plumbline.verification.throwaway import unprivileged, wait_until
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o077])
-def test_each_is_generated_closed_and_without_a_line_end(tmp_path, mask):
+def test_secrets_are_generated_private_and_without_a_line_end(tmp_path, mask):
     before = os.umask(mask)
     try:
         assert secret_files.generate(tmp_path) == list(SECRETS)
@@ -33,14 +33,14 @@ def test_each_is_generated_closed_and_without_a_line_end(tmp_path, mask):
     assert read_secret(tmp_path / "token_secret")
 
 
-def test_two_stacks_share_none(tmp_path):
+def test_two_stacks_have_different_secrets(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         secret_files.generate(tmp_path / name)
     assert (tmp_path / "a" / "token_secret").read_text() != (tmp_path / "b" / "token_secret").read_text()
 
 
-def test_a_home_of_before_gets_those_that_have_come_since(tmp_path):
+def test_secrets_added_by_a_new_version_are_generated(tmp_path):
     old = ("postgres_password", "token_secret", "operator_password")
     for name in old:
         (tmp_path / name).write_text(f"the {name} of before")
@@ -49,7 +49,7 @@ def test_a_home_of_before_gets_those_that_have_come_since(tmp_path):
     assert read_secret(tmp_path / "redis_password") != read_secret(tmp_path / "internal_secret")
 
 
-def test_what_exists_is_not_touched(tmp_path):
+def test_existing_secrets_are_not_changed(tmp_path):
     (tmp_path / "token_secret").write_text("mine, and long enough\n")
     assert secret_files.generate(tmp_path) == [name for name in SECRETS if name != "token_secret"]
     assert secret_files.generate(tmp_path) == []
@@ -57,7 +57,7 @@ def test_what_exists_is_not_touched(tmp_path):
 
 
 @pytest.mark.parametrize("at", ["os.fsync", "pathlib.Path.rename"])
-def test_a_generation_that_was_cut_off_leaves_no_half_a_secret_and_is_finished_later(tmp_path, monkeypatch, at):
+def test_an_interrupted_generation_leaves_no_partial_secret(tmp_path, monkeypatch, at):
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -70,7 +70,7 @@ def test_a_generation_that_was_cut_off_leaves_no_half_a_secret_and_is_finished_l
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(SECRETS)
 
 
-def test_none_yet_is_no_problem(tmp_path):
+def test_missing_secrets_are_no_problem(tmp_path):
     assert secret_files.problems(tmp_path) == []
     assert secret_files.problems(tmp_path / "absent") == []
 
@@ -86,7 +86,7 @@ def test_none_yet_is_no_problem(tmp_path):
         ("long enough to pass", 0o604, "chmod 600"),
     ],
 )
-def test_a_bad_one_is_named_with_its_way_out(tmp_path, content, mode, said):
+def test_a_bad_secret_is_named_with_a_solution(tmp_path, content, mode, said):
     path = tmp_path / "operator_password"
     path.write_text(content)
     path.chmod(mode)
@@ -96,7 +96,7 @@ def test_a_bad_one_is_named_with_its_way_out(tmp_path, content, mode, said):
     assert "long enough" not in problem
 
 
-def test_one_that_cannot_be_read_and_one_that_points_nowhere(public_folder):
+def test_unreadable_secrets_and_broken_links_are_problems(public_folder):
     (public_folder / "token_secret").write_text("long enough to pass")
     (public_folder / "token_secret").chmod(0)
     (public_folder / "operator_password").symlink_to(public_folder / "nowhere")
@@ -106,7 +106,7 @@ def test_one_that_cannot_be_read_and_one_that_points_nowhere(public_folder):
     assert "does not exist" in problems[1]
 
 
-def test_what_a_link_leads_to_is_not_opened_to_containers(tmp_path):
+def test_the_target_of_a_link_is_not_made_readable(tmp_path):
     folder = tmp_path / "secrets"
     folder.mkdir(mode=0o700)
     secret_files.generate(folder)
@@ -125,7 +125,7 @@ REFUSED = [b"", b" \n", b"\xef\xbb\xbf\n", b"one-half-0\nother-half", b"one-half
 
 
 def _shell(path):
-    """What docker/postgres/start.sh reads, None where it refuses."""
+    """Return the secret that docker/postgres/start.sh reads, None if it refuses."""
     script = ROOT / "docker" / "postgres" / "start.sh"
     functions = "/^refuse()/,/^}/p;/^read_secret()/,/^}/p"
     done = subprocess.run(
@@ -137,7 +137,7 @@ def _shell(path):
 
 
 def _redis(path, folder):
-    """What docker/redis/redis.sh reads, None where it refuses."""
+    """Return the secret that docker/redis/redis.sh reads, None if it refuses."""
     told = folder / "told.json"
     done = subprocess.run(
         ["sh", ROOT / "docker" / "redis" / "redis.sh", "tell", told], capture_output=True, check=False,
@@ -155,7 +155,7 @@ def _python(path):
 
 
 @pytest.mark.parametrize("around", AROUND)
-def test_every_reader_sees_the_same_secret(tmp_path, around):
+def test_every_reader_reads_the_same_secret(tmp_path, around):
     path = tmp_path / "token_secret"
     for value in VALUES:
         path.write_bytes(around.replace(b"%b", value.encode()))
@@ -163,26 +163,26 @@ def test_every_reader_sees_the_same_secret(tmp_path, around):
 
 
 @pytest.mark.parametrize("content", REFUSED)
-def test_every_reader_refuses_what_is_no_line_of_text(tmp_path, content):
+def test_every_reader_refuses_invalid_secrets(tmp_path, content):
     path = tmp_path / "token_secret"
     path.write_bytes(content)
     assert (_python(path), _shell(path), _redis(path, tmp_path)) == (None, None, None)
 
 
-def test_after_a_deployment_the_file_is_the_secret_and_nothing_else(tmp_path):
+def test_tidy_leaves_only_the_secret_in_the_file(tmp_path):
     secret_files.generate(tmp_path)
     path = tmp_path / "internal_secret"
     path.write_bytes(b"\xef\xbb\xbfcorrect horse \r\n")
     path.chmod(0o444)
     secret_files.tidy(tmp_path)
-    assert path.read_bytes() == b"correct horse", "Caddy would send the rest as well"
+    assert path.read_bytes() == b"correct horse", "Caddy would send the whole content"
     assert path.stat().st_mode & 0o777 == 0o444
     before = (tmp_path / "token_secret").stat()
     secret_files.tidy(tmp_path)
     assert (tmp_path / "token_secret").stat() == before
 
 
-def test_caddy_reads_the_same_of_what_a_deployment_leaves(tmp_path):
+def test_caddy_reads_the_same_secret_after_tidy(tmp_path):
     written = dict(zip(SECRETS, AROUND[:2] + AROUND[3:6], strict=True))
     value = VALUES[2]
     for name, around in written.items():
@@ -202,7 +202,7 @@ def test_caddy_reads_the_same_of_what_a_deployment_leaves(tmp_path):
             caddy.terminate()
 
 
-def test_what_a_link_leads_to_is_not_rewritten_but_has_to_be_the_secret_alone(tmp_path):
+def test_the_target_of_a_link_is_not_changed_but_checked(tmp_path):
     folder = tmp_path / "secrets"
     folder.mkdir()
     secret_files.generate(folder)
@@ -213,10 +213,10 @@ def test_what_a_link_leads_to_is_not_rewritten_but_has_to_be_the_secret_alone(tm
     secret_files.tidy(folder)
     assert elsewhere.read_bytes() == b"correct horse\n"
     (problem,) = secret_files.problems(folder)
-    assert "write the value alone into that" in problem
+    assert "write only the value to that file" in problem
 
 
-def test_a_fingerprint_follows_its_secret_alone_and_needs_the_key(tmp_path):
+def test_a_fingerprint_changes_with_its_secret_only(tmp_path):
     secret_files.generate(tmp_path)
     assert secret_files.fingerprints(tmp_path) == {}, "no key yet"
     before = secret_files.fingerprints(tmp_path, make_key=True)

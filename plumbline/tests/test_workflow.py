@@ -1,4 +1,4 @@
-"""The workflow for GitHub runs what plain nox runs, session by session, and the compose target."""
+"""The GitHub workflow runs the same sessions as plain nox, and the compose target."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def jobs() -> dict[str, Any]:
     return loaded["jobs"]  # type: ignore[no-any-return]
 
 
-def test_every_session_of_plain_nox_is_run(jobs: dict[str, Any]) -> None:
+def test_the_workflow_runs_every_session_of_plain_nox(jobs: dict[str, Any]) -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "nox", "--list", "--json"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
@@ -34,7 +34,7 @@ def test_every_session_of_plain_nox_is_run(jobs: dict[str, Any]) -> None:
     assert set(jobs["sessions"]["strategy"]["matrix"]["session"]) == wanted
 
 
-def test_plain_nox_leaves_the_stack_in_use_alone() -> None:
+def test_plain_nox_does_not_use_a_running_stack() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "nox", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
@@ -45,11 +45,11 @@ def test_plain_nox_leaves_the_stack_in_use_alone() -> None:
     assert ran == [("python", "-m", "pytest", "tests/smoke", "tests/logs", "--own-stack")]
 
 
-def test_the_unit_tests_run_on_every_python_that_is_accepted(jobs: dict[str, Any]) -> None:
+def test_the_unit_tests_run_on_every_supported_python(jobs: dict[str, Any]) -> None:
     matrix = jobs["sessions"]["strategy"]["matrix"]
     tested = {*matrix["python"], *(one["python"] for one in matrix["include"] if one["session"] == "unit")}
     script = (ROOT / "deploy-local.sh").read_text()
-    assert tested == set(re.findall(r"\bpython(3\.\d+)\b", script)), "deploy-local.sh looks for others"
+    assert tested == set(re.findall(r"\bpython(3\.\d+)\b", script)), "deploy-local.sh looks for other versions"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     classified = {one.rpartition(" ")[2] for one in project["classifiers"] if "Python :: 3." in one}
     assert classified == tested
@@ -61,7 +61,7 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert f"## [{facts.VERSION}]" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_every_step_either_runs_a_command_or_uses_a_named_version(jobs: dict[str, Any]) -> None:
+def test_every_step_runs_a_command_or_a_pinned_action(jobs: dict[str, Any]) -> None:
     for job in jobs.values():
         assert job["runs-on"]
         assert job["timeout-minutes"] <= 60
@@ -73,20 +73,19 @@ def test_every_step_either_runs_a_command_or_uses_a_named_version(jobs: dict[str
             subprocess.run(["bash", "-n", "-c", script], check=True)
 
 
-def test_what_the_container_job_runs_is_what_our_own_ci_runs(jobs: dict[str, Any]) -> None:
+def test_the_container_job_runs_the_same_as_our_ci(jobs: dict[str, Any]) -> None:
     own = re.findall(
         r"^\.venv-nox/bin/nox --session (\w+).* -- (.*)$", (ROOT / ".ci/compose").read_text(), re.MULTILINE
     )
     assert len(own) == 2
     theirs = "\n".join(step.get("run", "") for step in jobs["compose"]["steps"])
     for session, arguments in own:
-        options = arguments.partition(" plumbline/")[
-            0
-        ]  # ours leaves the engine tests of other folders out: there are none
+        # Ours names the only folder with engine tests.
+        options = arguments.partition(" plumbline/")[0]
         assert re.search(rf"nox --session {session}\b.* -- {re.escape(options)}$", theirs, re.MULTILINE), session
 
 
-def test_the_compose_target_must_have_an_engine(jobs: dict[str, Any]) -> None:
+def test_the_container_job_requires_an_engine(jobs: dict[str, Any]) -> None:
     assert jobs["compose"]["env"]["PLUMBLINE_REQUIRE_ENGINE"] == "1"
     commands = [step.get("run", "") for step in jobs["compose"]["steps"]]
     assert any("--session suites -- --target compose" in command for command in commands)

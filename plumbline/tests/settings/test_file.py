@@ -1,4 +1,4 @@
-"""settings.env is read as env files are read everywhere, and each wrong line is named by its number."""
+"""Parsing of settings.env; wrong lines are named by number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _read(tmp_path: Path, text: str | bytes) -> tuple[dict[str, str], list[tuple
     return {one.name: one.value for one in lines}, [(one.number, one.words) for one in problems]
 
 
-def test_comments_quotes_spaces_and_export_are_understood(tmp_path: Path) -> None:
+def test_comments_quotes_spaces_and_export_are_parsed(tmp_path: Path) -> None:
     text = "# a comment\n\nA=1\n B = two words # a comment\nexport C=\"in quotes\"\nD='x'\nE=\nF=a,b\n"
     assert _read(tmp_path, text) == (
         {"A": "1", "B": "two words", "C": "in quotes", "D": "x", "E": "", "F": "a,b"},
@@ -27,7 +27,7 @@ def test_comments_quotes_spaces_and_export_are_understood(tmp_path: Path) -> Non
     )
 
 
-def test_what_editors_of_windows_write_is_read(tmp_path: Path) -> None:
+def test_byte_order_mark_and_crlf_are_parsed(tmp_path: Path) -> None:
     assert _read(tmp_path, b"\xef\xbb\xbfA=1\r\nB=2\r\n") == ({"A": "1", "B": "2"}, [])
 
 
@@ -37,25 +37,25 @@ def test_what_editors_of_windows_write_is_read(tmp_path: Path) -> None:
         ("=x", "NAME=VALUE"),
         ("A", "has no value"),
         ("A='x", "close every quote"),
-        ("A=${HOME}", "no setting needs"),
-        ('A="x\\ny"', "no setting needs"),
+        ("A=${HOME}", "is not allowed"),
+        ('A="x\\ny"', "is not allowed"),
         ("B=2", "set in line 1 already"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path: Path, line: str, words: str) -> None:
+def test_an_invalid_line_is_named_and_the_others_are_read(tmp_path: Path, line: str, words: str) -> None:
     values, problems = _read(tmp_path, f"B=1\n{line}\nC=3\n")
     assert values == {"B": "1", "C": "3"}
     assert [number for number, _ in problems] == [2]
     assert words in problems[0][1]
 
 
-def test_another_encoding_is_refused_as_such(tmp_path: Path) -> None:
+def test_another_encoding_is_refused(tmp_path: Path) -> None:
     values, problems = _read(tmp_path, "A=1\n".encode("utf-16"))
     assert values == {}
     assert problems == [(0, "is not UTF-8 text: save it as UTF-8")]
 
 
-def test_a_file_that_may_not_be_read_is_a_problem_and_none_at_all_is_not(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_a_problem_and_a_missing_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / belongings.SETTINGS
     assert file.read(path) == ([], [])
     path.write_text("A=1\n")
@@ -65,7 +65,7 @@ def test_a_file_that_may_not_be_read_is_a_problem_and_none_at_all_is_not(tmp_pat
     assert "cannot be read" in problems[0].words
 
 
-def test_a_new_home_has_a_file_that_sets_nothing_and_one_that_is_there_is_left_alone(home: Home) -> None:
+def test_prepare_creates_an_empty_file_and_keeps_an_existing_one(home: Home) -> None:
     home.prepare()
     assert file.read(home.settings) == ([], [])
     assert "docs/generated/defaults.md" in home.settings.read_text()
@@ -74,7 +74,7 @@ def test_a_new_home_has_a_file_that_sets_nothing_and_one_that_is_there_is_left_a
     assert home.settings.read_text() == "A=1\n"
 
 
-def test_reset_deletes_a_file_that_sets_nothing_and_keeps_what_somebody_wrote(home: Home) -> None:
+def test_reset_deletes_an_unchanged_file_and_keeps_an_edited_one(home: Home) -> None:
     home.prepare()
     assert home.remove() == []
     assert not home.root.exists()

@@ -1,4 +1,4 @@
-"""A name leads to the parts that read it; a wrong one is refused with its line and the nearest right one."""
+"""Resolution of settings to components, and the messages for wrong lines."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def wanted(tmp_path: Path):  # type: ignore[no-untyped-def]
     return read
 
 
-def test_a_file_that_sets_nothing_asks_no_service(wanted, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(resolve, "_ask", lambda _: pytest.fail("asked"))
+def test_an_empty_file_starts_no_probe(wanted, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(resolve, "_probe", lambda _: pytest.fail("asked"))
     assert wanted(file.HEADER) == Wanted()
 
 
-def test_a_general_name_is_for_all_that_read_it_and_one_with_a_part_counts_more(wanted) -> None:  # type: ignore[no-untyped-def]
+def test_a_components_own_name_overrides_the_general_one(wanted) -> None:  # type: ignore[no-untyped-def]
     found = wanted("PLUMBLINE_BACKEND_WORKERS=5\nPLUMBLINE_WORKERS=3\nPLUMBLINE_LOG_LEVEL=debug\n")
     assert found.problems == []
     assert found.of("backend") == {"PLUMBLINE_WORKERS": "5", "PLUMBLINE_LOG_LEVEL": "debug"}
     assert found.of("data-processor") == {"PLUMBLINE_WORKERS": "3", "PLUMBLINE_LOG_LEVEL": "debug"}
-    assert found.of("log-sink") == {"PLUMBLINE_LOG_LEVEL": "debug"}, "the log-sink is one process, whatever is asked"
+    assert found.of("log-sink") == {"PLUMBLINE_LOG_LEVEL": "debug"}, "the log-sink always is one process"
     assert found.of("caddy") == {}
 
 
@@ -61,7 +61,7 @@ def test_a_general_name_is_for_all_that_read_it_and_one_with_a_part_counts_more(
         ("PLUMBLINE_LOG_SINK_WORKERS=2", "cannot be set: the log-sink always is one process"),
     ],
 )
-def test_a_wrong_line_is_refused_with_its_place_and_the_way_out(wanted, tmp_path: Path, line: str, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_an_invalid_line_is_refused_with_its_number_and_a_hint(wanted, tmp_path: Path, line: str, words: str) -> None:  # type: ignore[no-untyped-def]
     found = wanted(f"# first\n{line}\nPLUMBLINE_POOL_SIZE=4\n")
     assert found.settings == ()
     (problem,) = found.problems
@@ -69,17 +69,17 @@ def test_a_wrong_line_is_refused_with_its_place_and_the_way_out(wanted, tmp_path
     assert words in problem
 
 
-def test_what_is_wrong_for_one_part_alone_names_that_part(wanted) -> None:  # type: ignore[no-untyped-def]
+def test_a_problem_of_one_component_names_it(wanted) -> None:  # type: ignore[no-untyped-def]
     (problem,) = wanted("PLUMBLINE_BODY_MAX_BYTES=9000000\n").problems
     assert problem.endswith(", for backend")
 
 
-def test_every_problem_is_found_at_once_in_the_order_of_the_lines(wanted) -> None:  # type: ignore[no-untyped-def]
+def test_all_problems_are_reported_in_the_order_of_lines(wanted) -> None:  # type: ignore[no-untyped-def]
     found = wanted("PLUMBLINE_WORKERS=0\nPLUMBLINE_NO=1\nA\nPLUMBLINE_POOL_SIZE=x\n")
     assert [re.search(r"line (\d)", one)[1] for one in found.problems] == ["1", "2", "3", "4"]  # type: ignore[index]
 
 
-def test_only_what_differs_from_its_default_is_shown_as_such(wanted) -> None:  # type: ignore[no-untyped-def]
+def test_settings_that_differ_from_their_default_are_marked(wanted) -> None:  # type: ignore[no-untyped-def]
     found = wanted("PLUMBLINE_WORKERS=2\nPLUMBLINE_SESSION_TTL_S=3600\nPLUMBLINE_BODY_MAX_BYTES=70000\n")
     assert [one.line() for one in found.settings if one.differs] == [
         "PLUMBLINE_SESSION_TTL_S=3600 (default 43200)",
@@ -87,38 +87,38 @@ def test_only_what_differs_from_its_default_is_shown_as_such(wanted) -> None:  #
     ]
 
 
-def test_a_target_may_have_defaults_of_its_own_and_no_use_for_some(wanted) -> None:  # type: ignore[no-untyped-def]
+def test_a_target_can_have_own_defaults_and_refuse_variables(wanted) -> None:  # type: ignore[no-untyped-def]
     found = wanted("PLUMBLINE_BACKEND_POOL_SIZE=8\n", defaults={"backend": {"PLUMBLINE_POOL_SIZE": "4"}})
     assert [one.line() for one in found.settings if one.differs] == ["PLUMBLINE_BACKEND_POOL_SIZE=8 (default 4)"]
     found = wanted("PLUMBLINE_FRONT_HOST=::1\n", refused={"PLUMBLINE_FRONT_HOST": "not here"})
     assert found.problems[0].endswith("PLUMBLINE_FRONT_HOST cannot be set: not here")
 
 
-def test_a_variable_of_the_caller_is_no_setting(wanted, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    resolve._asked.cache_clear()
+def test_variables_of_the_caller_are_not_settings(wanted, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    resolve._run_probe.cache_clear()
     monkeypatch.setenv("PLUMBLINE_WORKERS", "not a number")
     assert wanted("PLUMBLINE_POOL_SIZE=4\n").problems == []
 
 
-def test_every_part_is_content_when_nothing_is_set() -> None:
-    assert {part: answer["problems"] for part, answer in resolve._ask({}).items()} == {
+def test_every_component_accepts_no_settings() -> None:
+    assert {part: answer["problems"] for part, answer in resolve._probe({}).items()} == {
         part: {} for part in resolve.PARTS
     }
 
 
-def test_a_setting_that_a_service_has_gained_can_be_set_without_further_work(wanted) -> None:  # type: ignore[no-untyped-def]
+def test_every_field_of_a_service_can_be_set(wanted) -> None:  # type: ignore[no-untyped-def]
     free = {name for name, meant in resolve.names().items() if not meant.refusal}
     assert {"PLUMBLINE_REGISTRATION", "PLUMBLINE_BACKEND_REGISTRATION"} <= free
     assert wanted("PLUMBLINE_REGISTRATION=closed\n").of("backend") == {"PLUMBLINE_REGISTRATION": "closed"}
 
 
-def test_no_name_means_two_things() -> None:
+def test_names_are_unambiguous() -> None:
     singles = [resolve._single(part, one["variable"]) for part, every in resolve.described().items() for one in every]
     assert len(singles) == len({*singles})
     assert {*singles}.isdisjoint(one["variable"] for every in resolve.described().values() for one in every)
 
 
-def test_what_the_deployment_tells_the_parts_is_not_for_the_file_to_say(home) -> None:  # type: ignore[no-untyped-def]
+def test_variables_of_the_deployment_cannot_be_set(home) -> None:  # type: ignore[no-untyped-def]
     layout = Layout(home, dict.fromkeys(PORTS, 1), "x")
     told = {name: layout.service_environment(name) for name in ("backend", "data-processor", "log-sink")}
     told["caddy"] = layout.caddy_environment()
@@ -127,7 +127,7 @@ def test_what_the_deployment_tells_the_parts_is_not_for_the_file_to_say(home) ->
         assert {name for name in told[part] if name.startswith("PLUMBLINE_")} <= deployed, part
 
 
-def test_caddys_settings_are_the_variables_of_the_caddyfile_with_the_same_defaults() -> None:
+def test_caddys_settings_match_the_caddyfile() -> None:
     found: dict[str, str | None] = {}
     for name, default in re.findall(r"\{\$(PLUMBLINE_\w+)(:[^}]*)?\}", CADDYFILE.read_text()):
         found[name] = found.get(name) or (default[1:] if default else None)
@@ -138,7 +138,7 @@ def test_caddys_settings_are_the_variables_of_the_caddyfile_with_the_same_defaul
     assert declared == found
 
 
-def test_a_setting_is_remembered_as_it_was() -> None:
+def test_a_setting_survives_the_state_file() -> None:
     one = Setting("A", "1", "A", ("backend",), "2", differs=True)
     raw = {"name": "A", "value": "1", "variable": "A", "parts": ["backend"], "default": "2", "differs": True}
     assert Setting.remembered(raw) == one

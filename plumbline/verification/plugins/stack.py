@@ -110,7 +110,7 @@ def _remote(config: pytest.Config) -> RemoteTarget:
     option = config.getoption
     if not option("base_url"):
         pytest.exit("--target remote needs --base-url: the front door of the stack", 4)
-    environment.go_directly(urlsplit(option("base_url")).hostname or "")
+    environment.bypass_proxies(urlsplit(option("base_url")).hostname or "")
     if option("ca_file"):
         if not option("ca_file").is_file():
             pytest.exit(f"--ca-file {option('ca_file')}: there is no such file", 4)
@@ -172,7 +172,7 @@ def _refuse_incomplete(existing: Target) -> None:
         home = Home(Path(stack.home))
         pytest.exit(
             f"the stack in {stack.home} cannot be verified: {'; '.join(problems)}.\n"
-            f"Run first: {home.named_in('./deploy-local.sh')}\nTo verify a new stack instead, add --own-stack.",
+            f"Run first: {home.with_home_option('./deploy-local.sh')}\nTo verify a new stack instead, add --own-stack.",
             1,
         )
 
@@ -202,7 +202,9 @@ def _own_stack(config: pytest.Config, uncaptured: _Uncaptured) -> Iterator[Targe
 
 def _next_commands(home: Home) -> str:
     commands = {"stack kept, status": "status", "warnings and errors": "logs", "remove it": "reset"}
-    lines = [f"{what:<20} {home.named_in(f'./deploy-local.sh {command}')}" for what, command in commands.items()]
+    lines = [
+        f"{what:<20} {home.with_home_option(f'./deploy-local.sh {command}')}" for what, command in commands.items()
+    ]
     return "\n".join(["", *lines])
 
 

@@ -31,7 +31,7 @@ MIGRATION_LOCK_KEY = 0x706C756D62
 
 REQUEST_ID_HEADER = "X-Request-Id"
 INTERNAL_HEADER = "X-Plumbline-Internal"
-"""Header with the secret by which Caddy and the services know each other."""
+"""Header with the secret that Caddy and the services share."""
 DROPPED_HEADER = "Plumbline-Dropped"
 """How a log forwarder reports entries that it had to discard: `service;level=warning;count=7, …`."""
 SUPERSEDED_HEADER = "Plumbline-Superseded"

@@ -58,9 +58,7 @@ class ServiceSettings(BaseSettings):
         json_schema_extra=ADDRESS,
     )
     redis_password_file: Path = Field(description="File that holds the password of Redis.")
-    internal_secret_file: Path = Field(
-        description="File that holds the secret by which Caddy and the services know each other."
-    )
+    internal_secret_file: Path = Field(description="File with the secret that Caddy and the services share.")
 
     def redis_password(self) -> str:
         """Return the password of Redis. Raises SecretError if the file is unusable."""

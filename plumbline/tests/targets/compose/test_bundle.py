@@ -79,14 +79,14 @@ def test_what_is_no_bundle_is_refused(said: None, tmp_path: Path) -> None:
     rubbish = tmp_path / "rubbish.tar"
     for content in (b"", b"rubbish" * 1000):
         rubbish.write_bytes(content)
-        assert "not a whole bundle" in str(refusal(rubbish, tmp_path / "home"))
+        assert "not a complete bundle" in str(refusal(rubbish, tmp_path / "home"))
     assert "cannot be unpacked" in str(refusal(tmp_path, tmp_path / "home"))
 
 
 @pytest.mark.parametrize("manifest", [b"", b"{}", b"[]", b"1", b'{"format": 1}', b"\xff"])
 def test_a_manifest_that_is_none_is_refused(said: None, tmp_path: Path, manifest: bytes) -> None:
     archive = archive_of(tmp_path, {"manifest.json": manifest, **REST})
-    assert "not a whole bundle" in str(refusal(archive, tmp_path / "home"))
+    assert "not a complete bundle" in str(refusal(archive, tmp_path / "home"))
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_a_manifest_that_is_none_is_refused(said: None, tmp_path: Path, manifest
         ({"format": 99}, "bundle format 99"),
         ({"version": "99.0.0", "files": {}}, "holds Plumbline 99.0.0, this checkout is"),
         ({"platform": "linux/arm64"}, "holds images for linux/arm64, this engine runs linux/amd64"),
-        ({"platform": None}, "not a whole bundle"),
-        ({"files": {}}, "does not list what a bundle holds"),
-        ({"images": {}}, "does not list what a bundle holds"),
+        ({"platform": None}, "not a complete bundle"),
+        ({"files": {}}, "does not list the files of a bundle"),
+        ({"images": {}}, "does not list the files of a bundle"),
     ],
 )
 def test_a_bundle_for_something_else_is_refused(
@@ -122,7 +122,7 @@ def test_half_a_copy_is_refused(said: None, tmp_path: Path) -> None:
     whole = archive.read_bytes()
     for length in (100, 600, whole.index(b"services: {}")):
         archive.write_bytes(whole[:length])
-        assert "not a whole bundle" in str(refusal(archive, tmp_path / "home"))
+        assert "not a complete bundle" in str(refusal(archive, tmp_path / "home"))
 
 
 @pytest.mark.parametrize("place", ["absent/bundle.tar", "."])

@@ -1,13 +1,12 @@
 #!/usr/bin/env -S bash -p
-# Deploys Plumbline on this machine: finds a Python, makes .venv, hands over to plumbline/__main__.py.
-# Everything else, --help included, is in there.
+# Deploys Plumbline on this machine: finds a Python, creates .venv, and runs plumbline/__main__.py (see --help).
 #
-# Only this checkout's code is to run, wherever the script is called from: bash -p passes over BASH_ENV and the functions
-# of the caller's shell, python -I over PYTHON* variables, the current folder and packages in the user's home.
+# Only code of this checkout may run: bash -p ignores BASH_ENV and the functions of the caller's shell; python -I ignores
+# PYTHON* variables, the current folder and packages in the user's home.
 set -euo pipefail
 unset CDPATH "${!PYTHON@}" PIP_PREFIX PIP_ROOT PIP_TARGET PIP_USER UV_PREFIX UV_PYTHON UV_SYSTEM_PYTHON UV_TARGET
 
-absolute_folders() { # of $PATH: a relative one would be another in each folder
+absolute_folders() { # of $PATH
   local folder found=() IFS=:
   for folder in $PATH; do
     [[ $folder != /* ]] || found+=("$folder")
@@ -45,23 +44,22 @@ find_python() {
 install() {
   local python
   python=$(find_python)
-  [ -w "$here" ] || fail "$here is not writable by this user, and its .venv has to be made anew" \
+  [ -w "$here" ] || fail "$here is not writable by this user, and its .venv has to be created" \
     "Use a checkout of your own: git clone $here"
   echo "Installing into .venv with $("$python" --version) (only after a change of requirements/) ..."
   if [ -e "$venv" ] && [ ! -e "$stamp" ] && [ ! -e "$ours" ]; then
-    fail "$venv was not made by this script: move it away, then the same command again"
+    fail "$venv was not created by this script: move it away, then run the same command again"
   fi
   rm -rf "$venv"
   mkdir "$venv"
   touch "$ours"
   "$python" -I -m venv "$venv" || {
     rm -rf "$venv"
-    fail "$python cannot make a virtual environment. On Debian: apt-get install python3-venv"
+    fail "$python cannot create a virtual environment. On Debian: apt-get install python3-venv"
   }
-  export PIP_DISABLE_PIP_VERSION_CHECK=1 # pip's advertisement for itself is no news of ours
-  # uv installs the same locked set several times faster; where it cannot (a mirror only pip knows of), pip does it.
-  # It is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store. And it
-  # reads the settings of this checkout, not the uv.toml of the folder that the caller is in.
+  export PIP_DISABLE_PIP_VERSION_CHECK=1 # no notice of a new pip
+  # uv installs the same locked set several times faster; pip is the fallback, such as for a mirror that only pip knows.
+  # uv shall trust the system's certificates, like pip, and not read uv.toml of the caller's folder.
   if ! { "$venv/bin/python" -I -m pip install --quiet --require-hashes -r "$here/requirements/bootstrap.txt" &&
     UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true} VIRTUAL_ENV=$venv "$venv/bin/uv" --directory "$here" pip install --quiet --require-hashes -r "$lock"; }; then
     echo "uv could not install the packages; trying pip, which takes about a minute longer ..." >&2
@@ -73,7 +71,7 @@ install() {
 
 digest() { cksum "$lock" "$here/requirements/bootstrap.txt" "${BASH_SOURCE[0]}" | cut -d' ' -f1,2; }
 
-# The Python that .venv was made with may be gone since, after an upgrade of the system for instance.
+# The Python of .venv may be gone, such as after an upgrade of the system.
 if [ "$(cat "$stamp" 2>/dev/null)" != "$(digest)" ] || [ ! -x "$venv/bin/python" ]; then
   install
 fi

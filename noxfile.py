@@ -1,6 +1,6 @@
-"""The task list: `nox` runs what is marked with * in `nox -l`; `nox -s smoke` runs one.
+"""The tasks: `nox` runs those marked with * in `nox -l`; `nox -s smoke` runs one.
 
-What follows `--` goes to pytest: `nox -s suites -- --target embedded --keep-stack -k restart`.
+Arguments after `--` go to pytest: `nox -s suites -- --target embedded --keep-stack -k restart`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
-# Sessions run this checkout's code in their own environments, whatever the caller's shell says to Python.
+# Sessions use their own environments, without Python variables of the caller's shell.
 for _name in [name for name in os.environ if name.startswith("PYTHON")]:
     del os.environ[_name]
 
-# uv is to trust whom this machine trusts, as pip does: a network's own authority is known to no other store.
+# uv shall trust the system's certificates, like pip.
 os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 LOCKED = "requirements/dev.txt"
@@ -47,7 +47,7 @@ def _pytest(session: nox.Session, *arguments: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff, mypy (strict), who may import whom, shellcheck."""
+    """Ruff, mypy (strict), import contracts, shellcheck."""
     _install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -58,14 +58,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """The tests that stand beside the code, on a throwaway Postgres and Redis."""
+    """Unit tests, with a temporary Postgres and Redis."""
     _install(session)
     _pytest(session, "plumbline", "services", "benchmarks")
 
 
 @nox.session
 def manifests(session: nox.Session) -> None:
-    """Render every Kubernetes overlay and check it; no cluster needed, but kubectl, kustomize or Go."""
+    """Render and check every Kubernetes overlay; needs kubectl, kustomize or Go, and no cluster."""
     _install(session)
     _renderer(session)
     session.run("python", "-m", "plumbline.verification.manifests")
@@ -73,46 +73,46 @@ def manifests(session: nox.Session) -> None:
 
 
 def _renderer(session: nox.Session) -> None:
-    """See that there is something that renders; neither is on PyPI."""
+    """Make sure that kubectl or kustomize is installed; neither is on PyPI."""
     if shutil.which(os.environ.get("PLUMBLINE_KUBECTL", "kubectl")) or shutil.which("kustomize"):
         return
     if not shutil.which("go"):
-        session.skip("nothing here renders manifests: install kubectl 1.27 or newer, or kustomize 5, or Go to build it")
+        session.skip("no program to render manifests: install kubectl 1.27 or newer, or kustomize 5, or Go to build it")
     session.run("go", "install", KUSTOMIZE, env={"GOBIN": session.bin}, external=True)
 
 
 @nox.session
 def suites(session: nox.Session) -> None:
-    """Prove a stack of its own, gone afterwards: smoke and logs, with the checks that disturb a stack's users."""
+    """Verify a new stack, which is removed afterwards: smoke and logs, including disruptive checks."""
     _install(session)
     _pytest(session, "tests/smoke", "tests/logs", "--own-stack")
 
 
 @nox.session(default=False)
 def smoke(session: nox.Session) -> None:
-    """Prove the stack that runs, without disturbing it: health, channels, documents, annotations, templates, rows."""
+    """Verify the running stack without disrupting it: health, channels, documents, annotations, templates."""
     _install(session)
     _pytest(session, "tests/smoke")
 
 
 @nox.session(default=False)
 def logs(session: nox.Session) -> None:
-    """Prove the recorder of the stack that runs, without disturbing it: what it keeps, and from whom."""
+    """Verify the recorder of the running stack without disrupting it."""
     _install(session)
     _pytest(session, "tests/logs")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the docs strictly; fail if a generated page differs from what the code says."""
+    """Build the docs strictly; fail if a generated page is outdated."""
     _install(session)
     session.run("python", "-m", "plumbline.verification.docs", "--check")
-    # Not --quiet, which hides warnings from --strict, too. The theme's advertisement for its successor is none of ours.
+    # Not --quiet, which hides warnings from --strict, too. The variable hides a notice of the theme.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure routes beside their floors, lists, the recorder, deployments. Prints; asserts nothing."""
+    """Measure routes beside their floors, lists, the recorder, deployments. Prints results; asserts nothing."""
     _install(session)
     session.run("python", "-m", "benchmarks", *session.posargs)

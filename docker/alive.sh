@@ -1,8 +1,7 @@
 #!/bin/sh
-# Health check of a container, and an end to one that hangs: `alive.sh LIMIT QUESTION…`. The engine starts a container again
-# that ended, and leaves one that hangs alone. QUESTION ends with 0 (ready), 1 (answers, but cannot do its work now), or
-# with more if there is no answer; after LIMIT times of that in a row, everything in the container is killed: ten times
-# LIMIT before the first answer.
+# Health check of a container that also kills a hanging one, because the engine restarts only containers that have ended:
+# `alive.sh LIMIT COMMAND…`. COMMAND exits with 0 (ready), 1 (answers, but is not ready), or more (no answer). After LIMIT
+# checks without an answer in a row (ten times LIMIT before the first answer), everything in the container is killed.
 limit=$1
 shift
 missed=/tmp/plumbline-missed
@@ -14,8 +13,7 @@ if [ "$code" -le 1 ]; then
 	: >"$answered"
 	exit "$code"
 fi
-# Postgres does not answer while its start script recovers the database after a crash. To kill it then would begin that
-# anew, for ever.
+# Postgres does not answer while it recovers after a crash. Killing it then would restart the recovery, for ever.
 [ -e "$answered" ] || limit=$((limit * 10))
 echo >>"$missed"
 if [ "$(wc -l <"$missed")" -ge "$limit" ]; then

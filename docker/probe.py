@@ -1,24 +1,24 @@
-"""Asks a service in a container how it is: `probe.py PORT PATH` ends with 0 if the answer is 200, and else says why.
+"""Checks a service in a container: `probe.py PORT PATH`. Prints the reason if the answer is not 200.
 
-It ends with 1 if the answer is another or the port is closed, and with 2 if there is no answer: then the service hangs.
+Exit code 0: the answer is 200. 1: another answer, or the port is closed. 2: no answer, so the service hangs.
 
-Plain sockets, because it runs every few seconds beside the service: importing an HTTP client costs more than asking.
+Uses plain sockets: it runs every few seconds, and importing an HTTP client costs more than the request.
 """
 
 import socket
 import sys
 
-PATIENCE_S = 3
+TIMEOUT_S = 3
 
 port, path = int(sys.argv[1]), sys.argv[2]
 try:
-    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection:
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         answer = b""
         while chunk := connection.recv(4096):
             answer += chunk
 except TimeoutError:
-    print(f"port {port} takes connections and does not answer within {PATIENCE_S} s", file=sys.stderr)
+    print(f"port {port} accepts connections but does not answer within {TIMEOUT_S} s", file=sys.stderr)
     sys.exit(2)
 except OSError as error:
     sys.exit(f"port {port} does not answer: {error}")

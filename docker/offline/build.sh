@@ -1,6 +1,6 @@
 #!/usr/bin/env -S bash -p
-# Makes the base images where no container registry can be reached, from Debian packages (through this machine's own apt
-# sources) and PyPI wheels (through its own index), and names them in docker/.env, where every build finds them.
+# Builds the base images without a container registry, from Debian packages (of this machine's apt sources) and PyPI
+# wheels (of its index), and names them in docker/.env, which every build reads.
 # Needs root, a Docker engine with buildx, and mmdebstrap: apt-get install mmdebstrap
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -18,8 +18,8 @@ docker version >/dev/null 2>&1 || fail "no Docker engine answers: start one (.ci
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The archive that this machine's own sources name; no address is written here.
-# shellcheck disable=SC2016  # apt puts in the address
+# The archive of this machine's own sources.
+# shellcheck disable=SC2016  # apt expands it
 archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' |
   grep -v -e security -e updates | sort -u | head -n 1)
 [ -n "$archive" ] || fail "apt knows of no Debian archive: see /etc/apt/sources.list.d"
@@ -32,12 +32,12 @@ if ! docker image inspect "$base" >/dev/null 2>&1 || [ "${1:-}" = --fresh ]; the
   docker import "$work/base.tar" "$base" >/dev/null
 fi
 
-# A network that re-signs TLS needs its CA bundle inside the build as well.
+# In a network that re-signs TLS, the build needs the CA bundle, too.
 ca_bundle=${PLUMBLINE_CA_BUNDLE:-${PIP_CERT:-${SSL_CERT_FILE:-/dev/null}}}
 : >"$work/env"
 for image in python postgres redis caddy; do
   echo "plumbline-offline/$image ..."
-  # Without an attestation, which would make it another image each time, and all that is built on it, too.
+  # An attestation would change the image's digest with every build, and rebuild all images based on it.
   docker buildx build --quiet --load --provenance=false --file docker/offline/Dockerfile --target "$image" \
     --build-arg BASE="$base" --secret id=ca_bundle,src="$ca_bundle" \
     --secret id=pip_conf,src="${PLUMBLINE_PIP_CONF:-/dev/null}" --tag "plumbline-offline/$image:latest" . >/dev/null
@@ -45,7 +45,7 @@ for image in python postgres redis caddy; do
 done
 [ "$ca_bundle" = /dev/null ] || echo "PLUMBLINE_CA_BUNDLE=$ca_bundle" >>"$work/env"
 
-# Lines that somebody else put there stay.
+# Keep other lines.
 touch docker/.env
 names=$(sed 's/=.*//' "$work/env" | paste -sd '|')
 grep -v -E "^($names)=" docker/.env >>"$work/env" || true

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Starts Postgres. On an empty volume it makes the cluster first; at every start the application's role gets the password
-# of its secret file, so that a renewed secret needs nothing but a restart.
+# Starts Postgres. Creates the cluster on an empty volume. Every start sets the role's password from the secret file, so
+# that a new secret needs only a restart.
 #
-# Not the start script of the official image: that one puts the password into the server's environment.
+# The start script of the official image would put the password into the server's environment.
 set -euo pipefail
 umask 077
 
@@ -16,7 +16,7 @@ refuse() {
   exit 78
 }
 
-# The same rule as `servicekit.secrets.read_secret`: without a byte order mark, and without white space at both ends.
+# Like `servicekit.secrets.read_secret`: removes a byte order mark, and white space at both ends.
 read_secret() {
   local LC_ALL=C text
   [ "$(tr -d '\000' <"$1" | wc -c)" -eq "$(wc -c <"$1")" ] || refuse "secret file $1 looks like UTF-16: save it as UTF-8"
@@ -26,13 +26,13 @@ read_secret() {
   text=${text%"${text##*[![:space:]]}"}
   case $text in
     '') refuse "secret file $1 is empty: delete it, a new one is generated at the next deployment" ;;
-    *$'\n'* | *$'\r'*) refuse "secret file $1 has more than one line: write the value alone" ;;
+    *$'\n'* | *$'\r'*) refuse "secret file $1 has more than one line: write only the value" ;;
     $'\xff\xfe'* | $'\xfe\xff'*) refuse "secret file $1 looks like UTF-16: save it as UTF-8" ;;
   esac
   printf %s "$text"
 }
 
-# Statements go over standard input: nothing of a password shows in a command line, nor in the log if one fails.
+# Statements are passed on stdin, so that the password is in no command line and, after an error, not in the log.
 single_user() {
   postgres --single -D "$1" -c log_min_error_statement=panic -c log_min_messages=warning -c exit_on_error=on \
     postgres >/dev/null
@@ -48,7 +48,7 @@ create() {
   initdb --pgdata "$partial" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --auth-host=scram-sha-256 \
     --auth-local=peer --no-instructions --set password_encryption=scram-sha-256 >/dev/null
   cat >"$partial/pg_hba.conf" <<HBA
-# Everybody on the network with a password; the superuser has none, and is reached from inside the container alone.
+# Password over the network. The superuser has no password and can connect only inside the container.
 local all postgres peer
 host  all all all  scram-sha-256
 HBA
@@ -70,11 +70,11 @@ for found in "$PGDATA/PG_VERSION" "$volume/PG_VERSION"; do
   fi
 done
 if [ -s "$volume/PG_VERSION" ]; then
-  refuse "the volume holds a cluster that Plumbline did not make: dump it, remove the volume, deploy, restore the dump"
+  refuse "the volume holds a cluster that Plumbline did not create: dump it, remove the volume, deploy, restore the dump"
 fi
 
-# A run that was killed leaves its lock, which names a process by number; and numbers begin anew with each container. The
-# one that has this number now may well be this shell, and Postgres would never start again.
+# A killed server leaves a lock file with its pid. In a new container another process, such as this shell, may have that
+# pid, and Postgres would refuse to start.
 lock=$PGDATA/postmaster.pid
 if [ -s "$lock" ] && [ "$(cat "/proc/$(head -n 1 "$lock")/comm" 2>/dev/null)" != postgres ]; then
   rm "$lock"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Redis with one user, who has the password of the secret file and the rights that the services need.
-#   redis.sh [ARGUMENTS]   starts it; the arguments go to redis-server
-#   redis.sh probe         says whether it answers: 0 yes, 1 not as it should, 2 not at all
-#   redis.sh tell FILE     writes the password the way redis_exporter reads it
+# Redis with one user, which has the password of the secret file and the rights that the services need.
+#   redis.sh [ARGUMENTS]   starts Redis; the arguments go to redis-server
+#   redis.sh probe         exit code 0: Redis answers, 1: it answers with an error, 2: no answer
+#   redis.sh tell FILE     writes the password in the format of redis_exporter
 set -eu
 secret=${PLUMBLINE_REDIS_PASSWORD_FILE:?}
 
@@ -12,7 +12,7 @@ fail() {
 }
 
 [ -r "$secret" ] || fail "secret file $secret is missing, or user $(id -u) may not read it"
-# The same rule as `servicekit.secrets.read_secret`: without a byte order mark, and without white space at both ends.
+# Like `servicekit.secrets.read_secret`: removes a byte order mark, and white space at both ends.
 export LC_ALL=C
 [ "$(tr -d '\000' <"$secret" | wc -c)" -eq "$(wc -c <"$secret")" ] ||
   fail "secret file $secret looks like UTF-16: save it as UTF-8"
@@ -22,7 +22,7 @@ password=${password#"${password%%[![:space:]]*}"}
 password=${password%"${password##*[![:space:]]}"}
 [ -n "$password" ] || fail "secret file $secret is empty: delete it, a new one is generated at the next deployment"
 [ "$(printf %s "$password" | tr -d '\r\n' | wc -c)" -eq "$(printf %s "$password" | wc -c)" ] ||
-  fail "secret file $secret has more than one line: write the value alone"
+  fail "secret file $secret has more than one line: write only the value"
 
 quoted=$(printf %s "$password" | sed 's/["\\]/\\&/g')
 if [ "${1:-}" = tell ]; then
@@ -30,7 +30,7 @@ if [ "${1:-}" = tell ]; then
   exit 0
 fi
 if [ "${1:-}" = probe ]; then
-  # Over standard input: no command line shows the password.
+  # On stdin, so that the password is in no command line.
   said=$(printf 'AUTH "%s"\nPING\n' "$quoted" | redis-cli 2>&1)
   case $said in
     *WRONGPASS*) said="Redis refuses the password in $secret: it was started with another one" ;;
@@ -44,8 +44,8 @@ fi
 command -v sha256sum >/dev/null || sha256sum() { shasum -a 256; }
 hash=$(printf %s "$password" | sha256sum)
 unset password quoted
-# The rights: commands on our own keys and our own channel, and the recorder's script; nothing that administers. The
-# server reads them from its standard input, so that they are in no file.
+# Rights: data commands on our own keys and channel, and the recorder's script; no administration. Passed on stdin, so
+# that the password hash is in no file.
 exec "${PLUMBLINE_REDIS_SERVER:-redis-server}" "$(dirname "$0")/redis.conf" "$@" - <<USER
 user default on #${hash%% *} resetkeys ~logs:recent ~logs:recent:* ~plumbline:* resetchannels &plumbline:events -@all +@read +@write +@pubsub +@transaction +@connection -@admin -@dangerous -scan -randomkey +evalsha +script|load +client|setname +info +time
 USER

@@ -199,7 +199,7 @@ def _run_probe(question: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "plumbline.settings.probe"],
         # Without the caller's environment: PLUMBLINE_ variables of a shell are not settings of this stack.
-        env=environment.for_python(*_SOURCES) | {"LC_ALL": "C.UTF-8"},
+        env=environment.for_python(*_PYTHONPATH) | {"LC_ALL": "C.UTF-8"},
         cwd=ROOT, input=question, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S,
     )  # fmt: skip
     if done.returncode != 0:

@@ -1,0 +1,74 @@
+"""Sessions for checks of access: an operator's, and tokens that must not open anything."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from plumbline.errors import NotGivenError
+from plumbline.recorder import operator_session
+from plumbline.stack import Stack
+from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
+from plumbline.verification.throwaway import wait_until
+
+_CACHED_S = 15.0
+"""Bound on how long processes may still accept a deleted user; the contract says two seconds."""
+
+
+class Operator:
+    """The stack's operator. `close` deletes the channels and invites that its calls created."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._base_url = stack.base_url
+        self._http = operator_session(stack)
+        self.id: int = self.call("GET", "/auth/me").expect(200)["id"]
+        self._created: list[str] = []
+
+    def call(self, method: str, path: str, **arguments: Any) -> Answer:
+        """Make one HTTP call."""
+        answer = Answer(self._http.request(method, self._base_url + path, timeout=TIMEOUT_S, **arguments))
+        if method == "POST" and answer.status == 201:
+            collection = "/channels/" if path.startswith("/channels/dm/") else f"{path.rstrip('/')}/"
+            if collection in ("/channels/", "/auth/invites/"):
+                self._created.append(f"{collection}{answer.json['id']}")
+        return answer
+
+    def close(self) -> None:
+        """Delete what the operator created."""
+        for path in self._created:
+            assert self.call("DELETE", path).status in (204, 404), path
+        self._http.close()
+
+
+def forged(token: str) -> str:
+    """Return the token with the signature of another key."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode(claims, secrets.token_urlsafe(48), algorithm="HS256")
+
+
+def expired(stack: Stack, token: str) -> str:
+    """Return the token as it is after it has expired. Raises NotGivenError where the signing key cannot be read."""
+    key = Path(stack.home) / "secrets" / "token_secret"
+    if not stack.home or not key.is_file():
+        raise NotGivenError("needs the file of the stack's signing key")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    now = int(time.time())
+    return jwt.encode(claims | {"iat": now - 7200, "exp": now - 60}, key.read_text().strip(), algorithm="HS256")
+
+
+def deleted(new_user: Callable[[], User]) -> str:
+    """Return the token of a user who is deleted, as soon as all processes refuse it."""
+    user = new_user()
+    assert user.call("DELETE", "/auth/me", json={"password": user.password}).status == 204
+    for path in ("/auth/me", "/data-processor/templates/"):
+        wait_until(
+            lambda path=path: {user.get(path).status for _ in range(20)} == {401},  # type: ignore[misc]
+            f"{path} refuses the token of a deleted user",
+            _CACHED_S,
+        )
+    return user.token

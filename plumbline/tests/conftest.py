@@ -1,19 +1,28 @@
-"""A scripted target, a web server, and a listing of a folder's files."""
+"""A scripted target, a web server, a Caddy, and a listing of a folder's files."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from plumbline.components import COMPONENTS
 from plumbline.home import Home
+from plumbline.net import direct_session, free_port
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+from plumbline.targets.embedded.programs import caddy_command, find_caddy
+from plumbline.verification.throwaway import shared_secrets
+
+_PATIENCE_S = 10
 
 
 class ScriptedTarget:
@@ -147,3 +156,45 @@ def web() -> Iterator[Callable[[Answers], str]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def front(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> Callable[..., str]:
+    """Start Caddy in front of a backend on a port, and return the front door's address."""
+    caddy = find_caddy()
+    if caddy is None:
+        pytest.skip("there is no Caddy here")
+
+    def start(backend: int, **settings: str) -> str:
+        ports = {name: settings.get(f"PLUMBLINE_{name}_PORT", str(free_port())) for name in ("FRONT", "INTERNAL")}
+        environment = {
+            "HOME": str(tmp_path),
+            "PATH": os.defpath,
+            **shared_secrets(tmp_path),
+            **{f"PLUMBLINE_{name}_PORT": port for name, port in ports.items()},
+            **dict.fromkeys(("PLUMBLINE_DATA_PROCESSOR", "PLUMBLINE_LOG_SINK"), f"127.0.0.1:{free_port()}"),
+            "PLUMBLINE_LOG_INGEST": f"127.0.0.1:{free_port()}",
+            "PLUMBLINE_BACKEND": f"127.0.0.1:{backend}",
+            **settings,
+        }
+        with (tmp_path / "caddy.log").open("wb") as log:
+            processes.append(subprocess.Popen(caddy_command(caddy), env=environment, stdout=log, stderr=log))
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                direct_session().get(f"http://127.0.0.1:{ports['INTERNAL']}/health/live", timeout=1)
+                return f"http://127.0.0.1:{ports['FRONT']}"
+            except requests.ConnectionError:
+                assert time.monotonic() < deadline, (tmp_path / "caddy.log").read_text()
+                time.sleep(0.02)
+
+    return start

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import re
 import socket
 import subprocess
@@ -16,17 +15,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-import requests
-from servicekit import facts
 
 from plumbline.net import direct_session, free_port
-from plumbline.targets.embedded.programs import CADDYFILE, caddy_command, find_caddy
-from plumbline.verification.throwaway import shared_secrets, wait_until
+from plumbline.verification.throwaway import wait_until
 
 PATIENCE_S = 10
-SPOOFED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X_Forwarded_For": "203.0.113.9"}
-
 Start = Callable[..., str]
+SPOOFED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X_Forwarded_For": "203.0.113.9"}
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -67,48 +62,6 @@ def servers() -> Iterator[list[ThreadingHTTPServer]]:
         server.server_close()
 
 
-@pytest.fixture
-def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
-    started: list[subprocess.Popen[bytes]] = []
-    yield started
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def front(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> Start:
-    """Start Caddy in front of a backend on a port, and return the front door's address."""
-    caddy = find_caddy()
-    if caddy is None:
-        pytest.skip("there is no Caddy here")
-
-    def start(backend: int, **settings: str) -> str:
-        ports = {name: settings.get(f"PLUMBLINE_{name}_PORT", str(free_port())) for name in ("FRONT", "INTERNAL")}
-        environment = {
-            "HOME": str(tmp_path),
-            "PATH": os.defpath,
-            **shared_secrets(tmp_path),
-            **{f"PLUMBLINE_{name}_PORT": port for name, port in ports.items()},
-            **dict.fromkeys(("PLUMBLINE_DATA_PROCESSOR", "PLUMBLINE_LOG_SINK"), f"127.0.0.1:{free_port()}"),
-            "PLUMBLINE_LOG_INGEST": f"127.0.0.1:{free_port()}",
-            "PLUMBLINE_BACKEND": f"127.0.0.1:{backend}",
-            **settings,
-        }
-        with (tmp_path / "caddy.log").open("wb") as log:
-            processes.append(subprocess.Popen(caddy_command(caddy), env=environment, stdout=log, stderr=log))
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                direct_session().get(f"http://127.0.0.1:{ports['INTERNAL']}/health/live", timeout=1)
-                return f"http://127.0.0.1:{ports['FRONT']}"
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline, (tmp_path / "caddy.log").read_text()
-                time.sleep(0.02)
-
-    return start
-
-
 def test_nobodys_word_on_an_address_counts(front: Start, servers: list[ThreadingHTTPServer]) -> None:
     port = free_port()
     serve(port, servers)
@@ -144,12 +97,6 @@ def test_patience_has_an_end(front: Start) -> None:
     began = time.monotonic()
     assert direct_session().get(f"{door}/health", timeout=PATIENCE_S).status_code == 502
     assert 0.5 < time.monotonic() - began < 5
-
-
-def test_the_internal_listener_takes_what_the_log_sink_takes() -> None:
-    internal = CADDYFILE.read_text().partition("@ingest {")[2]
-    (size,) = re.findall(r"max_size (\d+)MiB", internal)
-    assert int(size) * 2**20 == facts.INGEST_MAX_BYTES
 
 
 def test_a_caddy_that_goes_asks_for_its_connections_to_be_given_up(

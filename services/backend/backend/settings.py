@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
+from servicekit.facts import FRONT_BODY_MAX_BYTES
 from servicekit.settings import ADDRESS, DatabaseSettings, ServiceSettings, TokenSettings
 
 SERVICE = "backend"
-FRONT_DOOR_MAX = 1_000_000
-"""Caddy accepts no larger body."""
 CLAIM_VARIABLE = "PLUMBLINE_START_CLAIM"
 """Environment variable with the file that the first ready process of a start creates. `serve` sets it."""
 
@@ -52,7 +51,9 @@ class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     )
     registration_window_s: int = Field(600, ge=1, description="Length of that window, in seconds.")
     invite_ttl_s: int = Field(7 * 24 * 3600, ge=60, description="How long an invite is valid, in seconds.")
-    body_max_bytes: int = Field(64 * 1024, ge=1024, le=FRONT_DOOR_MAX, description="Largest request body, in bytes.")
+    body_max_bytes: int = Field(
+        64 * 1024, ge=1024, le=FRONT_BODY_MAX_BYTES, description="Largest request body, in bytes."
+    )
     frame_max_bytes: int = Field(64 * 1024, ge=1024, description="Largest WebSocket frame from a client, in bytes.")
     socket_queue: int = Field(256, ge=1, description="Frames that may wait for one slow socket before it is closed.")
     operator_password_file: Path | None = Field(

@@ -7,11 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
+from servicekit.facts import FRONT_UPLOAD_MAX_BYTES
 from servicekit.settings import ADDRESS, DatabaseSettings, ServiceSettings, TokenSettings
 
 SERVICE = "data-processor"
-FRONT_DOOR_MAX = 30 * 1024**2
-"""Caddy takes 32 MB; the rest is for what surrounds a file in a form."""
+FORM_OVERHEAD = 64 * 1024
+"""What may surround a file in a form."""
+FRONT_DOOR_MAX = (FRONT_UPLOAD_MAX_BYTES - FORM_OVERHEAD) // 1024**2 * 1024**2
+"""In whole MiB."""
 
 
 class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):

@@ -41,6 +41,10 @@ BATCH_HEADER = "Plumbline-Batch"
 SESSION_COOKIE = "access_token"
 OPERATOR_USERNAME = "operator"
 FRONT_PORT = 8080
+FRONT_BODY_MAX_BYTES = 1_000_000
+"""Largest request body that Caddy passes on to the backend."""
+FRONT_UPLOAD_MAX_BYTES = 32_000_000
+"""Largest request body that Caddy passes on to the data-processor."""
 
 EXIT_FAILED = 1
 EXIT_TEMPORARY = 75

@@ -23,7 +23,6 @@ from data_processor.web.errors import InvalidError, ProblemError, TooLargeError,
 from data_processor.web.inputs import Number, Source
 
 _FORM = "multipart/form-data"
-_FORM_OVERHEAD = 64 * 1024
 _TAIL = 1024
 """The longest closing boundary, and what a client may put after it."""
 
@@ -53,7 +52,7 @@ def _receive(request: HttpRequest) -> Upload:
         raise UnsupportedTypeError("send the document as multipart/form-data with the fields file and channel_id")
     limit = config.current().upload_max_bytes
     stream = stream_of(request)
-    body = _CountingStream(stream, limit + _FORM_OVERHEAD)
+    body = _CountingStream(stream, limit + config.FORM_OVERHEAD)
     handler = _InMemory(limit)
     # A chunked body declares no length, and a declared one may lie: the stream itself is what counts.
     meta = {"CONTENT_TYPE": request.META.get("CONTENT_TYPE", ""), "CONTENT_LENGTH": str(limit)}

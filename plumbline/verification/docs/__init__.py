@@ -1,1 +1,1 @@
-"""Writes docs/generated/ from the settings, the plan, the command line, the tables, the routes and the requirements."""
+"""Writes docs/generated/ from settings, plan, command line, tables, routes and requirements."""

@@ -12,7 +12,7 @@ from plumbline.verification.docs import site
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return the exit code: 0 done or in order, 1 out of date or impossible to write, 2 wrong usage."""
+    """Return the exit code: 0 done or up to date, 1 out of date or failed, 2 wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m plumbline.verification.docs", description=site.__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is not up to date")
     options = parser.parse_args(arguments)
@@ -32,19 +32,17 @@ def main(arguments: list[str] | None = None) -> int:
 def _check() -> int:
     differences = site.check()
     if not differences:
-        print("The generated pages say what the code says.")
+        print("The generated pages are up to date.")
         return 0
-    print("These pages do not say what the code says:", file=sys.stderr)
+    print("These pages are out of date:", file=sys.stderr)
     for difference in differences:
         print(f"  {difference}", file=sys.stderr)
-    print(
-        f"Repair: {_python()} -m plumbline.verification.docs, look at the difference, and commit it.", file=sys.stderr
-    )
+    print(f"next: {_python()} -m plumbline.verification.docs, look at the difference, and commit it", file=sys.stderr)
     return 1
 
 
 def _python() -> str:
-    # The one that has the packages: it runs this.
+    # The interpreter that runs this has the packages.
     path = Path(sys.executable)
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 

@@ -1,6 +1,6 @@
 """The command line as data, read from its own parser."""
 
-# ruff: noqa: SLF001 - argparse shows its parts in no other way
+# ruff: noqa: SLF001 - argparse has no public way to list its parts
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plumbline.cli import parser as parser_of_the_command_line
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: its flags, what stands for its value (empty if it takes none), its default, and what it does."""
+    """One option. `value` is the placeholder of its value, empty for a flag."""
 
     flags: tuple[str, ...]
     value: str

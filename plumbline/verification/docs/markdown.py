@@ -1,4 +1,4 @@
-"""The little Markdown that the pages are made of."""
+"""Writes the few Markdown elements that pages use."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table, its lines ended. Cells are Markdown already; a bar in one is escaped here."""
+    """Return a table. Cells are Markdown; bars in them are escaped here."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
 
 
 def code(text: str) -> str:
-    """Return `text` as code, or nothing where there is none."""
+    """Return `text` as code, and an empty text as it is."""
     return f"`{text}`" if text else ""
 
 
 def codes(texts: Iterable[str]) -> str:
-    """Return several words as code, separated by commas."""
+    """Return each text as code, separated by commas."""
     return ", ".join(code(text) for text in texts)
 
 

@@ -1,36 +1,56 @@
-"""Writes docs/generated/ and the generated block of README.md, or checks that they are what would be written."""
+"""Writes docs/generated/ and the generated blocks of other files, or checks that they are what would be written."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
-from plumbline.verification.docs.pages import codes, defaults, dependencies, inventory, routes, run_steps, schema
+from plumbline.verification.docs.pages import (
+    codes,
+    decisions,
+    defaults,
+    dependencies,
+    inventory,
+    routes,
+    run_steps,
+    schema,
+)
 
 GENERATED = ROOT / "docs" / "generated"
-README = ROOT / "README.md"
 
 PAGES = {
-    "dependencies.md": dependencies.page,
-    "run-steps.md": run_steps.page,
     "defaults.md": defaults.page,
+    "run-steps.md": run_steps.page,
     "inventory.md": inventory.page,
     "schema.md": schema.page,
-    "codes.md": codes.page,
     "routes.md": routes.page,
+    "codes.md": codes.page,
+    "dependencies.md": dependencies.page,
 }
-"""File name to the function that returns its text. Those that ask no service come first: they fail at once."""
+"""File name to the function that returns its text, in the order of the navigation."""
 
 _NOTICE = "<!-- Written by `python -m plumbline.verification.docs`: change the code, not this page. -->\n\n"
 _FRONT_MATTER = re.compile(r"---\n.*?\n---\n\n", re.DOTALL)
-_BLOCK = re.compile(r"(<!-- generated: defaults -->\n).*?(<!-- end of generated -->)", re.DOTALL)
+
+
+def _navigation(files: Iterable[Path]) -> str:
+    return "".join(f"      - {path.relative_to(ROOT / 'docs').as_posix()}\n" for path in files)
+
+
+BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
+    ("README.md", "defaults"): defaults.summary,
+    ("docs/decisions/index.md", "decisions"): decisions.summary,
+    ("mkdocs.yml", "reference"): lambda: _navigation(GENERATED / name for name in PAGES),
+    ("mkdocs.yml", "decisions"): lambda: _navigation(decisions.files()),
+}
+"""File and name of each generated block, to the function that returns its text."""
 
 
 def write() -> list[str]:
-    """Make every page right, remove those that nobody writes any more, and return what was changed."""
+    """Write every page that is out of date, remove those that are generated no more, and return what was changed."""
     changed = []
     for path, text in wanted().items():
         if _read(path) != text:
@@ -44,14 +64,17 @@ def write() -> list[str]:
 
 
 def check() -> list[str]:
-    """Return a line for each page that differs, is missing, or is there without anything that writes it."""
+    """Return a line for each page that differs, is missing, or is generated no more."""
     return [*_differences(), *(f"{_name(path)}: nothing writes this page any more" for path in _strays())]
 
 
 def wanted() -> dict[Path, str]:
     """Return every file that is generated, wholly or in part, with the text it should have."""
-    readme = _readme(defaults.summary())
-    return {GENERATED / name: _with_notice(page()) for name, page in PAGES.items()} | {README: readme}
+    files = {GENERATED / name: _with_notice(page()) for name, page in PAGES.items()}
+    for (name, block), content in BLOCKS.items():
+        path = ROOT / name
+        files[path] = _with_block(name, files.get(path) or _read(path) or "", block, content())
+    return files
 
 
 def _with_notice(text: str) -> str:
@@ -60,12 +83,14 @@ def _with_notice(text: str) -> str:
     return matter[0] + _NOTICE + text[matter.end() :] if matter else _NOTICE + text
 
 
-def _readme(summary: str) -> str:
-    text, found = _BLOCK.subn(lambda match: match[1] + summary + match[2], _read(README) or "")
+def _with_block(name: str, text: str, block: str, content: str) -> str:
+    """Return the text with what stands between the two lines of a block replaced."""
+    lines = rf"(^ *(?:<!--|#) generated: {block}\b.*\n)(?s:.*?)(^ *(?:<!--|#) end of generated)"
+    text, found = re.subn(lines, lambda match: match[1] + content + match[2], text, flags=re.MULTILINE)
     if found != 1:
         raise PlumblineError(
-            "README.md has lost the block of defaults",
-            hint="put back `<!-- generated: defaults -->` and `<!-- end of generated -->`, each on a line of its own",
+            f"{name} has lost its generated block `{block}`",
+            hint=f"restore the lines `generated: {block}` and `end of generated`: git diff {name}",
         )
     return text
 

@@ -1,4 +1,4 @@
-"""The tables of both owners, as the pages about them need them."""
+"""The tables of both services, for the pages about them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from plumbline.verification.introspection import facts
 
 
 def by_owner() -> dict[str, list[facts.Table]]:
-    """Return every table by the service that owns it, those that a migration tool keeps for itself last."""
+    """Return every table by the service that owns it; those of the migration tools come last."""
     return {
         service.name: [*service.tables, *service.bookkeeping] for service in facts.services().values() if service.tables
     }
 
 
 def purpose(table: facts.Table) -> str:
-    """Return what a table holds, from its code or else from the words written for it."""
+    """Return what a table holds: as its code says, or else as words/tables.toml says."""
     silent = [one.name for group in by_owner().values() for one in group if not one.purpose]
     described = words.load("tables")
     words.require(described, silent, "tables", "tables")

@@ -1,1 +1,1 @@
-"""What lint, docs and benchmarks ask the code. `facts` runs one script a service, in a process of its own."""
+"""Facts about the services for lint, docs and benchmarks. `facts` runs one script for each, in its own process."""

@@ -16,12 +16,12 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def main() -> None:
-    """Print what the backend says about itself."""
+    """Print what the backend declares."""
     settings = import_module("backend.settings").BackendSettings
-    common.surroundings(settings)
+    common.set_required_settings(settings)
     app = import_module("backend.app").build(settings())
     metadata = import_module("backend.tables").metadata
-    common.answer(
+    common.print_facts(
         settings=describe.fields(settings),
         routes=[item for route in app.routes for item in _routes(route)],
         tables=[_table(table) for table in metadata.tables.values()],

@@ -1,4 +1,4 @@
-"""What the probes share: surroundings in which a service's code can be imported, and how they answer."""
+"""What the scripts share: settings with which a service's code can be imported, and how they print the result."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from servicekit.describe import variable
 from servicekit.settings import ServiceSettings
 
 
-def surroundings(model: type[ServiceSettings]) -> None:
-    """Give every setting without a default a value that lets the code be imported: numbers, words, stand-in files."""
+def set_required_settings(model: type[ServiceSettings]) -> None:
+    """Give every setting without a default a value with which the code can be imported."""
     folder = Path(tempfile.mkdtemp(prefix="plumbline-docs-"))
     atexit.register(shutil.rmtree, folder)
     for name, field in model.model_fields.items():
         if field.is_required():
             stand_in = folder / name
-            stand_in.write_text("read by nobody, opens nothing")
-            values: dict[Any, str] = {int: "1", float: "1", bool: "true", str: "nobody"}
+            stand_in.write_text("a placeholder, not a secret")
+            values: dict[Any, str] = {int: "1", float: "1", bool: "true", str: "placeholder"}
             os.environ[variable(name)] = values.get(field.annotation or Path, str(stand_in))
 
 
@@ -33,6 +33,6 @@ def first_line(thing: Any) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
-def answer(**said: list[dict[str, Any]]) -> None:
-    """Print what was found."""
+def print_facts(**said: list[dict[str, Any]]) -> None:
+    """Print what was found, as JSON."""
     json.dump({"tables": [], "bookkeeping": [], **said}, sys.stdout)

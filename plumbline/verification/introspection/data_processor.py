@@ -1,6 +1,6 @@
 """Reads the data-processor: settings, Django's models and urlconf."""
 
-# ruff: noqa: SLF001 - `_meta` is what Django's documentation calls it, and is public
+# ruff: noqa: SLF001 - Django documents `_meta` as public
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from plumbline.verification.introspection import common
 
 
 def main() -> None:
-    """Print what the data-processor says about itself."""
+    """Print what the data-processor declares."""
     settings = import_module("data_processor.config").DataProcessorSettings
-    common.surroundings(settings)
+    common.set_required_settings(settings)
     import_module("data_processor.process").configure(forward=False)
     models = import_module("django.apps").apps.get_models()
     recorder = import_module("django.db.migrations.recorder").MigrationRecorder
-    common.answer(
+    common.print_facts(
         settings=describe.fields(settings),
         routes=_routes(),
         tables=[_table(model, common.first_line(model)) for model in models if model._meta.managed],
@@ -47,13 +47,13 @@ def _table(model: Any, purpose: str) -> dict[str, Any]:
 def _column(field: Any) -> dict[str, Any]:
     connection = import_module("django.db").connection
     deletion = import_module("django.db.models")
-    # Only these two become a clause of the constraint; anything else Postgres refuses.
+    # Only these two become a clause of the constraint; with any other, Postgres prevents the deletion.
     actions = {deletion.CASCADE: "cascade", deletion.SET_NULL: "set null"}
     remote = field.remote_field
     return {
         "name": field.column,
         "type": field.db_type(connection),
-        # Django puts no NOT NULL on a column that Postgres derives.
+        # Django declares no NOT NULL for a column that Postgres generates.
         "nullable": field.null or field.generated,
         "primary_key": field.primary_key,
         "references": {

@@ -1,4 +1,4 @@
-"""What the services say about themselves. Each is asked in a process of its own: the harness imports no service."""
+"""What each service declares. A process of its own imports the service, because the harness imports none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROBES = {name: SPECS[name].package for name in SERVICES}
 class Setting:
     """One field of a service's typed settings. `default` is None where a value must be given.
 
-    `deployed` says why only the deployment sets it; it is empty where `settings.env` may.
+    `deployed` says why only the deployment sets it; it is empty for a setting of `settings.env`.
     """
 
     variable: str
@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table. `purpose` is empty where the code does not say."""
+    """One table. `purpose` is empty if the code has no docstring or comment."""
 
     name: str
     purpose: str
@@ -63,7 +63,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address with one method (WS for a WebSocket). `does` is empty where the code does not say."""
+    """One path with one method (WS for a WebSocket). `does` is empty if the code has no docstring."""
 
     method: str
     path: str
@@ -72,7 +72,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything one service says. `bookkeeping` are the tables that its migration tool keeps for itself."""
+    """All that one service declares. `bookkeeping` holds the tables of its migration tool."""
 
     name: str
     settings: tuple[Setting, ...]
@@ -83,7 +83,7 @@ class Service:
 
 @cache
 def services() -> dict[str, Service]:
-    """Ask every service, in the order of the plan. Raises PlumblineError if one cannot be read."""
+    """Read every service. Raises PlumblineError if one cannot be read."""
     with ThreadPoolExecutor() as pool:
         return dict(zip(PROBES, pool.map(_ask, PROBES), strict=True))
 
@@ -92,7 +92,7 @@ def _ask(name: str) -> Service:
     folders = (ROOT, ROOT / "services" / name, ROOT / "services" / "servicekit")
     done = subprocess.run(
         [sys.executable, "-m", f"plumbline.verification.introspection.{PROBES[name]}"],
-        # Nothing of the caller's: a PLUMBLINE_ variable of a running stack would show as a default.
+        # Without the caller's environment: a PLUMBLINE_ variable of a running stack would show as a default.
         env=environment.for_python(*folders) | {"LC_ALL": "C.UTF-8"},
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -100,7 +100,7 @@ def _ask(name: str) -> Service:
         last = "\n".join(done.stderr.strip().splitlines()[-6:])
         raise PlumblineError(
             f"{name} cannot be read (exit code {done.returncode}):\n{last}",
-            hint=f"put right what the last line names in services/{name}",
+            hint=f"fix services/{name}: the last line says what is wrong",
         )
     return _service(name, json.loads(done.stdout))
 

@@ -11,11 +11,11 @@ from plumbline.verification.introspection import common
 
 
 def main() -> None:
-    """Print what the log-sink says about itself."""
+    """Print what the log-sink declares."""
     settings = import_module("log_sink.settings").LogSinkSettings
-    common.surroundings(settings)
+    common.set_required_settings(settings)
     app = import_module("log_sink.app").build(settings())
-    common.answer(
+    common.print_facts(
         settings=describe.fields(settings),
         routes=[item for route in app.routes for item in _routes(route)],
     )

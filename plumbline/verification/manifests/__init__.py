@@ -1,1 +1,1 @@
-"""Checks of the Kubernetes manifests that no schema makes, and that need no cluster."""
+"""Checks of the Kubernetes manifests. They need no cluster."""

@@ -1,4 +1,4 @@
-"""`python -m plumbline.verification.manifests`: render every overlay, check it, and say what is wrong."""
+"""`python -m plumbline.verification.manifests`: render every overlay, check it, and print what is wrong."""
 
 from __future__ import annotations
 

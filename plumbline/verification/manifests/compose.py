@@ -1,4 +1,4 @@
-"""Kubernetes and Compose describe one stack: the same images, the same defaults, the same bounds."""
+"""Kubernetes and Compose describe one stack: the same images, defaults and limits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DIFFERENT = {
     "PLUMBLINE_UPSTREAM_KEEPALIVE": "a rollout replaces pods while requests come",
     "PLUMBLINE_SHUTDOWN_DELAY": "a rollout replaces pods while requests come",
 }
-"""Settings that may differ, and why. Everything else is the same in both."""
+"""Settings that may differ, and why. All others have to be equal."""
 _VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 _DRIVER = "PG"
 _CADDYFILE = re.compile(r"COPY (?:--chmod=\S+ )?docker/caddy/Caddyfile (\S+)")
@@ -67,7 +67,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
 
 
 def environment(service: dict[str, Any]) -> dict[str, str]:
-    """Return what a service of the compose file is told: its env_files in their order, its environment over them."""
+    """Return the environment of a service of the compose file: its env_files in their order, then `environment`."""
     found: dict[str, str] = {}
     for name in service.get("env_file", []):
         found |= _assignments((ROOT / "docker" / name).read_text().splitlines())
@@ -79,18 +79,18 @@ def _assignments(lines: Iterable[str]) -> dict[str, str]:
 
 
 def repetitions(root: Path) -> Iterator[str]:
-    """Yield every default of docker/defaults below `root` that the compose file or k8s/ writes once more."""
+    """Yield every default of docker/defaults below `root` that the compose file or k8s/ repeats."""
     defaults: dict[str, set[str]] = {}
     for file in (root / "docker" / "defaults").glob("*.env"):
         for key, value in _assignments(file.read_text().splitlines()).items():
             defaults.setdefault(key, set()).add(value)
     for file, there in _written(root):
         for key in sorted(key for key, value in there.items() if value in defaults.get(key, ())):
-            yield f"{file.relative_to(root)}: {key} stands in docker/defaults already"
+            yield f"{file.relative_to(root)}: {key} is in docker/defaults already"
 
 
 def _written(root: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """File and settings of everything beside docker/defaults that gives a container settings."""
+    """Yield each file other than docker/defaults that gives containers settings, with these settings."""
     file = root / "docker" / "compose.yaml"
     for service in yaml.safe_load(file.read_text())["services"].values():
         yield file, {key: str(value) for key, value in service.get("environment", {}).items()}
@@ -102,7 +102,7 @@ def _written(root: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def _counterpart(manifests: Manifests, name: str) -> tuple[Workload, Container] | None:
-    """The container that does here what service `name` of Compose does, and whose it is."""
+    """Return the container that corresponds to service `name` of Compose, and its workload."""
     for workload in manifests.workloads():
         for container in workload.containers:
             if container.name == name:
@@ -111,26 +111,26 @@ def _counterpart(manifests: Manifests, name: str) -> tuple[Workload, Container] 
 
 
 def _program(name: str, service: dict[str, Any], container: Container) -> Iterator[str]:
-    """Both run the same: what the image starts by itself, unless both say otherwise."""
+    """Command and arguments are the same on both."""
     if container.spec.get("command", []) != service.get("entrypoint", []):
         yield f"{name} runs another program than on Compose"
     said = container.spec.get("args", [])
     wanted = service.get("command") or (["serve"] if name in SERVICES else [])
-    # How much a Postgres is to hold differs with what asks it.
+    # The size of a Postgres depends on how many pods use it.
     if said != wanted and not (name == POSTGRES.name and said[::2] == ["-c"] * (len(said) // 2)):
         yield f"{name} is started with other arguments than on Compose: {said}"
 
 
 def _surroundings(name: str, service: dict[str, Any], workload: Workload, container: Container) -> Iterator[str]:
-    """User, a parent for processes, and the places to write to: the image itself is read-only on both."""
+    """User, reaping of dead processes, and the folders that can be written to: images are read-only on both."""
     file = service.get("build", {}).get("dockerfile")
     told = _USER.search((ROOT / file).read_text()) if file else re.fullmatch(r"(\d+):(\d+)", service.get("user", ""))
     security = workload.pod.get("securityContext", {})
     if told and told.groups() != (str(security.get("runAsUser")), str(security.get("runAsGroup"))):
-        yield f"{name} is not the user {':'.join(told.groups())}, whom its image is made for"
-    # Postgres is such a parent itself, and a migration starts nothing that outlives it.
+        yield f"{name} does not run as {':'.join(told.groups())}, the user of its image"
+    # Postgres reaps its own processes, and a migration starts nothing that outlives it.
     if name in COMPONENTS and not SPECS[name].is_init and not workload.pod.get("shareProcessNamespace"):
-        yield f"{name} has no parent that collects dead processes: shareProcessNamespace"
+        yield f"{name} has no parent process that reaps dead ones: shareProcessNamespace"
     if name == REDIS.name:
         return  # has no volume here, and writes nothing
     mounts = {
@@ -149,15 +149,15 @@ def _surroundings(name: str, service: dict[str, Any], workload: Workload, contai
 
 
 def _end(name: str, service: dict[str, Any], workload: Workload, told: dict[str, str]) -> Iterator[str]:
-    """Waiting before the end comes on top of the time that the end itself takes, on both."""
+    """The grace period covers the waits before the stop and the stop itself."""
     delay = int(told.get("PLUMBLINE_SHUTDOWN_DELAY", "0s").removesuffix("s"))
     needed = workload.main.pre_stop_s + delay + int(service["stop_grace_period"].removesuffix("s"))
     if workload.pod.get("terminationGracePeriodSeconds", 30) < needed:
-        yield f"{name} is killed before it has ended by itself: terminationGracePeriodSeconds below {needed}"
+        yield f"{name} is killed before it has stopped: terminationGracePeriodSeconds below {needed}"
 
 
 def _caddyfile(manifests: Manifests) -> Iterator[str]:
-    """Caddy reads the file that its image has, from a ConfigMap made of the same one."""
+    """Caddy reads docker/caddy/Caddyfile, from a ConfigMap in the place where the image has it."""
     found = _counterpart(manifests, CADDY.name)
     if found is None:
         return
@@ -177,9 +177,9 @@ def _images(manifests: Manifests, services: dict[str, Any]) -> Iterator[str]:
     built = {one["image"].split(":")[0] for one in services.values() if "build" in one}
     used = {one.image for workload in manifests.workloads() for one in workload.containers}
     ours = {one for one in used if one.startswith("plumbline/")}
-    yield from (f"image {one} is built by nobody" for one in sorted(ours - built))
-    absent = built - ours - {f"plumbline/{POSTGRES.image_name}"}  # may come from elsewhere
-    yield from (f"image {one} is built for Compose and used by nothing here" for one in sorted(absent))
+    yield from (f"image {one} is not built by Compose" for one in sorted(ours - built))
+    absent = built - ours - {f"plumbline/{POSTGRES.image_name}"}  # Postgres may be external
+    yield from (f"image {one} is built by Compose and not used here" for one in sorted(absent))
     said: dict[str, set[str]] = {}
     for workload in manifests.workloads():
         for container in workload.containers:
@@ -189,7 +189,7 @@ def _images(manifests: Manifests, services: dict[str, Any]) -> Iterator[str]:
                 yield f"{workload.name} {container.name}: image {container.spec['image']} names no release"
     for image, names in sorted(said.items()):
         if len(names) > 1:
-            yield f"image {image} is two releases at a time: {', '.join(sorted(names))}"
+            yield f"image {image} is used in two releases: {', '.join(sorted(names))}"
 
 
 def _settings(name: str, there: dict[str, str], here: dict[str, str]) -> Iterator[str]:
@@ -197,7 +197,7 @@ def _settings(name: str, there: dict[str, str], here: dict[str, str]) -> Iterato
         if key in DIFFERENT or key.startswith(_DRIVER):
             continue
         if key.endswith("_FILE"):
-            # Where a secret is mounted is each one's own affair; what is in it is not.
+            # The folder of a secret may differ; the secret itself may not.
             same = there.get(key, "").rpartition("/")[2] == here.get(key, "").rpartition("/")[2]
         else:
             same = there.get(key) == here.get(key)

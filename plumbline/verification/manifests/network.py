@@ -1,4 +1,4 @@
-"""Who may talk to whom, computed from the NetworkPolicies, is what the architecture draws: no arrow more, none less."""
+"""The NetworkPolicies allow exactly the connections that the architecture shows. They are computed, not compared."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ARCHITECTURE = frozenset(
         *(_to(JOB, port) for port in MIGRATION_CALLS),
     }
 )
-"""The arrows of docs/architecture.md. To them comes DNS for everybody who calls somebody by name."""
+"""The arrows of docs/architecture.md. `expected` adds DNS for each component that looks names up."""
 
 _MONITORING = {
     Arrow(PROMETHEUS, "postgres-exporter", 9187),
@@ -64,7 +64,7 @@ _OTHERS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 
 
 def expected(manifests: Manifests) -> frozenset[Arrow]:
-    """Return the arrows that there ought to be, given which parts there are."""
+    """Return the arrows that have to be allowed, given which components there are."""
     pods = manifests.pods()
     arrows = set(ARCHITECTURE)
     asking = [name for name in pods if name not in (POSTGRES.name, REDIS.name)]
@@ -99,7 +99,7 @@ def reachable(manifests: Manifests) -> frozenset[Arrow]:
                 )
                 if leaves and enters:
                     found.add(Arrow(source, target, port, protocol))
-    # Whoever may be reached from anywhere, or may reach anything, may do so with the others outside, too.
+    # What is allowed with anywhere outside is allowed with each of the others outside, too.
     general = {(one.source, one.target, one.port, one.protocol) for one in found}
     return frozenset(
         one
@@ -110,14 +110,14 @@ def reachable(manifests: Manifests) -> frozenset[Arrow]:
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield every arrow that is missing and every one that is too much."""
+    """Yield every arrow that is missing, and every one that should not be allowed."""
     there, wanted = reachable(manifests), expected(manifests)
     yield from (f"the policies stop {arrow}" for arrow in sorted(wanted - there))
     yield from (f"the policies allow {arrow}, which the architecture does not" for arrow in sorted(there - wanted))
 
 
 def _ports(policies: list[Document]) -> set[tuple[int, str]]:
-    """Every port that some rule names, ends of ranges included; one that none does, for rules without ports."""
+    """Return every port in a rule, with the ends of ranges, and port 1 for rules without ports."""
     named = {(1, "TCP"), (1, "UDP")}
     for policy in policies:
         for rule in (*(policy.get("ingress") or []), *(policy.get("egress") or [])):
@@ -144,7 +144,7 @@ def _allows(
     policies: list[Document], direction: str, labels: dict[str, str],
     peer: tuple[dict[str, str] | None, dict[str, str]], port: int, protocol: str,
 ) -> bool:  # fmt: skip
-    """Say what Kubernetes would: yes, if no policy of this direction selects the pod, or if a rule of one allows it."""
+    """Decide as Kubernetes does: yes if no policy of this direction selects the pod, or if a rule of one allows it."""
     about = [one for one in policies if direction in _directions(one) and selects(one["podSelector"], labels)]
     if not about:
         return True
@@ -162,7 +162,7 @@ def _allows(
 
 
 def _directions(policy: Document) -> list[str]:
-    """Where a policy does not say, it is about what comes in, and about what goes out if it has rules for that."""
+    """Return the directions of a policy. The default is Ingress, and Egress if it has rules for that."""
     found: list[str] = policy.get("policyTypes") or ["Ingress", *(["Egress"] if policy.get("egress") else [])]
     return found
 
@@ -170,7 +170,7 @@ def _directions(policy: Document) -> list[str]:
 def _matches(rule: Document, peer: tuple[dict[str, str] | None, dict[str, str]]) -> bool:
     namespace, labels = peer
     if "ipBlock" in rule:
-        # Addresses outside; who stands for all of them is not in a namespace that anything selects.
+        # Addresses outside the cluster, which ANYWHERE stands for.
         return namespace == _OTHERS[ANYWHERE][0]
     if "namespaceSelector" in rule:
         in_namespace = namespace is not None and selects(rule["namespaceSelector"], namespace)

@@ -1,4 +1,4 @@
-"""The order in which the manifests let things start agrees with the plan's."""
+"""The manifests start components in the order of the plan."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from plumbline.targets.kubernetes.model import Container, Manifests
 
 _MIGRATIONS = tuple(map(migration_step, MIGRATING))
 CHAIN = (POSTGRES.step_name, *_MIGRATIONS, BACKEND.step_name, CADDY.step_name)
-"""Steps each of which has to wait for the one before it."""
+"""Steps that have to wait for the step before them."""
 
 _STEP_OF = {one.name: one.step_name for one in TABLE}
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield every wait that contradicts the plan, and every one that the plan wants and the manifests lack."""
+    """Yield every wait that contradicts the plan, and every wait of the plan that the manifests lack."""
     planned = [step.name for step in PLAN]
     waits = derived(manifests)
     for before, after in sorted(waits):
@@ -42,8 +42,8 @@ def problems(manifests: Manifests) -> Iterator[str]:
     for job in (one for one in manifests.workloads() if one.document["kind"] == "Job"):
         looked = {one.image for one in job.containers if not one.init and _does(one, "wait")}
         for image in sorted({one.image for one in job.containers if one.init} - looked):
-            yield f"{job.name} is done before anybody has seen the tables of {image} at head"
-    # The second chain comes after the first; but who looks at one alone takes a half-restored schema for whole.
+            yield f"{job.name} ends without a look whether the tables of {image} are at head"
+    # The second chain comes after the first, but a check of one alone would accept a half-restored schema.
     for spec in (one for one in TABLE if one.needs_schema):
         for step in _MIGRATIONS[:-1]:
             if (step, spec.step_name) not in _waits_of(manifests, spec.name):
@@ -53,7 +53,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
 
 
 def derived(manifests: Manifests) -> set[tuple[str, str]]:
-    """Return pairs of steps of the plan, the second of which the manifests start after the first."""
+    """Return pairs of steps of the plan: the manifests start the second after the first."""
     components = [*_STEP_OF, *_MIGRATIONS]
     return {pair for component in components for pair in _waits_of(manifests, component)}
 
@@ -75,7 +75,7 @@ def _waits_of(manifests: Manifests, component: str) -> set[tuple[str, str]]:
         for service in SERVICES:
             if f"$PLUMBLINE_{variable(service)}/" in text:
                 found.add((_STEP_OF[service], after))
-    # Both services have to be waited for, or the step as a whole is not.
+    # Caddy waits for the step only if it waits for both services.
     if component == CADDY.name:
         text = " ".join(" ".join(one.spec.get("args", [])) for one in workload.containers if one.init and _ends(one))
         if not all(f"$PLUMBLINE_{variable(one)}/" in text for one in CADDY.needs if one in started_by(BACKEND.step)):
@@ -106,5 +106,5 @@ def _does(container: Container, *arguments: str) -> bool:
 
 
 def _ends(container: Container) -> bool:
-    """Say whether the next one waits for its end. One that is started again and again is only waited for to start."""
+    """Say whether the next container waits for its end. With restartPolicy Always it waits only for its start."""
     return container.spec.get("restartPolicy") != "Always"

@@ -1,4 +1,4 @@
-"""Whichever Postgres there is: one that writes, of the right version, with the role and the password that are used."""
+"""Postgres can be written to, has the right version, and knows the role and the password of the services."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PASSWORD = "postgres_password"  # noqa: S105  a file's name
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield what keeps Postgres from starting, from keeping its data, or from letting the services in."""
+    """Yield what prevents Postgres from starting, from keeping its data, or from accepting the services."""
     for workload in manifests.workloads():
         if workload.document["kind"] == "StatefulSet":
             yield from _own(workload)
@@ -32,13 +32,13 @@ def problems(manifests: Manifests) -> Iterator[str]:
 def _own(workload: Workload) -> Iterator[str]:
     spec = workload.document["spec"]
     if spec.get("replicas", 1) != 1:
-        yield f"{workload.name} has {spec['replicas']} pods: they are no replicas of each other, only one is asked"
+        yield f"{workload.name} has {spec['replicas']} pods: they are no replicas of each other"
     if spec.get("podManagementPolicy") != "Parallel":
-        yield f"{workload.name}: a pod that does not start is not replaced by a later release: podManagementPolicy"
+        yield f"{workload.name}: podManagementPolicy is not Parallel, so a later release does not replace a stuck pod"
     if spec.get("volumeClaimTemplates") and workload.pod["securityContext"].get("fsGroupChangePolicy") != (
         "OnRootMismatch"
     ):
-        # Else every start opens the data folder for the group, which Postgres refuses.
+        # Otherwise every start opens the data folder to the group, and Postgres refuses to run with that.
         yield f"{workload.name} does not start a second time: fsGroupChangePolicy is not OnRootMismatch"
 
 
@@ -55,7 +55,7 @@ def _cluster(manifests: Manifests, cluster: Document) -> Iterator[str]:
         yield f"cluster: secret {said['secret']['name']} is not of type kubernetes.io/basic-auth"
     theirs = manifests.data("Secret", said["secret"]["name"]) or {}
     if theirs.get("username") != said["owner"]:
-        yield f"cluster: the secret is that of {theirs.get('username')}, not of {said['owner']}"
+        yield f"cluster: the secret is of {theirs.get('username')}, not of {said['owner']}"
     ours = [one["data"] for one in manifests.of("Secret") if {*SECRETS} <= (one.get("data") or {}).keys()]
     if [theirs.get("password")] != [base64.b64decode(one[PASSWORD]).decode() for one in ours]:
         yield "cluster: the role has another password than the services use"

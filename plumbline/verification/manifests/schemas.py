@@ -1,4 +1,4 @@
-"""Every document has the shape that Kubernetes wants, in three versions of it, and not a field more."""
+"""Every document is valid, without unknown fields, by the schemas of three Kubernetes versions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from plumbline.targets.kubernetes.model import Manifests
 
 VERSIONS = ("1.33", "1.35", "1.37")
 FOREIGN = ("postgresql.cnpg.io/", "monitoring.coreos.com/")
-"""Resource types of operators; Kubernetes itself has no schema of them."""
+"""Resource types of operators, of which Kubernetes has no schema."""
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield what is wrong in which version."""
+    """Yield what is wrong, and in which version."""
     for version in VERSIONS:
         for document in manifests.documents:
             if not document["apiVersion"].startswith(FOREIGN):
@@ -25,7 +25,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
 
 @cache
 def _found(text: str, version: str) -> tuple[str, ...]:
-    # Remembered, because most documents are the same in every overlay, and reading the schemas takes long.
+    # Cached, because most documents are the same in every overlay, and reading the schemas takes long.
     document = json.loads(text)
     name = f"{document['kind']} {document['metadata']['name']}"
     try:

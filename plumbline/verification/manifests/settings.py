@@ -1,4 +1,4 @@
-"""What a container is told is something that its program reads, and where it points to is there."""
+"""Each container reads the settings that it is given, and each address and file in them exists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plumbline.verification.introspection import facts
 
 PREFIX = "PLUMBLINE_"
 _LIBPQ = frozenset({"PGSSLMODE", "PGSSLROOTCERT"})
-"""Read by the Postgres driver itself, where a setting does not contradict."""
+"""Read by the Postgres driver itself, for what no setting says."""
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _LISTENING = tuple(port.setting for port in PORTS.values())
 _IDENTITY = "PLUMBLINE_STACK_ID"
@@ -22,21 +22,21 @@ _COSTS_REQUESTS = {
     "PLUMBLINE_UPSTREAM_KEEPALIVE": "30s",
     "PLUMBLINE_SHUTDOWN_DELAY": "0s",
 }
-"""The Caddyfile's own values, right where nothing is ever replaced while requests come."""
+"""The Caddyfile's defaults. They suit a stack whose containers are not replaced while requests arrive."""
 _READ_BY = {one.image_name: one.settings_file for one in TABLE if one.settings_file}
-"""What reads the settings of an image that holds no service."""
+"""The file that reads the settings of an image without a service."""
 _ADDRESS = re.compile(r"(?:\w+://)?(?P<host>[a-z][a-z0-9-]*):(?P<port>\d+)(?:/.*)?")
 
 
 def problems(manifests: Manifests) -> Iterator[str]:
-    """Yield every setting that nobody reads, that is missing, or that points to nothing."""
+    """Yield every setting that its program does not read, that is missing, or that points to nothing."""
     for workload in manifests.workloads():
         for container in workload.containers:
             where = f"{workload.name} {container.name}"
             environment = manifests.environment(container)
             known = read_by(container.image)
             if known is None:
-                continue  # somebody else's program
+                continue  # not an image of ours
             unknown = {name for name in environment if name not in known}
             yield from (f"{where}: {container.image} reads no setting {name}" for name in sorted(unknown))
             yield from _required(where, container, environment)
@@ -47,7 +47,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
 
 
 def _front(manifests: Manifests) -> Iterator[str]:
-    """What the front door and the sessions have to know about what stands before and behind them."""
+    """Settings of the front door and of sessions for rollouts behind them and an ingress in front of them."""
     told = {
         one.component: manifests.environment(one.main)
         for one in manifests.workloads()
@@ -61,7 +61,7 @@ def _front(manifests: Manifests) -> Iterator[str]:
         if not caddy.get("PLUMBLINE_FRONT_TRUSTED_PROXIES"):
             yield "every client has the address of the ingress: PLUMBLINE_FRONT_TRUSTED_PROXIES is missing"
         if backend.get("PLUMBLINE_COOKIE_SECURE") != "true":
-            yield "sessions behind TLS are sent without it, too: PLUMBLINE_COOKIE_SECURE is not true"
+            yield "browsers send session cookies without TLS, too: PLUMBLINE_COOKIE_SECURE is not true"
 
 
 def read_by(image: str) -> frozenset[str] | None:
@@ -80,7 +80,7 @@ def _mentioned(place: str) -> frozenset[str]:
 
 
 def _values(where: str, container: Container, environment: dict[str, str]) -> Iterator[str]:
-    """Numbers are numbers, words are known ones, and a program listens where its container says."""
+    """Values have the type of their setting, and a program listens on a port of its container."""
     service = container.image.removeprefix("plumbline/")
     types = {one.variable: one.type for one in facts.services()[service].settings} if service in facts.PROBES else {}
     for name, value in environment.items():
@@ -108,12 +108,12 @@ def _required(where: str, container: Container, environment: dict[str, str]) -> 
     service = container.image.removeprefix("plumbline/")
     if service in facts.PROBES:
         needed = [one.variable for one in facts.services()[service].settings if one.default is None]
-        # It has a default, with which a forgotten process passes for this one.
+        # The identity has a default, but with it a process that was left running could pass for this one.
         yield from (f"{where}: setting {name} is missing" for name in [*needed, _IDENTITY] if name not in environment)
 
 
 def _files(where: str, container: Container, workload: Workload, environment: dict[str, str]) -> Iterator[str]:
-    """Secrets are files: each `*_FILE` is one that is mounted."""
+    """Each `*_FILE` setting names a secret file that is mounted, and each mounted one is named."""
     volumes = {one["name"]: one for one in workload.pod.get("volumes", [])}
     there = {
         f"{mount['mountPath']}/{item['path']}"
@@ -123,9 +123,7 @@ def _files(where: str, container: Container, workload: Workload, environment: di
     for name, value in environment.items():
         if name.endswith("_FILE") and value not in there:
             yield f"{where}: {name} is {value}, where no secret is mounted"
-    yield from (
-        f"{where} can read {file}, and needs it for nothing" for file in sorted(there - {*environment.values()})
-    )
+    yield from (f"{where} can read {file}, and no setting names it" for file in sorted(there - {*environment.values()}))
 
 
 def _addresses(where: str, manifests: Manifests, environment: dict[str, str]) -> Iterator[str]:

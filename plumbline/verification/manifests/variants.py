@@ -1,4 +1,4 @@
-"""Everything that is checked: overlays, and `production` with each component, rendered once a run."""
+"""What is checked: every overlay, and `production` with each component. Each is rendered once per run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from plumbline.targets.kubernetes import kustomize
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What is rendered: an overlay, and components that it does not have already."""
+    """An overlay, and the components that are added to it."""
 
     overlay: str
     components: tuple[str, ...] = ()
@@ -27,12 +27,12 @@ class Variant:
 
 
 def variants() -> list[Variant]:
-    """Return every overlay, and `production` with what it leaves to its owner: each component, and pairs."""
+    """Return every overlay, and `production` with each component that it does not use, alone and with monitoring."""
     overlays = sorted(path.name for path in kustomize.OVERLAYS.iterdir() if path.is_dir())
     used = yaml.safe_load((kustomize.OVERLAYS / "production" / "kustomization.yaml").read_text())["components"]
     components = sorted(path.name for path in (ROOT / "k8s" / "components").iterdir() if path.is_dir())
     left = [one for one in components if f"../../components/{one}" not in used]
-    # Monitoring watches whichever Postgres there is.
+    # Monitoring works with each kind of Postgres.
     chosen = [(one,) for one in left] + [("monitoring", one) for one in left if one != "monitoring"]
     return [Variant(name) for name in overlays] + [Variant("production", one) for one in chosen]
 
@@ -46,7 +46,7 @@ def _text(variant: Variant) -> str:
                 (overlay / "secrets" / name).write_text("stands in for a secret")
         folder = overlays / variant.overlay
         if variant.components:
-            # As an owner would: by naming them in the overlay.
+            # In the way that docs/kubernetes.md describes: named in the overlay.
             index = folder / "kustomization.yaml"
             content = yaml.safe_load(index.read_text())
             content["components"] += [f"../../components/{one}" for one in variant.components]
@@ -60,5 +60,5 @@ def _parsed(variant: Variant) -> list[kustomize.Document]:
 
 
 def documents(variant: Variant) -> list[kustomize.Document]:
-    """Return a variant's documents, a copy of their own at each call. The rendering is done once."""
+    """Return a new copy of a variant's documents. They are rendered once."""
     return copy.deepcopy(_parsed(variant))

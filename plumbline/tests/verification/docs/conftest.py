@@ -47,11 +47,13 @@ class Checkout:
 
 @pytest.fixture(scope="session")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A copy whose pages are up to date, whatever state those of the real checkout are in."""
+    """A copy whose pages are up to date, even if those of the checkout are not."""
     copy = Checkout(tmp_path_factory.mktemp("pristine"))
     for name in _READ:
         shutil.copytree(ROOT / name, copy.root / name, ignore=_JUNK)
-    shutil.copy(ROOT / "README.md", copy.root)
+    shutil.copytree(ROOT / "docs" / "decisions", copy.root / "docs" / "decisions")
+    for name in ("README.md", "mkdocs.yml"):
+        shutil.copy(ROOT / name, copy.root)
     done = copy.generate()
     assert done.returncode == 0, done.stderr
     return copy

@@ -1,4 +1,4 @@
-"""The check goes red, naming the page, whenever the code and a page say different things."""
+"""The check fails and names the page when code and page differ."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CHANGES = {
     ),
     "a foreign key": (
         "services/backend/backend/tables.py", 'ForeignKey("users.id", ondelete="SET NULL")', 'ForeignKey("users.id")',
-        "schema.md", "| `invites.created_by` | `users` | forbids deleting it |",
+        "schema.md", "| `invites.created_by` | `users` | prevents that |",
     ),
     "a route of the backend": (
         "services/backend/backend/routes/channels.py", '"/{channel_id}/leave"', '"/{channel_id}/part"',
@@ -108,6 +108,19 @@ def test_a_change_of_a_fact_is_a_change_of_the_readme(pristine: Checkout, change
     assert "README.md: differs from line " in complaint
 
 
+def test_a_new_decision_is_added_to_the_index_and_the_navigation(checkout: Checkout) -> None:
+    page = checkout.root / "docs/decisions/9999-colour.md"
+    page.write_text("# The wall is white\n\nDecided 2026-12-01: it was on sale.\n")
+    assert checkout.generate().stdout.splitlines() == ["wrote docs/decisions/index.md", "wrote mkdocs.yml"]
+    line = "| 9999 | [The wall is white](9999-colour.md) | It was on sale. | 2026-12-01 |"
+    assert line in (checkout.root / "docs/decisions/index.md").read_text()
+    assert "      - decisions/9999-colour.md\n" in (checkout.root / "mkdocs.yml").read_text()
+    page.write_text("# The wall is white\n\nNo date.\n")
+    done = checkout.generate("--check")
+    assert done.returncode == 1
+    assert "docs/decisions/9999-colour.md does not begin as a decision should" in done.stderr
+
+
 def test_unchanged_code_agrees_with_its_pages(pristine: Checkout) -> None:
     done = pristine.generate("--check")
     assert (done.returncode, done.stderr) == (0, "")
@@ -116,7 +129,7 @@ def test_unchanged_code_agrees_with_its_pages(pristine: Checkout) -> None:
 def test_every_kind_of_trouble_with_a_page_is_named_and_repaired(checkout: Checkout, pristine: Checkout) -> None:
     checkout.replace("docs/generated/defaults.md", "app_db", "my_db")
     checkout.page("routes.md").unlink()
-    checkout.page("ports.md").write_text("nobody writes me\n")
+    checkout.page("ports.md").write_text("a page that is generated no more\n")
     checkout.replace("README.md", "| first operator | `operator`", "| first operator | `root`")
     spoilt = _texts(checkout.root)
     done = checkout.generate("--check")

@@ -1,4 +1,4 @@
-"""Nothing stays undescribed, and no description outlives what it describes."""
+"""Everything is described, and every description is about something that exists."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SILENCES = {
 
 
 @pytest.mark.parametrize(("path", "old", "new", "said", "where"), SILENCES.values(), ids=SILENCES)
-def test_what_nobody_has_described_is_refused(
+def test_a_missing_description_is_refused(
     checkout: Checkout, path: str, old: str, new: str, said: str, where: str
 ) -> None:
     checkout.replace(path, old, new)
@@ -45,12 +45,12 @@ def test_what_nobody_has_described_is_refused(
     assert "Traceback" not in done.stderr
 
 
-def test_a_description_of_what_is_gone_is_refused(checkout: Checkout) -> None:
+def test_a_description_of_something_that_is_gone_is_refused(checkout: Checkout) -> None:
     file = checkout.root / "plumbline/verification/docs/words/dependencies.toml"
     file.write_text(file.read_text() + 'left-pad = "pads"\n')
     done = checkout.generate("--check")
     assert done.returncode == 1
-    assert "there is not: left-pad" in done.stderr
+    assert "dependencies that do not exist: left-pad" in done.stderr
 
 
 def test_a_column_belongs_to_one_datum_only(checkout: Checkout) -> None:
@@ -74,4 +74,4 @@ def test_a_readme_without_its_block_is_refused(checkout: Checkout) -> None:
     checkout.replace("README.md", "<!-- end of generated -->", "")
     done = checkout.generate()
     assert done.returncode == 1
-    assert "README.md has lost the block of defaults" in done.stderr
+    assert "README.md has lost its generated block `defaults`" in done.stderr

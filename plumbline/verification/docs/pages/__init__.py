@@ -1,1 +1,1 @@
-"""One module a page, each with a function `page` that returns the page's Markdown."""
+"""One module for each page, with a function `page` that returns its Markdown."""

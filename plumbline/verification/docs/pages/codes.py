@@ -9,8 +9,8 @@ from plumbline.verification.docs.markdown import code, table
 _INTRODUCTION = """\
 # Codes of refusals
 
-The `code` of a problem document, or of an `error` frame of the WebSocket, is one of these at every service. How a
-refusal looks is told in [Calls and frames](../calls.md#errors).
+The `code` of a problem document, or of an `error` frame of the WebSocket, is one of these at every service. [Calls and
+frames](../calls.md#errors) shows what a refusal looks like.
 
 """
 

@@ -21,9 +21,9 @@ from plumbline.verification.introspection import facts
 _SETTINGS = """\
 ## Settings
 
-Written into `settings.env` in the home, one `NAME=VALUE` a line; `./deploy-local.sh` checks every line, applies what
-has changed and restarts only the parts that read it. [What the file may look like](../one-machine.md#settings). It is
-the same file on every target:
+`settings.env` in the home holds settings, one `NAME=VALUE` on each line. `./deploy-local.sh` checks every line, applies
+what has changed, and restarts only the parts that read it ([format of the file](../one-machine.md#settings)). The same
+file serves every target:
 
 | target | how a setting gets there |
 | --- | --- |
@@ -31,25 +31,25 @@ the same file on every target:
 | `compose` | into the environment of the containers that read it; front host and port become the published address |
 | `kubernetes` | into the ConfigMap of the part that reads it, over what the overlay says; the front port is forwarded |
 
-A name that stands below for several parts sets it for all of them. With the part in it, it is for that one alone and
-counts more: `PLUMBLINE_BACKEND_WORKERS`, `PLUMBLINE_DATA_PROCESSOR_WORKERS`, `PLUMBLINE_LOG_SINK_LOG_LEVEL`.
+A name that is listed below for several parts sets all of them. A name with the part in it sets that part only, and
+takes precedence: `PLUMBLINE_BACKEND_WORKERS`, `PLUMBLINE_DATA_PROCESSOR_WORKERS`, `PLUMBLINE_LOG_SINK_LOG_LEVEL`.
 
-Where a stack is brought up by hand (`docker compose`, `kubectl apply`), no `settings.env` is read: each name is an
-environment variable of the container.
+`docker compose` and `kubectl apply` by hand read no `settings.env`: set each name as an environment variable of the
+container.
 """
 
 _DEPLOYED = """\
 ## Set by the deployment
 
-Environment variables that the parts are given by the deployment; in `settings.env` they are refused. **Secret files**
-are given as a path, never as a value.
+The deployment sets these environment variables; `settings.env` may not contain them. **Secret files** are given as a
+path, never as a value.
 """
 
 _INTRODUCTION = """\
 # Defaults
 
-Nothing has to be set to bring a stack up on one machine. The harness gives every component its addresses, ports and
-secret files; all else is as below.
+A stack on one machine needs no settings. The harness gives every component its addresses, ports and secret files; all
+else has the defaults below.
 
 """
 
@@ -74,27 +74,27 @@ def summary() -> str:
 
 
 def constants() -> dict[str, Any]:
-    """Return the facts that all parts share, by name; exit codes stand on the page of run steps."""
+    """Return the facts that all parts share, by name, without the exit codes, which the page of run steps has."""
     return {name: value for name, value in vars(shared).items() if name.isupper() and not name.startswith("EXIT_")}
 
 
 def _parts() -> Iterator[str]:
     described = words.load("facts")
     words.require(described, constants(), "facts", "shared facts")
-    # The version stands in the changelog: this page should not change with each release.
+    # The changelog has the version: this page should not change with each release.
     rows = [(_value(value), described[name]) for name, value in constants().items() if name != "VERSION"]
     yield "## Names and limits\n\n" + table(("value", "what it is"), rows)
     yield "## What a machine needs\n\n" + table(("what", "at least"), _minimums())
     yield (
-        "## Ports of the embedded target\n\nAll on 127.0.0.1. Those that are not yours to choose are free ones, taken "
-        "at the first deployment\nand remembered; `./deploy-local.sh status --json` shows them.\n\n"
+        "## Ports of the embedded target\n\nAll are on 127.0.0.1. The first deployment chooses free ports, except "
+        "for the front door,\nand keeps them; `./deploy-local.sh status --json` shows them.\n\n"
         + table(("port", "default"), [(code(name), _port(name)) for name in PORTS])
     )
     secrets = [(code(name), what) for name, what in secret_files.SECRETS.items()]
     yield (
-        "## Secret files\n\nGenerated in `secrets/` of the home at the first deployment, readable by their owner "
-        "alone. To use a value of\nyour own, write the file, then `./deploy-local.sh`, before the first deployment or "
-        "later: the value alone, no quotes,\nmode 0600. [What follows](../security.md#secrets-are-files).\n\n"
+        "## Secret files\n\nThe first deployment generates them in `secrets/` of the home, readable by their "
+        "owner only. To use a value\nof your own, at any time, write it into the file, without quotes, mode 0600, "
+        "and run `./deploy-local.sh`\n([what happens then](../security.md#secrets-are-files)).\n\n"
         + table(("file", "what it holds"), secrets)
     )
     target = next(option for option in commands()["up"].options if "--target" in option.flags)

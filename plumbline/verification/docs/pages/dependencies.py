@@ -15,14 +15,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _INTRODUCTION = """\
 # Dependencies
 
-Direct ones alone: `requirements/*.in`. What they need in turn is locked, with hashes, in the `.txt` beside each file;
-`requirements/lock.sh` writes those.
+The packages that `requirements/*.in` name. `requirements/lock.sh` locks them and all that they need, with hashes, in
+the `.txt` beside each file.
 
 """
 
 
 def page() -> str:
-    """Return one table a requirements file."""
+    """Return one table for each requirements file."""
     sets = {path: _names(path) for path in sorted(_REQUIREMENTS.glob("*.in"))}
     described = words.load("dependencies")
     words.require(described, {name for names in sets.values() for name in names}, "dependencies", "dependencies")

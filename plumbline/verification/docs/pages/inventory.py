@@ -1,4 +1,4 @@
-"""docs/generated/inventory.md: every datum and where it lives."""
+"""docs/generated/inventory.md: all data, and where each is stored."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from plumbline.verification.introspection import facts
 _INTRODUCTION = """\
 # Inventory
 
-Every datum, where it lived in the stack before this one, and where it lives now. A table has one owner: the service
-whose migrations create and change it.
+All data, where each was stored in the stack before this one, and where it is stored now. A table has one owner: the
+service whose migrations create and change it.
 
 """
 
 
 def page() -> str:
-    """Return the table of data, then every table with its columns. Each column belongs to exactly one datum."""
+    """Return the list of data, then every table with its columns. Each column belongs to exactly one datum."""
     data = words.load("inventory")["datum"]
     owned = tables.by_owner()
     claims = {datum["name"]: list(_claims(datum, owned)) for datum in data}

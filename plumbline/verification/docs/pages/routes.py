@@ -1,4 +1,4 @@
-"""docs/generated/routes.md: every address of the three services."""
+"""docs/generated/routes.md: every route of the three services."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from plumbline.verification.introspection import facts
 _INTRODUCTION = """\
 # Routes
 
-Paths are as seen through the front door, but for `/ingest`, which is on the internal listener alone, and
-data-processor's `/auth/operator`, which only the front door itself asks. `WS` is a WebSocket. Sessions, pages, errors
-and frames are told in [Calls and frames](../calls.md).
+Paths are those of the front door, with two exceptions: `/ingest` is on the internal listener only, and only the front
+door itself calls `/auth/operator` of the data-processor. `WS` is a WebSocket. [Calls and frames](../calls.md) describes
+sessions, pages, errors and frames.
 
 """
 
 
 def page() -> str:
-    """Return one table a service."""
+    """Return one table for each service."""
     described = words.load("routes")
     parts = []
     for service in facts.services().values():
@@ -25,7 +25,7 @@ def page() -> str:
             described[service.name],
             [_name(route) for route in service.routes if not route.does],
             "routes",
-            f"addresses of {service.name} without a docstring",
+            f"routes of {service.name}, which have no docstring",
         )
         ordered = sorted(service.routes, key=lambda route: route.path)
         rows = [

@@ -18,8 +18,8 @@ from plumbline.verification.docs.markdown import code, codes, sentence, table
 _INTRODUCTION = """\
 # Run steps
 
-`./deploy-local.sh` carries out the plan below, in this order, and stops at the first step that fails. Every command
-that was interrupted can be given again: it goes on from where things stand.
+`./deploy-local.sh` carries out the plan below, in this order, and stops at the first step that fails. After an
+interruption, run the same command again: it continues where it stopped.
 
 """
 
@@ -45,7 +45,7 @@ def _plan() -> Iterator[str]:
 
 
 def _commands() -> Iterator[str]:
-    yield "## Commands\n\nWithout a command, `up` is meant.\n"
+    yield "## Commands\n\nWithout a command, `./deploy-local.sh` runs `up`.\n"
     for command in commands().values():
         yield f"### {command.name}\n\n{sentence(command.does)}\n\n" + _options(command)
 

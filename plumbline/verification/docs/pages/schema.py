@@ -1,4 +1,4 @@
-"""docs/generated/schema.md: the tables of both owners in one picture, and every foreign key."""
+"""docs/generated/schema.md: a picture of all tables, and every foreign key."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ hide:
 
 # Schema
 
-All tables live in one database and one schema. Each has one owner, the service whose migrations create and change it;
-the other service reads it and refers to it, and never alters it. Every table with all of its columns is in the
-[inventory](inventory.md). In the picture each box shows the columns that are keys; lines lead from a foreign key to its
+All tables are in one database and one schema. Each has one owner, the service whose migrations create and change it;
+the other service reads it and refers to it, and never changes it. The [inventory](inventory.md) lists every table with
+all of its columns. In the picture each box shows the columns that are keys; lines lead from a foreign key to its
 table, in colour where they go from one owner to the other.
 
 """
 
 _ACTIONS = {
-    "cascade": "goes with it",
+    "cascade": "is deleted, too",
     "set null": "stays, without the reference",
-    "no action": "forbids deleting it",
+    "no action": "prevents that",
 }
 
 

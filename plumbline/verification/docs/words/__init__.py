@@ -1,4 +1,4 @@
-"""What code cannot say about itself: one sentence a thing, written by people, complete by force."""
+"""Descriptions of what code does not describe itself. The generator fails if one is missing or about nothing."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ def load(name: str) -> dict[str, Any]:
 
 
 def require(words: Iterable[str], things: Iterable[str], where: str, what: str) -> None:
-    """Raise PlumblineError unless `words` are about exactly `things`. `where` and `what` tell what to write where."""
-    about, there = set(words), set(things)
+    """Raise PlumblineError unless `words` describe exactly `things`: `what` they are, and `where` is the file."""
+    described, there = set(words), set(things)
     file = (FOLDER / f"{where}.toml").relative_to(ROOT)
-    if there - about:
+    if there - described:
         raise PlumblineError(
-            f"nobody has described {what}: {', '.join(sorted(there - about))}", hint=f"add a line for it to {file}"
+            f"there is no description of these {what}: {', '.join(sorted(there - described))}",
+            hint=f"add a line for it to {file}",
         )
-    if about - there:
+    if described - there:
         raise PlumblineError(
-            f"{file} describes {what} that there is not: {', '.join(sorted(about - there))}",
+            f"{file} describes {what} that do not exist: {', '.join(sorted(described - there))}",
             hint=f"remove it from {file}",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .parts import Break, data, doc, init, main, pod, without
 
 BREAKS: list[Break] = [
-    ("is built by nobody", lambda m: main(m, "caddy").update(image="x.example/plumbline/front:1")),
+    ("is not built by Compose", lambda m: main(m, "caddy").update(image="x.example/plumbline/front:1")),
     ("names no release", lambda m: main(m, "caddy").update(image="plumbline/caddy")),
     (
         "PLUMBLINE_INGEST_PORT is '9002' here",
@@ -16,14 +16,14 @@ BREAKS: list[Break] = [
     ("other arguments", lambda m: main(m, "redis").update(args=["--save", "60 1"])),
     ("Compose runs caddy", lambda m: without(m, "Deployment", "caddy")),
     (
-        "is two releases at a time",
+        "is used in two releases",
         lambda m: init(m, "backend", 1).update(image="registry.example.com/plumbline/data-processor:0.0.9"),
     ),
     ("runs another program", lambda m: main(m, "backend").update(command=["sleep", "infinity"])),
     ("runs another program", lambda m: main(m, "redis").update(command=["redis-sentinel"])),
     ("other arguments", lambda m: main(m, "backend").update(args=["migrate"])),
-    ("whom its image is made for", lambda m: pod(m, "backend")["securityContext"].update(runAsUser=1000)),
-    ("collects dead processes", lambda m: pod(m, "caddy").pop("shareProcessNamespace")),
+    ("the user of its image", lambda m: pod(m, "backend")["securityContext"].update(runAsUser=1000)),
+    ("reaps dead ones", lambda m: pod(m, "caddy").pop("shareProcessNamespace")),
     ("caddy cannot write to /data", lambda m: main(m, "caddy")["volumeMounts"].pop(1)),
     ("postgres cannot write to /dev/shm", lambda m: main(m, "postgres")["volumeMounts"].pop()),
     (
@@ -40,5 +40,5 @@ BREAKS: list[Break] = [
     ),
     ("does not read docker/caddy", lambda m: main(m, "caddy")["volumeMounts"][0].update(mountPath="/etc")),
     ("does not read docker/caddy", lambda m: data(m, "caddyfile").update(Caddyfile=":8080")),
-    ("killed before it has ended", lambda m: pod(m, "caddy").update(terminationGracePeriodSeconds=10)),
+    ("killed before it has stopped", lambda m: pod(m, "caddy").update(terminationGracePeriodSeconds=10)),
 ]

@@ -22,7 +22,7 @@ BREAKS: list[Break] = [
         lambda m: init(m, "backend", 1).update(restartPolicy="Always"),
     ),
     (
-        "is done before anybody has seen the tables of plumbline/data-processor",
+        "without a look whether the tables of plumbline/data-processor",
         lambda m: pod(m, "migrate")["containers"].pop(),
     ),
 ]

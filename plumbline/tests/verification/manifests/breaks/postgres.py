@@ -6,11 +6,11 @@ from .parts import Break, cluster, data, doc, pod
 
 BREAKS: list[Break] = [
     (
-        "only one is asked",
+        "no replicas of each other",
         lambda m: doc(m, "StatefulSet", "postgres")["spec"].update(replicas=2),
     ),
     (
-        "not replaced by a later release",
+        "does not replace a stuck pod",
         lambda m: doc(m, "StatefulSet", "postgres")["spec"].pop("podManagementPolicy"),
     ),
     (
@@ -26,7 +26,7 @@ BREAKS_OF_A_CLUSTER: list[Break] = [
     ("is no quantity", lambda m: cluster(m).update(storage={"size": "50GB"})),
     ("basic-auth", lambda m: doc(m, "Secret", "postgres-owner").update(type="Opaque")),
     (
-        "the secret is that of other",
+        "the secret is of other",
         lambda m: doc(m, "Secret", "postgres-owner")["stringData"].update(username="other"),
     ),
     (

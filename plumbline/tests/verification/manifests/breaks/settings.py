@@ -24,14 +24,14 @@ BREAKS: list[Break] = [
         lambda m: data(m, "caddy").update(PLUMBLINE_SHUTDOWN_DELAY="0s"),
     ),
     ("address of the ingress", lambda m: data(m, "caddy").pop("PLUMBLINE_FRONT_TRUSTED_PROXIES")),
-    ("without it, too", lambda m: data(m, "backend").update(PLUMBLINE_COOKIE_SECURE="false")),
+    ("cookies without TLS, too", lambda m: data(m, "backend").update(PLUMBLINE_COOKIE_SECURE="false")),
     ("not integer", lambda m: data(m, "services").update(PLUMBLINE_POOL_SIZE="four")),
     ("not true or false", lambda m: data(m, "backend").update(PLUMBLINE_COOKIE_SECURE="yes")),
     ("PGSSLMODE is 'required'", lambda m: data(m, "services").update(PGSSLMODE="required")),
     ("listens on 8009", lambda m: data(m, "backend").update(PLUMBLINE_PORT="8009")),
     ("PLUMBLINE_STACK_ID is missing", lambda m: data(m, "stack").pop("PLUMBLINE_STACK_ID")),
     (
-        "operator_password, and needs it for nothing",
+        "operator_password, and no setting names it",
         lambda m: pod(m, "backend")["volumes"][0]["secret"]["items"].append(
             {"key": "operator_password", "path": "operator_password"}
         ),

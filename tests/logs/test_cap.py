@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import redis
-from servicekit.facts import LOG_CAP, LOG_STREAM
 
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import User
+from plumbline.verification.checks.contract import LOG_CAP, LOG_STREAM
 from plumbline.verification.throwaway import wait_until
 
 FLOOD = 1_000_000
@@ -22,11 +22,6 @@ FLOOD = 1_000_000
 def marks_held(client: redis.Redis, name: str) -> list[str]:
     found = (re.search(rf"{name}-\d{{4}}", one["message"]) for one in recorder.stream(client))
     return [match.group() for match in found if match]
-
-
-def test_the_cap_is_two_hundred() -> None:
-    # The documented number. The code has it once, in servicekit.
-    assert LOG_CAP == 200
 
 
 @pytest.mark.disrupt

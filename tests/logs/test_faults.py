@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import redis
 import requests
-from servicekit.facts import FAULTS_KEPT, LOG_STREAM
 
 from plumbline import recorder as operator
 from plumbline.stack import Stack
 from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import User
+from plumbline.verification.checks.contract import FAULTS_KEPT, LOG_STREAM
 from plumbline.verification.throwaway import wait_until
 
 pytestmark = pytest.mark.disrupt

@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 import requests
-from servicekit import facts
 
 from plumbline import recorder as operator
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.verification.checks import recorder
+from plumbline.verification.checks import contract, recorder
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.throwaway import wait_until
 
@@ -132,7 +131,7 @@ def test_info_entries_are_not_kept(alice: User, stack: Stack, redis_client: redi
     for service, path in PATHS.items():
         recorder.send_bad_token(stack, redis_client, path, service)
     held = recorder.stream(redis_client)
-    assert {one["level"] for one in held} <= set(facts.LEVELS_KEPT)
+    assert {one["level"] for one in held} <= set(contract.LEVELS_KEPT)
     assert quiet.isdisjoint({one["request_id"] for one in held})
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import redis
 import requests
-from servicekit.facts import ENTRY_MAX_BYTES, LOG_STREAM
 
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.contract import ENTRY_MAX_BYTES, LOG_STREAM
 from plumbline.verification.checks.texts import unsafe_texts
 
 SECRET = "hunter2Zx81q"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import psycopg
 import pytest
 import requests
-from servicekit import facts
 
 from plumbline import identity
-from plumbline.components import HEALTH_PATHS
 from plumbline.stack import Stack
+from plumbline.verification.checks import contract
+from plumbline.verification.checks.contract import HEALTH_PATHS
 
 
 def test_every_component_is_running(stack: Stack) -> None:
@@ -22,7 +22,7 @@ def test_health_names_service_version_and_deployment(stack: Stack, service: str,
     assert answer.status_code == 200, answer.text
     body = answer.json()
     assert body["service"] == service
-    assert body["version"] == facts.VERSION
+    assert body["version"] == contract.version()
     assert body["stack_id"] == stack.stack_id
     assert body["status"] == "ok"
 
@@ -58,10 +58,10 @@ def test_database_role_schema_and_version_are_as_documented(database: psycopg.Co
         " current_setting('server_version_num')::int / 10000 AS major"
     ).fetchone()
     assert row == {
-        "database": facts.DATABASE_NAME,
-        "role": facts.DATABASE_USER,
-        "schema": facts.DATABASE_SCHEMA,
-        "major": facts.POSTGRES_MAJOR,
+        "database": contract.DATABASE_NAME,
+        "role": contract.DATABASE_USER,
+        "schema": contract.DATABASE_SCHEMA,
+        "major": contract.POSTGRES_MAJOR,
     }
 
 

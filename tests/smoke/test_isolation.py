@@ -9,14 +9,13 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
-from servicekit.facts import EVENTS_CHANNEL, INTERNAL_HEADER
 
 from plumbline import net, recorder
-from plumbline.components import HEALTH_PATHS
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
 from plumbline.stack import Stack
 from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.contract import EVENTS_CHANNEL, HEALTH_PATHS, INTERNAL_HEADER
 from plumbline.verification.throwaway import unprivileged, wait_until
 
 GUARDS = {

@@ -11,13 +11,13 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
-from servicekit.codes import Code
 from websockets.sync.client import ClientConnection, connect
 
 from plumbline import net
 from plumbline.errors import NotGivenError
 from plumbline.recorder import operator_session
 from plumbline.stack import Stack
+from plumbline.verification.checks import contract
 from plumbline.verification.checks.created import PREFIX, Run
 
 TIMEOUT_S = 15.0
@@ -55,7 +55,7 @@ class Answer:
         body = self.expect(status)
         assert self.headers["Content-Type"].startswith("application/problem+json"), self.headers["Content-Type"]
         assert {"type", "title", "status", "code", "detail", "request_id"} <= body.keys(), body
-        assert body["code"] in set(Code), body
+        assert body["code"] in contract.CODES, body
         assert body["status"] == status
         assert body["detail"], "a problem document needs a detail"
         assert body["request_id"] == self.request_id

@@ -17,7 +17,6 @@ import orjson
 import redis
 import requests
 from servicekit.events import SEPARATOR, Event, encode
-from servicekit.facts import EVENTS_CHANNEL, INTERNAL_HEADER, LOG_STREAM
 from servicekit.secrets import read_secret
 
 from plumbline import net
@@ -29,6 +28,7 @@ from plumbline.net import free_port
 from plumbline.stack import RedisAddress, Stack
 from plumbline.targets.embedded.programs import Layout, service_command
 from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.contract import EVENTS_CHANNEL, INTERNAL_HEADER, LOG_STREAM
 from plumbline.verification.checks.disruption import permit
 from plumbline.verification.throwaway import wait_until
 

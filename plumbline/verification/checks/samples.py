@@ -26,6 +26,14 @@ def png(width: int = 120, height: int = 80, seed: int = 0) -> bytes:
     return _png(width, height, zlib.compress(b"".join(rows)))
 
 
+def blank_png(width: int, height: int) -> bytes:
+    """Return a valid black PNG of a few KB, whatever its size in pixels: one bit a pixel."""
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    row = bytes(1 + (width + 7) // 8)
+    pixels = zlib.compress(row * height)
+    return _PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+
+
 def png_bomb() -> bytes:
     """Return a PNG of about 2 KB that declares 50,000 x 50,000 pixels."""
     return _png(50_000, 50_000, zlib.compress(b"\0" * 1_500_000))

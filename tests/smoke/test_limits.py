@@ -1,0 +1,137 @@
+"""Every limit, from below and from above, and every accepted kind of value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+from websockets.exceptions import ConnectionClosed
+
+from plumbline.stack import Stack
+from plumbline.verification.checks import contract, samples
+from plumbline.verification.checks.client import User
+from plumbline.verification.checks.created import PREFIX
+
+DOCUMENTS = "/data-processor/documents/"
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def channel(alice: User) -> int:
+    return int(alice.create_channel("private")["id"])
+
+
+@pytest.fixture(scope="module")
+def document(alice: User, channel: int) -> int:
+    return int(alice.upload(channel, f"{PREFIX}limits.png", samples.png()).expect(201)["id"])
+
+
+def padded(document: dict[str, Any], size: int) -> bytes:
+    """Return the document as JSON of `size` bytes, filled with spaces."""
+    text = json.dumps(document)
+    return (text + " " * (size - len(text))).encode()
+
+
+def test_a_message_may_have_so_many_characters_and_no_more(alice: User, channel: int) -> None:
+    path = f"/channels/{channel}/messages"
+    alice.post(path, {"content": "ü" * contract.MESSAGE_MAX}).expect(201)
+    alice.post(path, {"content": "ü" * (contract.MESSAGE_MAX + 1)}).expect_problem(422)
+
+
+def test_a_body_for_the_backend_may_have_so_many_bytes_and_no_more(stack: Stack, alice: User, channel: int) -> None:
+    most = contract.setting(stack, "PLUMBLINE_BODY_MAX_BYTES", contract.BODY_MAX_BYTES["backend"])
+    path = f"/channels/{channel}/messages"
+    alice.call("POST", path, data=padded({"content": "whole"}, most), headers=JSON_TYPE).expect(201)
+    refused = alice.call("POST", path, data=padded({"content": "whole"}, most + 1), headers=JSON_TYPE)
+    assert refused.expect_problem(413)["code"] == "body_too_large"
+
+
+def test_a_body_for_the_data_processor_may_have_so_many_bytes_and_no_more(
+    stack: Stack, alice: User, document: int
+) -> None:
+    most = contract.setting(stack, "PLUMBLINE_BODY_MAX_BYTES", contract.BODY_MAX_BYTES["data-processor"])
+    path = f"{DOCUMENTS}{document}/"
+    name = {"filename": f"{PREFIX}limits.png"}
+    alice.call("PATCH", path, data=padded(name, most), headers=JSON_TYPE).expect(200)
+    refused = alice.call("PATCH", path, data=padded(name, most + 1), headers=JSON_TYPE)
+    assert refused.expect_problem(413)["code"] == "body_too_large"
+
+
+def test_a_document_may_have_so_many_bytes_and_no_more(stack: Stack, alice: User, channel: int) -> None:
+    most = contract.setting(stack, "PLUMBLINE_UPLOAD_MAX_BYTES", contract.UPLOAD_MAX_BYTES)
+    whole = samples.png()
+    stored = alice.upload(channel, f"{PREFIX}largest.png", whole + bytes(most - len(whole))).expect(201)
+    assert stored["size"] == most
+    refused = alice.upload(channel, f"{PREFIX}larger.png", whole + bytes(most + 1 - len(whole)))
+    assert refused.expect_problem(413)["code"] == "body_too_large"
+    alice.delete(f"{DOCUMENTS}{stored['id']}/")
+
+
+def test_an_image_may_have_so_many_pixels_and_no_more(stack: Stack, alice: User, channel: int) -> None:
+    most = contract.setting(stack, "PLUMBLINE_IMAGE_MAX_PIXELS", contract.IMAGE_MAX_PIXELS)
+    height = 5000
+    stored = alice.upload(channel, f"{PREFIX}wide.png", samples.blank_png(most // height, height)).expect(201)
+    assert (stored["width"], stored["height"]) == (most // height, height)
+    refused = alice.upload(channel, f"{PREFIX}wider.png", samples.blank_png(most // height + 1, height))
+    assert refused.expect_problem(422)["code"] == "too_many_pixels"
+
+
+def encoded(kind: str) -> bytes:
+    """Return an image that Pillow has written."""
+    written = BytesIO()
+    Image.new("RGB", (64, 48), "#336699").save(written, kind)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("media_type", contract.MEDIA_TYPES)
+def test_every_accepted_type_of_document_is_stored(alice: User, channel: int, media_type: str) -> None:
+    kind = media_type.partition("/")[2]
+    content = samples.pdf() if kind == "pdf" else encoded(kind)
+    stored = alice.upload(channel, f"{PREFIX}any.bin", content).expect(201)
+    assert stored["media_type"] == media_type
+    whole = alice.get(f"{DOCUMENTS}{stored['id']}/content")
+    assert (whole.status, whole.body, whole.headers["Content-Type"]) == (200, content, media_type)
+    assert alice.get(f"{DOCUMENTS}{stored['id']}/thumbnail").headers["Content-Type"] == "image/webp"
+
+
+@pytest.mark.parametrize("kind", ["gif", "bmp", "tiff", "ico"])
+def test_other_images_are_refused(alice: User, channel: int, kind: str) -> None:
+    refused = alice.upload(channel, f"{PREFIX}other.png", encoded(kind), "image/png")
+    assert refused.expect_problem(415)["code"] == "wrong_media_type"
+
+
+@pytest.mark.parametrize("status", contract.VALIDATION_STATUSES)
+def test_every_validation_status_is_stored(alice: User, document: int, status: str) -> None:
+    box = {"x": 1, "y": 2, "width": 3, "height": 4}
+    mark = {"bounding_box": box, "label_type": "a", "label_name": "b", "validation_status": status}
+    stored = alice.post(f"{DOCUMENTS}{document}/annotations/", mark).expect(201)
+    assert stored["validation_status"] == status
+
+
+def test_a_frame_may_have_so_many_bytes_and_no_more(stack: Stack, alice: User) -> None:
+    most = contract.setting(stack, "PLUMBLINE_FRAME_MAX_BYTES", contract.FRAME_MAX_BYTES)
+    with alice.socket() as hers:
+        hers.send(padded({"type": "ping", "payload": {"sent_at_ms": 7}}, most).decode())
+        hers.wait_for("pong", payload={"sent_at_ms": 7})
+        hers.send(padded({"type": "ping", "payload": {"sent_at_ms": 8}}, most + 1).decode())
+        with pytest.raises(ConnectionClosed) as closed:
+            hers.wait_for("pong", payload={"sent_at_ms": 8})
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+
+
+@pytest.mark.parametrize("length", [7, 257])
+def test_a_password_that_is_too_short_or_too_long_is_refused(new_user: Callable[[], User], length: int) -> None:
+    user = new_user()
+    password = ("correct horse battery staple 4711 " * 10)[:length]
+    user.register(f"{user.username[:20]}-{length}", password).expect_problem(422)
+
+
+@pytest.mark.parametrize("password", ["password1", "qwertyuiop", "12345678"])
+def test_a_password_that_is_easy_to_guess_is_refused(alice: User, password: str) -> None:
+    refused = alice.register(f"{alice.username[:24]}-weak", password).expect_problem(422)
+    assert [one["field"] for one in refused["errors"]] == ["password"]

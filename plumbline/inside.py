@@ -62,9 +62,10 @@ class Inside:
 
     `ports` holds the declared number of each named port. `isolated` says that only the stack's own network reaches what
     the components listen on; `published` is what the machine passes on to them nevertheless, at its own addresses.
-    `secrets_shared` says that containers read the secret files of the home themselves, under accounts of their own.
-    `may_be_root` names components that the deployer's own account runs, whichever that is. `authentication_rules` are
-    the lines of Postgres's pg_hba.conf.
+    `unix_sockets` holds component and path of each on this machine. `settings_elsewhere` says that manifests, too, give
+    settings to components. `secrets_shared` says that containers read the secret files of the home themselves, under
+    accounts of their own. `may_be_root` names components that the deployer's own account runs, whichever that is.
+    `authentication_rules` are the lines of Postgres's pg_hba.conf.
     """
 
     processes: tuple[Process, ...]
@@ -72,6 +73,8 @@ class Inside:
     ports: Mapping[str, int]
     isolated: bool
     published: frozenset[Listener] = frozenset()
+    unix_sockets: frozenset[tuple[str, str]] = frozenset()
+    settings_elsewhere: bool = False
     secrets_shared: bool = False
     may_be_root: frozenset[str] = frozenset()
     authentication_rules: tuple[str, ...] = ()

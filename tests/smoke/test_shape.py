@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+from plumbline.home import Home
 from plumbline.inside import Inside
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
+from plumbline.targets.embedded.target import EmbeddedTarget
 from plumbline.verification.checks import asked, findings, processes
 
 THEN = "./deploy-local.sh doctor, then ./deploy-local.sh"
 
 
-@pytest.fixture(scope="module")
-def inside(target: Target) -> Inside:
-    return target.inside()
-
-
 def test_components_listen_where_it_is_declared_and_nowhere_else(inside: Inside, stack: Stack) -> None:
     found = processes.sockets(inside, asked.settings(stack))
-    findings.require_none(found, about="the stack listens on other sockets than declared", then=THEN)
+    findings.require_none(
+        [*found, *processes.paths(inside, asked.home_of(stack))],
+        about="the stack listens on other sockets than declared",
+        then=THEN,
+    )
 
 
 def test_the_declared_processes_run_and_no_others(target: Target, inside: Inside, stack: Stack) -> None:
@@ -36,7 +37,16 @@ def test_processes_run_without_privileges(inside: Inside) -> None:
 
 
 def test_every_process_belongs_to_this_deployment_and_none_is_in_a_debug_mode(inside: Inside, stack: Stack) -> None:
-    found = processes.environments(inside, stack.stack_id)
+    found = processes.environments(inside, stack.stack_id, asked.settings(stack))
     findings.require_none(
         found, about="processes of the stack were started with another environment than declared", then=THEN
     )
+
+
+def test_each_deployment_gets_an_identity_of_its_own(stack: Stack, tmp_path: Path) -> None:
+    found = [stack.stack_id]
+    for name in ("one", "another"):
+        home = Home(tmp_path / name)
+        EmbeddedTarget(home, 0).begin()  # remembers what a deployment would be, and starts nothing
+        found.append(home.load().stack_id)
+    assert len({*found}) == 3, f"expected three identities, found {found}: an old process would pass for a new one"

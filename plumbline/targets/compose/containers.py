@@ -197,7 +197,7 @@ def inside(project: Project) -> Inside:
     return Inside(
         tuple(process for processes, _, _ in found for process in processes),
         frozenset(listener for _, listeners, _ in found for listener in listeners),
-        CONTAINER_PORTS, True, frozenset(published), True,
+        CONTAINER_PORTS, True, frozenset(published), secrets_shared=True,
         authentication_rules=tuple(rule for _, _, rules in found for rule in rules),
     )  # fmt: skip
 

@@ -34,10 +34,15 @@ def inside(
             )
     # Postgres runs under an account of its own where the caller is root; all others are the caller's.
     may_be_root = frozenset({*COMPONENTS, SUPERVISOR} - {"postgres"}) if os.geteuid() == 0 else frozenset()
-    listeners = frozenset(_listeners({one.pid: one.component for one in processes}))
+    by_pid = {one.pid: one.component for one in processes}
+    unix_sockets = {
+        (by_pid[one.pid], str(one.laddr))
+        for one in psutil.net_connections("unix")
+        if one.pid in by_pid and str(one.laddr).startswith("/")
+    }
     return Inside(
-        tuple(processes), listeners, ports, False, may_be_root=may_be_root,
-        authentication_rules=tuple(rules),
+        tuple(processes), frozenset(_listeners(by_pid)), ports, False, unix_sockets=frozenset(unix_sockets),
+        may_be_root=may_be_root, authentication_rules=tuple(rules),
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def inside(cluster: Cluster) -> Inside:
             if "hostPort" in port
         }
     return Inside(
-        tuple(processes), frozenset(listeners), CONTAINER_PORTS, True, frozenset(published),
+        tuple(processes), frozenset(listeners), CONTAINER_PORTS, True, frozenset(published), settings_elsewhere=True,
         authentication_rules=tuple(rules),
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
+from pathlib import Path
 
 from plumbline.inside import Inside, Listener, Process
 
@@ -42,10 +43,23 @@ _KINDS: dict[str, dict[str, str]] = {
 _KINDS["data-processor"][r" -m data_processor\.documents\.files\.child \d+$"] = _ANY
 _LOOPBACK = "127.0.0.1"
 _INIT = r"^/\S*(docker-init|tini|catatonit) "
-_DEBUGGING = ("PYTHONDEVMODE", "PYTHONASYNCIODEBUG", "PYTHONINSPECT", "PYTHONBREAKPOINT", "PYTHONSTARTUP", "LD_PRELOAD",
-              "DEBUG", "DJANGO_DEBUG", "GODEBUG")  # fmt: skip
-_STEERING = re.compile(r"^(GRANIAN|UVICORN|FASTAPI|SQLALCHEMY|PG(?!DATA$|_)[A-Z]+)")
 _DEBUG_OPTIONS = re.compile(r"(^|\s)(--reload|--debug|-X\s*dev|--docs|-i)(\s|$)")
+_DEBUGGING = re.compile(
+    r"^(PYTHON(DEVMODE|ASYNCIODEBUG|INSPECT|BREAKPOINT|STARTUP|WARNINGS|HASHSEED)|LD_(PRELOAD|LIBRARY_PATH)|(DJANGO_)?DEBUG|"
+    r"GODEBUG|(GRANIAN|UVICORN)_.*|PG(?!DATA$|_)[A-Z]+)$"
+)
+"""Variables that change how a program runs, or what it connects to."""
+_SYSTEM = re.compile(
+    r"^(PATH|HOME|TMPDIR|TZ|LC_ALL|LC_CTYPE|XDG_(DATA|CONFIG)_HOME|DJANGO_SETTINGS_MODULE|SUPERVISOR_[A-Z_]+|"
+    r"PYTHON(PATH|SAFEPATH|NOUSERSITE|UNBUFFERED))$"
+)
+"""What processes of this machine have in their environment beside settings."""
+_TOLD = re.compile(
+    r"^PLUMBLINE_(STACK_ID|HOST|PORT|REDIS_URL|LOG_FORWARD_URL|INGEST_(HOST|PORT)|POSTGRES_(HOST|PORT|DB|USER)|"
+    r"(POSTGRES_PASSWORD|REDIS_PASSWORD|INTERNAL_SECRET|TOKEN_SECRET)_FILE|(FRONT|INTERNAL)_(HOST|PORT)|"
+    r"BACKEND|DATA_PROCESSOR|LOG_SINK|LOG_INGEST|CADDYFILE|SECRETS|REDIS_SERVER|BEAT_SOCKET|STOP_FOLDER|START_CLAIM)$"
+)
+"""Settings that a deployment itself tells its parts. All others have to be asked for in settings.env."""
 _NOWHERE = {"", "unidentified", "none", "by-hand", "by_hand"}
 
 
@@ -132,17 +146,41 @@ def accounts(inside: Inside) -> Iterator[str]:
             yield f"{one.component}: process {one.pid} runs as root (uid 0); expected an account without privileges"
 
 
-def environments(inside: Inside, stack_id: str) -> Iterator[str]:
-    """Find processes of another deployment, in a debug mode, or steered by variables that nobody declared."""
+def environments(inside: Inside, stack_id: str, settings: Mapping[str, str]) -> Iterator[str]:
+    """Find processes of another deployment, in a debug mode, or with settings that nobody asked for."""
     if stack_id in _NOWHERE:
         yield f"the deployment has no identity of its own: {stack_id!r}"
+    asked = {re.sub("^PLUMBLINE_(BACKEND|DATA_PROCESSOR|LOG_SINK)_", "PLUMBLINE_", name) for name in settings}
     for one in inside.processes:
         who = f"{one.component}: process {one.pid}"
         found = one.environment.get("PLUMBLINE_STACK_ID")
         if one.component in WORKERS and one.environment and found != stack_id:
             yield f"{who} belongs to deployment {found!r}; expected that of status, {stack_id!r}"
-        for name in one.environment:
-            if name in _DEBUGGING or _STEERING.match(name):
+        for name, value in one.environment.items():
+            if name.startswith("PLUMBLINE_"):
+                known = _TOLD.match(name) or name in asked or inside.settings_elsewhere
+                # In containers, docker/defaults says the number that is expected anyway.
+                if not known and not (name == "PLUMBLINE_WORKERS" and inside.isolated):
+                    yield f"{who} is told {name}={value[:80]}; expected only what settings.env asks for"
+            elif _DEBUGGING.match(name):
                 yield f"{who} has {name} in its environment, which changes how it runs; expected it not to be set"
+            elif not inside.isolated and not _SYSTEM.match(name):
+                yield f"{who} has {name} in its environment; expected nothing of the deployer's shell"
         if option := _DEBUG_OPTIONS.search(" ".join(one.command)):
             yield f"{who} runs with {option[2]}; expected no debug option"
+
+
+def paths(inside: Inside, home: Path) -> Iterator[str]:
+    """Find Unix sockets outside of the home, where other accounts could reach them."""
+    for component, path in sorted(inside.unix_sockets):
+        if not Path(path).is_relative_to(home) and not _is_private(Path(path).parent, home):
+            yield f"{component}: listens on the socket {path}; expected none outside of {home}"
+
+
+def _is_private(folder: Path, home: Path) -> bool:
+    """Say whether others cannot enter a folder. A supervisor's socket is elsewhere if the home's path is too long."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return False
+    return found.st_uid == home.stat().st_uid and not found.st_mode & 0o077

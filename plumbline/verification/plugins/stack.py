@@ -18,6 +18,7 @@ import redis
 from plumbline import deploy, diagnose, environment, identity
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.home import DEFAULT_HOME, Home
+from plumbline.inside import Inside
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
@@ -218,6 +219,12 @@ def _save_bundles(home: Home) -> None:
 def stack(target: Target) -> Stack:
     """The stack in its current state."""
     return target.stack()
+
+
+@pytest.fixture(scope="session")
+def inside(target: Target) -> Inside:
+    """What runs in the stack, as it was when the first check asked: looking takes a while."""
+    return target.inside()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ COMMANDS = {
 
 
 def process(component: str, *command: str, uid: int = 1000, **environment: str) -> Process:
-    told = {"PATH": "/bin", "PGDATA": "/data", "PLUMBLINE_STACK_ID": "this one"} | environment
+    told = {"PATH": "/bin", "PLUMBLINE_STACK_ID": "this one"} | environment
     return Process(component, "", 1234, 1, uid, command, told)
 
 
@@ -60,7 +61,7 @@ def found(inside: Inside, settings: dict[str, str] | None = None) -> list[str]:
         *processes.sockets(inside, told),
         *processes.numbers(inside, told),
         *processes.accounts(inside),
-        *processes.environments(inside, "this one"),
+        *processes.environments(inside, "this one", told),
     ]
 
 
@@ -133,6 +134,14 @@ def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
             "backend: process 1234 belongs to deployment 'old'; expected that of status, 'this one'",
         ),
         (
+            lambda: with_process(process("backend", *TRACKER, PLUMBLINE_LOG_LEVEL="debug")),
+            "backend: process 1234 is told PLUMBLINE_LOG_LEVEL=debug; expected only what settings.env asks for",
+        ),
+        (
+            lambda: with_process(process("backend", *TRACKER, SSH_AGENT_PID="1")),
+            "backend: process 1234 has SSH_AGENT_PID in its environment; expected nothing of the deployer's shell",
+        ),
+        (
             lambda: with_process(process("backend", *TRACKER, DEBUG="1")),
             "backend: process 1234 has DEBUG in its environment, which changes how it runs; expected it not to be set",
         ),
@@ -196,3 +205,18 @@ def test_the_script_runs_in_any_shell() -> None:
     assert "\ntcp sl " in done.stdout
     ran, _, _ = read("redis", "here", done.stdout)
     assert ran
+
+
+def test_sockets_where_others_can_reach_them_are_found(tmp_path: Path) -> None:
+    home, private = tmp_path / "home", tmp_path / "private"
+    home.mkdir()
+    private.mkdir(mode=0o700)
+    inside = replace(
+        LOCAL,
+        unix_sockets=frozenset(
+            {("supervisor", f"{home}/run/s"), ("supervisor", f"{private}/s"), ("postgres", "/tmp/.s.PGSQL.5432")}
+        ),
+    )
+    assert [*processes.paths(inside, home)] == [
+        f"postgres: listens on the socket /tmp/.s.PGSQL.5432; expected none outside of {home}"
+    ]

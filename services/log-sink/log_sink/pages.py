@@ -7,6 +7,7 @@ import hashlib
 from importlib import resources
 from pathlib import Path
 
+from servicekit.facts import FAULTS_KEPT, LEVELS_KEPT, LOG_CAP
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -16,6 +17,8 @@ WEB = Path(str(resources.files(__package__).joinpath("web")))
 _GUARD = (WEB / "guard.js").read_text(encoding="utf-8")
 GUARD_SOURCE = f"'sha256-{base64.b64encode(hashlib.sha256(_GUARD.encode()).digest()).decode()}'"
 """What a Content-Security-Policy has to allow for the one script that stands in the pages themselves."""
+_FACTS = {"LOG_CAP": LOG_CAP, "FAULTS_KEPT": FAULTS_KEPT, "LEVELS_KEPT": " ".join(LEVELS_KEPT)}
+"""What the pages and their scripts have to know: the pages name each in braces."""
 # A page needs scripts of its own version, so browsers ask each time whether theirs is current.
 _FRESH = {"Cache-Control": "no-cache"}
 
@@ -27,12 +30,15 @@ class _Assets(StaticFiles):
         return response
 
 
-def _guarded(name: str) -> str:
-    before, after = (WEB / name).read_text(encoding="utf-8").split("<!-- guard.js -->")
+def _filled(name: str) -> str:
+    text = (WEB / name).read_text(encoding="utf-8")
+    for fact, value in _FACTS.items():
+        text = text.replace(f"{{{fact}}}", str(value))
+    before, after = text.split("<!-- guard.js -->")
     return f"{before}<script>{_GUARD}</script>{after}"
 
 
-_PAGE, _LOGIN = _guarded("index.html"), _guarded("login.html")
+_PAGE, _LOGIN = _filled("index.html"), _filled("login.html")
 
 
 async def _page(request: Request) -> Response:

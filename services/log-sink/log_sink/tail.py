@@ -21,7 +21,7 @@ from log_sink.sink import Sink
 HEARTBEAT_S = 5.0
 _RECONNECT_MS = 1000
 _BETWEEN_CHUNKS_S = 0.1
-"""A reader gets at most ten chunks a second of at most 200 entries; the number of the others is in `gap`."""
+"""A reader gets at most ten chunks a second of at most `LOG_CAP` entries; the number of the others is in `gap`."""
 _STREAM_MAX_S = 600.0
 """A stream ends after this time; the reader reconnects where it was, and its session is checked again."""
 

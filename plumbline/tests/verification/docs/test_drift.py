@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from servicekit.facts import LOG_CAP
 
 from plumbline.tests.verification.docs.conftest import Checkout
 from plumbline.verification.docs.site import PAGES
@@ -30,7 +31,10 @@ CHANGES = {
         '    key_file: str = Field(description="Key.")\n    ingest_host:',
         "defaults.md", "| `PLUMBLINE_KEY_FILE` | **secret file**, text | **must be given** | Key. |",
     ),
-    "a fact": ("services/servicekit/servicekit/facts.py", "LOG_CAP = 200", "LOG_CAP = 201", "defaults.md", "| `201` |"),
+    "a fact": (
+        "services/servicekit/servicekit/facts.py", f"LOG_CAP = {LOG_CAP}", f"LOG_CAP = {LOG_CAP + 1}", "defaults.md",
+        f"| `{LOG_CAP + 1}` |",
+    ),
     "a setting of Caddy": (
         "plumbline/settings/caddy.py", '"Address of the front door."', '"Place of the front door."',
         "defaults.md", "| Place of the front door. |",
@@ -103,7 +107,7 @@ def test_a_change_of_the_code_is_a_change_of_its_page(
 
 def test_a_change_of_a_fact_is_a_change_of_the_readme(pristine: Checkout, changed: tuple[Checkout, str]) -> None:
     copy, complaint = changed
-    assert "at most 200 entries" in (pristine.root / "README.md").read_text()
+    assert f"at most {LOG_CAP} entries" in (pristine.root / "README.md").read_text()
     assert "at most 201 entries" in (copy.root / "README.md").read_text()
     assert "README.md: differs from line " in complaint
 

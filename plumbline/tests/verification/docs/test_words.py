@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from servicekit.facts import LOG_CAP
 
 from plumbline.tests.verification.docs.conftest import Checkout
 
@@ -27,7 +28,7 @@ SILENCES = {
         'Route("/logs/login", _login),\n    Route("/logs/about", _login),', "GET /logs/about", "words/routes.toml",
     ),
     "constant": (
-        "services/servicekit/servicekit/facts.py", "LOG_CAP = 200", "LOG_CAP = 200\nLOG_FLOOR = 1",
+        "services/servicekit/servicekit/facts.py", f"LOG_CAP = {LOG_CAP}", f"LOG_CAP = {LOG_CAP}\nLOG_FLOOR = 1",
         "shared facts: LOG_FLOOR", "words/facts.toml",
     ),
 }  # fmt: skip

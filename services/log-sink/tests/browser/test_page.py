@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from servicekit.facts import LOG_CAP
 
 from plumbline.verification.checks import browser
 from plumbline.verification.throwaway import RedisServer, wait_until
@@ -211,13 +212,15 @@ def test_reading_is_not_disturbed(sink: Any, open_page: Any, keep: Any, entry: M
     assert page.locator("#new").is_hidden()
 
 
-def test_a_flood_leaves_two_hundred_rows_and_says_what_is_missing(sink: Any, open_page: Any, entry: Make) -> None:
+def test_a_flood_leaves_as_many_rows_as_are_kept_and_says_what_is_missing(
+    sink: Any, open_page: Any, entry: Make
+) -> None:
     page = open_page()
     sink.post(entry("before"))
     wait_for_rows(page, 1)
     sink.flood(*(entry(f"m{n}") for n in range(20_000)))
     holds(page, "() => document.querySelector('li.entry .message')?.textContent === 'm19999'")
-    assert shown(page) == [f"m{n}" for n in range(19_999, 19_799, -1)]
+    assert shown(page) == [f"m{n}" for n in range(19_999, 19_999 - LOG_CAP, -1)]
     wait_until(lambda: page.text_content("#count-received") == "20,001", "the counts follow")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from servicekit.facts import POSTGRES_MAJOR
+
 from .parts import Break, cluster, data, doc, pod
 
 BREAKS: list[Break] = [
@@ -22,7 +24,10 @@ BREAKS: list[Break] = [
 BREAKS_OF_A_CLUSTER: list[Break] = [
     ("someone owns app_db", lambda m: cluster(m)["bootstrap"]["initdb"].update(owner="someone")),
     ("owns other", lambda m: cluster(m)["bootstrap"]["initdb"].update(database="other")),
-    ("is not Postgres 16", lambda m: cluster(m).update(imageName="ghcr.io/cloudnative-pg/postgresql:17")),
+    (
+        f"is not Postgres {POSTGRES_MAJOR}",
+        lambda m: cluster(m).update(imageName="ghcr.io/cloudnative-pg/postgresql:17"),
+    ),
     ("is no quantity", lambda m: cluster(m).update(storage={"size": "50GB"})),
     ("basic-auth", lambda m: doc(m, "Secret", "postgres-owner").update(type="Opaque")),
     (

@@ -1,8 +1,10 @@
 // What the page knows: the newest entries and the gaps between them, newest first, and what is held back while reading.
 
-export const CAP = 200;
-export const FAULTS_CAP = 20; // of each group of faults: what clients do wrong, and requests that failed
-export const LEVELS = ["warning", "error", "critical"];
+// The page says what the recorder keeps.
+const kept = document.documentElement.dataset;
+const CAP = Number(kept.logCap);
+const FAULTS_CAP = Number(kept.faultsKept); // of each group of faults: what clients do wrong, and requests that failed
+export const LEVELS = kept.levels.split(" ");
 
 // An item is {kind: "entry", id, entry} or {kind: "gap", id, missed} or {kind: "reset", id, since}.
 export class Store {

@@ -142,6 +142,7 @@ WITHOUT_RULE: dict[tuple[str, str], str] = {
     ("POST", "/auth/login"): "opens a session",
     ("POST", "/auth/logout"): "needs no session: it deletes a cookie",
     ("GET", "/openapi.json"): "public description",
+    ("GET", "/data-processor/openapi.json"): "public description",
     ("GET", "/health"): "probe",
     ("GET", "/health/live"): "probe",
     ("GET", "/data-processor/health"): "probe",

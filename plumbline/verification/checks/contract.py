@@ -37,6 +37,8 @@ FRAME_MAX_BYTES = 64 * 1024
 BODY_MAX_BYTES = {"backend": 64 * 1024, "data-processor": 1024 * 1024}
 UPLOAD_MAX_BYTES = 25 * 1024 * 1024
 IMAGE_MAX_PIXELS = 40_000_000
+THUMBNAIL_SIDE = 320
+"""Longest side of a thumbnail, in pixels."""
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "application/pdf")
 VALIDATION_STATUSES = ("pending", "valid", "invalid", "corrected")
 

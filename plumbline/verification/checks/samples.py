@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from io import BytesIO
+
+from PIL import Image
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -32,6 +35,12 @@ def blank_png(width: int, height: int) -> bytes:
     row = bytes(1 + (width + 7) // 8)
     pixels = zlib.compress(row * height)
     return _PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+
+
+def size_of(picture: bytes) -> tuple[int, int]:
+    """Return width and height of a picture, in pixels."""
+    with Image.open(BytesIO(picture)) as opened:
+        return opened.size
 
 
 def png_bomb() -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+import requests
 
 from plumbline.errors import NotGivenError
 from plumbline.recorder import operator_session
@@ -37,6 +38,10 @@ class Operator:
             if collection in ("/channels/", "/auth/invites/"):
                 self._created.append(f"{collection}{answer.json['id']}")
         return answer
+
+    def open(self, path: str, **arguments: Any) -> requests.Response:
+        """Begin to read an answer without an end."""
+        return self._http.get(self._base_url + path, timeout=TIMEOUT_S, stream=True, **arguments)
 
     def close(self) -> None:
         """Delete what the operator created."""

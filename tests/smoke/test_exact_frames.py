@@ -1,0 +1,160 @@
+"""Each event reaches exactly the sockets that it is for, once, in order, and with exactly its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from plumbline.verification.checks import samples
+from plumbline.verification.checks.client import Socket, User
+from plumbline.verification.checks.created import PREFIX
+
+FIELDS = {
+    "message": {
+        "type", "id", "content", "image_url", "sender_id", "username", "display_name", "channel_id", "timestamp",
+        "target_user_id",
+    },
+    "join": {"type", "user_id", "username", "display_name", "channel_id", "channel_name"},
+    "leave": {"type", "user_id", "username", "display_name", "channel_id", "channel_name"},
+    "channel_deleted": {"type", "channel_id", "channel_name", "deleted_by"},
+    "document_uploaded": {"type", "document_id", "channel_id", "uploaded_by", "filename", "thumbnail_url"},
+}  # fmt: skip
+"""Fields of the frames that the stack makes itself."""
+
+
+class Room:
+    """A channel with the sockets of its two members, alice and bob, and of carol, who is in no channel of theirs."""
+
+    def __init__(self, alice: User, bob: User, carol: User, sockets: ExitStack) -> None:
+        self.alice, self.bob, self.carol = alice, bob, carol
+        self.channel = alice.create_channel()
+        bob.post(f"/channels/{self.channel['id']}/join").expect(200)
+        self.path = f"/channels/{self.channel['id']}"
+        self._ends = {user.username: user.create_channel("private")["id"] for user in (alice, bob, carol)}
+        self.sockets: dict[str, Socket] = {
+            name: sockets.enter_context(user.socket())
+            for name, user in (("alice", alice), ("bob", bob), ("carol", carol))
+        }
+        self.frames()
+
+    def frames(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what each socket has received since the last call.
+
+        All events pass one Redis channel in one order: when the message that each user posts now has arrived, all that
+        was sent before has arrived, too.
+        """
+        received = {}
+        for name, user in (("alice", self.alice), ("bob", self.bob), ("carol", self.carol)):
+            socket = self.sockets[name]
+            end = user.post(f"/channels/{self._ends[user.username]}/messages", {"content": "end"}).expect(201)
+            socket.wait_for("message", id=end["id"])
+            received[name] = socket.received[:-1]
+            socket.received = []
+        return received
+
+    def require(self, **expected: list[str]) -> dict[str, list[dict[str, Any]]]:
+        """Fail unless each socket has received frames of exactly these types; return the frames."""
+        found = self.frames()
+        types = {name: [frame["type"] for frame in frames] for name, frames in found.items()}
+        assert types == {"alice": [], "bob": [], "carol": []} | expected
+        for frame in (frame for frames in found.values() for frame in frames):
+            relayed = frame["type"] not in FIELDS or (frame["type"] == "message" and "id" not in frame)
+            assert relayed or frame.keys() == FIELDS[frame["type"]], frame
+        return found
+
+
+@pytest.fixture(scope="module")
+def carol(new_user: Callable[[], User]) -> User:
+    return new_user()
+
+
+@pytest.fixture
+def room(alice: User, bob: User, carol: User) -> Iterator[Room]:
+    with ExitStack() as sockets:
+        yield Room(alice, bob, carol, sockets)
+
+
+def test_a_posted_message_reaches_each_member_once(room: Room) -> None:
+    posted = room.alice.post(f"{room.path}/messages", {"content": "exactly once"}).expect(201)
+    found = room.require(alice=["message"], bob=["message"])
+    assert found["alice"] == found["bob"] == [{"type": "message", **posted}]
+
+
+def test_a_relayed_message_reaches_each_member_once(room: Room) -> None:
+    relayed = {"type": "message", "channel_id": room.channel["id"], "content": "fleeting"}
+    room.sockets["alice"].send(relayed)
+    room.sockets["bob"].wait_for("message", content="fleeting")
+    room.sockets["alice"].wait_for("message", content="fleeting")
+    found = room.require(alice=["message"], bob=["message"])
+    assert found["alice"] == found["bob"] == [relayed]
+
+
+def test_typing_names_its_true_user_whatever_the_client_says(room: Room) -> None:
+    said = {"type": "typing", "channel_id": room.channel["id"], "user_id": room.bob.id}
+    room.sockets["alice"].send(said)
+    room.sockets["bob"].wait_for("typing")
+    room.sockets["alice"].wait_for("typing")
+    found = room.require(alice=["typing"], bob=["typing"])
+    assert found["alice"] == found["bob"] == [said | {"user_id": room.alice.id}]
+
+
+def test_a_ping_is_answered_to_its_socket_alone(room: Room) -> None:
+    room.sockets["alice"].send({"type": "ping", "payload": {"sent_at_ms": 4711}})
+    room.sockets["alice"].wait_for("pong")
+    found = room.require(alice=["pong"])
+    assert found["alice"][0].keys() == {"type", "timestamp", "payload"}
+
+
+def test_an_upload_is_announced_to_each_member_once(room: Room) -> None:
+    document = room.alice.upload(room.channel["id"], f"{PREFIX}frame.png", samples.png()).expect(201)
+    found = room.require(alice=["document_uploaded"], bob=["document_uploaded"])
+    assert found["alice"] == found["bob"] == [
+        {
+            "type": "document_uploaded", "document_id": document["id"], "channel_id": room.channel["id"],
+            "uploaded_by": room.alice.id, "filename": document["filename"],
+            "thumbnail_url": document["urls"]["thumbnail"],
+        }
+    ]  # fmt: skip
+
+
+def test_a_leaving_and_joining_is_announced_once_and_welcomed_to_the_joiner_alone(room: Room) -> None:
+    room.bob.post(f"{room.path}/leave")
+    left = room.require(alice=["leave"])
+    room.bob.post(f"{room.path}/join").expect(200)
+    found = room.require(alice=["join"], bob=["join", "message"])
+    who = {
+        "user_id": room.bob.id, "username": room.bob.username, "display_name": room.bob.username,
+        "channel_id": room.channel["id"], "channel_name": room.channel["name"],
+    }  # fmt: skip
+    assert left["alice"] == [{"type": "leave", **who}]
+    assert found["alice"] == found["bob"][:1] == [{"type": "join", **who}]
+    assert (found["bob"][1]["sender_id"], found["bob"][1]["target_user_id"]) == (None, room.bob.id)
+
+
+def test_joining_again_announces_nothing(room: Room) -> None:
+    room.bob.post(f"{room.path}/join").expect(200)
+    room.alice.post(f"{room.path}/members", {"user_id": room.bob.id}).expect(200)
+    room.require()
+
+
+def test_a_deleted_channel_is_announced_to_each_member_once(room: Room) -> None:
+    assert room.alice.delete(room.path).status == 204
+    found = room.require(alice=["channel_deleted"], bob=["channel_deleted"])
+    gone = {"channel_id": room.channel["id"], "channel_name": room.channel["name"], "deleted_by": room.alice.id}
+    assert found["alice"] == found["bob"] == [{"type": "channel_deleted", **gone}]
+
+
+def test_refused_calls_and_frames_announce_nothing_to_others(room: Room) -> None:
+    room.carol.post(f"{room.path}/messages", {"content": "let me in"}).expect_problem(403)
+    room.bob.delete(room.path).expect_problem(403)
+    room.carol.upload(room.channel["id"], f"{PREFIX}no.png", samples.png()).expect_problem(403)
+    room.sockets["carol"].send({"type": "message", "channel_id": room.channel["id"], "content": "let me in"})
+    room.sockets["carol"].wait_for("error")
+    room.sockets["carol"].send({"type": "typing", "channel_id": room.channel["id"]})
+    room.sockets["carol"].wait_for("error")
+    found = room.require(carol=["error", "error"])
+    for frame in found["carol"]:
+        assert frame.keys() >= {"type", "code", "detail"}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,78 +16,32 @@ import requests
 from psycopg.rows import dict_row
 from websockets.sync.client import ClientConnection, connect
 
-from plumbline.net import free_port
-from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, RedisServer, shared_secrets, wait_until
+from plumbline.verification.service_process import ServiceProcess
+from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, RedisServer
 
 SERVICES = Path(__file__).parents[2]
 OPERATOR_PASSWORD = "the operator's first password"
 TIMEOUT_S = 20
 
 
-class Backend:
+class Backend(ServiceProcess):
     """Runs the backend's commands, and one server."""
 
-    def __init__(self, folder: Path, postgres: PostgresServer, redis_url: str, **settings: object) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.stack_id = f"test-{secrets.token_hex(4)}"
-        self.log = folder / "backend.log"
-        self.token_secret = "a key that signs the tests' session tokens"
-        (folder / "token_secret").write_text(self.token_secret)
-        (folder / "operator_password").write_text(OPERATOR_PASSWORD)
-        values = {
-            "port": self.port,
-            "stack_id": self.stack_id,
-            "postgres_port": postgres.port,
-            "postgres_password_file": postgres.password_file,
-            "token_secret_file": folder / "token_secret",
-            "operator_password_file": folder / "operator_password",
-            "redis_url": redis_url,
-            **settings,
-        }
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
-        self.environment |= {f"PLUMBLINE_{name.upper()}": str(value) for name, value in values.items()}
-        self.environment |= {"TMPDIR": str(folder), **shared_secrets(folder)}
-        self.environment["PYTHONPATH"] = os.pathsep.join(str(SERVICES / name) for name in ("servicekit", "backend"))
-        self._process: subprocess.Popen[bytes] | None = None
+    package = "backend"
+    folders = ("servicekit", "backend")
+    live = "/health"
 
-    def command(self, name: str) -> list[str]:
-        return [sys.executable, "-m", "backend", name]
+    def __init__(self, folder: Path, postgres: PostgresServer, redis_url: str, **settings: object) -> None:
+        self.stack_id = f"test-{secrets.token_hex(4)}"
+        super().__init__(redis_url, folder / "backend.log")
+        self.token_secret = "a key that signs the tests' session tokens"
+        self.use_postgres(postgres, self.token_secret)
+        (folder / "operator_password").write_text(OPERATOR_PASSWORD)
+        self.set(stack_id=self.stack_id, operator_password_file=folder / "operator_password")
+        self.set(**settings)
 
     def migrate(self) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command("migrate"), env=self.environment, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    def start(self, path: str = "/health") -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self.command("serve"), env=self.environment, stdout=log, stderr=log)
-        wait_until(lambda: self.answers(path), f"{path} answers 200")
-
-    def answers(self, path: str) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, self.log.read_text()[-3000:]
-        try:
-            return requests.get(self.url + path, timeout=TIMEOUT_S).status_code == 200
-        except requests.ConnectionError:
-            return False
-
-    def stop(self) -> int | None:
-        """Stop the server with SIGTERM; return its exit code."""
-        if self._process is None:
-            return None
-        self._process.terminate()
-        try:
-            return self._process.wait(TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise
-        finally:
-            self._process = None
-
-    def entries(self) -> list[dict[str, Any]]:
-        """Return the server's log entries."""
-        return [orjson.loads(line) for line in self.log.read_bytes().splitlines() if line.startswith(b"{")]
+        return self.run("migrate")
 
     def logged(self, text: str, level: str) -> list[dict[str, Any]]:
         return [entry for entry in self.entries() if text in entry["message"] and entry["level"] == level]

@@ -4,11 +4,7 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,14 +18,8 @@ from servicekit import tokens
 from servicekit.tokens import Identity
 
 from data_processor_testkit.description import Description
-from plumbline.net import free_port
-from plumbline.verification.throwaway import (
-    THROUGH_CADDY,
-    PostgresServer,
-    shared_secrets,
-    through_caddy,
-    wait_until,
-)
+from plumbline.verification.service_process import ServiceProcess
+from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, through_caddy, wait_until
 
 TOKEN_SECRET = "0123456789abcdef0123456789abcdef-for-tests"  # noqa: S105  # of no deployment
 HEAD = max(path.stem for path in (Path(__file__).parents[1] / "data_processor/migrations").glob("[0-9]*.py"))
@@ -37,78 +27,37 @@ HEAD = max(path.stem for path in (Path(__file__).parents[1] / "data_processor/mi
 _numbers = itertools.count(1)
 
 
-class Service:
-    """A data-processor behind a real server, on a free port."""
+class Service(ServiceProcess):
+    """Runs the data-processor's commands, and one server."""
+
+    package = "data_processor"
+    folders = ("servicekit", "backend", "data-processor")
+    live = "/data-processor/health/live"
 
     def __init__(self, postgres: PostgresServer, redis_url: str, folder: Path, **settings: object) -> None:
+        super().__init__(redis_url, folder / "service.log")
         self.postgres = postgres
-        self.port = free_port()
-        self.base = f"http://127.0.0.1:{self.port}/data-processor/"
-        self.log_file = folder / "service.log"
-        token_file = folder / "token_secret"
-        token_file.write_text(TOKEN_SECRET)
-        self._process: subprocess.Popen[bytes] | None = None
+        self.base = f"{self.url}/data-processor/"
+        self.use_postgres(postgres, TOKEN_SECRET)
+        self.set(stack_id="test-stack", pool_size=4)
+        self.set(**settings)
         self.description = Description({"paths": {}})
-        given = {
-            "PORT": self.port,
-            "STACK_ID": "test-stack",
-            "POSTGRES_PORT": postgres.port,
-            "POSTGRES_PASSWORD_FILE": postgres.password_file,
-            "TOKEN_SECRET_FILE": token_file,
-            "REDIS_URL": redis_url,
-            "POOL_SIZE": 4,
-        } | settings
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
-        self.environment |= {f"PLUMBLINE_{name}": str(value) for name, value in given.items()}
-        self.environment |= shared_secrets(folder)
-        self.environment["TMPDIR"] = str(folder)
-        self.environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
 
-    def run(self, package: str, command: str) -> subprocess.CompletedProcess[str]:
-        """Run `python -m package command` to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", package, command], env=self.environment, capture_output=True, text=True, check=False
-        )
+    def start(self, path: str = "") -> None:
+        """Start the server, wait until it answers, and fetch its description."""
+        super().start(path)
+        self.description = Description(through_caddy("GET", self.base + "openapi.json", timeout=30).json())
 
     def migrate(self) -> None:
         """Run both migration chains, in their order."""
         for package in ("backend", "data_processor"):
-            done = self.run(package, "migrate")
+            done = self.run("migrate", package)
             assert done.returncode == 0, done.stderr
-
-    def start(self) -> None:
-        """Start the server and wait until it answers."""
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "data_processor", "serve"], env=self.environment, stdout=log, stderr=log
-            )
-        wait_until(self._lives, "the service lives")
-        self.description = Description(through_caddy("GET", self.base + "openapi.json", timeout=30).json())
-
-    def _lives(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, self.log_file.read_text()
-        try:
-            return requests.get(self.base + "health/live", timeout=5).status_code == 200
-        except requests.ConnectionError:
-            return False
-
-    def stop(self) -> int:
-        """End the server as a supervisor does and return its exit code."""
-        if self._process is None:
-            return 0
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            return self._process.wait(30)
-        finally:
-            self._process.kill()
-            self._process = None
 
     @property
     def pid(self) -> int:
         """The process that supervises the server's workers."""
-        assert self._process is not None
-        return self._process.pid
+        return self.running.pid
 
     def processes(self) -> list[psutil.Process]:
         """Return the server's processes."""
@@ -121,11 +70,6 @@ class Service:
     def wait_ready(self) -> None:
         """Wait until /health answers 200."""
         wait_until(lambda: self.health().status_code == 200, "the service is ready")
-
-    def entries(self) -> list[dict[str, Any]]:
-        """Return what the service has logged so far."""
-        lines = self.log_file.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
 
     @contextmanager
     def database(self) -> Iterator[psycopg.Connection[Any]]:

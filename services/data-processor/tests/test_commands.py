@@ -25,7 +25,7 @@ def empty_postgres() -> Iterator[PostgresServer]:
 
 def test_migrate_waits_for_the_backends_tables(empty_postgres: PostgresServer, own_folder: Path) -> None:
     service = Service(empty_postgres, NO_REDIS, own_folder)
-    done = service.run("data_processor", "migrate")
+    done = service.run("migrate")
 
     assert done.returncode == 75
     assert "run python -m backend migrate first" in done.stderr
@@ -62,7 +62,7 @@ def test_migrate_twice_changes_nothing(migrated: Service) -> None:
     )
     before = migrated.rows(tables)
 
-    assert migrated.run("data_processor", "migrate").returncode == 0
+    assert migrated.run("migrate").returncode == 0
     assert migrated.rows(tables) == before
 
 
@@ -70,7 +70,7 @@ def test_migrate_names_who_holds_the_lock(migrated: Service, own_folder: Path) -
     waiting = Service(migrated.postgres, NO_REDIS, own_folder, MIGRATION_WAIT_S=0)
     with psycopg.connect(migrated.postgres.conninfo, application_name="somebody else") as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK_KEY,))
-        done = waiting.run("data_processor", "migrate")
+        done = waiting.run("migrate")
 
     assert done.returncode == 75
     assert "somebody else" in done.stderr
@@ -87,7 +87,7 @@ def test_migrate_refuses_the_database_of_a_newer_release(empty_postgres: Postgre
             " VALUES ('data_processor', '9999_from_the_future', now()), ('another_app', '0007_of_its_own', now())"
         )
         try:
-            done = service.run("data_processor", "migrate")
+            done = service.run("migrate")
         finally:
             connection.execute(
                 "DELETE FROM django_migrations WHERE name IN ('9999_from_the_future', '0007_of_its_own')"
@@ -112,7 +112,7 @@ def test_migrate_refuses_the_database_of_a_newer_release(empty_postgres: Postgre
 def test_bad_setting_is_one_sentence(
     migrated: Service, own_folder: Path, command: str, setting: str, value: str, said: str
 ) -> None:
-    done = Service(migrated.postgres, NO_REDIS, own_folder, **{setting: value}).run("data_processor", command)
+    done = Service(migrated.postgres, NO_REDIS, own_folder, **{setting: value}).run(command)
 
     assert done.returncode == 78
     assert said in done.stderr
@@ -122,13 +122,13 @@ def test_bad_setting_is_one_sentence(
 def test_missing_setting_names_its_variable(migrated: Service, own_folder: Path) -> None:
     service = Service(migrated.postgres, NO_REDIS, own_folder)
     del service.environment["PLUMBLINE_TOKEN_SECRET_FILE"]
-    done = service.run("data_processor", "serve")
+    done = service.run("serve")
 
     assert (done.returncode, "PLUMBLINE_TOKEN_SECRET_FILE" in done.stderr) == (78, True)
 
 
 def test_migrate_without_postgres_says_try_again(migrated: Service, own_folder: Path) -> None:
-    done = Service(migrated.postgres, NO_REDIS, own_folder, POSTGRES_PORT=free_port()).run("data_processor", "migrate")
+    done = Service(migrated.postgres, NO_REDIS, own_folder, POSTGRES_PORT=free_port()).run("migrate")
 
     assert done.returncode == 75
     assert "the database does not answer" in done.stderr
@@ -138,12 +138,12 @@ def test_migrate_without_postgres_says_try_again(migrated: Service, own_folder: 
 def test_waiting_for_the_schema(empty_postgres: PostgresServer, own_folder: Path) -> None:
     service = Service(empty_postgres, NO_REDIS, own_folder, SCHEMA_WAIT_S=0.1)
     service.migrate()
-    assert service.run("data_processor", "wait").returncode == 0
+    assert service.run("wait").returncode == 0
 
     with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
         connection.execute("UPDATE django_migrations SET name = '0000_before' WHERE name = %s", (HEAD,))
     try:
-        in_vain = service.run("data_processor", "wait")
+        in_vain = service.run("wait")
     finally:
         with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
             connection.execute("UPDATE django_migrations SET name = %s WHERE name = '0000_before'", (HEAD,))

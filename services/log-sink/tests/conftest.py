@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,74 +16,34 @@ import redis
 import requests
 
 from plumbline.net import free_port
-from plumbline.verification.throwaway import INTERNAL_SECRET, THROUGH_CADDY, RedisServer, shared_secrets, wait_until
+from plumbline.verification.service_process import ServiceProcess
+from plumbline.verification.throwaway import INTERNAL_SECRET, THROUGH_CADDY, RedisServer
 
-SERVICES = Path(__file__).parents[2]
 KEY = b',"plumbline_key":%s}' % json.dumps(INTERNAL_SECRET).encode()
 """What the Caddyfile appends to each entry."""
 
 
-class SinkProcess:
+class SinkProcess(ServiceProcess):
     """One `python -m log_sink serve`."""
 
+    package = "log_sink"
+    folders = ("servicekit", "log-sink")
+    live = "/logs/health/live"
+
     def __init__(self, redis_url: str, log: Path, **settings: object) -> None:
-        self.port, self.ingest_port, self.log = free_port(), free_port(), log
+        self.ingest_port = free_port()
+        super().__init__(redis_url, log)
+        self.set(ingest_port=self.ingest_port)
+        self.set(**settings)
         self.http = requests.Session()
         self.http.headers.update(THROUGH_CADDY)
-        self.url = f"http://127.0.0.1:{self.port}"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
-        environment |= {
-            "PYTHONPATH": os.pathsep.join(str(SERVICES / name) for name in ("log-sink", "servicekit")),
-            "TMPDIR": str(log.parent),  # tests kill it, and what it had there stays
-            "PLUMBLINE_PORT": str(self.port),
-            "PLUMBLINE_INGEST_PORT": str(self.ingest_port),
-            "PLUMBLINE_REDIS_URL": redis_url,
-            **shared_secrets(log.parent),
-            **{f"PLUMBLINE_{name.upper()}": str(value) for name, value in settings.items()},
-        }
-        self._environment = environment
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self, *, wait: bool = True) -> SinkProcess:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "log_sink", "serve"],
-                env=self._environment,
-                cwd="/",
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        if wait:
-            wait_until(self._answers, f"the sink answers; its log: {self.log}")
-        return self
-
-    def _answers(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, self.log.read_text(errors="replace")
-        try:
-            return requests.get(f"{self.url}/logs/health/live", timeout=5).ok
-        except requests.ConnectionError:
-            return False
-
-    def stop(self) -> int:
-        """Ask it to end, and return its exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(15)
 
     def worker(self) -> int:
         """Return the pid of the process that does the work."""
-        assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        main = self.running.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
         (worker,) = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         return int(worker)
-
-    def kill(self) -> None:
-        """End it and its worker at once."""
-        if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(15)
 
     def get(self, path: str, **arguments: Any) -> requests.Response:
         return self.http.get(f"{self.url}{path}", timeout=10, **arguments)
@@ -95,12 +51,12 @@ class SinkProcess:
     def stats(self) -> dict[str, Any]:
         return self.get("/logs/stats").json()
 
-    def entries(self, **query: str) -> list[dict[str, Any]]:
+    def kept(self, **query: str) -> list[dict[str, Any]]:
         return self.get("/logs/entries", params=query).json()["items"]
 
     def messages(self, **query: str) -> list[str]:
         """Return what was said, without what the sink may say itself when the machine is busy."""
-        return [entry["message"] for entry in self.entries(**query) if entry["service"] != "log-sink"]
+        return [entry["message"] for entry in self.kept(**query) if entry["service"] != "log-sink"]
 
     def received(self) -> int:
         """Return how many entries came in, the sink's own left out."""
@@ -233,7 +189,11 @@ def start_sink(
             number = len(list(tmp_path.glob("sink-*.log")))
             sink = SinkProcess(redis_server.url, tmp_path / f"sink-{number}.log", **settings)
             started.callback(sink.kill)
-            return sink.start(wait=wait)
+            if wait:
+                sink.start()
+            else:
+                sink.launch()
+            return sink
 
         yield start
 

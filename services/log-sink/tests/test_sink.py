@@ -30,7 +30,7 @@ def test_entries_of_services_and_of_caddy_arrive(sink: Any, entry: Make, access:
     sink.datagram(json.dumps(access(503)).encode(), json.dumps(access(200)).encode(), json.dumps(access(404)).encode())
     sink.datagram(json.dumps(access(502)).encode())
     wait_until(lambda: sink.received() == 3, "three entries arrive")
-    shown = {entry["message"]: entry for entry in sink.entries() if entry["service"] != "log-sink"}
+    shown = {entry["message"]: entry for entry in sink.kept() if entry["service"] != "log-sink"}
     assert shown.keys() == {"from a service", *(f"{status} GET /channels/" for status in (502, 503))}
     assert shown["from a service"]["service"] == "backend"
     assert shown["from a service"]["request_id"] == "abc12345"
@@ -73,7 +73,7 @@ def test_rubbish_is_counted_and_told_once(sink: Any, entry: Make) -> None:
     assert sink.post(b"rubbish", b"\xff\xfe", b"[]", entry("good")).status_code == 204
     sink.datagram(b"more rubbish")
     wait_until(lambda: sink.stats()["dropped"] == 4, "bad lines are counted")
-    told = sink.entries(service="log-sink")
+    told = sink.kept(service="log-sink")
     assert [entry["fields"]["bad_lines"] for entry in told] == [3]
     assert counters_balance(sink.stats())
 
@@ -168,7 +168,7 @@ def test_redis_away_then_back(sink: Any, redis_server: RedisServer, entry: Make)
     finally:
         redis_server.start()
     wait_until(lambda: sink.get("/logs/health").ok and sink.received() >= 3000, "entries come in after the outage")
-    wait_until(lambda: "takes entries again" in sink.entries(service="log-sink")[0]["message"], "the sink tells of it")
+    wait_until(lambda: "takes entries again" in sink.kept(service="log-sink")[0]["message"], "the sink tells of it")
     shown = sink.stats()
     assert shown["since"] > since
     assert shown["by_service"]["backend"]["received"] == 3000
@@ -223,7 +223,7 @@ def test_a_sink_says_for_how_long_nobody_had_listened(
     wait_until(lambda: abs(time.time() - float(empty_redis.get(LISTENED) or 0)) < 0.5, "it says that it listens")
     sink.post(entry("later"))
     wait_until(lambda: "later" in sink.messages(), "a later entry arrives")
-    said = [one["message"] for one in sink.entries(service="log-sink") if "nobody listened" in one["message"]]
+    said = [one["message"] for one in sink.kept(service="log-sink") if "nobody listened" in one["message"]]
     assert len(said) == told
     assert all("4" in one for one in said)
 

@@ -31,7 +31,7 @@ def test_everything_kept_then_what_arrives(sink: Any, entry: Make) -> None:
         assert messages(stream.until(named("old 2"))) == ["old 1", "old 2"]
         sink.post(entry("new"))
         event = stream.until(named("new"))[-1]
-        assert event[1] == event[2]["id"] == sink.entries()[0]["id"]
+        assert event[1] == event[2]["id"] == sink.kept()[0]["id"]
 
 
 def test_only_what_is_new_without_a_position(sink: Any, entry: Make) -> None:
@@ -62,7 +62,7 @@ def test_going_on_where_it_was_cut(sink: Any, entry: Make) -> None:
 def test_what_was_superseded_meanwhile_is_one_number(sink: Any, entry: Make) -> None:
     sink.post(entry("seen"))
     wait_until(lambda: sink.stats()["kept"] == 1, "an entry is kept")
-    last = sink.entries()[0]["id"]
+    last = sink.kept()[0]["id"]
     sink.flood(*(entry(f"m{n}") for n in range(5000)))
     wait_until(lambda: sink.received() == 5001, "the flood is in")
     with sink.stream(headers={"Last-Event-ID": last}) as stream:

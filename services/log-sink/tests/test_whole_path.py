@@ -50,8 +50,8 @@ def read_whole(sink: Any, *lines: bytes) -> list[bytes]:
     """Send lines and return the entries that are read of them, oldest first, each as the API shows it."""
     mark = f"mark-{next(_numbers)}"
     sink.post(*lines, service_mark(mark))
-    wait_until(lambda: any(one["message"] == mark for one in sink.entries(limit="1")), "the lines are in")
-    items = [one for one in sink.entries() if one["service"] == "backend"]
+    wait_until(lambda: any(one["message"] == mark for one in sink.kept(limit="1")), "the lines are in")
+    items = [one for one in sink.kept() if one["service"] == "backend"]
     marked = [one["message"] for one in items].index(mark)
     return [orjson.dumps(one) for one in items[marked + 1 : marked + 1 + len(lines)]][::-1]
 

@@ -20,8 +20,8 @@ PARTS = ("routes", "lists", "sink", "interference", "deploy")
 RESULTS = ROOT / "test-artifacts" / "benchmarks.json"
 
 
-def main() -> int:
-    """Measure the parts that the command line names; return 1 if one could not be measured."""
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=f"any of {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=7, help="rounds a side (default: 7)")
@@ -31,9 +31,14 @@ def main() -> int:
         "--slices", type=int, default=interference.SLICES,
         help=f"slices a side of `interference` (default: {interference.SLICES})",
     )  # fmt: skip
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Measure the parts that the command line names; return 1 if one could not be measured."""
+    options = parser().parse_args()
     if options.slices < 1:
-        parser.error("--slices: at least 1")
+        parser().error("--slices: at least 1")
     timing = Timing(options.rounds, options.seconds)
     report, begun = Report(), time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""The one Caddyfile: its own facts, and what it does differently where the environment says so, with the real Caddy."""
+"""The Caddyfile and its settings, with a real Caddy."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ import pytest
 from plumbline.net import direct_session, free_port
 from plumbline.verification.throwaway import wait_until
 
-PATIENCE_S = 10
+TIMEOUT_S = 10
 Start = Callable[..., str]
 SPOOFED = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X_Forwarded_For": "203.0.113.9"}
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with the X-Forwarded-For that it got and the length of the body; remembers who was connected."""
+    """Answers with the received X-Forwarded-For and the length of the body; records connections."""
 
     protocol_version = "HTTP/1.1"
     peers: ClassVar[set[tuple[str, int]]] = set()
@@ -33,7 +33,7 @@ class Echo(BaseHTTPRequestHandler):
     def answer(self) -> None:
         self.peers.add(self.client_address)
         length = len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        # By WSGI's rule, to which `_` and `-` in a name are the same
+        # WSGI does not distinguish `_` and `-` in header names.
         seen = [value for name, value in self.headers.items() if name.lower().replace("_", "-") == "x-forwarded-for"]
         body = f"{seen} {length}".encode()
         self.send_response(200)
@@ -62,75 +62,77 @@ def servers() -> Iterator[list[ThreadingHTTPServer]]:
         server.server_close()
 
 
-def test_nobodys_word_on_an_address_counts(front: Start, servers: list[ThreadingHTTPServer]) -> None:
+def test_x_forwarded_for_of_clients_is_ignored(front: Start, servers: list[ThreadingHTTPServer]) -> None:
     port = free_port()
     serve(port, servers)
-    answer = direct_session().get(f"{front(port)}/health", headers=SPOOFED, timeout=PATIENCE_S)
+    answer = direct_session().get(f"{front(port)}/health", headers=SPOOFED, timeout=TIMEOUT_S)
     assert answer.text == "['127.0.0.1'] 0"
 
 
-def test_behind_an_ingress_the_address_is_the_one_that_it_saw(front: Start, servers: list[ThreadingHTTPServer]) -> None:
+def test_x_forwarded_for_of_a_trusted_proxy_is_used(front: Start, servers: list[ThreadingHTTPServer]) -> None:
     port = free_port()
     serve(port, servers)
     door = front(port, PLUMBLINE_FRONT_TRUSTED_PROXIES="10.0.0.0/8 127.0.0.0/8")
-    answer = direct_session().get(f"{door}/health", headers=SPOOFED, timeout=PATIENCE_S)
-    assert answer.text == "['198.51.100.7'] 0", "not the entry before it, which anybody can write"
+    answer = direct_session().get(f"{door}/health", headers=SPOOFED, timeout=TIMEOUT_S)
+    assert answer.text == "['198.51.100.7'] 0", "not the first entry, which clients can forge"
 
 
-def test_a_service_that_is_away_is_said_at_once(front: Start) -> None:
+def test_an_unavailable_service_gives_502_at_once(front: Start) -> None:
     door = front(free_port())
     began = time.monotonic()
-    assert direct_session().get(f"{door}/health", timeout=PATIENCE_S).status_code == 502
+    assert direct_session().get(f"{door}/health", timeout=TIMEOUT_S).status_code == 502
     assert time.monotonic() - began < 1
 
 
-def test_with_patience_a_refused_connection_is_tried_again(front: Start, servers: list[ThreadingHTTPServer]) -> None:
+def test_a_refused_connection_is_retried_within_upstream_patience(
+    front: Start, servers: list[ThreadingHTTPServer]
+) -> None:
     port = free_port()
-    door = front(port, PLUMBLINE_UPSTREAM_PATIENCE=f"{PATIENCE_S}s")
+    door = front(port, PLUMBLINE_UPSTREAM_PATIENCE=f"{TIMEOUT_S}s")
     threading.Timer(1.0, serve, (port, servers)).start()
-    answer = direct_session().post(f"{door}/channels", data=b"x" * 50_000, timeout=2 * PATIENCE_S)
+    answer = direct_session().post(f"{door}/channels", data=b"x" * 50_000, timeout=2 * TIMEOUT_S)
     assert (answer.status_code, answer.text) == (200, "['127.0.0.1'] 50000")
 
 
-def test_patience_has_an_end(front: Start) -> None:
+def test_retries_end_after_upstream_patience(front: Start) -> None:
     door = front(free_port(), PLUMBLINE_UPSTREAM_PATIENCE="1s")
     began = time.monotonic()
-    assert direct_session().get(f"{door}/health", timeout=PATIENCE_S).status_code == 502
+    assert direct_session().get(f"{door}/health", timeout=TIMEOUT_S).status_code == 502
     assert 0.5 < time.monotonic() - began < 5
 
 
-def test_a_caddy_that_goes_asks_for_its_connections_to_be_given_up(
+def test_a_stopping_caddy_closes_its_connections(
     front: Start, servers: list[ThreadingHTTPServer], processes: list[subprocess.Popen[bytes]]
 ) -> None:
     port = free_port()
     serve(port, servers)
     door = front(port, PLUMBLINE_SHUTDOWN_DELAY="2s")
     session = direct_session()
-    assert "Connection" not in session.get(f"{door}/health", timeout=PATIENCE_S).headers
+    assert "Connection" not in session.get(f"{door}/health", timeout=TIMEOUT_S).headers
     processes[0].terminate()
     deadline = time.monotonic() + 1.5
-    while (said := session.get(f"{door}/health", timeout=PATIENCE_S).headers.get("Connection")) is None:
-        assert time.monotonic() < deadline, "it goes without a word"
+    while (said := session.get(f"{door}/health", timeout=TIMEOUT_S).headers.get("Connection")) is None:
+        assert time.monotonic() < deadline, "it does not close the connection"
     assert said == "close"
-    assert direct_session().get(f"{door}/health", timeout=PATIENCE_S).status_code == 200, "it still takes new ones"
-    assert processes[0].wait(PATIENCE_S) == 0
+    assert direct_session().get(f"{door}/health", timeout=TIMEOUT_S).status_code == 200, "it accepts new connections"
+    assert processes[0].wait(TIMEOUT_S) == 0
 
 
-def test_no_answer_is_read_as_anything_but_what_it_says_it_is(front: Start, servers: list[ThreadingHTTPServer]) -> None:
+def test_every_answer_has_nosniff(front: Start, servers: list[ThreadingHTTPServer]) -> None:
     port = free_port()
     serve(port, servers)
     door = front(port)
     statuses = {}
     for path in ("/health", "/", "/logs", "/nowhere", "/data-processor/templates/", "/logs/", "/logs/health"):
-        answer = direct_session().get(f"{door}{path}", timeout=PATIENCE_S, allow_redirects=False)
+        answer = direct_session().get(f"{door}{path}", timeout=TIMEOUT_S, allow_redirects=False)
         assert answer.headers.get("X-Content-Type-Options") == "nosniff", path
         statuses[path] = answer.status_code
-    too_large = direct_session().post(f"{door}/channels", data=b"x" * 1_000_001, timeout=PATIENCE_S)
+    too_large = direct_session().post(f"{door}/channels", data=b"x" * 1_000_001, timeout=TIMEOUT_S)
     assert (too_large.status_code, too_large.headers.get("X-Content-Type-Options")) == (413, "nosniff")
     assert sorted(statuses.values()) == [200, 302, 308, 404, 502, 502, 502]
 
 
-def test_without_keepalive_each_request_has_a_connection_of_its_own(
+def test_without_keepalive_each_request_has_its_own_connection(
     front: Start, servers: list[ThreadingHTTPServer]
 ) -> None:
     port = free_port()
@@ -139,12 +141,14 @@ def test_without_keepalive_each_request_has_a_connection_of_its_own(
         door = front(port, PLUMBLINE_UPSTREAM_KEEPALIVE=keepalive)
         Echo.peers.clear()
         for _ in range(3):
-            direct_session().get(f"{door}/health", timeout=PATIENCE_S)
+            direct_session().get(f"{door}/health", timeout=TIMEOUT_S)
         assert len(Echo.peers) == connections, keepalive
 
 
 @pytest.mark.parametrize("backend", ["away", "hangs"])
-def test_the_recorder_opens_without_the_backend(front: Start, servers: list[ThreadingHTTPServer], backend: str) -> None:
+def test_the_recorder_is_readable_without_the_backend(
+    front: Start, servers: list[ThreadingHTTPServer], backend: str
+) -> None:
     port = free_port()
     serve(port, servers)
     beside = {"PLUMBLINE_DATA_PROCESSOR": f"127.0.0.1:{port}", "PLUMBLINE_LOG_SINK": f"127.0.0.1:{port}"}
@@ -153,25 +157,25 @@ def test_the_recorder_opens_without_the_backend(front: Start, servers: list[Thre
         if backend == "hangs":
             listener.listen(16)
         door = front(listener.getsockname()[1], **beside)
-        assert direct_session().get(f"{door}/logs/stats", timeout=PATIENCE_S).status_code == 200
+        assert direct_session().get(f"{door}/logs/stats", timeout=TIMEOUT_S).status_code == 200
 
 
-def test_without_anybody_to_ask_the_recorder_stays_closed_and_says_so(
+def test_without_backend_and_data_processor_the_recorder_gives_502(
     front: Start, servers: list[ThreadingHTTPServer]
 ) -> None:
     port = free_port()
     serve(port, servers)
     door = front(free_port(), PLUMBLINE_LOG_SINK=f"127.0.0.1:{port}")
-    program = direct_session().get(f"{door}/logs/entries", timeout=PATIENCE_S)
+    program = direct_session().get(f"{door}/logs/entries", timeout=TIMEOUT_S)
     assert (program.status_code, program.json()["code"]) == (502, "upstream_unavailable")
-    browser = direct_session().get(f"{door}/logs/", headers={"Accept": "text/html,*/*"}, timeout=PATIENCE_S)
+    browser = direct_session().get(f"{door}/logs/", headers={"Accept": "text/html,*/*"}, timeout=TIMEOUT_S)
     assert (browser.status_code, browser.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
     assert "does not answer" in browser.text
     assert browser.headers["X-Request-Id"] in browser.text
 
 
 class Upstream:
-    """A service that reads a body, and says how each ended; it answers when it has the whole of one, or never."""
+    """A service that reads bodies, and records how each ended. It answers after a complete body, or never."""
 
     def __init__(self, answer: bytes | None) -> None:
         self._answer = answer
@@ -195,13 +199,13 @@ class Upstream:
             left = int(declared[1]) - len(body) if declared else 0
             while left > 0 and (chunk := connection.recv(65536)):
                 left -= len(chunk)
-            self.ends.append("whole" if left == 0 else "cut")
+            self.ends.append("complete" if left == 0 else "incomplete")
             if self._answer is None:
                 connection.recv(1)
             try:
                 connection.sendall(self._answer or b"")
             except OSError:
-                self.ends.append("reader given up")
+                self.ends.append("reader disconnected")
 
     def close(self) -> None:
         self._listener.close()
@@ -224,26 +228,24 @@ def connect(door: str, head: str) -> socket.socket:
     port = int(door.rpartition(":")[2])
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.settimeout(PATIENCE_S)
+    client.settimeout(TIMEOUT_S)
     client.connect(("127.0.0.1", port))
     client.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
     return client
 
 
 @pytest.mark.parametrize("path", ["/channels", "/data-processor/templates/", "/logs/health"])
-def test_a_service_that_hangs_becomes_a_504_that_says_so(
-    front: Start, upstream: Callable[..., Upstream], path: str
-) -> None:
+def test_a_hanging_service_gives_504(front: Start, upstream: Callable[..., Upstream], path: str) -> None:
     hung = f"127.0.0.1:{upstream(None).port}"
     names = ("PLUMBLINE_BACKEND", "PLUMBLINE_DATA_PROCESSOR", "PLUMBLINE_LOG_SINK")
     limits = {"PLUMBLINE_UPSTREAM_TIMEOUT": "1s", "PLUMBLINE_DECODING_TIMEOUT": "1s"}
     door = front(1, **dict.fromkeys(names, hung), **limits)
-    answer = direct_session().get(f"{door}{path}", timeout=PATIENCE_S)
+    answer = direct_session().get(f"{door}{path}", timeout=TIMEOUT_S)
     assert (answer.status_code, answer.json()["code"]) == (504, "upstream_unavailable")
 
 
 @pytest.mark.parametrize(("path", "name"), [("/channels", "BACKEND"), ("/data-processor/documents/", "DATA_PROCESSOR")])
-def test_a_body_that_does_not_come_is_ended_for_the_service(
+def test_an_incomplete_body_ends_for_the_service(
     front: Start, upstream: Callable[..., Upstream], path: str, name: str
 ) -> None:
     service = upstream()
@@ -251,31 +253,33 @@ def test_a_body_that_does_not_come_is_ended_for_the_service(
     door = front(1, **limits) if name != "BACKEND" else front(service.port, **limits)
     with connect(door, f"POST {path} HTTP/1.1\r\nContent-Length: 5000") as client:
         client.sendall(b"x")
-        wait_until(lambda: service.ends == ["cut"], "the service is told that the body ended", PATIENCE_S)
+        wait_until(lambda: service.ends == ["incomplete"], "the service sees the end of the body", TIMEOUT_S)
 
 
-def test_a_body_on_a_slow_line_arrives(front: Start, upstream: Callable[..., Upstream]) -> None:
+def test_a_slow_body_arrives(front: Start, upstream: Callable[..., Upstream]) -> None:
     service = upstream()
     door = front(service.port, PLUMBLINE_FRONT_BODY_PATIENCE="2s", PLUMBLINE_FRONT_BODY_RATE="1000")
     with connect(door, "POST /channels HTTP/1.1\r\nContent-Length: 90000") as client:
-        for _ in range(45):  # for longer than a body that stands still may take
+        for _ in range(45):  # longer than the limit for a stalled body
             client.sendall(b"x" * 2000)
             time.sleep(0.06)
         assert client.recv(100).startswith(b"HTTP/1.1 200")
-    assert service.ends == ["whole"]
+    assert service.ends == ["complete"]
 
 
-def test_a_reader_that_does_not_read_is_given_up(front: Start, upstream: Callable[..., Upstream]) -> None:
+def test_a_client_that_does_not_read_is_disconnected(front: Start, upstream: Callable[..., Upstream]) -> None:
     large = 32 * 1024**2
     service = upstream(f"HTTP/1.1 200 OK\r\nContent-Length: {large}\r\n\r\n".encode() + b"x" * large)
     door = front(1, PLUMBLINE_DATA_PROCESSOR=f"127.0.0.1:{service.port}", PLUMBLINE_FRONT_READ_PATIENCE="1s")
     with connect(door, "GET /data-processor/documents/1/content HTTP/1.1"):
-        wait_until(lambda: service.ends == ["whole", "reader given up"], "the service is rid of it", PATIENCE_S)
+        wait_until(
+            lambda: service.ends == ["complete", "reader disconnected"], "the service's connection is closed", TIMEOUT_S
+        )
 
 
 @pytest.fixture
 def reader() -> Iterator[int]:
-    """The port of a service that reads whatever comes and never answers."""
+    """The port of a service that reads everything and never answers."""
 
     def read(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
@@ -297,7 +301,7 @@ def reader() -> Iterator[int]:
     ("path", "size", "status"),
     [("/channels", 1_200_000, 413), ("/nowhere", 400_000, 404), ("/ingest", 4_300_000, 413)],
 )
-def test_after_a_body_that_was_refused_the_next_request_is_answered(
+def test_after_a_refused_body_the_next_request_is_answered(
     front: Start, reader: int, tmp_path: Path, path: str, size: int, status: int, chunked: bool
 ) -> None:
     internal = free_port()
@@ -311,9 +315,9 @@ def test_after_a_body_that_was_refused_the_next_request_is_answered(
     if chunked:
         headers["Transfer-Encoding"] = "chunked"
         body = b"%x\r\n%s\r\n0\r\n\r\n" % (size, body)
-    client = http.client.HTTPConnection(door.removeprefix("http://"), timeout=PATIENCE_S)
+    client = http.client.HTTPConnection(door.removeprefix("http://"), timeout=TIMEOUT_S)
     with contextlib.closing(client):
-        # In one piece, so that nothing is left to send when the connection ends.
+        # In one piece, so that everything was sent when the connection ends.
         client.request("POST", path, body, headers)
         answer = client.getresponse()
         answer.read()
@@ -322,9 +326,9 @@ def test_after_a_body_that_was_refused_the_next_request_is_answered(
         assert client.getresponse().status in (204, 302)
 
 
-def test_a_session_goes_on_after_a_body_that_was_too_large(front: Start, reader: int) -> None:
+def test_a_session_continues_after_a_body_that_was_too_large(front: Start, reader: int) -> None:
     door = front(reader)
     session = direct_session()
     for _ in range(3):
-        assert session.post(f"{door}/channels", data=b"x" * 1_200_000, timeout=PATIENCE_S).status_code == 413
-        assert session.head(door, timeout=PATIENCE_S).status_code == 302
+        assert session.post(f"{door}/channels", data=b"x" * 1_200_000, timeout=TIMEOUT_S).status_code == 413
+        assert session.head(door, timeout=TIMEOUT_S).status_code == 302

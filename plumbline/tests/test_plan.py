@@ -1,4 +1,4 @@
-"""The order of a deployment, which everything else reads."""
+"""The plan of a deployment."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def test_names_are_unique():
     assert len(set(COMPONENTS)) == len(COMPONENTS)
 
 
-def test_nothing_is_changed_before_everything_was_checked_and_nothing_is_ready_before_it_was_identified():
+def test_the_plan_begins_with_preflight_and_ends_with_identity():
     assert (NAMES[0], NAMES[-1]) == ("preflight", "identity")
     assert [step.name for step in PLAN if step.changes == "nothing"] == ["preflight", "identity"]
 
 
-def test_each_step_comes_after_what_it_needs():
+def test_steps_come_after_their_dependencies():
     needed = [
         "secrets",
         "postgres",
@@ -36,10 +36,10 @@ def test_the_front_door_opens_last():
     assert COMPONENTS[-1] == "caddy"
 
 
-def test_every_service_is_a_component_with_a_health_address():
+def test_every_service_is_a_component_with_a_health_path():
     assert set(SERVICES) < set(COMPONENTS)
     assert set(HEALTH_PATHS) == set(SERVICES)
 
 
-def test_every_step_says_what_it_does():
+def test_every_step_has_a_description():
     assert all(step.does.endswith(".") and step.changes for step in PLAN)

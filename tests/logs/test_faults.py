@@ -60,9 +60,9 @@ def test_floods_of_client_faults_are_counted_and_replace_no_entries(
     assert [mark for mark in marks if not any(mark in message for message in held)] == []
     for group in ("client.", "request."):
         assert sum(kind.startswith(group) for kind in kinds(redis_client)) <= FAULTS_KEPT
-    told = {one["kind"]: one for one in operator.entries(stack, service="backend") if "kind" in one}
-    assert told["client.bad_token"]["count"] >= TOKENS / 2
-    assert told["client.bad_frame"]["count"] >= FRAMES / 2
-    assert all(told[kind]["request_id"] for kind in ("client.bad_token", "client.bad_frame"))
+    entries = {one["kind"]: one for one in operator.entries(stack, service="backend") if "kind" in one}
+    assert entries["client.bad_token"]["count"] >= TOKENS / 2
+    assert entries["client.bad_frame"]["count"] >= FRAMES / 2
+    assert all(entries[kind]["request_id"] for kind in ("client.bad_token", "client.bad_frame"))
     with recorder.counter_reader(stack) as read:
         assert recorder.counters_balance(read())

@@ -156,7 +156,7 @@ def test_registration_is_limited_by_address(
         server.stop()
 
 
-def test_closed_registration_says_so(
+def test_closed_registration_is_refused(
     tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, redis_server: RedisServer
 ) -> None:
     server = Backend(tmp_path_factory.mktemp("closed"), postgres_server, redis_server.url, registration="closed")

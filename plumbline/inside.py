@@ -1,4 +1,4 @@
-"""What runs inside a stack: every process of its components, and every socket that they listen on."""
+"""Processes and listening sockets of a stack's components."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ done
 [ -r "${PGDATA:-}/pg_hba.conf" ] && sed 's/^/rule /' "$PGDATA/pg_hba.conf"
 exit 0
 """
-"""Says the same in a container of any image with a shell, where there is neither ps nor ss."""
+"""Prints processes and sockets in containers with a shell, without ps and ss."""
 CONTAINER_PORTS = {name: port.number for name, port in PORTS.items()}
 """The port of each name in every container and pod."""
 _LISTENS = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 _RESOLVER = "127.0.0.11"
-"""Where a container engine answers questions for names, inside of each container."""
+"""Address of the engine's DNS server inside of containers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One address that a component waits at."""
+    """One address on which a component listens."""
 
     component: str
     protocol: Literal["tcp", "udp"]
@@ -58,7 +58,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """A stack from inside.
+    """Processes and sockets of a stack.
 
     `ports` holds the declared number of each named port. `isolated` says that only the stack's own network reaches what
     the components listen on; `published` is what the machine passes on to them nevertheless, at its own addresses.
@@ -100,7 +100,7 @@ def read(component: str, place: str, said: str) -> tuple[list[Process], set[List
 
 
 def _belongs(process: Process, processes: Mapping[int, Process]) -> bool:
-    """Say whether a process descends from the container's first: health checks, and this script, were sent in."""
+    """Return whether a process descends from the container's first; health checks and this script do not."""
     while process.pid != 1:
         if process.parent not in processes:
             return False
@@ -117,7 +117,7 @@ def _listener(component: str, table: str, fields: list[str]) -> Listener | None:
     if len(fields) < 4 or fields[3] != _LISTENS[table]:
         return None
     host, _, port = fields[1].partition(":")
-    # Each group of four bytes is in the machine's own order, little-endian everywhere that images are built for.
+    # Each group of four bytes is in native byte order: little-endian on all platforms of our images.
     raw = b"".join(bytes.fromhex(host[at : at + 8])[::-1] for at in range(0, len(host), 8))
     address = str(ipaddress.ip_address(raw))
     if address == _RESOLVER:

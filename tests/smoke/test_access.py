@@ -1,4 +1,4 @@
-"""Every route answers each kind of caller as it must, and a refused call changes nothing."""
+"""Every route gives each kind of caller the right answer, and a refused call changes nothing."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def operator(target: Target) -> Iterator[Operator]:
 
 @pytest.fixture(scope="module")
 def world(users: dict[str, User], operator: Operator, new_user: Callable[[], User]) -> World:
-    """Objects that stay as they are."""
+    """Objects that no check changes."""
     return World(users, operator, new_user)
 
 
 @pytest.fixture(scope="module")
 def stored(target: Target, world: World) -> Iterator[Callable[[], str]]:
-    """Returns all that is stored of this module's channels."""
+    """Return a function that reads all rows of this module's channels."""
     with rows.connect(target.stack()) as database:
         yield lambda: access.rows_of(database, [world.private, world.public, world.direct])
 

@@ -1,4 +1,4 @@
-"""Every limit, from below and from above, and every accepted kind of value."""
+"""Every limit, from below and above, and every accepted kind of value."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def padded(document: dict[str, Any], size: int) -> bytes:
     return (text + " " * (size - len(text))).encode()
 
 
-def test_a_message_may_have_so_many_characters_and_no_more(alice: User, channel: int) -> None:
+def test_the_length_of_messages_is_limited(alice: User, channel: int) -> None:
     path = f"/channels/{channel}/messages"
     alice.post(path, {"content": "ü" * contract.MESSAGE_MAX}).expect(201)
     alice.post(path, {"content": "ü" * (contract.MESSAGE_MAX + 1)}).expect_problem(422)
 
 
-def test_a_body_for_the_backend_may_have_so_many_bytes_and_no_more(stack: Stack, alice: User, channel: int) -> None:
+def test_the_size_of_bodies_for_the_backend_is_limited(stack: Stack, alice: User, channel: int) -> None:
     most = contract.setting(stack, "PLUMBLINE_BODY_MAX_BYTES", contract.BODY_MAX_BYTES["backend"])
     path = f"/channels/{channel}/messages"
     alice.call("POST", path, data=padded({"content": "whole"}, most), headers=JSON_TYPE).expect(201)
@@ -50,9 +50,7 @@ def test_a_body_for_the_backend_may_have_so_many_bytes_and_no_more(stack: Stack,
     assert refused.expect_problem(413)["code"] == "body_too_large"
 
 
-def test_a_body_for_the_data_processor_may_have_so_many_bytes_and_no_more(
-    stack: Stack, alice: User, document: int
-) -> None:
+def test_the_size_of_bodies_for_the_data_processor_is_limited(stack: Stack, alice: User, document: int) -> None:
     most = contract.setting(stack, "PLUMBLINE_BODY_MAX_BYTES", contract.BODY_MAX_BYTES["data-processor"])
     path = f"{DOCUMENTS}{document}/"
     name = {"filename": f"{PREFIX}limits.png"}
@@ -61,7 +59,7 @@ def test_a_body_for_the_data_processor_may_have_so_many_bytes_and_no_more(
     assert refused.expect_problem(413)["code"] == "body_too_large"
 
 
-def test_a_document_may_have_so_many_bytes_and_no_more(stack: Stack, alice: User, channel: int) -> None:
+def test_the_size_of_documents_is_limited(stack: Stack, alice: User, channel: int) -> None:
     most = contract.setting(stack, "PLUMBLINE_UPLOAD_MAX_BYTES", contract.UPLOAD_MAX_BYTES)
     whole = samples.png()
     stored = alice.upload(channel, f"{PREFIX}largest.png", whole + bytes(most - len(whole))).expect(201)
@@ -71,7 +69,7 @@ def test_a_document_may_have_so_many_bytes_and_no_more(stack: Stack, alice: User
     alice.delete(f"{DOCUMENTS}{stored['id']}/")
 
 
-def test_an_image_may_have_so_many_pixels_and_no_more(stack: Stack, alice: User, channel: int) -> None:
+def test_the_number_of_pixels_is_limited(stack: Stack, alice: User, channel: int) -> None:
     most = contract.setting(stack, "PLUMBLINE_IMAGE_MAX_PIXELS", contract.IMAGE_MAX_PIXELS)
     height = 5000
     stored = alice.upload(channel, f"{PREFIX}wide.png", samples.blank_png(most // height, height)).expect(201)
@@ -112,7 +110,7 @@ def test_every_validation_status_is_stored(alice: User, document: int, status: s
     assert stored["validation_status"] == status
 
 
-def test_a_frame_may_have_so_many_bytes_and_no_more(stack: Stack, alice: User) -> None:
+def test_the_size_of_frames_is_limited(stack: Stack, alice: User) -> None:
     most = contract.setting(stack, "PLUMBLINE_FRAME_MAX_BYTES", contract.FRAME_MAX_BYTES)
     with alice.socket() as hers:
         hers.send(padded({"type": "ping", "payload": {"sent_at_ms": 7}}, most).decode())

@@ -1,4 +1,4 @@
-"""Secrets are hard to guess, each stack's own, readable by their owner alone, and nowhere but in their files."""
+"""Secrets are hard to guess, unique, readable only by their owner, and only in their files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def secrets(home: Path) -> dict[str, str]:
     return found
 
 
-def test_only_the_owner_can_read_what_is_in_the_home(home: Path, inside: Inside) -> None:
+def test_only_the_owner_can_read_the_home(home: Path, inside: Inside) -> None:
     findings.require_none(
         secrecy.readable(home, inside), about="the home is open to others", then="chmod what is named"
     )
@@ -38,7 +38,7 @@ def test_secrets_are_hard_to_guess_and_different(secrets: dict[str, str]) -> Non
     findings.require_none(secrecy.weak(secrets), about="secrets of the stack protect nothing", then=THEN)
 
 
-def test_every_stack_has_secrets_of_its_own(secrets: dict[str, str]) -> None:
+def test_every_stack_has_its_own_secrets(secrets: dict[str, str]) -> None:
     found = secrecy.constant(secrets)
     findings.require_none(found, about="secrets are not the stack's own", then=f"plumbline/secret_files.py; {THEN}")
 
@@ -48,7 +48,7 @@ def test_no_process_shows_a_secret(secrets: dict[str, str], inside: Inside) -> N
     findings.require_none(found, about="processes show secrets to all who can list them", then=THEN)
 
 
-def test_no_file_or_log_holds_a_secret(secrets: dict[str, str], home: Path, target: Target) -> None:
+def test_no_file_or_log_contains_a_secret(secrets: dict[str, str], home: Path, target: Target) -> None:
     logs = {name: target.log_tail(name, LINES) for name in COMPONENTS}
     found = [*secrecy.in_files(secrets, home), *secrecy.in_logs(secrets, logs)]
     findings.require_none(found, about="secrets are written where they do not belong", then=THEN)

@@ -14,7 +14,7 @@ from plumbline.verification.checks import asked, findings, processes
 THEN = "./deploy-local.sh doctor, then ./deploy-local.sh"
 
 
-def test_components_listen_where_it_is_declared_and_nowhere_else(inside: Inside, stack: Stack) -> None:
+def test_components_listen_only_on_declared_sockets(inside: Inside, stack: Stack) -> None:
     found = processes.sockets(inside, asked.settings(stack))
     findings.require_none(
         [*found, *processes.paths(inside, asked.home_of(stack))],
@@ -23,7 +23,7 @@ def test_components_listen_where_it_is_declared_and_nowhere_else(inside: Inside,
     )
 
 
-def test_the_declared_processes_run_and_no_others(target: Target, inside: Inside, stack: Stack) -> None:
+def test_only_the_declared_processes_run(target: Target, inside: Inside, stack: Stack) -> None:
     settings = asked.settings(stack)
     if [*processes.numbers(inside, settings)]:  # a process may be just starting another, or be started again itself
         findings.require_none_soon(
@@ -36,14 +36,14 @@ def test_processes_run_without_privileges(inside: Inside) -> None:
     findings.require_none(found, about="processes of the stack have more rights than declared", then=THEN)
 
 
-def test_every_process_belongs_to_this_deployment_and_none_is_in_a_debug_mode(inside: Inside, stack: Stack) -> None:
+def test_every_process_belongs_to_this_deployment_without_a_debug_mode(inside: Inside, stack: Stack) -> None:
     found = processes.environments(inside, stack.stack_id, asked.settings(stack))
     findings.require_none(
         found, about="processes of the stack were started with another environment than declared", then=THEN
     )
 
 
-def test_each_deployment_gets_an_identity_of_its_own(stack: Stack, tmp_path: Path) -> None:
+def test_each_deployment_has_its_own_identity(stack: Stack, tmp_path: Path) -> None:
     found = [stack.stack_id]
     for name in ("one", "another"):
         home = Home(tmp_path / name)

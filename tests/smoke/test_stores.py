@@ -1,4 +1,4 @@
-"""Postgres and Redis are set as declared: what they promise of data, who may log in, what they write to the disk."""
+"""Postgres and Redis have the declared settings, roles and authentication."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ REDIS = "git checkout docker/redis, then ./deploy-local.sh"
 
 @pytest.fixture
 def own(inside: Inside) -> Inside:
-    """A stack with a Postgres of its own, seen from inside."""
+    """The inside of a stack with its own Postgres."""
     if not inside.authentication_rules:
-        raise NotGivenError("needs a Postgres of the stack's own (this one is from elsewhere)")
+        raise NotGivenError("needs the stack's own Postgres (this one is external)")
     return inside
 
 
@@ -51,7 +51,7 @@ def test_no_role_of_postgres_has_a_password_that_can_be_guessed(stack: Stack) ->
     findings.require_none(found, about="others can log in to Postgres", then="take the role's password away")
 
 
-def test_redis_keeps_nothing_on_the_disk_and_bounds_its_memory(redis_client: redis.Redis) -> None:
+def test_redis_writes_nothing_to_disk_and_limits_its_memory(redis_client: redis.Redis) -> None:
     found = redis_server.state(redis_client.info())
     findings.require_none(found, about="Redis runs otherwise than declared", then=REDIS)
 

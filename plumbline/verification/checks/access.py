@@ -1,4 +1,4 @@
-"""Who may make which call: each route with the answer to each kind of caller, and the objects that the calls name."""
+"""Access rules: the answer of each route to each kind of caller, and the objects for the calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CROSS_SITE = (
     ("Sec-Fetch-Site", "cross-site"),
     ("Sec-Fetch-Site", "same-site"),
 )
-"""Headers by which browsers tell that a page of another site sends a request. They add the session cookie, too."""
+"""Headers of browsers for requests of other sites' pages, to which they add the session cookie."""
 
 _MEMBERS_ONLY = {"outsider": "403 not_a_member", "operator": "403 not_a_member"}
 _OPERATORS_ONLY = dict.fromkeys(("outsider", "member", "uploader", "creator"), "403 not_an_operator")
@@ -185,7 +185,7 @@ class World:
         return int(self._users["creator"].post(f"/channels/dm/{self._users['member'].id}").json["id"])
 
     def open_direct_again(self) -> None:
-        """Look the direct channel up again: it was deleted."""
+        """Open the direct channel again after its deletion."""
         self.__dict__.pop("direct", None)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What the operator of a stack has asked for in settings.env, read past the code that deploys."""
+"""Reads settings.env of a stack, without the deployer's code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plumbline.stack import Stack
 def home_of(stack: Stack) -> Path:
     """Return the stack's home. Raises NotGivenError if it is on another machine."""
     if not stack.home:
-        raise NotGivenError("needs the stack's home (a remote stack has none here)")
+        raise NotGivenError("needs the stack's home (not available for a remote stack)")
     return Path(stack.home)
 
 

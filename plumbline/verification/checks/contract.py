@@ -1,4 +1,4 @@
-"""What clients and operators rely on, written out once. Checks compare stacks with this, not with the product's code.
+"""What clients and operators rely on, written once. Checks compare stacks with this, not with the product's code.
 
 A unit test compares it with the product, so that neither changes alone.
 """
@@ -53,7 +53,7 @@ CODES = frozenset(
     schema_behind several_frames too_complex too_many_at_once too_many_attempts too_many_pages too_many_pixels
     too_many_readers too_many_registrations too_much_at_once unauthenticated unavailable unknown_type
     upstream_unavailable username_taken wrong_credentials wrong_media_type wrong_password
-    """.split()  # noqa: SIM905  easier to read than one a line
+    """.split()  # noqa: SIM905  easier to read than one per line
 )
 """`code` of every refusal."""
 

@@ -1,4 +1,4 @@
-"""How a check says what is wrong: each finding in a line, and what to do next, without a traceback."""
+"""Reports findings of a check: one per line, with what to do next, without a traceback."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _SETTLED_S = 15.0
 
 
 def require_none(findings: Iterable[str], *, about: str, then: str) -> None:
-    """Fail with all findings if there are any; each names its component, what was expected and what was found."""
+    """Fail if there are findings, and print them. Each names its component, what was expected and what was found."""
     lines = [f"  {finding}" for finding in findings]
     if lines:
         pytest.fail("\n".join([f"{about}:", *lines, f"Next: {then}"]), pytrace=False)
 
 
 def require_none_soon(find: Callable[[], Iterable[str]], *, about: str, then: str) -> None:
-    """Fail with what is found if something still is when a part that is just being started has had the time for it."""
+    """Like `require_none`, but first wait some seconds for components that are starting."""
     deadline = time.monotonic() + _SETTLED_S
     while (found := list(find())) and time.monotonic() < deadline:
         time.sleep(0.2)

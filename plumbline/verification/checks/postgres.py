@@ -1,4 +1,4 @@
-"""What the stack's own Postgres is set to, who may log in to it and how: compared with what is declared here."""
+"""Compares settings, roles and authentication of the stack's own Postgres with the declared ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Database = psycopg.Connection[dict[str, Any]]
 
 
 def settings(database: Database) -> Iterator[str]:
-    """Find settings of the server, of the database or of a role that are not the declared ones."""
+    """Find settings of the server, the database or a role that differ from the declared ones."""
     found = {
         row["name"]: row
         for row in database.execute(
@@ -73,7 +73,7 @@ def settings(database: Database) -> Iterator[str]:
 
 
 def roles(database: Database) -> Iterator[str]:
-    """Find roles that are not declared, rights that the application's role must not have, and what others own."""
+    """Find undeclared roles, databases and extensions, and rights that the application's role must not have."""
     found = {row["rolname"]: row for row in database.execute("SELECT * FROM pg_roles WHERE rolname !~ '^pg_'")}
     for name in sorted(found.keys() - {ROLE, SUPERUSER}):
         yield f"postgres: there is a role {name}; expected {ROLE} and {SUPERUSER} alone"
@@ -103,7 +103,7 @@ def roles(database: Database) -> Iterator[str]:
 
 
 def connections(database: Database, settings: dict[str, str]) -> Iterator[str]:
-    """Find that the services may open more connections than the server takes."""
+    """Find that the services' pools may exceed the server's connections."""
     taken = int((database.execute("SHOW max_connections").fetchone() or {})["max_connections"])
     reserved = int((database.execute("SHOW superuser_reserved_connections").fetchone() or {}).popitem()[1])
 
@@ -131,7 +131,7 @@ def authentication(rules: Iterable[str], *, from_network: bool) -> Iterator[str]
 
 
 def logins(stack: Stack, known: Iterable[str]) -> Iterator[str]:
-    """Find roles that can be logged in as without a password, or with one that is `known` or easy to guess."""
+    """Find roles without a password, or with one that is `known` or easy to guess."""
     own = stack.postgres.parameters()
     for role in (ROLE, SUPERUSER):
         guesses = {"", role, SUPERUSER, "password", "plumbline", "wrong", *known}
@@ -153,7 +153,7 @@ def logins(stack: Stack, known: Iterable[str]) -> Iterator[str]:
 def _enters(parameters: dict[str, Any]) -> str | None:
     for database in (DATABASE, "postgres", "template1"):
         try:
-            # Without the password of a file that libpq would look into.
+            # Without libpq's password file.
             psycopg.connect(**(parameters | {"dbname": database}), passfile=_NO_FILE, connect_timeout=10).close()
         except psycopg.OperationalError as error:
             if "password" in str(error) or "pg_hba.conf" in str(error):

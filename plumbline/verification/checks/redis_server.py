@@ -1,4 +1,4 @@
-"""What the stack's Redis is set to, compared with what is declared here. It has no CONFIG: INFO and its file say it."""
+"""Compares the stack's Redis with the declared settings, by INFO and its file, because it has no CONFIG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATE = {
     "role": "master",
     "connected_slaves": 0,
 }
-"""What INFO says; the last save took -1 seconds where none ever was."""
+"""Expected values of INFO; the last save took -1 seconds if there never was one."""
 _FILE = ROOT / "docker/redis/redis.conf"
 DIRECTIVES = {
     "save": '""',
@@ -33,7 +33,7 @@ REMOVED = frozenset({
 
 
 def state(info: Mapping[str, Any]) -> Iterator[str]:
-    """Find what the running server says of itself that is not declared."""
+    """Find values of the running server that are not declared."""
     for name, expected in STATE.items():
         found = info.get(name)
         if found != expected:
@@ -61,5 +61,5 @@ def directives(text: str) -> Iterator[str]:
 
 
 def declared_file() -> str:
-    """Return the configuration file that every target starts Redis with."""
+    """Return the configuration file of Redis on every target."""
     return _FILE.read_text()

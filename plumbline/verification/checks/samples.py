@@ -30,7 +30,7 @@ def png(width: int = 120, height: int = 80, seed: int = 0) -> bytes:
 
 
 def blank_png(width: int, height: int) -> bytes:
-    """Return a valid black PNG of a few KB, whatever its size in pixels: one bit a pixel."""
+    """Return a valid black PNG of one bit per pixel, so a few KB even if large."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     row = bytes(1 + (width + 7) // 8)
     pixels = zlib.compress(row * height)

@@ -1,4 +1,4 @@
-"""The stack's secrets: hard to guess, each stack's own, readable by their owner alone, and only in their files."""
+"""Checks that secrets are hard to guess, unique, readable only by their owner, and only in their files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from plumbline.inside import Inside
 
 NAMES = ("postgres_password", "token_secret", "operator_password", "redis_password", "internal_secret")
 _GUESSES_MIN = 10**8
-"""What the weakest one that an operator chose may cost to guess; a generated one costs far more."""
+"""Minimum number of guesses for secrets chosen by operators; generated ones need far more."""
 _GENERATED_MIN = 32
 """Characters of a generated secret: 128 bits even where only hexadecimal digits are used."""
 _ZXCVBN_READS = 72
@@ -29,7 +29,7 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", ".git"})
 
 
 def read(home: Path) -> tuple[dict[str, str], list[str]]:
-    """Return the secrets by name, and those that cannot be read, each in words."""
+    """Return the secrets by name, and messages about those that cannot be read."""
     found, problems = {}, []
     for name in NAMES:
         try:
@@ -40,14 +40,14 @@ def read(home: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def readable(home: Path, inside: Inside) -> Iterator[str]:
-    """Find files and folders of the home that let in another account than the owner."""
+    """Find files and folders of the home that other accounts than the owner can access."""
     owner = home.stat().st_uid
     passage = 0o711 if owner == 0 else 0o700  # as root, Postgres's own account passes through to its data
     expected = {home: passage, home / "data": passage}
     expected |= {home / name: 0o700 for name in ("secrets", "logs", "run", "diagnostics")}
     for name in ("state.json", "state.copy.json", "settings.env", "kubernetes.json"):
         expected[home / name] = 0o600
-    # A container reads the files under its own account; the folder, which it never sees, keeps all others out.
+    # Containers read the files under their own accounts. The folder, which they do not see, is closed to others.
     for path in (home / "secrets").iterdir():
         expected[path] = 0o444 if inside.secrets_shared and path.name in NAMES else 0o600
     expected |= {home / "logs" / f"{process.component}.log": 0o600 for process in inside.processes if not process.place}
@@ -80,7 +80,7 @@ def weak(secrets: Mapping[str, str]) -> Iterator[str]:
 
 
 def constant(secrets: Mapping[str, str]) -> Iterator[str]:
-    """Find secrets that another stack has as well: one of the default home, or one that is created now."""
+    """Find secrets that another stack has, too: one of the default home, or one that is created now."""
     others: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         for folder in map(Path, (first, second)):
@@ -124,7 +124,7 @@ def in_files(secrets: Mapping[str, str], home: Path) -> Iterator[str]:
 
 
 def in_logs(secrets: Mapping[str, str], logs: Mapping[str, Iterable[str]]) -> Iterator[str]:
-    """Find secrets in what components wrote."""
+    """Find secrets in logs of components."""
     for component, lines in logs.items():
         for name in _in("\n".join(lines).encode(), secrets):
             yield f"{component}: its log holds {name}; expected it in no log"
@@ -147,7 +147,7 @@ def _source_files() -> Iterator[Path]:
 
 def _files(top: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(top):
-        # Postgres keeps no password but hashed, and what is in its folder belongs to another account.
+        # Postgres stores passwords only hashed, and its files belong to another account.
         inner = {"secrets", "data"} if Path(folder) == top else set()
         folders[:] = [name for name in folders if name not in _SKIPPED | inner]
         for name in names:

@@ -1,4 +1,4 @@
-"""Sessions for checks of access: an operator's, and tokens that must not open anything."""
+"""Sessions for checks of access: an operator's, and invalid tokens."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def forged(token: str) -> str:
 
 
 def expired(stack: Stack, token: str) -> str:
-    """Return the token as it is after it has expired. Raises NotGivenError where the signing key cannot be read."""
+    """Return the token with an expiry in the past. Raises NotGivenError if the signing key cannot be read."""
     key = Path(stack.home) / "secrets" / "token_secret"
     if not stack.home or not key.is_file():
         raise NotGivenError("needs the file of the stack's signing key")
@@ -67,7 +67,7 @@ def expired(stack: Stack, token: str) -> str:
 
 
 def deleted(new_user: Callable[[], User]) -> str:
-    """Return the token of a user who is deleted, as soon as all processes refuse it."""
+    """Return the token of a deleted user, after all processes refuse it."""
     user = new_user()
     assert user.call("DELETE", "/auth/me", json={"password": user.password}).status == 204
     for path in ("/auth/me", "/data-processor/templates/"):

@@ -22,6 +22,6 @@ def test_every_route_has_a_rule_or_a_reason() -> None:
     assert with_rule & without == set()
 
 
-def test_rules_name_only_callers_that_there_are() -> None:
+def test_rules_name_only_existing_callers() -> None:
     for rule in RULES:
         assert rule.others.keys() <= set(USERS), rule

@@ -66,7 +66,7 @@ def found(inside: Inside, settings: dict[str, str] | None = None) -> list[str]:
 
 
 @pytest.mark.parametrize("inside", [LOCAL, CONTAINERS])
-def test_nothing_is_found_in_what_is_declared(inside: Inside) -> None:
+def test_the_declared_state_has_no_findings(inside: Inside) -> None:
     assert found(inside) == []
 
 
@@ -151,11 +151,11 @@ def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
         ),
     ],
 )
-def test_every_difference_is_found_alone(change: Callable[[], Inside], said: str) -> None:
+def test_every_difference_is_one_finding(change: Callable[[], Inside], said: str) -> None:
     assert found(change()) == [said]
 
 
-def test_what_settings_ask_for_is_expected() -> None:
+def test_settings_change_what_is_expected() -> None:
     open_door = {"PLUMBLINE_FRONT_HOST": "192.0.2.1", "PLUMBLINE_BACKEND_WORKERS": "1", "PLUMBLINE_WORKERS": "2"}
     elsewhere = LOCAL.listeners - {listener("front", "127.0.0.1")} | {listener("front", "192.0.2.1")}
     assert found(replace(without(LOCAL, WORKER), listeners=elsewhere), open_door) == []
@@ -171,7 +171,7 @@ def test_root_may_be_the_deployer() -> None:
     assert {line.split(":")[0] for line in processes.accounts(replace(as_root, may_be_root=allowed))} == {"postgres"}
 
 
-def test_what_a_container_says_is_understood() -> None:
+def test_the_output_of_a_container_is_parsed() -> None:
     said = """\
 process 1 0 999 L3NiaW4vZG9ja2VyLWluaXQA UEdEQVRBPS9kYXRhAA==
 process 7 1 999 cmVkaXMtc2VydmVyICo6NjM3OQA= -

@@ -45,7 +45,7 @@ def found(home: Path, seen: Inside) -> list[str]:
     ]
 
 
-def test_nothing_is_found_in_new_secrets(home: Path) -> None:
+def test_new_secrets_have_no_findings(home: Path) -> None:
     running = process("python", "-m", "backend", PLUMBLINE_TOKEN_SECRET_FILE=str(home / "secrets/token_secret"))
     assert found(home, inside(running)) == []
     secret_files.share_with_containers(home / "secrets")
@@ -108,7 +108,7 @@ def test_a_secret_in_a_log_is_found(home: Path) -> None:
         (lambda _: secrets.token_hex(4), "gets 8 characters; expected at least 32"),
     ],
 )
-def test_generated_secrets_that_protect_nothing_are_found(
+def test_weak_generated_secrets_are_found(
     home: Path, monkeypatch: pytest.MonkeyPatch, generate: Callable[[int], str], said: str
 ) -> None:
     values, _ = secrecy.read(home)

@@ -9,7 +9,7 @@ from plumbline.verification.checks import postgres, redis_server
 INFO = redis_server.STATE | {"server_time_usec": 100_000_000, "uptime_in_seconds": 60, "rdb_last_save_time": 40}
 
 
-def test_nothing_is_found_in_what_is_declared() -> None:
+def test_the_declared_state_has_no_findings() -> None:
     assert [*redis_server.state(INFO)] == []
     assert [*redis_server.directives(redis_server.declared_file())] == []
     assert [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import nox
 
@@ -61,6 +62,16 @@ def unit(session: nox.Session) -> None:
     """Unit tests, with a temporary Postgres and Redis."""
     _install(session)
     _pytest(session, "plumbline", "services", "benchmarks")
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Show which lines the unit tests run; no figure makes it fail."""
+    _install(session)
+    _pytest(session, "plumbline", "services", "benchmarks", "--cov", "--cov-report=term:skip-covered")
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a") as page:
+            session.run("coverage", "report", "--format=markdown", stdout=page)
 
 
 @nox.session

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from servicekit import facts as shared
 
 from plumbline import cli
-from plumbline.components import SERVICES, SPECS
+from plumbline.components import SERVICES, SPECS, TABLE
 from plumbline.plan import PLAN
 from plumbline.targets.choose import TARGETS
 from plumbline.targets.embedded.programs import service_command
@@ -26,7 +26,7 @@ interruption, run the same command again: it continues where it stopped.
 
 def page() -> str:
     """Return the page."""
-    return _INTRODUCTION + "\n".join([*_plan(), *_commands(), *_exit_codes()])
+    return _INTRODUCTION + "\n".join([*_plan(), *_components(), *_commands(), *_exit_codes()])
 
 
 def _plan() -> Iterator[str]:
@@ -42,6 +42,25 @@ def _plan() -> Iterator[str]:
         yield f"## On target {target}\n\n" + table(
             ("step", "how"), [(code(step.name), described[step.name]) for step in PLAN]
         )
+
+
+def _components() -> Iterator[str]:
+    rows = [
+        (
+            code(one.name),
+            one.does,
+            codes(f"{port.name} {port.number}" for port in one.ports),
+            codes(one.needs),
+            codes(one.calls),
+            f"SIG{one.stop_signal}, {one.stop_wait_s} s",
+        )
+        for one in TABLE
+    ]
+    yield (
+        "## Components\n\nPorts have these numbers in containers; `embedded` takes free ones. A component that has not "
+        "stopped after the time\nbeside its signal is killed.\n\n"
+        + table(("component", "what it is", "ports", "starts after", "connects to", "stops by"), rows)
+    )
 
 
 def _commands() -> Iterator[str]:

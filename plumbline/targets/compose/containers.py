@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from plumbline.causes import cause
 from plumbline.errors import StepError
 from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, read
 from plumbline.stack import Component, ComponentState
 from plumbline.targets.compose import engine
 from plumbline.targets.compose.project import Project
 
-READY_PATIENCE_S = 60
+READY_PATIENCE_S = 180
+"""Long enough on a machine that is busy with other things: one that ends is not waited for."""
 _POLL_S = 0.25
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 _RESTARTS_MAX = 3
@@ -134,39 +136,55 @@ def one_of(project: Project, service: str) -> Container:
         ) from None
 
 
-def wait_ready(project: Project, service: str) -> Container:
-    """Wait until a service's own health check says yes and return its container. Raises StepError.
+def wait_ready(project: Project, *services: str) -> dict[str, Container]:
+    """Wait until each service's own health check says yes and return their containers. Raises StepError.
 
-    The wait ends at once if the container ends.
-
-    The check is run here and not only by the engine, which asks every few seconds and no sooner.
+    The wait ends at once if one of the containers ends. The check is run here and not only by the engine, which asks
+    every few seconds and no sooner.
     """
     deadline = time.monotonic() + READY_PATIENCE_S
-    first = container = one_of(project, service)
+    first = {service: one_of(project, service) for service in services}
+    seen = dict(first)
+    ready: dict[str, Container] = {}
     while True:
-        if container.status in ("exited", "dead", "restarting") or container.restarts > first.restarts:
-            raise StepError(
-                f"{service} ended while it was being waited for",
-                component=service,
-                exit_code=_last_exit_code(container),
-            )
-        reason = f"its container is {container.status}"
-        if container.status == "running":
-            asked = engine.docker("exec", container.id, *container.health_command, timeout=30)
-            if asked.returncode != 0:
-                reason = engine.last_words(asked.stderr or asked.stdout, 2)
-            elif container.health == "unhealthy":
-                # `status` shows what the engine found last. It asks again within seconds.
-                reason = "it answers, but the engine has not asked again since it did not"
-            else:
-                return container
-        if time.monotonic() > deadline:
-            raise StepError(f"{service} was not ready after {READY_PATIENCE_S} s: {reason}", component=service)
+        for service in services:
+            if service in ready:
+                continue
+            reason = _unready(seen[service], first[service])
+            if reason is None:
+                ready[service] = seen[service]
+            elif time.monotonic() > deadline:
+                raise StepError(f"{service} was not ready after {READY_PATIENCE_S} s: {reason}", component=service)
+        if len(ready) == len(first):
+            return ready
         time.sleep(_POLL_S)
-        seen = engine.inspect([container.id])
-        if not seen:
-            raise StepError(f"the container of {service} was removed while it was being waited for", component=service)
-        container = _read(seen[0])
+        seen = {one.service: one for one in map(_read, engine.inspect([one.id for one in first.values()]))}
+        for service in services:
+            if service not in seen:
+                raise StepError(
+                    f"the container of {service} was removed while it was being waited for", component=service
+                )
+
+
+def _unready(container: Container, first: Container) -> str | None:
+    """Return why a container is not ready, None if it is. Raises StepError if it ended after it was `first` seen."""
+    service = container.service
+    if container.status in ("exited", "dead", "restarting") or container.restarts > first.restarts:
+        why = cause(log_tail(container, 100))
+        raise StepError(
+            f"{service} ended while it was being waited for{f': {why}' if why else ''}",
+            component=service,
+            exit_code=_last_exit_code(container),
+        )
+    if container.status != "running":
+        return f"its container is {container.status}"
+    asked = engine.docker("exec", container.id, *container.health_command, timeout=30)
+    if asked.returncode != 0:
+        return engine.last_words(asked.stderr or asked.stdout, 2)
+    if container.health == "unhealthy":
+        # `status` shows what the engine found last. It asks again within seconds.
+        return "it answers, but the engine has not asked again since it did not"
+    return None
 
 
 def _last_exit_code(container: Container) -> int:

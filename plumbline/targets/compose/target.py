@@ -7,6 +7,7 @@ import json
 from servicekit import facts
 
 from plumbline import fingerprint, net, secret_files
+from plumbline.causes import cause
 from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, migration_step
 from plumbline.errors import StepError
 from plumbline.identity import compare
@@ -119,7 +120,7 @@ class ComposeTarget(TargetInAHome):
         if paused:  # Compose would try to start them, which the engine refuses
             engine.output("unpause", *paused, component=names[0])
         self.project.compose("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *names, component=names[0])
-        after = {name: containers.wait_ready(self.project, name) for name in names}
+        after = containers.wait_ready(self.project, *names)
         same = all(name in before and before[name].started_at == after[name].started_at for name in names)
         return "already running" if same else "started"
 
@@ -134,7 +135,12 @@ class ComposeTarget(TargetInAHome):
         except StepError:
             raise StepError(f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=step) from None
         if exit_code != 0:
-            raise StepError(f"the migrations of {name} ended with an error", component=step, exit_code=exit_code)
+            why = cause(self.log_tail(step, 100))
+            raise StepError(
+                f"the migrations of {name} ended with an error{f': {why}' if why else ''}",
+                component=step,
+                exit_code=exit_code,
+            )
         return "at head"
 
     # Afterwards
@@ -143,8 +149,7 @@ class ComposeTarget(TargetInAHome):
         """Start components and wait until each is ready."""
         for name in components:
             engine.output("start", containers.one_of(self.project, name).id, component=name)
-        for name in components:
-            containers.wait_ready(self.project, name)
+        containers.wait_ready(self.project, *components)
 
     def stop(self, *components: str) -> None:
         """Stop components, and wait until each has ended."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import psutil
 from servicekit.secrets import SecretError, read_secret
 
 from plumbline import belongings, fingerprint, net, preflight
+from plumbline.causes import cause
 from plumbline.components import (
     CADDY,
     COMPONENTS,
@@ -30,12 +30,11 @@ from plumbline.identity import health_of
 from plumbline.inside import Inside
 from plumbline.plan import PLAN
 from plumbline.stack import Component, Stack
-from plumbline.targets.embedded import accounts, condition, inspection, leftovers, liveness, postgres
+from plumbline.targets.embedded import accounts, condition, inspection, leftovers, liveness, postgres, waiting
 from plumbline.targets.embedded.programs import WATCH, Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
 from plumbline.targets.in_a_home import TargetInAHome
 
-_START_PATIENCE_S = 120
 _MIGRATION_PATIENCE_S = 300
 _PROBE_S = 2
 
@@ -193,12 +192,14 @@ class EmbeddedTarget(TargetInAHome):
             created = "cluster created"
         self._supervisor.apply(self._layout().programs(self._cluster))
         name = POSTGRES.name
+        written = {name: waiting.written(self.home.logs, name)}
+        probes = {name: lambda: self._cluster.probe(password)}
         started = self._supervisor.start(name)
-        if self._wait(name, lambda: self._cluster.probe(password), settled=("password",)) == "password":
+        if self._wait(probes, written, settled=("password",))[name] == "password":
             self._supervisor.stop(name)
             self._cluster.set_password(password)
             self._supervisor.start(name)
-            self._wait(name, lambda: self._cluster.probe(password))
+            self._wait(probes, written)
             return "restarted with its new password"
         return created or ("started" if started else "already running")
 
@@ -227,7 +228,12 @@ class EmbeddedTarget(TargetInAHome):
                     f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=step
                 ) from None
         if done.returncode != 0:
-            raise StepError(f"the migrations of {name} ended with an error", component=step, exit_code=done.returncode)
+            why = cause(self.log_tail(step, 100))
+            raise StepError(
+                f"the migrations of {name} ended with an error{f': {why}' if why else ''}",
+                component=step,
+                exit_code=done.returncode,
+            )
         return "at head"
 
     # Waiting
@@ -244,29 +250,17 @@ class EmbeddedTarget(TargetInAHome):
             if not SPECS[name].ports:
                 # That of an earlier process says nothing about the new one.
                 liveness.heartbeat(self.home, name).file.unlink(missing_ok=True)
+        written = {name: waiting.written(self.home.logs, name) for name in names}
         started = [name for name in names if self._supervisor.start(name)]
-        for name in names:
-            self._wait(name, self._probe(name))
+        self._wait({name: self._probe(name) for name in names}, written)
         return started
 
-    def _wait(self, name: str, probe: Callable[[], str | None], settled: tuple[str, ...] = ()) -> str | None:
-        """Wait until `probe` returns None or one of `settled`; end at once if the component's process ends."""
-        deadline = time.monotonic() + _START_PATIENCE_S
-        while True:
-            reason = probe()
-            if reason is None or reason in settled:
-                return reason
-            component = self.component(name)
-            if component.state in ("failed", "stopped"):
-                how = self._supervisor.last_end(name) or "nobody knows how"
-                raise StepError(
-                    f"{name} ended while it was being waited for ({how})",
-                    component=name,
-                    exit_code=self._supervisor.exit_status(name),
-                )
-            if time.monotonic() > deadline:
-                raise StepError(f"{name} was not ready after {_START_PATIENCE_S} s: {reason}", component=name)
-            time.sleep(0.05)
+    def _wait(
+        self, probes: Mapping[str, waiting.Probe], written: Mapping[str, int], settled: tuple[str, ...] = ()
+    ) -> dict[str, str | None]:
+        logs = self.home.logs
+        starting = {name: waiting.Starting(self._supervisor, logs, name, written[name]) for name in probes}
+        return waiting.until_ready(starting, probes, settled)
 
     def _probe(self, name: str) -> Callable[[], str | None]:
         """Return what says why a component is not ready, None if it is."""

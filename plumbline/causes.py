@@ -1,0 +1,38 @@
+"""Why a program ended, in one line, from what it wrote last."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from textwrap import shorten
+
+_LENGTH = 300
+_GRAVE = re.compile(r"\b(FATAL|PANIC|CRITICAL)\b")
+_FAILED = re.compile(r"\b(ERROR|Error|error|Exception|refused|cannot|failed)\b|^\w+(\.\w+)*(Error|Exception|Exit)\b")
+_PART_OF_A_TRACE = re.compile(r"^(\s|Traceback |During handling |The above exception )")
+
+
+def cause(lines: Iterable[str]) -> str:
+    """Return the line that says why, without a traceback around it; empty if nothing was written."""
+    said = [words for line in lines if (words := _words(line))]
+    for sign in (_GRAVE, _FAILED):
+        for words in reversed(said):
+            if sign.search(words):
+                return shorten(words, _LENGTH, placeholder=" …")
+    return shorten(said[-1], _LENGTH, placeholder=" …") if said else ""
+
+
+def _words(line: str) -> str:
+    """Return what a line says to a person; empty where it is a part of a traceback."""
+    if not line.startswith("{"):
+        return "" if _PART_OF_A_TRACE.match(line) else line.strip()
+    try:
+        entry = json.loads(line)
+        level, words = str(entry.get("level", "")), str(entry.get("message") or entry.get("msg") or "")
+    except (ValueError, AttributeError):
+        return line.strip()
+    trouble = str(entry.get("exception") or entry.get("error") or "").strip()
+    last = trouble.splitlines()[-1] if trouble else ""
+    words = f"{words}: {last}" if last and last not in words else words
+    return f"{level.upper()} {words}" if level in ("error", "critical", "fatal") else words

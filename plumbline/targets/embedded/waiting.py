@@ -1,0 +1,94 @@
+"""Waiting until processes are ready, and no longer than they live."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+
+from plumbline.causes import cause
+from plumbline.components import TABLE
+from plumbline.errors import StepError
+from plumbline.targets.embedded.supervisor import Supervisor
+
+PATIENCE_S = 120
+_POLL_S = 0.05
+_CHILDREN_MAX = 6
+"""How many server processes of a component may end before it is ready: then they do so whenever they are started."""
+STORES = frozenset(one.name for one in TABLE if one.kind == "store")
+"""Postgres has a process for each connection, so that one ends after each question."""
+Probe = Callable[[], str | None]
+
+
+def written(logs: Path, name: str) -> int:
+    """Return how much a component has written so far: what comes later is about its next start."""
+    try:
+        return (logs / f"{name}.log").stat().st_size
+    except OSError:
+        return 0
+
+
+class Starting:
+    """A component that was just started, and is waited for. `before` is how much it had written earlier."""
+
+    def __init__(self, supervisor: Supervisor, logs: Path, name: str, before: int) -> None:
+        self._supervisor = supervisor
+        self._log = logs / f"{name}.log"
+        self._name = name
+        self._before = before
+        self._pid = supervisor.component(name).pid
+        self._children: set[int] = set()
+
+    def require_alive(self) -> None:
+        """Raise StepError if the process has ended, also where the supervisor has started another since."""
+        component = self._supervisor.component(self._name)
+        if component.state in ("failed", "stopped") or component.pid != self._pid:
+            how = self._supervisor.last_end(self._name) or "nobody knows how"
+            raise StepError(
+                self._because(f"{self._name} ended while it was being waited for ({how})"),
+                component=self._name,
+                exit_code=self._supervisor.exit_status(self._name),
+            )
+        ended = self._ended_children() if self._name not in STORES else 0
+        if ended > _CHILDREN_MAX:
+            raise StepError(
+                self._because(f"the server processes of {self._name} end as soon as they start, {ended} so far"),
+                component=self._name,
+            )
+
+    def _ended_children(self) -> int:
+        with contextlib.suppress(psutil.Error):
+            now = {child.pid for child in psutil.Process(self._pid).children()}
+            self._children |= now
+            return len(self._children - now)
+        return 0
+
+    def _because(self, sentence: str) -> str:
+        with contextlib.suppress(OSError), self._log.open("rb") as log:
+            log.seek(self._before)
+            why = cause(log.read().decode(errors="replace").splitlines())
+            return f"{sentence}: {why}" if why else sentence
+        return sentence
+
+
+def until_ready(
+    starting: Mapping[str, Starting], probes: Mapping[str, Probe], settled: tuple[str, ...] = ()
+) -> dict[str, str | None]:
+    """Wait until each probe returns None or one of `settled`. Raises StepError, at once if a process ends."""
+    deadline = time.monotonic() + PATIENCE_S
+    answers: dict[str, str | None] = {}
+    while True:
+        for name in probes.keys() - answers.keys():
+            reason = probes[name]()
+            if reason is None or reason in settled:
+                answers[name] = reason
+                continue
+            starting[name].require_alive()
+            if time.monotonic() > deadline:
+                raise StepError(f"{name} was not ready after {PATIENCE_S} s: {reason}", component=name)
+        if answers.keys() == probes.keys():
+            return answers
+        time.sleep(_POLL_S)

@@ -9,14 +9,15 @@ from textwrap import shorten
 
 _LENGTH = 300
 _GRAVE = re.compile(r"\b(FATAL|PANIC|CRITICAL)\b")
-_FAILED = re.compile(r"\b(ERROR|Error|error|Exception|refused|cannot|failed)\b|^\w+(\.\w+)*(Error|Exception|Exit)\b")
+_RAISED = re.compile(r"^(\w+\.)*\w*(Error|Exception|Exit)\b")
+_FAILED = re.compile(r"\b(ERROR|Error|error|Exception|refused|cannot|failed)\b")
 _PART_OF_A_TRACE = re.compile(r"^(\s|Traceback |During handling |The above exception )")
 
 
 def cause(lines: Iterable[str]) -> str:
     """Return the line that says why, without a traceback around it; empty if nothing was written."""
     said = [words for line in lines if (words := _words(line))]
-    for sign in (_GRAVE, _FAILED):
+    for sign in (_GRAVE, _RAISED, _FAILED):
         for words in reversed(said):
             if sign.search(words):
                 return shorten(words, _LENGTH, placeholder=" …")

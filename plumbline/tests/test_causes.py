@@ -30,6 +30,8 @@ ModuleNotFoundError: No module named 'nothing'"""
         (json.dumps({"level": "error", "message": "worker died", "exception": TRACE}) + "\n"
          + json.dumps({"level": "info", "message": "stopping"}),
          "ERROR worker died: ModuleNotFoundError: No module named 'nothing'"),
+        (f"{TRACE}\n" + json.dumps({"level": "error", "message": "Unexpected exit from worker-1"}),
+         "ModuleNotFoundError: No module named 'nothing'"),
         ('{"level": "error"', '{"level": "error"'),
         ("x" * 400, "…"),
     ],

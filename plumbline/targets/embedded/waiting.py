@@ -16,8 +16,8 @@ from plumbline.targets.embedded.supervisor import Supervisor
 
 PATIENCE_S = 120
 _POLL_S = 0.05
-_CHILDREN_MAX = 6
-"""How many server processes of a component may end before it is ready: then they do so whenever they are started."""
+_CHILDREN_MAX = 2
+"""How many server processes of a component may end before it is ready. After more, the next ones would end as well."""
 STORES = frozenset(one.name for one in TABLE if one.kind == "store")
 """Postgres has a process for each connection, so that one ends after each question."""
 Probe = Callable[[], str | None]

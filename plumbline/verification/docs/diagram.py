@@ -1,10 +1,14 @@
-"""Draws tables and their foreign keys as one inline SVG, in the colours of the page around it."""
+"""Draws tables and their foreign keys as one inline SVG, in the colours of the page around it.
+
+Each table is to the right of all tables that it refers to. A foreign key leaves its table to the left, goes up or down
+on a line of its target, the trunk, and enters the target.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 
@@ -13,7 +17,7 @@ from plumbline.verification.introspection.facts import Column, Table
 _WIDTH, _GAP_X, _GAP_Y = 160, 48, 22
 _HEAD, _ROW, _PAD, _BAND = 26, 19, 6, 40
 _TRUNK, _SLANT = 11, 5
-"""Between the upright lines beside a layer, and how much lower each layer begins: lines do not fall on each other."""
+"""Distance of trunks, and how much lower each column begins. Both keep lines apart."""
 
 _LABEL = "Tables of both owners and the foreign keys between them"
 _STYLE = (
@@ -30,46 +34,52 @@ _STYLE = (
 
 @dataclass
 class _Box:
-    """A table with its place, in pixels of the drawing. `lines` are the columns that take part in a key."""
+    """A table and its place, in pixels."""
 
     table: Table
     owner: str
     layer: int
-    x: int = 0
-    y: int = 0
+    x: int
+    y: int
     trunk_x: int = 0
-    lines: list[Column] = field(default_factory=list)
+
+    @property
+    def keys(self) -> list[Column]:
+        return [column for column in self.table.columns if column.primary_key or column.references]
+
+    @property
+    def lines(self) -> list[str]:
+        others = len(self.table.columns) - len(self.keys)
+        return [column.name for column in self.keys] + ([f"and {others} more"] if others else [])
 
     @property
     def height(self) -> int:
-        return _HEAD + _ROW * (len(self.lines) + (self.others > 0)) + _PAD
+        return _HEAD + _ROW * len(self.lines) + _PAD
 
-    @property
-    def others(self) -> int:
-        return len(self.table.columns) - len(self.lines)
-
-    def line_y(self, column: Column) -> int:
-        return self.y + _HEAD + _ROW * self.lines.index(column) + _ROW // 2
+    def line_y(self, number: int) -> int:
+        return self.y + _HEAD + _ROW * number + _ROW // 2
 
 
 def svg(owned: dict[str, list[Table]]) -> str:
-    """Return the drawing as one HTML block. `owned` is owner to tables; owners lie one below the other."""
-    boxes, bands, height = _place(owned)
+    """Return the drawing as one HTML block. `owned` is owner to tables; the owners are drawn one below the other."""
+    boxes, bands = _place(owned)
     width = max(box.x for box in boxes.values()) + _WIDTH + _GAP_X // 2
+    height = max(bottom for _, bottom in bands.values())
+    # Keys from one owner to the other are drawn last, on top of the others.
+    keys = sorted(_keys(boxes), key=lambda key: "plumb-cross" in key)
     parts = [
         f'<div class="plumb-schema"><svg viewBox="0 0 {width} {height}" role="img" aria-label="{_LABEL}">',
         f"<style>{_STYLE}</style>",
         *(_band(owner, top, bottom, width) for owner, (top, bottom) in bands.items()),
-        *_keys(boxes, crossing=False),
-        *_keys(boxes, crossing=True),
-        *(_draw(box) for box in boxes.values()),
+        *keys,
+        *map(_draw, boxes.values()),
         "</svg></div>",
     ]
-    return "\n".join(part for part in parts if part) + "\n"
+    return "\n".join(parts) + "\n"
 
 
-def _place(owned: dict[str, list[Table]]) -> tuple[dict[str, _Box], dict[str, tuple[int, int]], int]:
-    """Put each table to the right of all that it refers to."""
+def _place(owned: dict[str, list[Table]]) -> tuple[dict[str, _Box], dict[str, tuple[int, int]]]:
+    """Return a box for each table, and top and bottom of each owner's band."""
     tables = {table.name: table for group in owned.values() for table in group}
 
     @cache
@@ -83,26 +93,19 @@ def _place(owned: dict[str, list[Table]]) -> tuple[dict[str, _Box], dict[str, tu
     for owner, group in owned.items():
         filled: dict[int, int] = {}
         for table in group:
-            keys = [column for column in table.columns if column.primary_key or column.references]
-            box = _Box(table, owner, layer(table.name), lines=keys)
-            box.x = _GAP_X // 2 + box.layer * (_WIDTH + _GAP_X)
-            box.y = filled.get(box.layer, top + _BAND + box.layer * _SLANT)
-            filled[box.layer] = box.y + box.height + _GAP_Y
+            column = layer(table.name)
+            y = filled.get(column, top + _BAND + column * _SLANT)
+            box = _Box(table, owner, column, x=_GAP_X // 2 + column * (_WIDTH + _GAP_X), y=y)
+            filled[column] = y + box.height + _GAP_Y
             boxes[table.name] = box
-        bottom = max(filled.values())
-        bands[owner] = (top, bottom)
-        top = bottom + _GAP_Y
-    _give_trunks(boxes)
-    return boxes, bands, top - _GAP_Y
-
-
-def _give_trunks(boxes: dict[str, _Box]) -> None:
-    """Give every table that is referred to an upright line of its own, to the right of its layer."""
-    taken: Counter[int] = Counter()
-    for name in dict.fromkeys(one.references.table for box in boxes.values() for one in box.lines if one.references):
+        bands[owner] = (top, max(filled.values()))
+        top = bands[owner][1] + _GAP_Y
+    trunks: Counter[int] = Counter()
+    for name in dict.fromkeys(key.references.table for box in boxes.values() for key in box.keys if key.references):
         box = boxes[name]
-        taken[box.layer] += 1
-        box.trunk_x = box.x + _WIDTH + taken[box.layer] * _TRUNK
+        trunks[box.layer] += 1
+        box.trunk_x = box.x + _WIDTH + trunks[box.layer] * _TRUNK
+    return boxes, bands
 
 
 def _band(owner: str, top: int, bottom: int, width: int) -> str:
@@ -113,32 +116,27 @@ def _band(owner: str, top: int, bottom: int, width: int) -> str:
     )
 
 
-def _keys(boxes: dict[str, _Box], *, crossing: bool) -> Iterator[str]:
-    """Draw the foreign keys: from the column to the left, up or down a line that is its target's own, and into it."""
+def _keys(boxes: dict[str, _Box]) -> Iterator[str]:
     for box in boxes.values():
-        for column in box.lines:
+        for number, column in enumerate(box.keys):
             if column.references is None:
                 continue
             target = boxes[column.references.table]
-            if (target.owner != box.owner) != crossing:
-                continue
             end_x, end_y = target.x + _WIDTH, target.y + _HEAD // 2
-            mark = " plumb-cross" if crossing else ""
+            mark = " plumb-cross" if target.owner != box.owner else ""
             yield (
-                f'<path class="plumb-key{mark}" d="M{box.x} {box.line_y(column)}H{target.trunk_x}V{end_y}H{end_x}"/>'
+                f'<path class="plumb-key{mark}" d="M{box.x} {box.line_y(number)}H{target.trunk_x}V{end_y}H{end_x}"/>'
                 f'<circle class="plumb-dot{mark}" cx="{end_x}" cy="{end_y}" r="3.5"/>'
             )
 
 
 def _draw(box: _Box) -> str:
-    x = box.x + 10
-    texts = [(column.name, box.line_y(column), "") for column in box.lines]
-    if box.others:
-        texts.append((f"and {box.others} more", box.y + _HEAD + _ROW * len(box.lines) + _ROW // 2, " plumb-faint"))
+    texts = "".join(
+        f'<text class="plumb-text{"" if number < len(box.keys) else " plumb-faint"}" x="{box.x + 10}" '
+        f'y="{box.line_y(number) + 4}">{escape(line)}</text>'
+        for number, line in enumerate(box.lines)
+    )
     return (
         f'<rect class="plumb-box" x="{box.x}" y="{box.y}" width="{_WIDTH}" height="{box.height}" rx="4"/>'
-        f'<text class="plumb-text plumb-name" x="{x}" y="{box.y + 18}">{escape(box.table.name)}</text>'
-        + "".join(
-            f'<text class="plumb-text{mark}" x="{x}" y="{y + 4}">{escape(text)}</text>' for text, y, mark in texts
-        )
+        f'<text class="plumb-text plumb-name" x="{box.x + 10}" y="{box.y + 18}">{escape(box.table.name)}</text>{texts}'
     )

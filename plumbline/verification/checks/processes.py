@@ -154,7 +154,8 @@ def environments(inside: Inside, stack_id: str, settings: Mapping[str, str]) -> 
     for one in inside.processes:
         who = f"{one.component}: process {one.pid}"
         found = one.environment.get("PLUMBLINE_STACK_ID")
-        if one.component in WORKERS and one.environment and found != stack_id:
+        is_serving = one.component in WORKERS and _kind(one) in (_ONCE, _WORKER)
+        if is_serving and one.environment and found != stack_id:
             yield f"{who} belongs to deployment {found!r}; expected that of status, {stack_id!r}"
         for name, value in one.environment.items():
             if name.startswith("PLUMBLINE_"):

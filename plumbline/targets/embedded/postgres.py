@@ -112,15 +112,15 @@ class Cluster:
             "creating the Postgres cluster",
         )  # fmt: skip
         (partial / "pg_hba.conf").write_text(_HBA)
-        seed._single_user(f"CREATE ROLE {facts.DATABASE_USER} LOGIN;", database="postgres")
+        seed.administer(f"CREATE ROLE {facts.DATABASE_USER} LOGIN;")
         seed.set_password(password)
-        seed._single_user(f"CREATE DATABASE {facts.DATABASE_NAME} OWNER {facts.DATABASE_USER};", database="postgres")
+        seed.administer(f"CREATE DATABASE {facts.DATABASE_NAME} OWNER {facts.DATABASE_USER};")
         partial.rename(self.data)
 
     def set_password(self, password: str) -> None:
         """Give the role the password of its secret file. The server must not be running."""
         quoted = password.replace("'", "''")
-        self._single_user(f"ALTER ROLE {facts.DATABASE_USER} PASSWORD '{quoted}';", database="postgres")
+        self.administer(f"ALTER ROLE {facts.DATABASE_USER} PASSWORD '{quoted}';")
 
     def probe(self, password: str) -> str | None:
         """Return None if the role can log in, "password" if it is refused, else why the server does not answer yet."""
@@ -132,7 +132,8 @@ class Cluster:
             return "password" if "password authentication failed" in text else text.splitlines()[0]
         return None
 
-    def _single_user(self, sql: str, *, database: str) -> None:
+    def administer(self, sql: str, database: str = "postgres") -> None:
+        """Execute a statement as the superuser. The server must not be running."""
         # Statements go over standard input: nothing of a password shows in a command line or a log.
         self._run(
             [

@@ -1,4 +1,4 @@
-"""`python -m plumbline.verification.manifests`: render every overlay, check it, and print what is wrong."""
+"""`python -m plumbline.verification.manifests [VARIANT]`: render every overlay, check it, and print what is wrong."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from plumbline.verification.manifests.checks import CHECKS, problems
 from plumbline.verification.manifests.schemas import VERSIONS
 
 
-def main() -> int:
-    """Print the outcome for each variant; return 1 if there is a problem."""
+def main(names: list[str]) -> int:
+    """Print the outcome for each variant, or those named; return 1 if there is a problem, 2 for wrong usage."""
+    chosen = [one for one in variants.variants() if not names or str(one) in names]
+    if not chosen:
+        print(f"there is no variant {', '.join(names)}: {', '.join(map(str, variants.variants()))}", file=sys.stderr)
+        return 2
     wrong = 0
-    for variant in variants.variants():
+    for variant in chosen:
         try:
             documents = variants.documents(variant)
         except PlumblineError as error:
@@ -30,4 +34,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -12,7 +12,7 @@ from plumbline.verification.checks import created
 from plumbline.verification.checks.client import User
 from plumbline.verification.plugins.stack import OWN
 
-_LEFT = pytest.StashKey[list[created.Leftover]]()
+LEFT = pytest.StashKey[list[created.Leftover]]()
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def run(target: Target, request: pytest.FixtureRequest) -> Iterator[created.Run]
         left += this.delete()
         if request.config.stash.get(OWN, False):
             left += created.leftover_rows(stack)
-        request.config.stash[_LEFT] = left
+        request.config.stash[LEFT] = left
 
 
 @pytest.fixture(scope="session")
@@ -51,13 +51,13 @@ def bob(new_user: Callable[[], User]) -> User:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that leaves something in the stack."""
-    if session.config.stash.get(_LEFT, []):
+    if session.config.stash.get(LEFT, []):
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """List what could not be deleted, and why."""
-    left = config.stash.get(_LEFT, [])
+    left = config.stash.get(LEFT, [])
     if left:
         terminalreporter.section(f"{len(left)} not deleted")
         for one in left:

@@ -1,0 +1,93 @@
+"""`python -m plumbline.verification.faults`: put every fault of the catalogue into a stack, and see it seen."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+import threading
+import time
+
+from plumbline.verification.faults import static
+from plumbline.verification.faults.areas import areas
+from plumbline.verification.faults.fault import CatalogueError
+from plumbline.verification.faults.runner import Task, Verdict, run
+
+_NAME_WIDTH = 60
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Return the exit code: 0 every fault was seen as the catalogue says, 1 one was not, 2 wrong usage."""
+    parser = argparse.ArgumentParser(prog="python -m plumbline.verification.faults", description=__doc__)
+    parser.add_argument("-k", metavar="WORD", action="append", help="only faults with this word in their name or area")
+    parser.add_argument("--sample", action="store_true", help="only the first fault of each area")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="stacks side by side (default: 2)")
+    parser.add_argument("--list", action="store_true", help="print the catalogue and end")
+    options = parser.parse_args(arguments)
+    try:
+        tasks = _chosen(options.k or [], sample=options.sample)
+    except CatalogueError as error:
+        print(f"the catalogue is wrong: {error}", file=sys.stderr)
+        return 1
+    if not tasks:
+        print(f"no fault has {' or '.join(options.k or [])} in its name", file=sys.stderr)
+        return 2
+    if options.list:
+        for task in tasks:
+            print(f"{task.area.title}: {task.fault.name}: {task.fault.what}")
+        return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill removes the stacks, too
+    report = _Report()
+    troubles = run(tasks, report, workers=options.workers, quick=options.sample)
+    return report.end(tasks, troubles)
+
+
+def _chosen(words: list[str], *, sample: bool) -> list[Task]:
+    tasks = []
+    for area in areas():
+        found = [
+            one for one in area.faults if not words or any(word in one.name or word in area.title for word in words)
+        ]
+        # What needs a program that renders manifests has a session of its own.
+        left_out = sample and area.static == static.MANIFESTS
+        tasks += [] if left_out else [Task(area, one) for one in (found[:1] if sample else found)]
+    return tasks
+
+
+class _Report:
+    """Prints a line for each fault as it is judged, and in the end a table and what went wrong."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._lock = threading.Lock()
+        self._verdicts: list[Verdict] = []
+
+    def __call__(self, verdict: Verdict) -> None:
+        """Print a fault's line."""
+        with self._lock:
+            self._verdicts.append(verdict)
+            word = "NOT SEEN" if verdict.wrong else "seen"
+            name = verdict.task.fault.name
+            print(f"{name:.<{_NAME_WIDTH}} {word:<8} {verdict.seconds:6.1f} s", flush=True)
+            if verdict.wrong:
+                print(f"  {verdict.task.fault.what}", *verdict.wrong, sep="\n  - ", flush=True)
+
+    def end(self, tasks: list[Task], troubles: list[str]) -> int:
+        """Print the account; return the exit code."""
+        wrong = [one.task.fault.name for one in self._verdicts if one.wrong]
+        print(f"\n{'area':<20} faults   seen")
+        for title in dict.fromkeys(task.area.title for task in tasks):
+            of_area = [one for one in self._verdicts if one.task.area.title == title]
+            print(f"{title:<20} {len(of_area):>6} {sum(not one.wrong for one in of_area):>6}")
+        seen = len(self._verdicts) - len(wrong)
+        print(f"{seen} of {len(tasks)} seen as the catalogue says, in {time.monotonic() - self._begun:.0f} s.")
+        for name in wrong:
+            print(f"again: nox -s selfcheck -- -k {shlex.quote(name)}")
+        for trouble in troubles:
+            print(f"\n{trouble}", file=sys.stderr)
+        return 1 if wrong or troubles or len(self._verdicts) != len(tasks) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

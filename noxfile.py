@@ -99,6 +99,21 @@ def suites(session: nox.Session) -> None:
     _pytest(session, "tests/smoke", "tests/logs", "--own-stack")
 
 
+@nox.session
+def sample(session: nox.Session) -> None:
+    """Check the checks: put one fault of each area into a stack, and see it found."""
+    _install(session)
+    session.run("python", "-m", "plumbline.verification.faults", "--sample", "--workers", "1")
+
+
+@nox.session(default=False)
+def selfcheck(session: nox.Session) -> None:
+    """Check the checks with every fault of the catalogue (`-- -k NAME` for some), which takes a while."""
+    _install(session)
+    _renderer(session)
+    session.run("python", "-m", "plumbline.verification.faults", *session.posargs)
+
+
 @nox.session(default=False)
 def smoke(session: nox.Session) -> None:
     """Verify the running stack without disrupting it: health, channels, documents, annotations, templates."""

@@ -13,6 +13,7 @@ from plumbline.verification.docs.pages import (
     decisions,
     defaults,
     dependencies,
+    faults,
     inventory,
     routes,
     run_steps,
@@ -28,6 +29,7 @@ PAGES = {
     "schema.md": schema.page,
     "routes.md": routes.page,
     "codes.md": codes.page,
+    "faults.md": faults.page,
     "dependencies.md": dependencies.page,
 }
 """File name to the function that returns its text, in the order of the navigation."""

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from servicekit import facts
 
-from plumbline import belongings, secret_files
+from plumbline import home_files, secret_files
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.targets.base import Target
@@ -44,7 +44,7 @@ def write_bundle(home: Home, target: Target, occasion: str, error: BaseException
         for value in secret:
             text = text.replace(value, _MASK)
         path.write_text(text + "\n", encoding="utf-8", errors="replace")
-    for old in sorted(home.diagnostics.glob(belongings.BUNDLES))[:-MAX_BUNDLES]:
+    for old in sorted(home.diagnostics.glob(home_files.BUNDLES))[:-MAX_BUNDLES]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from plumbline import ROOT, belongings, home_lock
+from plumbline import ROOT, home_files, home_lock
 from plumbline.errors import PlumblineError
 from plumbline.settings import file as settings_file
 
@@ -95,7 +95,7 @@ class Home:
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
         self.secrets = self.root / "secrets"
-        self.settings = self.root / belongings.SETTINGS
+        self.settings = self.root / home_files.SETTINGS
         self.logs = self.root / "logs"
         self.run = self.root / "run"
         self.data = self.root / "data"
@@ -121,11 +121,11 @@ class Home:
         try:
             if self.is_home:
                 return None
-            if any(self.root.resolve().is_relative_to(folder) for folder in belongings.SOURCES):
+            if any(self.root.resolve().is_relative_to(folder) for folder in home_files.SOURCES):
                 return f"{self.root} is inside the sources of the checkout: images would contain its secrets"
             if not self.root.exists():
                 return f"{self.root} is a link to a folder that does not exist" if self.root.is_symlink() else None
-            unknown = belongings.unknown(self.root, belongings.PREPARED)
+            unknown = home_files.unknown(self.root, home_files.PREPARED)
         except OSError as error:
             return f"{self.root} cannot be used: {error.strerror}"
         if not unknown:
@@ -157,7 +157,7 @@ class Home:
         own = os.geteuid()
         modes = dict.fromkeys((self.root, self.data), passage)
         modes |= dict.fromkeys((self.secrets, self.logs, self.run, self.diagnostics, self.root / "bundle"), 0o700)
-        files = (belongings.MARKER, belongings.SETTINGS, "lock", "state.json", "state.copy.json", "kubernetes.json")
+        files = (home_files.MARKER, home_files.SETTINGS, "lock", "state.json", "state.copy.json", "kubernetes.json")
         modes |= {self.root / name: 0o600 for name in files}
         for path, mode in modes.items():
             with contextlib.suppress(FileNotFoundError):
@@ -241,7 +241,7 @@ class Home:
             yield
 
     def _is_unused(self) -> bool:
-        return not self.exists and not belongings.unknown(self.root, {**belongings.PREPARED, belongings.MARKER: None})
+        return not self.exists and not home_files.unknown(self.root, {**home_files.PREPARED, home_files.MARKER: None})
 
     def remove(self) -> list[str]:
         """Delete the stack's files, and the folder if it is empty then; return descriptions of what was kept.
@@ -251,11 +251,11 @@ class Home:
         with contextlib.suppress(OSError, ValueError):
             if self.settings.read_text(encoding="utf-8") == settings_file.HEADER:
                 self.settings.unlink()
-        last = {str(self.root / name) for name in (*belongings.STATE, belongings.MARKER)}
-        kept = [one for one in belongings.remove(self.root, belongings.IN_A_HOME) if one not in last]
-        belongings.remove(self.root, belongings.STATE)
+        last = {str(self.root / name) for name in (*home_files.STATE, home_files.MARKER)}
+        kept = [one for one in home_files.remove(self.root, home_files.HOME) if one not in last]
+        home_files.remove(self.root, home_files.STATE)
         if not kept:
-            (self.root / belongings.MARKER).unlink(missing_ok=True)
+            (self.root / home_files.MARKER).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # a link, or a mount point
                 self.root.rmdir()
         return kept

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from plumbline.belongings import MARKER
 from plumbline.errors import PlumblineError
+from plumbline.home_files import MARKER
 
 _TEXT = "The home of a Plumbline stack: ./deploy-local.sh reset deletes it.\n"
 _LOCKS = Path("/proc/locks")

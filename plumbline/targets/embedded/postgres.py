@@ -16,7 +16,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from servicekit import facts
 
-from plumbline import belongings
+from plumbline import home_files
 from plumbline.errors import PlumblineError, StepError
 from plumbline.targets.embedded.accounts import Account
 
@@ -221,7 +221,7 @@ def remove_private_place(home: Path) -> list[str]:
     base = private_place(home)
     if base.exists() and base.stat().st_uid != os.geteuid():  # made for a stack of root, at the same path
         return [f"{base}, which belongs to another user"]
-    kept = belongings.remove(base, dict.fromkeys(("postgres", "postgres.partial", "programs-*")))
+    kept = home_files.remove(base, dict.fromkeys(("postgres", "postgres.partial", "programs-*")))
     if not kept:
         with contextlib.suppress(FileNotFoundError):
             base.rmdir()

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from servicekit.secrets import SecretError, read_secret
 
-from plumbline import belongings, fingerprint, net, preflight
+from plumbline import fingerprint, home_files, net, preflight
 from plumbline.causes import cause
 from plumbline.components import (
     CADDY,
@@ -340,7 +340,7 @@ class EmbeddedTarget(TargetInAHome):
     def describe(self) -> dict[str, str]:
         """Return file name to text for a diagnostics bundle."""
         files = {
-            f"logs/{path.name}": "\n".join(self.log_tail(path.stem, 2000)) for path in belongings.logs(self.home.logs)
+            f"logs/{path.name}": "\n".join(self.log_tail(path.stem, 2000)) for path in home_files.logs(self.home.logs)
         }
         config = self.home.run / "supervisord.conf"
         if config.exists():

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from plumbline import belongings
+from plumbline import home_files
 from plumbline.components import SPECS
 from plumbline.home import Home
 from plumbline.targets.embedded import liveness
@@ -80,7 +80,7 @@ def _is_to_answer(supervisor: Supervisor, name: str) -> bool:
 
 def rotate_logs(logs: Path) -> None:
     """Move what is in a log file aside once it is large. Its writer appends, and so goes on at the beginning."""
-    for path in belongings.logs(logs):
+    for path in home_files.logs(logs):
         # A disk may be full, and a file deleted meanwhile: the watch goes on, and tries again next time.
         with contextlib.suppress(OSError):
             if path.name not in OWN_LOGS and path.stat().st_size > LOG_MAX_BYTES:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from plumbline import belongings
+from plumbline import home_files
 from plumbline.home import Home
 from plumbline.settings import file
 from plumbline.verification.throwaway import unprivileged
 
 
 def _read(tmp_path: Path, text: str | bytes) -> tuple[dict[str, str], list[tuple[int, str]]]:
-    path = tmp_path / belongings.SETTINGS
+    path = tmp_path / home_files.SETTINGS
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     lines, problems = file.read(path)
     return {one.name: one.value for one in lines}, [(one.number, one.words) for one in problems]
@@ -56,7 +56,7 @@ def test_another_encoding_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_is_a_problem_and_a_missing_one_is_not(tmp_path: Path) -> None:
-    path = tmp_path / belongings.SETTINGS
+    path = tmp_path / home_files.SETTINGS
     assert file.read(path) == ([], [])
     path.write_text("A=1\n")
     path.chmod(0)
@@ -80,5 +80,5 @@ def test_reset_deletes_an_unchanged_file_and_keeps_an_edited_one(home: Home) -> 
     assert not home.root.exists()
     home.prepare()
     home.settings.write_text("A=1\n")
-    assert [Path(one).name for one in home.remove()] == [belongings.SETTINGS]
+    assert [Path(one).name for one in home.remove()] == [home_files.SETTINGS]
     assert home.settings.read_text() == "A=1\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbline import belongings
+from plumbline import home_files
 from plumbline.components import PORTS
 from plumbline.settings import file, resolve
 from plumbline.settings.caddy import CaddySettings
@@ -18,7 +18,7 @@ from plumbline.targets.embedded.programs import CADDYFILE, Layout
 @pytest.fixture
 def wanted(tmp_path: Path):  # type: ignore[no-untyped-def]
     def read(text: str, **arguments: object) -> Wanted:
-        path = tmp_path / belongings.SETTINGS
+        path = tmp_path / home_files.SETTINGS
         path.write_text(text)
         return resolve.wanted(path, **arguments)  # type: ignore[arg-type]
 
@@ -65,7 +65,7 @@ def test_an_invalid_line_is_refused_with_its_number_and_a_hint(wanted, tmp_path:
     found = wanted(f"# first\n{line}\nPLUMBLINE_POOL_SIZE=4\n")
     assert found.settings == ()
     (problem,) = found.problems
-    assert problem.startswith(f"{tmp_path / belongings.SETTINGS}, line 2: ")
+    assert problem.startswith(f"{tmp_path / home_files.SETTINGS}, line 2: ")
     assert words in problem
 
 

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from plumbline import ROOT, belongings, cli, preflight
+from plumbline import ROOT, cli, home_files, preflight
 from plumbline.components import PORTS
 from plumbline.errors import PlumblineError
 from plumbline.home import Home, State
@@ -74,9 +74,9 @@ def test_a_users_file_in_the_home_is_kept_and_named(deployed, listing, capsys, n
     assert str(mine).startswith(named)
     assert mine.read_text() == "three years of work"
     files = {path for path, (_, content) in listing(deployed.root).items() if content is not None}
-    assert files - {belongings.MARKER} == {name}
+    assert files - {home_files.MARKER} == {name}
     assert not deployed.exists
-    if (deployed.root / belongings.MARKER).exists():
+    if (deployed.root / home_files.MARKER).exists():
         assert _reset(deployed, capsys)[1].startswith(f"There is no stack in {deployed.root}. Kept, ")
     with deployed.lock("up"):  # a new stack can be deployed there
         deployed.prepare()
@@ -168,12 +168,12 @@ def test_a_folder_with_prepared_files_can_become_a_home(home):
 
 
 def test_a_home_without_a_marker_is_recognised_by_its_state(deployed, capsys):
-    (deployed.root / belongings.MARKER).unlink()
+    (deployed.root / home_files.MARKER).unlink()
     assert Home(deployed.root).exists
     with deployed.lock("up"):
         pass
-    assert (deployed.root / belongings.MARKER).exists()
-    (deployed.root / belongings.MARKER).unlink()
+    assert (deployed.root / home_files.MARKER).exists()
+    (deployed.root / home_files.MARKER).unlink()
     (deployed.root / "state.json").write_text("half a")
     assert cli.main(["doctor", "--repair", "--home", str(deployed.root)]) == 1
     assert "The state file was restored from its copy." in capsys.readouterr().out

@@ -29,7 +29,7 @@ BUNDLES = "[0-9]*T[0-9]*-*"
 """Folders in `diagnostics`, named by time and occasion."""
 _PROGRAMS = (*COMPONENTS, "supervisord", "watch", "migrate-*", "forward-*", "images")
 _LOGS: Tree = {f"{program}.log*": None for program in _PROGRAMS}
-IN_A_HOME: Tree = {
+HOME: Tree = {
     "kubernetes.json": None,
     "kubernetes.partial": None,
     ".kubernetes": None,

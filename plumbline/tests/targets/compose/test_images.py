@@ -36,7 +36,7 @@ INPUTS = (
 
 
 def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false")
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
     return subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
@@ -83,7 +83,7 @@ def test_without_git_the_revision_is_unknown(checkout: Path, monkeypatch: pytest
     assert images.revisions(checkout) == {"one-more": "unknown"}
 
 
-def test_containers_can_read_their_files_whatever_the_umask_of_the_checkout() -> None:
+def test_containers_can_read_their_files_with_every_umask_of_the_checkout() -> None:
     for file in (ROOT / "docker").glob("*/Dockerfile"):
         *stages, last = re.split(r"^FROM ", file.read_text(), flags=re.MULTILINE)
         for line in re.findall(r"^COPY .*", last, re.MULTILINE):

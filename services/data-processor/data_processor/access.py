@@ -1,4 +1,4 @@
-"""May this user see what is in this channel? Statements join `memberships`; this says what their answer means."""
+"""Membership checks. Statements join `memberships`; the functions here turn a missing member into a refusal."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class User(models.Model):
-    """Somebody with an account."""
+    """A user account."""
 
     username = models.TextField()
     display_name = models.TextField()
@@ -18,7 +18,7 @@ class User(models.Model):
 
 
 class Channel(models.Model):
-    """Where people and documents meet."""
+    """A channel, with its members and documents."""
 
     name = models.TextField()
     created_by = models.ForeignKey(User, models.DO_NOTHING, db_column="created_by", null=True)
@@ -29,7 +29,7 @@ class Channel(models.Model):
 
 
 class Membership(models.Model):
-    """Who may see what is in a channel."""
+    """A user's membership in a channel."""
 
     pk = models.CompositePrimaryKey("channel_id", "user_id")
     channel = models.ForeignKey(Channel, models.DO_NOTHING)

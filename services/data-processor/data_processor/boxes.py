@@ -10,10 +10,10 @@ from typing_extensions import TypedDict
 from data_processor.web import bodies
 
 EPSILON = 1e-6
-"""How far a box may stick out, as a share of the page's side: what adding floats does to a box that fills a page."""
+"""How far a box may exceed the page, as a share of its side: rounding of a box that fills the page."""
 
 Side = Annotated[bodies.Finite, Field(ge=-1e9, le=1e9)]
-"""No page is a millionth of this; sums and products of such numbers stay finite."""
+"""Far above any page. Sums and products of such numbers stay finite."""
 
 
 class Box(bodies.Body):

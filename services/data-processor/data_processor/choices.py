@@ -1,4 +1,4 @@
-"""Columns that hold one of a few values, and the values."""
+"""The values of columns that hold one of a few."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from typing import Literal
 MediaType = Literal["image/png", "image/jpeg", "image/webp", "application/pdf"]
 ValidationStatus = Literal["pending", "valid", "invalid", "corrected"]
 BatchStatus = Literal["pending", "running", "done", "failed"]
-"""Of a job, and of each of its items."""
+"""The status of a job, and of each of its items."""

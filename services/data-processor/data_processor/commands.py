@@ -24,11 +24,11 @@ _APPLIED = "SELECT name FROM django_migrations WHERE app = %s"
 
 
 class NewerSchemaError(Exception):
-    """The database was migrated by a release that knows more than this one; the message says what to do."""
+    """A newer release has migrated the database; the message says what to do."""
 
 
 class NotYetError(Exception):
-    """Something else has to be done first; the message says what."""
+    """A precondition is missing; the message says which."""
 
 
 def migrate(settings: DataProcessorSettings) -> int:
@@ -57,7 +57,7 @@ def _require_backend(conn: psycopg.Connection[Any]) -> None:
 
 
 def _refuse_newer(conn: psycopg.Connection[Any]) -> None:
-    # Django passes over what it does not know and says that all is well; the service would never be ready.
+    # Django ignores unknown migrations and reports success, and the service would never be ready.
     from data_processor.health import selectors
 
     try:
@@ -108,11 +108,11 @@ def serve(settings: DataProcessorSettings) -> int:
         respawn_failed_workers=True,
         respawn_interval=1.0,
         workers_kill_timeout=5,
-        # That a worker died goes where all errors go.
+        # Reports a dead worker in the log of errors.
         log_level=LogLevels.error,
         log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
     )
-    # A worker that replaces a dead one must not be a copy of a process whose threads hold locks at that moment.
+    # A forked worker could inherit locks that threads hold at that moment.
     multiprocessing.set_start_method("spawn")
     server.on_startup(lambda: ready.announce(settings))
     with watched_workers() as watch:

@@ -18,7 +18,7 @@ FRONT_DOOR_MAX = (FRONT_UPLOAD_MAX_BYTES - FORM_OVERHEAD) // 1024**2 * 1024**2
 
 
 class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
-    """What the data-processor is told from outside."""
+    """The settings of the data-processor."""
 
     port: int = Field(8002, ge=1, le=65535, description="TCP port to listen on.", json_schema_extra=ADDRESS)
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(

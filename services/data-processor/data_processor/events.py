@@ -1,4 +1,4 @@
-"""Telling the backend's sockets what has been committed, over Redis, without ever keeping a request waiting."""
+"""Publish events for the backend's sockets over Redis, without delaying a request."""
 
 from __future__ import annotations
 

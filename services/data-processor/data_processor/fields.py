@@ -15,17 +15,17 @@ def moment() -> models.DateTimeField[object, object]:
 
 
 def author(name: str) -> models.ForeignKey[object, object]:
-    """Return a reference to the user who made a row, which stays when the user is deleted."""
+    """Return a reference to the user who created a row. The row stays when the user is deleted."""
     return models.ForeignKey(User, models.SET_NULL, null=True, db_column=name, db_index=False, related_name="+")
 
 
 def author_index(table: str, name: str) -> models.Index:
-    """Return the index that the deletion of a user finds rows by."""
+    """Return the index by which the deletion of a user finds rows."""
     return models.Index(fields=[name], condition=Q(**{f"{name}__isnull": False}), name=f"{table}_{name}_idx")
 
 
 def channel() -> models.ForeignKey[object, object]:
-    """Return a reference to the channel that a row belongs to and goes with."""
+    """Return a reference to the channel of a row. The row is deleted with the channel."""
     return models.ForeignKey(Channel, models.CASCADE, db_index=False, related_name="+")
 
 

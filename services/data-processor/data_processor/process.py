@@ -1,4 +1,4 @@
-"""Getting a process ready: settings from the environment, logging, Django."""
+"""Sets a process up: settings from the environment, logging, Django."""
 
 from __future__ import annotations
 

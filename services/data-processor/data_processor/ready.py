@@ -1,4 +1,4 @@
-"""The record that the service became ready: written once a start, when /health answers 200."""
+"""Records once per start that the service is ready, when /health answers 200."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def _revision_if_ready(settings: DataProcessorSettings) -> str | None:
         body = json.loads(response.read())
     finally:
         connection.close()
-    # Another stack's process on this port must not make us believe that we are up.
+    # A process of another stack on this port does not count.
     return body["schema_revision"] if response.status == 200 and body["stack_id"] == settings.stack_id else None

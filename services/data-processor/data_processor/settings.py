@@ -1,4 +1,4 @@
-"""Django's settings, derived from the typed ones: nothing is configured here that an operator could want to change."""
+"""Django's settings, derived from the typed ones. Operators change those, not these."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from data_processor import config
 _typed = config.current()
 
 DEBUG = False
-# Django wants a key even where no feature that signs is installed. Derived, so that it is not the tokens' own key.
+# Django requires a key, although nothing here signs with it. It is derived, so that it differs from the tokens' key.
 SECRET_KEY = hmac.new(_typed.token_secret().encode(), b"django", hashlib.sha256).hexdigest()
 ALLOWED_HOSTS = ["*"]  # Caddy is the front door; no URL is ever built from the Host header.
 INSTALLED_APPS = ["data_processor"]

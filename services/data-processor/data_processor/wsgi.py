@@ -1,4 +1,4 @@
-"""What granian serves, made anew in each worker process."""
+"""The WSGI application, created in each worker process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def application() -> Application:
             response = handler(environ, start_response)
         if not isinstance(response, HttpResponse):
             return cast(Iterable[bytes], response)
-        # A list goes out in one piece; anything else is asked for chunk after chunk, from another thread.
+        # Granian sends a list in one piece, and reads anything else chunk by chunk in another thread.
         body = [response.content]
         response.close()
         return body

@@ -1,4 +1,4 @@
-"""A running data-processor, and people who use it."""
+"""A running data-processor, and its users."""
 # ruff: noqa: S101  # what these find is a test's verdict
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Service(ServiceProcess):
             yield connection
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Return what the database itself says."""
+        """Return the rows of a statement."""
         with self.database() as connection:
             return connection.execute(sql, parameters).fetchall()
 

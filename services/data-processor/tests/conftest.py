@@ -1,4 +1,4 @@
-"""A data-processor for the whole session, and people and things for each test."""
+"""A data-processor for the whole session, and users and documents for each test."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def service(migrated: Service) -> Iterator[Service]:
 
 @pytest.fixture
 def person(service: Service) -> Person:
-    """Somebody."""
+    """A user."""
     return Person(service)
 
 
 @pytest.fixture
 def stranger(service: Service) -> Person:
-    """Somebody who is in no channel."""
+    """A user who is in no channel."""
     return Person(service)
 
 

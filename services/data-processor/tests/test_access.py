@@ -1,4 +1,4 @@
-"""Who is asking: tokens, cookies, and requests that other pages send."""
+"""Authentication: tokens, cookies, and requests from pages of other origins."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _bearer(service: Service, header: str) -> requests.Response:
         ("batch/1/export/", "GET"),
     ],
 )
-def test_nobody_gets_in(service: Service, path: str, method: str) -> None:
+def test_no_call_works_without_a_session(service: Service, path: str, method: str) -> None:
     response = through_caddy(method, service.base + path, timeout=30)
 
     refusal(response, 401, "unauthenticated")
@@ -147,12 +147,12 @@ def test_bearer_token_needs_no_origin(person: Person) -> None:
 
 @pytest.mark.parametrize(("is_operator", "status"), [(True, 200), (False, 403), (None, 401)])
 def test_operators_are_told_from_others(service: Service, is_operator: bool | None, status: int) -> None:
-    somebody = Person(service, is_operator=bool(is_operator))
-    headers = {} if is_operator is None else {"Authorization": f"Bearer {somebody.token}"}
+    caller = Person(service, is_operator=bool(is_operator))
+    headers = {} if is_operator is None else {"Authorization": f"Bearer {caller.token}"}
     address = service.base.replace("/data-processor/", "/auth/operator")
     answer = through_caddy("GET", address, headers=headers, timeout=30)
     assert answer.status_code == status
-    assert answer.headers.get("X-Operator") == (somebody.name if status == 200 else None)
+    assert answer.headers.get("X-Operator") == (caller.name if status == 200 else None)
 
 
 def test_an_operators_token_is_worth_what_the_row_says(service: Service, person: Person) -> None:

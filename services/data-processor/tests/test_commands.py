@@ -68,12 +68,12 @@ def test_migrate_twice_changes_nothing(migrated: Service) -> None:
 
 def test_migrate_names_who_holds_the_lock(migrated: Service, own_folder: Path) -> None:
     waiting = Service(migrated.postgres, NO_REDIS, own_folder, MIGRATION_WAIT_S=0)
-    with psycopg.connect(migrated.postgres.conninfo, application_name="somebody else") as holder:
+    with psycopg.connect(migrated.postgres.conninfo, application_name="another program") as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK_KEY,))
         done = waiting.run("migrate")
 
     assert done.returncode == 75
-    assert "somebody else" in done.stderr
+    assert "another program" in done.stderr
 
 
 def test_migrate_refuses_the_database_of_a_newer_release(empty_postgres: PostgresServer, own_folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files that would wear a decoder out end with their decoder, and hold up nobody else."""
+"""A file that exhausts a decoder ends with that decoder, and delays no other file."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_decoders_end_with_their_service(
     assert (len(gone), alive) == (len(decoders), [])
 
 
-def test_a_task_that_nobody_waits_for_any_more_ends_the_decoder() -> None:
+def test_a_task_without_a_waiting_parent_ends_the_decoder() -> None:
     ours, theirs = Pipe()
     code = (
         "import sys, time; from data_processor.documents.files import child; child._GRACE_S = 0\n"

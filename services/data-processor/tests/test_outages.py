@@ -38,7 +38,7 @@ def _wait_served(person: Person) -> None:
 
 
 class Stall:
-    """Every process of Postgres, stopped in its tracks: the kernel accepts connections and nobody answers."""
+    """Every process of Postgres, stopped: the kernel accepts connections, and no process answers."""
 
     def __init__(self, port: int) -> None:
         listening = psutil.net_connections("tcp4")
@@ -103,7 +103,7 @@ def test_postgres_that_was_restarted_costs_at_most_a_refusal(
     _wait_served(person)
 
 
-def test_stalled_postgres_holds_nobody_for_long(service: Service, stall: Stall, person: Person) -> None:
+def test_stalled_postgres_holds_no_request_for_long(service: Service, stall: Stall, person: Person) -> None:
     assert person.get("templates/").status_code == 200
     stall.begin()
     # Both fail by their own time limits if the service holds them.

@@ -72,8 +72,8 @@ def test_bodies_that_trickle_in_leave_threads_for_others(small: Service, path: s
         assert {answer.split(b"\r\n")[0] for answer in answered.values()} == {b"HTTP/1.1 429 Too Many Requests"}
         assert all(b"retry-after: " in answer and b"too_many_at_once" in answer for answer in answered.values())
         _still_serves(small, person)
-        somebody_else = Person(small)
-        assert somebody_else.upload(somebody_else.create_channel(), samples.image()).status_code == 201
+        other = Person(small)
+        assert other.upload(other.create_channel(), samples.image()).status_code == 201
 
 
 def test_files_that_decode_slowly_leave_threads_for_others(small: Service) -> None:

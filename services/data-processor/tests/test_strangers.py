@@ -1,4 +1,4 @@
-"""Nobody but Caddy is served: whoever else is on the machine can reach the data-processor's port, too."""
+"""Only Caddy is served: every account of the machine can reach the data-processor's port."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def test_strangers_are_refused_even_with_a_session(service: Service, person: Per
 
 
 @pytest.mark.parametrize("path", ["health", "health/live"])
-def test_everybody_may_ask_for_health(service: Service, path: str) -> None:
+def test_health_needs_no_secret(service: Service, path: str) -> None:
     assert requests.get(service.base + path, timeout=TIMEOUT_S).status_code == 200

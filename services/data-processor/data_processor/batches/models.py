@@ -17,7 +17,7 @@ class BatchJob(models.Model):
     """A template that is to be applied to a number of documents of its channel."""
 
     channel = fields.channel()
-    # A job outlives its template: what was done stays on record.
+    # A job stays when its template is deleted.
     template = models.ForeignKey(Template, models.SET_NULL, null=True, related_name="+")
     status = models.TextField(db_default=Value("pending"))
     total = models.IntegerField()
@@ -55,7 +55,7 @@ class BatchItem(models.Model):
         db_table = "batch_items"
         constraints = [
             models.UniqueConstraint(fields=["batch_job", "position"], name="batch_items_position_key"),
-            # In this order, because deleting a document has to find its items.
+            # The document comes first, because its deletion looks up its items.
             models.UniqueConstraint(fields=["document", "batch_job"], name="batch_items_document_key"),
             models.CheckConstraint(condition=Q(status__in=get_args(BatchStatus)), name="batch_items_status_check"),
         ]

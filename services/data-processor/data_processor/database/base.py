@@ -13,7 +13,7 @@ from servicekit.log.outage import Outage
 from data_processor.database.schema import DatabaseSchemaEditor
 
 outage = Outage(logging.getLogger(__name__), "Postgres", level=logging.ERROR)
-"""Whether Postgres is away, as this process sees it."""
+"""Whether this process can reach Postgres."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -42,7 +42,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _hung_up(connection: psycopg.Connection[Any]) -> bool:
-    # An idle server has nothing to say: bytes or an end of file on an idle connection mean that it is going away.
+    # An idle server sends nothing: bytes or an end of file on an idle connection mean that it shuts down.
     if connection.closed:
         return True
     poll = select.poll()

@@ -1,4 +1,4 @@
-"""References whose `on_delete` Postgres itself carries out, so that plain SQL and other services obey it too."""
+"""Foreign keys whose `on_delete` Postgres carries out, so that it also holds for plain SQL and other services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running one statement. Requests speak SQL: a row costs the most where it is turned into objects on its way out."""
+"""Run one statement. Requests use SQL: turning rows into model objects costs more than the query."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _read_moment = psycopg.adapters.get_loader(_TIMESTAMPTZ, Format.TEXT)
 @contextmanager
 def _cursor(answer_s: float) -> Iterator[Any]:
     with connection.cursor() as cursor:
-        # Django reads moments in Python, to put its own time zone on: a third of what a list cost. The connection's
-        # zone is UTC already, and so is what psycopg's own reader returns.
+        # Django parses timestamps in Python to set its time zone, a third of the cost of a list. The connection is in
+        # UTC, so psycopg's own loader returns the same.
         cursor.cursor.row_factory = dict_row
         cursor.cursor.adapters.register_loader(_TIMESTAMPTZ, _read_moment)
         with watchdog().limit(cursor.connection, answer_s):
             try:
                 yield cursor
             except (OperationalError, psycopg.OperationalError) as error:
-                # Only a lost connection says something about the server.
+                # Only a lost connection means that the server is away.
                 if cursor.connection.closed:
                     outage.failed(error)
                 raise

@@ -17,7 +17,7 @@ _EVERY_S = 0.25
 
 
 class Watchdog:
-    """Statements under way, each with the moment until which it may take, and one thread that looks at them."""
+    """Running statements with their deadlines, and one thread that checks them."""
 
     def __init__(self) -> None:
         self._under_way: dict[psycopg.Connection[Any], float] = {}
@@ -25,7 +25,7 @@ class Watchdog:
 
     @contextlib.contextmanager
     def limit(self, connection: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
-        """End the connection if the block takes longer than that: its statement then raises OperationalError."""
+        """Close the connection if the block takes longer than `seconds`: its statement then raises OperationalError."""
         self._under_way[connection] = time.monotonic() + seconds
         try:
             yield
@@ -42,7 +42,7 @@ class Watchdog:
 
 
 def _hang_up(connection: psycopg.Connection[Any]) -> None:
-    # Asking the server to cancel would wait for that same server. The statement's thread sees an end of file.
+    # A cancel request would wait for the same stalled server. Shut down, the waiting thread reads an end of file.
     with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.shutdown(socket.SHUT_RDWR)
 

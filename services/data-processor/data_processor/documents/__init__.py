@@ -1,1 +1,1 @@
-"""Documents: taken by their content, kept in Postgres beside their row, served with ETag and range."""
+"""Documents: accepted by their content, stored in Postgres, served with ETag and ranges."""

@@ -31,7 +31,7 @@ class Document(models.Model):
     sha256 = models.CharField(max_length=64)
     page_widths = ArrayField(models.FloatField())
     page_heights = ArrayField(models.FloatField())
-    # Kept apart so that a list need not unpack the sizes of 500 pages; Postgres derives them, so they cannot differ.
+    # Lists read these instead of the sizes of 500 pages. Postgres derives them, so they cannot differ.
     page_count = _of_pages("cardinality(%(expressions)s)", models.IntegerField(), "page_widths")
     width = _of_pages("(%(expressions)s)[1]", models.FloatField(), "page_widths")
     height = _of_pages("(%(expressions)s)[1]", models.FloatField(), "page_heights")
@@ -57,7 +57,7 @@ class Document(models.Model):
 
 
 class DocumentContent(models.Model):
-    """The bytes of a document, and what was read out of them. Apart from its row, so that no list ever touches them."""
+    """The bytes of a document and its text layer, in a table of their own that lists never read."""
 
     document = models.OneToOneField(Document, models.CASCADE, primary_key=True, related_name="content")
     data = models.BinaryField()

@@ -1,4 +1,4 @@
-"""Changing documents. A service checks, writes in one transaction, and announces after the commit."""
+"""Changing documents. Each function checks, writes in one transaction, and sends its event after the commit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from data_processor.web.slow_lane import slow_lane
 
 logger = logging.getLogger(__name__)
 
-# One statement, so row and bytes are there together or not at all.
+# One statement stores both the row and the bytes.
 _INSERT = f"""
     WITH d AS (
         INSERT INTO documents (channel_id, uploaded_by, filename, media_type, size, sha256, page_widths, page_heights)
@@ -58,7 +58,7 @@ _KEEP_THUMBNAIL = (
 
 
 def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes) -> Document:
-    """Judge, measure and store a file, then tell the channel. The caller has checked the membership.
+    """Inspect and store a file, then send an event to the channel. The caller has checked the membership.
 
     Raises UnsupportedTypeError (415) and InvalidError (422) for files that are not taken.
     """
@@ -128,7 +128,7 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
         with slow_lane("thumbnails"):
             _, made = decode("shrink", media_type, data)
     except BrokenFileError as error:
-        # It could be read when it was uploaded; what cannot be is a picture of it.
+        # The upload was accepted, but drawing it fails.
         cause = error.cause or str(error)
         client_fault(logger, "no_thumbnail", "no thumbnail can be made", document_id=document_id, cause=cause)
         raise ProblemError(Code.NO_THUMBNAIL, "no picture can be made of this document") from None

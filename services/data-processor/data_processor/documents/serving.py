@@ -1,4 +1,4 @@
-"""Answering with a file: entity tags, single byte ranges, and headers that keep a hostile file harmless (RFC 9110)."""
+"""Serve a file: entity tags, single byte ranges (RFC 9110), and headers that keep a hostile file harmless."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from data_processor.web.inputs import Source
 from data_processor.web.operations import Answers
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-# Whatever a browser makes of the bytes, it runs no script, loads nothing and has no origin.
+# A browser that shows the bytes runs no script, loads nothing, and gives them no origin.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -56,7 +56,7 @@ class File:
 
 
 def unchanged(request: HttpRequest, etag: str) -> HttpResponse | None:
-    """Return a 304 if the client says that it has this very file."""
+    """Return a 304 if the client has this version of the file."""
     wanted = request.META.get("HTTP_IF_NONE_MATCH")
     if wanted is None:
         return None
@@ -80,7 +80,7 @@ def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes]) -
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["ETag"] = file.etag
     response.headers["Content-Security-Policy"] = _POLICY
-    # The sandbox keeps browsers from showing a PDF in place, so that is offered to be saved.
+    # Browsers show no PDF in a sandbox, so it is sent as a download.
     as_attachment = file.media_type == "application/pdf"
     response.headers["Content-Disposition"] = content_disposition_header(as_attachment, file.filename) or "inline"
     if part is not None:

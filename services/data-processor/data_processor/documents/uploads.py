@@ -1,4 +1,4 @@
-"""Taking an upload out of a multipart body, with its size bounded by what arrives and not by what was declared."""
+"""Read an upload from a multipart body. The limit counts the bytes that arrive, not the declared length."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class UploadForm(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file on its way into a channel."""
+    """An uploaded file and its channel."""
 
     channel_id: int
     filename: str
@@ -54,7 +54,7 @@ def _receive(request: HttpRequest) -> Upload:
     stream = stream_of(request)
     body = _CountingStream(stream, limit + config.FORM_OVERHEAD)
     handler = _InMemory(limit)
-    # A chunked body declares no length, and a declared one may lie: the stream itself is what counts.
+    # A chunked body declares no length, and a declared length may be wrong: the stream counts.
     meta = {"CONTENT_TYPE": request.META.get("CONTENT_TYPE", ""), "CONTENT_LENGTH": str(limit)}
     try:
         parser = _Parser(meta, body, [handler], "utf-8")  # type: ignore[arg-type]  # it asks for read() alone
@@ -92,13 +92,13 @@ def _refuse_incomplete(request: HttpRequest, body: _CountingStream, end: bytes) 
     declared = request.META.get("CONTENT_LENGTH", "")
     if declared.isdigit() and body.count < int(declared):
         raise ProblemError(Code.INCOMPLETE, f"the upload ended after {body.count} of {declared} bytes: send it again")
-    # A chunked body that broke off looks like one that ended, and the parser takes what there is.
+    # A chunked body that breaks off looks complete to the parser.
     if end not in body.tail:
         raise ProblemError(Code.INCOMPLETE, "the upload ended before its closing boundary: send it again")
 
 
 class _CountingStream:
-    """Counts what was read, stops at a limit and remembers the end."""
+    """Counts the bytes read, raises above a limit, and keeps the last bytes."""
 
     def __init__(self, stream: Readable, limit: int) -> None:
         self._stream = stream
@@ -116,7 +116,7 @@ class _CountingStream:
 
 
 class _InMemory(FileUploadHandler):
-    """Keeps the bytes of the field `file`; further files are read over."""
+    """Keeps the bytes of the field `file`. Other files are skipped."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class _InMemory(FileUploadHandler):
             self.parts.append(raw_data)
 
     def file_complete(self, file_size: int) -> None:
-        """End a file; there is no object to hand on."""
+        """End a file. Its bytes are in `parts`."""
 
 
 class _Parser(MultiPartParser):
@@ -153,5 +153,5 @@ class _Parser(MultiPartParser):
         return found
 
     def sanitize_file_name(self, file_name: str) -> str:
-        """Return our own idea of a harmless name: Django's drops the whole file where nothing is left of its name."""
+        """Return the cleaned name. Django's own cleaning drops the file if no name is left."""
         return clean_filename(file_name)

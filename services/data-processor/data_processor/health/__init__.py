@@ -1,1 +1,1 @@
-"""Health: is the process alive, is the database there, is its schema the one this code was written for."""
+"""Health: the process lives, the database answers, and its schema is the one of this code."""

@@ -1,4 +1,4 @@
-"""Is the database there, and is its schema the one that this code was written for?"""
+"""State of the database: whether it answers, and whether its schema is the one of this code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def schema_state() -> tuple[str | None, str | None]:
 
 
 def lacks(connection: psycopg.Connection[Any]) -> str | None:
-    """Say how the schema differs from the one this code was written for; None if it does not."""
+    """Return how the schema differs from the one of this code, or None."""
     try:
         row = connection.execute(_APPLIED, {"app": APP}).fetchone()
     except psycopg.errors.UndefinedTable:

@@ -1,1 +1,1 @@
-"""Between HTTP and the domain: who asks, what was sent, pages, answers and errors."""
+"""The HTTP layer: authentication, bodies, pages, routing and errors."""

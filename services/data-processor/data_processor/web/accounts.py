@@ -1,4 +1,4 @@
-"""Whether the user of a session still exists, as the database says."""
+"""Checks that the user of a session still exists in the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from data_processor.database.watchdog import watchdog
 from data_processor.web.errors import UnauthorizedError
 
 _WAIT_S = 0.8
-"""Longest wait for a connection, and then for the answer. Together less than Caddy waits at the recorder's door."""
+"""Longest wait for a connection, and again for the answer. Caddy waits longer than both for `/auth/operator`."""
 
 _accounts = Accounts()
 
@@ -39,7 +39,7 @@ def _ask(user_id: int) -> Account:
         return _accounts.unanswered(user_id)
     pool: ConnectionPool[psycopg.Connection[tuple[bool]]] = connection.pool  # type: ignore[attr-defined]
     try:
-        # Not Django's own cursor: it would wait as long as a whole request may.
+        # Not Django's cursor, which waits as long as a whole request may.
         with pool.connection(_WAIT_S) as conn, watchdog().limit(conn, _WAIT_S):
             row = conn.execute(ASK, {"user_id": user_id}).fetchone()
     except (psycopg.Error, PoolTimeout):

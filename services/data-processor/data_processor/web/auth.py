@@ -1,4 +1,4 @@
-"""Who is asking. The backend's token says who; the membership table, joined into each statement, says whether."""
+"""Authentication by the backend's token. Authorisation is in the statements, which join `memberships`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from data_processor.web.inputs import Source
 logger = logging.getLogger(__name__)
 
 caller: ContextVar[int | None] = ContextVar("caller", default=None)
-"""Id of the user who sent the request, once `identify` has found out."""
+"""Id of the user who sent the request, set by `identify`."""
 
 
 def identify(request: HttpRequest) -> Identity:
@@ -36,7 +36,7 @@ def identify(request: HttpRequest) -> Identity:
     try:
         verified = _verify(token)
         if verified.expires_at <= time():
-            # It was valid when it was remembered; verify it again for the words that say it is not any more.
+            # It was valid when it was cached: verifying it again raises the error that says it has expired.
             verified = tokens.verify(_secret(), token)
     except TokenError as error:
         if error.suspicious:
@@ -59,12 +59,12 @@ def _secret() -> str:
 
 @lru_cache(maxsize=4096)
 def _verify(token: str) -> Verified:
-    # A token says the same as long as it lives, and checking its signature costs as much as a small query.
+    # The result never changes, and checking a signature costs as much as a small query.
     return tokens.verify(_secret(), token)
 
 
 def refuse_forgery(request: HttpRequest) -> None:
-    """Raise ForbiddenError if a browser sends the session cookie on behalf of a page of somebody else.
+    """Raise ForbiddenError if a browser sends the session cookie for a page of a foreign origin.
 
     Browsers attach the cookie by themselves and name the page in `Origin` (or at least its relation to us in
     `Sec-Fetch-Site`); programs send neither. A bearer token is never attached by a browser.

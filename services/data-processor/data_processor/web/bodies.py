@@ -1,4 +1,4 @@
-"""JSON bodies: bounded, and checked against a pydantic model before anything else sees them."""
+"""JSON bodies: limited in size, and validated by a pydantic model."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def _no_nul(text: str) -> str:
 
 
 def _name(value: object) -> object:
-    # Before lengths are looked at; what is no text is refused as such afterwards.
+    # Runs before lengths are checked. A value that is no text is refused by the type.
     return texts.name(value) if isinstance(value, str) else value
 
 
 Text = Annotated[str, AfterValidator(_no_nul)]
 Name = Annotated[str, Field(max_length=200), BeforeValidator(_name)]
 FileName = Annotated[str, Field(max_length=200), AfterValidator(_no_nul), AfterValidator(texts.content)]
-"""What a file may be called by its user; it is cleaned further before it is stored."""
-Id = Annotated[int, Field(ge=1, le=ID_MAX)]
+"""A file name as a client sends it. It is cleaned before it is stored."""
+Id = Annotated[int, Field(gt=0, lt=ID_MAX + 1)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", max_length=7), AfterValidator(str.lower)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Body(BaseModel):
-    """A request body. Unknown fields are refused: a misspelt one must not be lost in silence."""
+    """A request body. Unknown fields are refused, so that a misspelt one is noticed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -125,14 +125,14 @@ def read_bounded(stream: Readable, limit: int, what: str) -> bytes:
 
 
 def drain(stream: Readable, limit: int) -> None:
-    """Read on, within reason: a client that is still sending when the connection ends never sees the refusal."""
+    """Read a limited rest: a client that is still sending when the connection closes never sees the refusal."""
     left = _DRAIN_FACTOR * limit
     while left > 0 and (chunk := stream.read(_CHUNK)):
         left -= len(chunk)
 
 
 def read_rest(request: HttpRequest) -> None:
-    """Read what a refused request still sends, within reason.
+    """Read a limited rest of what a refused request still sends.
 
     A proxy that is still sending when the answer comes and the connection ends makes a 502 of it. Few threads may be at
     this at once, and none for long: for those beyond, the refusal is worth less than the threads.
@@ -146,7 +146,7 @@ def read_rest(request: HttpRequest) -> None:
         while left > 0 and time.monotonic() < until and (chunk := stream.read(_CHUNK)):
             left -= len(chunk)
     except OSError:
-        # The client is gone, or too slow for the proxy: there is no one left to answer.
+        # The client or the proxy has closed the connection.
         return
     finally:
         _reading_rests.release()

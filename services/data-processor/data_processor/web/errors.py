@@ -1,4 +1,4 @@
-"""Every refusal of the service, and the one place that turns an exception into an answer."""
+"""The refusals of the service, and the one place that turns an exception into an answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ProblemError(Exception):
 
 
 class UnauthorizedError(ProblemError):
-    """Nobody, or nobody that this stack knows, is asking."""
+    """There is no session, or none that this stack accepts."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Code.UNAUTHENTICATED, detail)
@@ -45,7 +45,7 @@ class UnauthorizedError(ProblemError):
 
 
 class ForbiddenError(ProblemError):
-    """The caller is known and may not do this."""
+    """The caller has a session but not the right."""
 
     def __init__(self, code: Code, detail: str) -> None:
         super().__init__(code, detail)
@@ -59,7 +59,7 @@ class NotAMemberError(ForbiddenError):
 
 
 class NotFoundError(ProblemError):
-    """There is no such thing; `code` is one of those that begin with `no_such_`."""
+    """There is no such object; `code` begins with `no_such_`."""
 
     def __init__(self, code: Code, object_id: int) -> None:
         what = code.removeprefix("no_such_").replace("_", " ")
@@ -67,7 +67,7 @@ class NotFoundError(ProblemError):
 
 
 class ConflictError(ProblemError):
-    """What is asked for collides with what is there."""
+    """The request conflicts with existing data."""
 
     def __init__(self, code: Code, detail: str) -> None:
         super().__init__(code, detail)
@@ -83,14 +83,14 @@ class TooLargeError(ProblemError):
 
 
 class UnsupportedTypeError(ProblemError):
-    """The body is of a kind that this route does not take."""
+    """The body has a type that this route does not take."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Code.WRONG_MEDIA_TYPE, detail)
 
 
 class InvalidError(ProblemError):
-    """The request was understood and cannot be carried out as it stands; `errors` names each field at fault."""
+    """A value in the request is wrong; `errors` names each wrong field."""
 
     def __init__(self, *errors: tuple[str, str], code: Code = Code.INVALID) -> None:
         detail = "; ".join(f"{field}: {message}" if field else message for field, message in errors)
@@ -99,7 +99,7 @@ class InvalidError(ProblemError):
 
 
 class DatabaseAwayError(ProblemError):
-    """Postgres does not answer at the moment."""
+    """Postgres does not answer."""
 
     def __init__(self) -> None:
         super().__init__(Code.DATABASE_AWAY, "the database does not answer at the moment: try again shortly")
@@ -107,7 +107,7 @@ class DatabaseAwayError(ProblemError):
 
 
 class BusyError(ProblemError):
-    """More of a kind of work is under way than there is room for."""
+    """The process has no capacity left for this kind of work."""
 
     def __init__(self, detail: str, retry_after_s: int = RETRY_AFTER_S) -> None:
         super().__init__(Code.OVERLOADED, detail)
@@ -115,7 +115,7 @@ class BusyError(ProblemError):
 
 
 class TooManyAtOnceError(ProblemError):
-    """The caller has as much under way as one caller may have."""
+    """The caller has reached the limit of concurrent requests."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Code.TOO_MANY_AT_ONCE, detail)
@@ -123,7 +123,7 @@ class TooManyAtOnceError(ProblemError):
 
 
 class NotImplementedYetError(ProblemError):
-    """A call of the contract that this release does not carry out."""
+    """This release does not implement the call."""
 
     def __init__(self, what: str) -> None:
         super().__init__(Code.NOT_IMPLEMENTED, f"this release cannot do that: {what}")
@@ -136,18 +136,18 @@ def answer(error: ProblemError) -> HttpResponse:
 
 
 def from_exception(error: Exception) -> ProblemError:
-    """Return the refusal for any exception. What is no refusal is logged with its trace and becomes a plain 500."""
+    """Return the refusal for any exception. An unexpected one is logged with its trace and becomes a plain 500."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError):
-        # Logged where it was noticed, once for an outage.
+        # The outage is logged once, where it is noticed.
         return DatabaseAwayError()
     if isinstance(error, DataError):
-        # Values are checked before they reach SQL; this is the net below for those that only Postgres refuses.
+        # Values are checked before they reach SQL. This catches those that only Postgres refuses.
         client_fault(logger, "database_value", "the database refused a value", exc_info=error)
         return InvalidError(("", "a value is out of range"))
     if isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
-        # Rows are found and referred to in one statement: one was deleted between the two.
+        # The row that the statement refers to was deleted while it ran.
         return _just_deleted(error.__cause__)
     if isinstance(error, SuspiciousOperation):
         return ProblemError(Code.MALFORMED_REQUEST, "the request is malformed")

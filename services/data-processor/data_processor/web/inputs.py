@@ -1,4 +1,4 @@
-"""What the parameters of a call are read from: `Annotated[int | None, source]` in the signature of its function."""
+"""Sources of the parameters of a call: `Annotated[int | None, source]` in the signature of its function."""
 
 from __future__ import annotations
 

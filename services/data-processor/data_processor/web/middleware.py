@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, whether it came through Caddy, and headers that hold for every answer."""
+"""For every request: its id, the check that it came through Caddy, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REQUEST_ID, _INTERNAL = ("HTTP_" + name.upper().replace("-", "_") for name in (
 
 
 class RequestMiddleware:
-    """Gives the request its id, for the log and for the answer, and refuses what did not come through Caddy."""
+    """Sets the request id for log and answer, and refuses requests that did not come through Caddy."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response

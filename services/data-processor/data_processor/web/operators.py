@@ -1,4 +1,4 @@
-"""Whether a session is an operator's: the proxy asks here when the backend is away. It works without the database."""
+"""The operator check that Caddy asks for when the backend is away. It works without the database."""
 
 from __future__ import annotations
 

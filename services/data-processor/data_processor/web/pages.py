@@ -37,7 +37,7 @@ class Page:
 
     @property
     def probe(self) -> int:
-        """One row more than is shown: whether it exists says whether a next page does."""
+        """One row more than is shown: if it exists, there is a next page."""
         return self.limit + 1
 
     def of(self, rows: list[Item]) -> Listed[Item]:

@@ -25,11 +25,11 @@ from data_processor.web.auth import caller
 from data_processor.web.errors import BusyError, TooManyAtOnceError
 
 _PATIENCE_S = 0.5
-"""Longest wait for room. Short, because who waits holds one of the other threads."""
+"""Longest wait for a place. It is short, because a waiting request holds one of the other threads."""
 
 Kind = Literal["uploads", "changes", "thumbnails"]
 REFUSALS = (Code.TOO_MANY_AT_ONCE, Code.OVERLOADED)
-"""What asking for a place may end with."""
+"""The codes of `BusyError` and `TooManyAtOnceError`."""
 
 
 def threads(settings: DataProcessorSettings) -> int:
@@ -39,7 +39,7 @@ def threads(settings: DataProcessorSettings) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A request that wants to be in the slow lane: what it does, for whom and from where."""
+    """A request for a place in the slow lane: the kind of work, the user and the address."""
 
     kind: Kind
     user: int | None
@@ -48,11 +48,11 @@ class Claim:
 
 
 class SlowLane:
-    """The room, the requests in it and those that wait for it."""
+    """The places, the requests that hold one, and those that wait."""
 
     def __init__(self, room: int, per_user: int, per_address: int) -> None:
         self._room = room
-        # Where the whole room is small, one place of it at least stays for others.
+        # At least one place stays for other users, also where there are few.
         most = max(1, room - 1)
         self._per_user = min(per_user, most)
         self._per_address = min(per_address, most)
@@ -65,7 +65,7 @@ class SlowLane:
     def place(
         self, kind: Kind, user: int | None, address: str | None, patience_s: float = _PATIENCE_S
     ) -> Iterator[None]:
-        """Hold a place for the block. Raises BusyError, or TooManyAtOnceError where it is the caller's own doing."""
+        """Hold a place for the block. Raises BusyError, or TooManyAtOnceError if the caller's own limit is reached."""
         with self._changed:
             claim = Claim(kind, user, address, next(self._numbers))
             self._wait(claim, patience_s)
@@ -79,7 +79,7 @@ class SlowLane:
 
     def _wait(self, claim: Claim, patience_s: float) -> None:
         deadline = time.monotonic() + patience_s
-        # Half of the other threads may wait; the rest of them is for what is quick.
+        # Half of the other threads may wait here; the rest serves quick requests.
         may_wait = len(self._waiting) < max(1, self._room // 2)
         self._waiting.add(claim)
         try:
@@ -98,7 +98,7 @@ class SlowLane:
         return claim == min((one for one in self._waiting if not self._over(one)), key=self._rank)
 
     def _rank(self, claim: Claim) -> tuple[int, int]:
-        """Who has least under way comes first, then who came first."""
+        """The user with the fewest places comes first, then the earliest request."""
         return self._counts(claim)["user"], claim.number
 
     def _counts(self, claim: Claim, *, and_waiting: bool = False) -> Counter[str]:
@@ -109,7 +109,7 @@ class SlowLane:
         return counts
 
     def _over(self, claim: Claim, *, and_waiting: bool = False) -> str | None:
-        """Say whose limit is reached, if one is."""
+        """Return which limit is reached, if one is."""
         counts = self._counts(claim, and_waiting=and_waiting)
         if claim.user is not None and counts["user"] >= self._per_user:
             return f"you have {self._per_user} {claim.kind} under way here"

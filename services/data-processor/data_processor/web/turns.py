@@ -1,4 +1,4 @@
-"""Do requests get their turn? Not where every thread is at one that does not end."""
+"""Detects that every thread is stuck in a request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 STUCK_S = 30.0
-"""How long every thread may be busy without one of them ending. Half of them are at quick work at all times."""
+"""How long all threads may be busy without one request ending. Half of the threads serve quick requests only."""
 
 
 class Turns:

@@ -1,4 +1,4 @@
-"""The refusal of a file that is of a known type and still cannot be taken."""
+"""The error for a file of an accepted type that cannot be used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFUSALS = (
 
 
 class BrokenFileError(Exception):
-    """A file that cannot be used: why, in words for its owner, and what the decoder said, for the operator."""
+    """A file that cannot be used: the reason for its owner, and the cause for the operator."""
 
     def __init__(self, reason: str, *, code: Code = Code.BROKEN_FILE, cause: Exception | str | None = None) -> None:
         super().__init__(reason)

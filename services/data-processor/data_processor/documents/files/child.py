@@ -50,8 +50,8 @@ _TASKS = {"inspect": inspect, "shrink": shrink}
 
 
 def main(descriptor: int) -> None:
-    """Answer requests until the other side is gone."""
-    # Some systems know no such limit; the time limit holds there, too.
+    """Answer requests until the connection closes."""
+    # Some systems have no such limit. The time limit holds there, too.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX, _MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -61,7 +61,7 @@ def main(descriptor: int) -> None:
         while True:
             request = orjson.loads(connection.recv_bytes())
             data = connection.recv_bytes()
-            # If the process that asked is gone, no other ends a task that takes too long.
+            # Ends a task that takes too long when the parent process is gone.
             signal.alarm(math.ceil(request["timeout_s"]) + _GRACE_S)
             try:
                 answer, attachment = _TASKS[request["task"]](request, data)

@@ -1,7 +1,7 @@
-"""Decoding files of strangers in processes of their own, which may take only so long and so much memory.
+"""Decode uploaded files in child processes with limits of time and memory.
 
-Two kilobytes of PDF can ask for a million drawings, and a JPEG for a thousand passes; decoders also have bugs. What
-happens here ends with the child: a worker thread waits a bounded time, and the next file gets a new child.
+Two kilobytes of PDF can ask for a million drawings, a JPEG for a thousand passes, and decoders have bugs. All of it
+stays in the child: a worker thread waits a limited time, and the next file gets a new child.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _START_S = 30.0
 
 
 class _Decoder:
-    """One child process, started when it is first needed and again after it was lost."""
+    """One child process, started on first use and after each loss."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -53,7 +53,7 @@ class _Decoder:
         except (EOFError, OSError) as error:
             code = self._end()
             if reused:
-                # It may have ended before this file came: a new child is to say.
+                # The child may have ended before this file: ask a new one.
                 return self.ask(request, data, timeout_s)
             raise BrokenFileError(
                 "the file cannot be decoded", code=Code.TOO_COMPLEX, cause=f"the decoder ended with {code}"
@@ -79,7 +79,7 @@ class _Decoder:
             stdout=subprocess.DEVNULL,
         )
         theirs.close()
-        # On a busy machine that takes a while, for which the file is not to blame.
+        # Starting can be slow on a busy machine, so it does not count as decoding.
         if not self._connection.poll(_START_S):
             self._end()
             raise _busy(_START_S)

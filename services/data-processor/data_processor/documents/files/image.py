@@ -1,4 +1,4 @@
-"""Images, by Pillow. Only three decoders are ever tried, and none before the header's size was found bearable."""
+"""Images, by Pillow. Only three decoders are used, and only after the size in the header was checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ORIENTATION = 0x0112
 _SIDE_MAX = 65_535
 _PNG_END = b"IEND\xaeB`\x82"
 
-# Ours is stricter, and a refusal instead of a warning.
+# The limit of the settings is stricter, and refuses instead of warning.
 Image.MAX_IMAGE_PIXELS = None
 
 
@@ -29,7 +29,7 @@ def measure(data: bytes, media_type: str, max_pixels: int) -> tuple[float, float
             width, height = height, width
         image.load()
     if media_type == "image/png" and _PNG_END not in data:
-        # Pillow is content once it has all pixels.
+        # Pillow stops reading once it has all pixels.
         raise BrokenFileError("the image is truncated: its end is missing")
     return float(width), float(height)
 
@@ -61,7 +61,7 @@ def _opened(data: bytes, media_type: str, max_pixels: int) -> Iterator[Image.Ima
     except MemoryError as error:
         raise BrokenFileError("the image is too large to decode", code=Code.TOO_MANY_PIXELS, cause=error) from error
     except Exception as error:
-        # Decoders meet hostile input with whatever exception is nearest at hand.
+        # Decoders raise exceptions of many types for hostile input.
         raise BrokenFileError("the image is truncated or damaged", cause=error) from error
 
 

@@ -1,4 +1,4 @@
-"""Judging an upload: which of the four types it is by its first bytes, and whether it is a whole one."""
+"""Inspect an upload: its type by the first bytes, and whether the file is complete."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Inspection:
 
 
 def sniff(data: bytes) -> str | None:
-    """Return the media type that the first bytes stand for, or None if it is none of those that are taken."""
+    """Return the media type by the first bytes, or None if it is not accepted."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):

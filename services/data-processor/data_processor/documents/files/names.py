@@ -1,4 +1,4 @@
-"""File names from clients: for showing, never for opening."""
+"""File names from clients. They are shown, and never opened."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def render_first_page(data: bytes, box: tuple[int, int]) -> Image.Image:
 def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
     raw = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
     if not raw:
-        # Valid only right after a failure, which is why this is not left to PdfDocument.
+        # The error code is valid only right after a failure, so PdfDocument does not open the file itself.
         if pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD:
             raise BrokenFileError("the PDF is encrypted: remove its password first", code=Code.ENCRYPTED)
         raise BrokenFileError("the PDF is damaged: it cannot be opened")
@@ -100,7 +100,7 @@ def _page(document: pypdfium2.PdfDocument, number: int) -> Iterator[pypdfium2.Pd
 def _size(page: pypdfium2.PdfPage, number: int) -> tuple[float, float]:
     width, height = page.get_size()
     own = page.get_mediabox(fallback_ok=False)
-    # For a box without an area, or of numbers that are none, PDFium puts US Letter.
+    # PDFium takes US Letter for a box without an area or without numbers.
     empty = own is not None and (own[0] == own[2] or own[1] == own[3])
     if empty or not all(math.isfinite(side) and _SIDE_MIN <= side <= _SIDE_MAX for side in (width, height)):
         measures = "no usable size" if empty else f"{width:g} x {height:g} points"

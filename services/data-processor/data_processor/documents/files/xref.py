@@ -1,4 +1,4 @@
-"""Is a PDF's cross-reference intact? PDFium rebuilds a broken one in silence, and then what it shows is a guess.
+"""Is a PDF's cross-reference intact? PDFium rebuilds a broken one without saying so, and its pages are then a guess.
 
 Checked is the section that the file's end points to (ISO 32000-1, 7.5.4, 7.5.5 and 7.5.8): a table's entries must lead
 to the objects they promise; where a cross-reference stream is promised there must be one.

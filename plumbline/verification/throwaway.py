@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import requests
@@ -33,6 +33,8 @@ INTERNAL_SECRET = "by which Caddy and the services know each other"  # noqa: S10
 THROUGH_CADDY = {facts.INTERNAL_HEADER: INTERNAL_SECRET}
 """The header that Caddy adds to requests to services."""
 _TIMEOUT_S = 30.0
+_PROGRESS = 5
+"""A wait with progress lasts at most so many times its time-out."""
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = _TIMEOUT_S) -> None:
@@ -42,6 +44,28 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = _TIM
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {timeout_s:g} s: {what}")
         time.sleep(0.02)
+
+
+_Value = TypeVar("_Value")
+
+
+def wait_for_value(
+    read: Callable[[], _Value], wanted: Callable[[_Value], bool], what: str, timeout_s: float = _TIMEOUT_S
+) -> _Value:
+    """Return the first value that is `wanted`; fail with `what` and the last value after `timeout_s` without a change.
+
+    A value that still changes is progress: on a busy machine the wait may take several times as long.
+    """
+    last, deadline = read(), time.monotonic() + timeout_s
+    end = time.monotonic() + _PROGRESS * timeout_s
+    while not wanted(last):
+        if time.monotonic() >= min(deadline, end):
+            raise AssertionError(f"waited {timeout_s:g} s for {what}; the last value was {last!r}")
+        time.sleep(0.02)
+        value = read()
+        if value != last:
+            last, deadline = value, time.monotonic() + timeout_s
+    return last
 
 
 def shared_secrets(folder: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.contract import LOG_CAP, LOG_STREAM
-from plumbline.verification.throwaway import wait_until
+from plumbline.verification.throwaway import wait_for_value
 
 FLOOD = 1_000_000
 
@@ -69,9 +69,10 @@ def test_a_million_entries_through_two_more_log_sinks_stay_within_the_cap(
         recorder.log_burst(stack, alice, "beside")
         for each in floods:
             each.result()
-        wait_until(
-            lambda: all(received_of(read(), name) - before[name] == FLOOD // 2 for name in names),
-            "both floods are accounted for",
+        wait_for_value(
+            lambda: {name: received_of(read(), name) - before[name] for name in names},
+            lambda counted: set(counted.values()) == {FLOOD // 2},
+            f"{FLOOD // 2} entries of each log-sink to be counted",
         )
         shown = read()
     assert lengths.samples > 100

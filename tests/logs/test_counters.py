@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,13 +11,22 @@ from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import User
-from plumbline.verification.throwaway import wait_until
+from plumbline.verification.throwaway import wait_for_value
 
 pytestmark = pytest.mark.disrupt
 
 
 def received_of_backend(shown: dict[str, Any]) -> int:
     return int(shown["by_service"].get("backend", {"received": 0})["received"])
+
+
+def wait_for_backend(read: Callable[[], dict[str, Any]], count: int) -> None:
+    """Wait until the recorder has received so many entries of the backend."""
+    wait_for_value(
+        lambda: received_of_backend(read()),
+        lambda found: found >= count,
+        f"{count} entries of the backend to be counted",
+    )
 
 
 def test_entries_logged_during_an_outage_of_the_log_sink_are_counted_later(
@@ -30,7 +40,7 @@ def test_entries_logged_during_an_outage_of_the_log_sink_are_counted_later(
             recorder.log_burst(stack, alice, "away")
         finally:
             target.start("log-sink")
-        wait_until(lambda: received_of_backend(read()) - before >= 2 * recorder.BURST, "both bursts are counted")
+        wait_for_backend(read, before + 2 * recorder.BURST)
         assert recorder.counters_balance(read())
 
 
@@ -42,5 +52,5 @@ def test_entries_logged_before_a_stop_are_counted(target: Target, alice: User, s
     target.stop(component)
     target.start(component)
     with recorder.counter_reader(stack) as read:
-        wait_until(lambda: received_of_backend(read()) - before >= recorder.BURST, "the burst is counted")
+        wait_for_backend(read, before + recorder.BURST)
         assert recorder.counters_balance(read())

@@ -14,7 +14,7 @@ from plumbline.stack import Stack
 from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.contract import FAULTS_KEPT, LOG_STREAM
-from plumbline.verification.throwaway import wait_until
+from plumbline.verification.throwaway import wait_for_value
 
 pytestmark = pytest.mark.disrupt
 
@@ -51,11 +51,15 @@ def test_floods_of_client_faults_are_counted_and_replace_no_entries(
                 socket.send(f"garbage {number}")
             socket.drain()
         assert set(pool.map(not_there, range(CALLS))) == {501}
-    wait_until(
-        lambda: recorder.received(redis_client, "backend") >= of_backend + TOKENS + FRAMES,
-        "every bad token and frame is counted",
-    )
-    wait_until(lambda: recorder.received(redis_client, "caddy", "error") >= of_caddy + CALLS, "every 501 is counted")
+    for service, level, count, what in (
+        ("backend", "warning", of_backend + TOKENS + FRAMES, "bad tokens and frames"),
+        ("caddy", "error", of_caddy + CALLS, "answers 501"),
+    ):
+        wait_for_value(
+            lambda service=service, level=level: recorder.received(redis_client, service, level),
+            lambda found, count=count: found >= count,
+            f"{count} {level}s of {service} to be counted: all {what}",
+        )
     held = [one["message"] for one in recorder.stream(redis_client)]
     assert [mark for mark in marks if not any(mark in message for message in held)] == []
     for group in ("client.", "request."):
@@ -63,6 +67,7 @@ def test_floods_of_client_faults_are_counted_and_replace_no_entries(
     entries = {one["kind"]: one for one in operator.entries(stack, service="backend") if "kind" in one}
     assert entries["client.bad_token"]["count"] >= TOKENS / 2
     assert entries["client.bad_frame"]["count"] >= FRAMES / 2
-    assert all(entries[kind]["request_id"] for kind in ("client.bad_token", "client.bad_frame"))
+    for kind in ("client.bad_token", "client.bad_frame"):
+        assert entries[kind]["request_id"], f"{kind} has no request id"
     with recorder.counter_reader(stack) as read:
         assert recorder.counters_balance(read())

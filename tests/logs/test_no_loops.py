@@ -1,4 +1,4 @@
-"""An outage of the recorder causes few messages about itself, however many enattempts wait meanwhile."""
+"""An outage of the recorder causes few messages about itself, however many entries wait meanwhile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import User
-from plumbline.verification.throwaway import wait_until
+from plumbline.verification.throwaway import wait_for_value
 
 pytestmark = pytest.mark.disrupt
 
@@ -50,7 +50,7 @@ def test_messages_about_a_log_sink_outage_grow_with_time_and_not_with_traffic(
         recorder.log_warnings(stack, alice, *marks)
         for _ in range(READS):
             assert requests.get(f"{stack.base_url}/logs/health", timeout=10).status_code == 502
-        wait_until(lambda: bool(troubles()), "a forwarder has noticed the outage")
+        wait_for_value(troubles, bool, "a forwarder of the backend to log the outage")
     finally:
         target.start("log-sink")
     recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last warning")

@@ -18,7 +18,7 @@ from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import contract, recorder
 from plumbline.verification.checks.client import Answer, User
-from plumbline.verification.throwaway import wait_until
+from plumbline.verification.throwaway import wait_for_value
 
 # A path of each service that queries the database.
 PATHS = {"backend": "/channels/", "data-processor": "/data-processor/templates/"}
@@ -65,7 +65,7 @@ def test_a_postgres_outage_is_logged_as_an_error_by_both_services(
         recorder.wait_for(redis_client, partial(new_error, service), f"error of {service} while Postgres was away")
     # Recovery needs no restart, but a service may wait a moment before it tries again.
     for path in PATHS.values():
-        wait_until(lambda path=path: alice.get(path).status == 200, f"{path} answers again")
+        wait_for_value(lambda path=path: alice.get(path).status, (200).__eq__, f"{path} to answer 200 again")
 
 
 @pytest.mark.disrupt
@@ -103,7 +103,11 @@ def test_a_very_long_url_loses_no_entry(target: Target, stack: Stack, redis_clie
     finally:
         target.start("backend")
     recorder.wait_for(redis_client, logged_by("caddy", "error", {long_one}), f"502 of Caddy for {long_one}")
-    wait_until(lambda: recorder.received(redis_client, "caddy", "error") >= before + 2, "the next one is counted, too")
+    wait_for_value(
+        lambda: recorder.received(redis_client, "caddy", "error"),
+        lambda found: found >= before + 2,
+        f"{before + 2} errors of Caddy to be counted",
+    )
 
 
 @pytest.mark.disrupt

@@ -47,7 +47,9 @@ def test_message_pages_have_no_gaps_or_repeats(alice: User, database: Database) 
     path = f"/channels/{channel['id']}/messages"
     sent = [alice.post(path, {"content": f"number {number}"}).expect(201)["id"] for number in range(7)]
     pages = list(alice.pages(path, limit=3))
-    assert all([one["id"] for one in page] == sorted(one["id"] for one in page) for page in pages)
+    for page in pages:
+        ids = [one["id"] for one in page]
+        assert ids == sorted(ids), "expected the oldest first inside a page"
     seen = [one["id"] for page in reversed(pages) for one in page if one["sender_id"] is not None]
     assert seen == sent
     stored = sorted(rows.many(database, "messages", channel_id=channel["id"]), key=lambda row: row["id"])

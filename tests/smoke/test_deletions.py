@@ -9,10 +9,9 @@ import psycopg
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from plumbline.verification.checks import rows, samples
+from plumbline.verification.checks import rows, samples, sessions
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
-from plumbline.verification.throwaway import wait_until
 
 Database = psycopg.Connection[dict[str, Any]]
 IN_A_CHANNEL = ("memberships", "messages", "documents", "templates", "batch_jobs")
@@ -88,7 +87,7 @@ def test_the_token_of_a_deleted_account_is_refused(new_user: Callable[[], User])
     assert leaver.call("DELETE", "/auth/me", json={"password": leaver.password}).status == 204
     # Processes cache the existence of a user for two seconds.
     for path in paths:
-        wait_until(lambda: {leaver.get(path).status for _ in range(20)} == {401}, f"{path} refuses the token", 15)  # noqa: B023
+        sessions.refused_by_all(leaver, path)
     with pytest.raises(InvalidStatus) as refused, leaver.socket():
         pass
     assert refused.value.response.status_code == 401

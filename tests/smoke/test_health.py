@@ -36,7 +36,8 @@ def test_a_stack_of_another_identity_is_detected(stack: Stack) -> None:
     assert identity.compare(stack.base_url, stack.stack_id) == []
     differences = identity.compare(stack.base_url, "an-older-one")
     assert len(differences) == len(HEALTH_PATHS)
-    assert all("an-older-one" in difference for difference in differences)
+    for difference in differences:
+        assert "an-older-one" in difference
 
 
 def test_health_reports_the_revision_of_the_database(
@@ -49,7 +50,7 @@ def test_health_reports_the_revision_of_the_database(
     names = database.execute("SELECT name FROM django_migrations WHERE app LIKE '%%' ORDER BY id").fetchall()
     body = requests.get(stack.base_url + HEALTH_PATHS["data-processor"], timeout=10).json()
     assert body["schema_revision"]
-    assert any(str(row["name"]) in body["schema_revision"] for row in names), (names, body)
+    assert body["schema_revision"] in [row["name"] for row in names]
 
 
 def test_database_role_schema_and_version_are_as_documented(database: psycopg.Connection[dict[str, object]]) -> None:

@@ -16,7 +16,7 @@ from plumbline.home import Home
 from plumbline.stack import Stack
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.checks.contract import EVENTS_CHANNEL, HEALTH_PATHS, INTERNAL_HEADER
-from plumbline.verification.throwaway import unprivileged, wait_until
+from plumbline.verification.throwaway import unprivileged, wait_for_value
 
 GUARDS = {
     "front": "sessions",
@@ -77,7 +77,11 @@ def test_forged_datagrams_are_counted_and_not_shown(stack: Stack, ports: dict[st
         for key in (b"", b',"plumbline_key":"guessed"'):
             entry = b'{"level":"error","logger":"tls","msg":"forged entry"%s}' % key
             sender.sendto(entry, ("127.0.0.1", ports["log-ingest"]))
-    wait_until(lambda: recorder.kept(stack)[1]["dropped"] >= before + 2, "the forged datagrams are counted")
+    wait_for_value(
+        lambda: recorder.kept(stack)[1]["dropped"],
+        lambda dropped: dropped >= before + 2,
+        f"{before + 2} dropped entries: both forged datagrams are counted",
+    )
     assert recorder.entries(stack, q="forged entry") == []
 
 

@@ -30,7 +30,7 @@ from plumbline.targets.embedded.programs import Layout, service_command
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.checks.contract import EVENTS_CHANNEL, INTERNAL_HEADER, LOG_STREAM
 from plumbline.verification.checks.disruption import permit
-from plumbline.verification.throwaway import wait_until
+from plumbline.verification.throwaway import wait_for_value, wait_until
 
 TIMEOUT_S = 20.0
 BURST = 1000
@@ -92,7 +92,11 @@ def send_bad_token(stack: Stack, client: redis.Redis, path: str = "/auth/me", se
     headers = {"Authorization": "Bearer not.a.token"}
     answer = Answer(requests.get(stack.base_url + path, headers=headers, timeout=10))
     answer.expect_problem(401)
-    wait_until(lambda: received(client, service) > before, f"the recorder has counted a bad token at {service}")
+    wait_for_value(
+        lambda: received(client, service),
+        lambda counted: counted > before,
+        f"the recorder to count a bad token at {service}, as warning number {before + 1}",
+    )
     return answer.request_id
 
 

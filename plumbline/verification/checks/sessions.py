@@ -15,8 +15,10 @@ from plumbline.errors import NotGivenError
 from plumbline.recorder import operator_session
 from plumbline.stack import Stack
 from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
-from plumbline.verification.throwaway import wait_until
+from plumbline.verification.throwaway import wait_for_value
 
+_CALLS = 20
+"""So many calls reach every process of a service."""
 _CACHED_S = 15.0
 """Bound on how long processes may still accept a deleted user; the contract says two seconds."""
 
@@ -71,9 +73,15 @@ def deleted(new_user: Callable[[], User]) -> str:
     user = new_user()
     assert user.call("DELETE", "/auth/me", json={"password": user.password}).status == 204
     for path in ("/auth/me", "/data-processor/templates/"):
-        wait_until(
-            lambda path=path: {user.get(path).status for _ in range(20)} == {401},  # type: ignore[misc]
-            f"{path} refuses the token of a deleted user",
-            _CACHED_S,
-        )
+        refused_by_all(user, path)
     return user.token
+
+
+def refused_by_all(user: User, path: str) -> None:
+    """Wait until every process of a service refuses the token of a deleted user."""
+    wait_for_value(
+        lambda: {user.get(path).status for _ in range(_CALLS)},
+        lambda statuses: statuses == {401},
+        f"{_CALLS} calls of {path} to refuse the token of a deleted user (statuses)",
+        _CACHED_S,
+    )

@@ -31,7 +31,7 @@ _COLUMNS = (
 )  # fmt: skip
 _EXPLANATION = """\
 One connection posts the backend's entries (350 bytes) as fast as they are taken. The sink is kept to one
-core; sender and Redis use any. An entry counts once it is counted in Redis. The last 200 are kept.
+core; sender and Redis use any. An entry counts once it is counted in Redis. The newest are kept.
 """
 
 

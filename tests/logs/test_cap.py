@@ -1,4 +1,4 @@
-"""The recorder keeps the newest 200 entries at most, in order, and nothing on disk."""
+"""The recorder keeps the newest entries, up to its cap, in order, and nothing on disk."""
 
 from __future__ import annotations
 

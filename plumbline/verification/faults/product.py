@@ -19,10 +19,7 @@ from plumbline.targets.embedded import accounts, postgres
 from plumbline.targets.embedded.target import EmbeddedTarget
 from plumbline.verification.faults.fault import FRESH, UP, CatalogueError, Fault
 
-_COPIED = (
-    "services", "docker", "plumbline", "requirements", "k8s", "docs", "README.md", "pyproject.toml", "mkdocs.yml",
-    "noxfile.py", "conftest.py", "deploy-local.sh", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE",
-)  # fmt: skip
+_LEFT_OUT = {"site", "test-artifacts"}
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", ".env", ".hypothesis")
 _COMMAND_S = 600
 _ASKED_BY_ALL = {"postgres", "redis"}
@@ -53,12 +50,13 @@ class Product:
 
     def _copy(self) -> None:
         self.checkout.mkdir()
-        for name in _COPIED:
-            source = ROOT / name
+        for source in ROOT.iterdir():
+            if source.name.startswith(".") or source.name in _LEFT_OUT:
+                continue
             if source.is_dir():
-                shutil.copytree(source, self.checkout / name, ignore=_NOT_COPIED)
+                shutil.copytree(source, self.checkout / source.name, ignore=_NOT_COPIED)
             else:
-                shutil.copy2(source, self.checkout / name)
+                shutil.copy2(source, self.checkout / source.name)
 
     def deploy(self) -> None:
         """Bring the stack up from this checkout. Raises DoesNotStartError."""

@@ -9,6 +9,7 @@ _IN = "services/backend/backend"
 _MEMBERS = f"{_IN}/queries/channels.py"
 _MESSAGES = f"{_IN}/queries/messages.py"
 _CHANNELS = f"{_IN}/routes/channels.py"
+_AUTH = f"{_IN}/routes/auth.py"
 _LIVE = f"{_IN}/routes/live.py"
 _SCHEMAS = f"{_IN}/schemas.py"
 _SETTINGS = f"{_IN}/settings.py"
@@ -139,6 +140,11 @@ AREA = Area(
         Fault("weak-passwords-taken", "passwords that are guessed at once are taken",
               Patch(f"{_IN}/password_rules.py", "_MIN_SCORE = 2", "_MIN_SCORE = 0"),
               {"smoke/test_limits.py::test_a_password_that_is_easy_to_guess_is_refused": "expected 422"}),
+        Fault("unknown-user-told", "a failed login tells whether the user exists",
+              Patch(_AUTH,
+                  '    password_hash = row.pop("password_hash") if row else None\n',
+                  '    if row is None:\n        raise UsernameTaken\n    password_hash = row.pop("password_hash")\n'),
+              {"smoke/test_deletions.py::test_deleting_an_account_keeps_its_content_without_a_name": "expected 401, got 409", "left behind": "answered 409"}),
         Fault("account-deleted-without-password", "an account can be deleted with any password",
               Patch(f"{_IN}/routes/account.py",
                   'if not await services.passwords.matches(row["password_hash"], body.password, lane):',
@@ -151,6 +157,10 @@ AREA = Area(
               Patch(_SESSIONS, 'path="/", httponly=True, samesite="lax", secure=self._secure\n        )',
                     'path="/", httponly=False, samesite="lax", secure=self._secure\n        )'),
               {"smoke/test_accounts.py::test_bearer_token_and_cookie_work": "httponly"}),
+        Fault("cookie-sent-across-sites", "the session cookie is sent along with requests of other sites",
+              Patch(_SESSIONS, 'max_age=self.ttl_s, path="/", httponly=True, samesite="lax"',
+                    'max_age=self.ttl_s, path="/", httponly=True, samesite=None'),
+              {"smoke/test_accounts.py::test_bearer_token_and_cookie_work": "samesite=lax", "smoke/test_exact_answers.py::test_the_session_cookie_has_exactly_its_attributes": "samesite=lax"}),
         Fault("cross-site-writes-at-backend", "a page of another site can change things with the session cookie",
               Patch(_MIDDLEWARE, 'scope["method"] not in _SAFE_METHODS and self._is_foreign(scope)',
                     'scope["method"] == "TRACE" and self._is_foreign(scope)'),
@@ -161,5 +171,18 @@ AREA = Area(
         Fault("answers-may-be-cached", "answers of the backend may be kept by caches",
               Patch(_MIDDLEWARE, '(b"cache-control", b"no-store")', '(b"cache-control", b"max-age=60")'),
               {"smoke/test_answers.py::test_answers_to_sessions_have_no_store_and_nosniff": "no-store"}),
+        Fault("head-refused", "the backend refuses HEAD",
+              Patch(_MIDDLEWARE, 'if scope.get("method") == "HEAD":', 'if scope.get("method") == "TRACE":'),
+              {"smoke/test_exact_answers.py::test_headers_of_every_kind_of_answer_are_exact": "HEAD"}),
+        Fault("one-backend-worker", "the backend runs one worker, whatever is set",
+              Patch(f"{_IN}/__main__.py", "workers=settings.workers,", "workers=1,"),
+              {"smoke/test_shape.py::test_only_the_declared_processes_run": "backend: expected 2 server processes, found 1"}),
+        Fault("backend-says-other-service", "the backend reports the name of another service",
+              Patch(f"{_IN}/routes/health.py", "health.payload(SERVICE, services.settings.stack_id, schema_revision=state",
+                    "health.payload('front', services.settings.stack_id, schema_revision=state"),
+              {'the stack': "answered by 'front'"}),
+        Fault("backend-hides-revision", "the backend's health does not say at which revision the schema is",
+              Patch(f"{_IN}/routes/health.py", "schema_revision=state.revision, reason", "schema_revision='0', reason"),
+              {'smoke/test_health.py::test_health_reports_the_revision_of_the_database': "assert '0' =="}),
     ),
 )  # fmt: skip

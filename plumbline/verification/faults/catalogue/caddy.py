@@ -46,8 +46,6 @@ AREA = Area(
                       "@recorder_open path /ingest /logs/health /logs/health/* /logs/login", ("redis", "caddy")), {"logs/test_access.py::test_entries_cannot_be_sent_through_the_front_door": "/ingest"}),
         Fault("internal-listener-passes-on", "the internal listener leads to the backend",
                 _edit("\thandle {\n\t\trespond 404\n\t}", "\thandle {\n\t\treverse_proxy {$PLUMBLINE_BACKEND}\n\t}"), {"smoke/test_isolation.py::test_other_local_users_cannot_send_log_entries": "404"}),
-        Fault("refused-bodies-keep-connection", "a connection stays open after a refused body",
-                _edit("\t\thandle @large {\n", "\t\thandle @large {\n\t\t\theader >Connection keep-alive\n"), {"smoke/test_answers.py::test_a_body_that_is_too_large_fails_no_other_request": "keep-alive"}),
         Fault("queries-in-caddys-log", "Caddy's own log holds what follows the path of an address",
                 _edit('\t\t\t\trequest>uri regexp "(?s)^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]{0,1000})[^?#]*([?#]?).*$" '
                       '"$1$2"\n\t\t\t\trequest>host regexp "(?s)^.*@" ""\n\t\t\t}\n\t\t}\n\t\tlevel INFO',

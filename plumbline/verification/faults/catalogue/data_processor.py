@@ -8,9 +8,12 @@ from plumbline.verification.faults.fault import Fault, Patch
 _IN = "services/data-processor/data_processor"
 _ACCESS = f"{_IN}/access.py"
 _DOCUMENTS = f"{_IN}/documents/services.py"
+_SERVING = f"{_IN}/documents/serving.py"
 _INSPECT = f"{_IN}/documents/files/inspect.py"
+_ANNOTATIONS = f"{_IN}/annotations/services.py"
 _TEMPLATES = f"{_IN}/templates/services.py"
 _CONFIG = f"{_IN}/config.py"
+_MIDDLEWARE = f"{_IN}/web/middleware.py"
 
 AREA = Area(
     "data-processor",
@@ -54,6 +57,9 @@ AREA = Area(
         Fault("upload-limit-too-low", "documents within the documented size are refused",
               Patch(_CONFIG, "25 * 1024**2, ge=1024", "5 * 1024**2, ge=1024"),
               {"smoke/test_limits.py::test_the_size_of_documents_is_limited": "expected 201, got 413"}),
+        Fault("upload-limit-too-high", "documents beyond the documented size are taken",
+              Patch(_CONFIG, "25 * 1024**2, ge=1024", "29 * 1024**2, ge=1024"),
+              {"smoke/test_limits.py::test_the_size_of_documents_is_limited": "expected 413, got 201", "smoke/test_documents.py::test_invalid_files_are_refused_and_not_stored[oversized]": "expected 413, got 201"}),
         Fault("too-many-pixels-taken", "images with more pixels than documented are decoded",
               Patch(_CONFIG, "Field(40_000_000, ge=1", "Field(400_000_000, ge=1"),
               {"smoke/test_limits.py::test_the_number_of_pixels_is_limited": "expected 422, got 201"}),
@@ -63,5 +69,37 @@ AREA = Area(
         Fault("hash-of-wrong-algorithm", "the stored hash of a document is not its SHA-256",
               Patch(_DOCUMENTS, "hashlib.sha256(data)", "hashlib.sha3_256(data)"),
               {"smoke/test_documents.py::test_an_upload_is_stored_with_its_content": "=="}),
+        Fault("upload-not-announced", "the members do not hear of an upload",
+              Patch(_DOCUMENTS, "    events.publish(Event(channel_id, frame))\n", "    events.publish(Event(None, frame))\n"),
+              {'smoke/test_documents.py::test_members_are_notified_of_an_upload': "no 'document_uploaded' frame"}),
+        Fault("files-run-scripts", "a stored file is served without the policy that keeps it from running scripts",
+              Patch(_SERVING, '    response.headers["Content-Security-Policy"] = _POLICY\n', "    _ = _POLICY\n"),
+              {"smoke/test_exact_answers.py::test_files_are_served_so_that_they_can_do_no_harm": "content-security-policy"}),
+        Fault("etag-ignored", "a file is sent again to a client that has it",
+              Patch(_SERVING, '    if wanted is None:\n', '    if wanted != "*":\n'),
+              {"smoke/test_exact_answers.py::test_a_file_that_the_client_has_is_not_sent_again": "304"}),
+        Fault("thumbnails-too-large", "thumbnails are larger than documented",
+              Patch(f"{_IN}/documents/files/thumbnail.py", "BOX = (320, 320)", "BOX = (1600, 1600)"),
+              {"smoke/test_exact_answers.py::test_thumbnails_fit_into_their_square": "320"}),
+        Fault("paths-in-names", "a document keeps the path that a client put before its name",
+              Patch(f"{_IN}/documents/files/names.py", '.rstrip("/").rpartition("/")[2]', '.rstrip("/")'),
+              {"smoke/test_documents.py::test_paths_are_removed_from_file_names": "passwd"}),
+        Fault("boxes-leave-page", "an annotation may lie outside of its page",
+              Patch(_ANNOTATIONS, "AND {x} + {width} <= d.page_widths[{page}] * (1 + %(epsilon)s::float8)",
+                    "AND d.page_widths[{page}] > 0 AND %(epsilon)s::float8 > 0"),
+              {"smoke/test_annotations.py::test_invalid_annotations_are_refused": "expected 422, got 201"}),
+        Fault("documents-may-be-cached", "answers of the data-processor may be kept by caches",
+              Patch(_MIDDLEWARE, 'response.headers["Cache-Control"] = "no-store"',
+                    'response.headers["Cache-Control"] = "max-age=60"'),
+              {"smoke/test_answers.py::test_answers_to_sessions_have_no_store_and_nosniff": "no-store"}),
+        Fault("export-pretends", "a call that this release does not carry out answers as if it did",
+              Patch(f"{_IN}/not_implemented.py",
+                    '    raise NotImplementedYetError("documents are stored and not yet exported; their annotations can be read")',
+                    "    from django.http import HttpResponse\n\n    return HttpResponse(status=202)"),
+              {"smoke/test_access.py::test_users_may_do_what_the_rules_say[POST /data-processor/documents/{document}/export/]": "expected 501 not_implemented, got 202"}),
+        Fault("data-processor-says-other-version", "the data-processor reports another version than the stack's",
+              Patch(f"{_IN}/health/apis.py", "schema_revision=revision, reason=reason)",
+                    "schema_revision=revision, reason=reason) | dict(version='0.0.9')"),
+              {"smoke/test_health.py::test_health_names_service_version_and_deployment[data-processor-/data-processor/health]": "0.0.9"}),
     ),
 )  # fmt: skip

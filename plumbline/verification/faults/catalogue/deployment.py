@@ -1,0 +1,55 @@
+"""Faults of how the stack is deployed on one machine: what it listens on, runs as, keeps and tells."""
+
+from __future__ import annotations
+
+from plumbline.verification.faults.areas import Area
+from plumbline.verification.faults.fault import FRESH, Fault, Patch
+
+_EMBEDDED = "plumbline/targets/embedded"
+_PROGRAMS = f"{_EMBEDDED}/programs.py"
+_POSTGRES = f"{_EMBEDDED}/postgres.py"
+_NEW = (FRESH,)
+
+AREA = Area(
+    "deployment",
+    modules=("smoke/test_health.py", "smoke/test_isolation.py", "smoke/test_shape.py", "smoke/test_secrets.py", "smoke/test_stores.py", "smoke/test_ordering.py", "smoke/test_accounts.py"),
+    faults=(
+        Fault("services-on-all-addresses", "the services listen on every address of the machine",
+              Patch(_PROGRAMS, '"_HOST")] = "127.0.0.1"', '"_HOST")] = "0.0.0.0"'),
+              {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "backend: its port backend listens on tcp 0.0.0.0"}),
+        Fault("datagrams-from-everywhere", "the port for Caddy's entries is open to the network",
+              Patch(_PROGRAMS, '"_HOST")] = "127.0.0.1"', '"_HOST")] = "0.0.0.0" if "INGEST" in port.setting else "127.0.0.1"'),
+              {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "log-sink: its port log-ingest listens on udp 0.0.0.0"}),
+        Fault("postgres-on-all-addresses", "Postgres listens on every address of the machine",
+              Patch(_POSTGRES, "listen_addresses=127.0.0.1", "listen_addresses=0.0.0.0"),
+              {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "postgres: its port postgres listens on tcp 0.0.0.0"}),
+        Fault("redis-on-all-addresses", "Redis listens on every address of the machine",
+              Patch(f"{_EMBEDDED}/redis_server.py", '"--bind", "127.0.0.1"', '"--bind", "0.0.0.0"'),
+              {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "redis: its port redis listens on tcp 0.0.0.0"}),
+        Fault("one-worker-each", "every service is told to run one server process",
+              Patch(_PROGRAMS, '"PYTHONUNBUFFERED": "1",', '"PYTHONUNBUFFERED": "1", "PLUMBLINE_WORKERS": "1",'),
+              {"smoke/test_shape.py::test_only_the_declared_processes_run": "backend: expected 2 server processes, found 1", "smoke/test_shape.py::test_every_process_belongs_to_this_deployment_without_a_debug_mode": "is told PLUMBLINE_WORKERS=1"}),
+        Fault("sessions-for-a-month", "the backend is told to let sessions last a month",
+              Patch(_PROGRAMS, '"PYTHONUNBUFFERED": "1",', '"PYTHONUNBUFFERED": "1", "PLUMBLINE_SESSION_TTL_S": "2592000",'),
+              {"smoke/test_shape.py::test_every_process_belongs_to_this_deployment_without_a_debug_mode": "is told PLUMBLINE_SESSION_TTL_S=2592000"}),
+        Fault("secret-in-environment", "a service has the value of a secret in its environment",
+              Patch(_PROGRAMS, 'return {"PLUMBLINE_POSTGRES_HOST": "127.0.0.1",',
+                    'return {"PLUMBLINE_POSTGRES_PASSWORD": (self.home.secrets / "postgres_password").read_text(),'
+                    ' "PLUMBLINE_POSTGRES_HOST": "127.0.0.1",'),
+              {"smoke/test_secrets.py::test_no_process_shows_a_secret": "in its variable PLUMBLINE_POSTGRES_PASSWORD", "smoke/test_shape.py::test_every_process_belongs_to_this_deployment_without_a_debug_mode": "is told PLUMBLINE_POSTGRES_PASSWORD"}),
+        Fault("secret-in-log", "the secrets are written into a log",
+              Patch(_PROGRAMS, "        folder = str(self.directory(CADDY.name))\n",
+                    "        folder = str(self.directory(CADDY.name))\n"
+                    "        with (self.home.logs / 'caddy.log').open('a') as log:\n"
+                    "            log.write((self.home.secrets / 'internal_secret').read_text() + '\\n')\n",
+                    _NEW),
+              {"smoke/test_secrets.py::test_no_file_or_log_contains_a_secret": "internal_secret"}),
+        Fault("fsync-off-from-the-start", "new clusters do not wait for the disk",
+              Patch(_POSTGRES, '    "unix_socket_directories": "",\n', '    "unix_socket_directories": "",\n    "fsync": "off",\n',
+                    _NEW),
+              {"smoke/test_stores.py::test_postgres_has_the_declared_settings": "fsync is off"}),
+        Fault("trust-from-the-start", "new clusters let everybody of the machine in",
+              Patch(_POSTGRES, "host all all 127.0.0.1/32 scram-sha-256\n", "host all all 127.0.0.1/32 trust\n", _NEW),
+              {"smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by trust", "smoke/test_stores.py::test_no_role_of_postgres_has_a_password_that_can_be_guessed": "can log in to", "smoke/test_isolation.py::test_postgres_refuses_other_local_users": "DID NOT RAISE", "smoke/test_health.py::test_postgres_refuses_a_wrong_password": "DID NOT RAISE"}),
+    ),
+)  # fmt: skip

@@ -101,7 +101,7 @@ def _string(value: Any) -> str:
 
 def _timestamp(value: Any) -> str:
     """Return UTC with milliseconds, from seconds since 1970 (Caddy) or ISO 8601 (services); now, if it is neither."""
-    moment = datetime.now(UTC)
+    moment = None
     try:
         if isinstance(value, str):
             parsed = datetime.fromisoformat(value)
@@ -110,4 +110,4 @@ def _timestamp(value: Any) -> str:
             moment = datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
         pass
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (moment or datetime.now(UTC)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

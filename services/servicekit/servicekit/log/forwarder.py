@@ -23,10 +23,15 @@ _TIMEOUT_S = 2.0
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 _PAUSE_S = 0.25
-"""Between two batches, so that lines share a request, and so that a process sends at most 800 lines a second."""
+"""Between two batches, so that lines share a request."""
+_PAUSE_A_LINE_S = 0.005
+"""Before each line that is rendered here: requests wait for the interpreter for one line at most, and seldom."""
+
+Line = bytes | Callable[[], bytes]
+"""A line with its line end, or what makes it."""
 
 
-class _Line(NamedTuple):
+class _Ready(NamedTuple):
     """A line as it is sent, and how many entries it stands for."""
 
     level: str
@@ -51,7 +56,7 @@ class _Batch:
     """What one request carries. A repeated request carries the same, so its number identifies it."""
 
     number: int
-    lines: list[_Line]
+    lines: list[_Ready]
     dropped: Counter[str]
     superseded: Counter[str]
 
@@ -79,7 +84,7 @@ class Forwarder:
         self._path = parts.path or "/"
         self._id = uuid.uuid4().hex
         self._number = 0
-        self._queue: deque[_Line] = deque()
+        self._queue: deque[tuple[str, Line]] = deque()
         self._faults: dict[tuple[str, str], _Faults] = {}
         self._superseded: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
@@ -91,12 +96,12 @@ class Forwarder:
         self._thread = threading.Thread(target=self._run, name="log-forwarder", daemon=True)
         self._thread.start()
 
-    def offer(self, level: str, line: bytes) -> None:
-        """Queue one line, with its line end. Returns at once; if the queue is full, the oldest line is superseded."""
+    def offer(self, level: str, line: Line) -> None:
+        """Queue one line. Returns at once; if the queue is full, the oldest line is superseded."""
         with self._changed:
             if len(self._queue) >= QUEUE_SIZE:
-                self._superseded[self._queue.popleft().level] += 1
-            self._queue.append(_Line(level, line))
+                self._superseded[self._queue.popleft()[0]] += 1
+            self._queue.append((level, line))
             self._changed.notify()
 
     def count(self, level: str, kind: str, make: Callable[[], bytes]) -> None:
@@ -139,14 +144,25 @@ class Forwarder:
             self._changed.wait_for(lambda: self._queue or self._faults or self._closing.is_set())
             if not self._queue and not self._faults:
                 return None
-            lines = list(self._queue)
-            for (level, kind), some in self._faults.items():
-                lines.append(_Line(level, counted(some.line, kind, some.count), some.count))
+            queue, self._queue = self._queue, deque()
+            faults, self._faults = self._faults, {}
             self._number += 1
-            batch = _Batch(self._number, lines, self._dropped, self._superseded)
-            self._queue.clear()
-            self._faults, self._dropped, self._superseded = {}, Counter(), Counter()
+            batch = _Batch(self._number, [], self._dropped, self._superseded)
+            self._dropped, self._superseded = Counter(), Counter()
+        for level, line in queue:
+            try:
+                batch.lines.append(_Ready(level, self._rendered(line)))
+            except Exception:  # an error of ours must not cost this thread or the other lines
+                batch.dropped[level] += 1
+        for (level, kind), some in faults.items():
+            batch.lines.append(_Ready(level, counted(some.line, kind, some.count), some.count))
         return batch
+
+    def _rendered(self, line: Line) -> bytes:
+        if isinstance(line, bytes):
+            return line
+        self._closing.wait(_PAUSE_A_LINE_S)
+        return line()
 
     def _settle(self, batch: _Batch) -> bool:
         """Send the batch once; return whether it was taken or refused, and not to be sent again."""

@@ -6,12 +6,13 @@ import logging
 import sys
 import time
 from collections import defaultdict
+from functools import partial
+from typing import Any
 
 from servicekit.facts import LOG_LINES_A_SECOND
-from servicekit.log import entries
 from servicekit.log.faults import counted, kind_of_record
 from servicekit.log.forwarder import Forwarder
-from servicekit.log.lines import level_of, line_from
+from servicekit.log.lines import level_of, line_from, may_wait, raw_entry, render
 
 _BURST = 200
 """Lines that a rate limit admits at once."""
@@ -53,6 +54,8 @@ class JsonHandler(logging.Handler):
     Lines are clean: no secrets, no control characters, at most 16 KiB. The forwarder is offered all of them;
     standard error gets `LOG_LINES_A_SECOND` of them, after a burst, and everything below a warning.
 
+    A line that is not written here is rendered by the forwarder, and only if it is sent.
+
     Faults that clients cause (see `faults.py`) have a rate limit for each kind, so they displace nothing else.
     """
 
@@ -77,26 +80,32 @@ class JsonHandler(logging.Handler):
             self.handleError(record)
 
     def _emit_warning(self, record: logging.LogRecord) -> None:
-        line = self._line(record)
+        raw, level = raw_entry(record), level_of(record.levelno)
+        is_written = self._limit.admits(_TRACEBACK_COST if record.exc_info else 1)
+        if self._forwarder is not None and not is_written and may_wait(raw):
+            self._forwarder.offer(level, partial(render, raw, self._service, level))
+            return
+        line = self._line(raw, level)
         if self._forwarder is not None:
-            self._forwarder.offer(level_of(record.levelno), line)
-        if self._limit.admits(_TRACEBACK_COST if record.exc_info else 1):
+            self._forwarder.offer(level, line)
+        if is_written:
             self._tell_left_out()
             self._write(line)
 
     def _emit_fault(self, record: logging.LogRecord, kind: str) -> None:
+        level = level_of(record.levelno)
         if self._forwarder is not None:
-            self._forwarder.count(level_of(record.levelno), kind, lambda: self._line(record))
+            self._forwarder.count(level, kind, lambda: self._line(raw_entry(record), level))
         limit = self._fault_limits[kind]
         if limit.admits():
             self._write(counted(line_from(record, self._service), kind, 1 + limit.take_left_out()))
 
-    def _line(self, record: logging.LogRecord) -> bytes:
+    def _line(self, raw: dict[str, Any], level: str) -> bytes:
         try:
-            return line_from(record, self._service)
+            return render(raw, self._service, level)
         except Exception:
             if self._forwarder is not None:
-                self._forwarder.drop(level_of(record.levelno))
+                self._forwarder.drop(level)
             raise
 
     def _tell_left_out(self) -> None:
@@ -104,8 +113,7 @@ class JsonHandler(logging.Handler):
         if self._limit.left_out and now - self._told_at >= _TELL_LEFT_OUT_S:
             self._told_at = now
             message = f"{self._limit.take_left_out()} warnings and errors were left out here"
-            raw = {"logger": __name__, "message": message}
-            self._write(entries.build(raw, self._service, level_of(logging.WARNING)) + b"\n")
+            self._write(render({"logger": __name__, "message": message}, self._service, level_of(logging.WARNING)))
 
     def _write(self, line: bytes) -> None:
         sys.stderr.write(line.decode())

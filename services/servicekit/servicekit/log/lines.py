@@ -7,21 +7,27 @@ from typing import Any
 
 from servicekit.context import request_id
 from servicekit.log import entries
-from servicekit.log.bounds import text_of
+from servicekit.log.bounds import STRING_MAX, WIDTH_MAX, text_of
 from servicekit.log.entries import EXCEPTION_MAX, MESSAGE_MAX
 
 _FORMATTER = logging.Formatter()
+_UNCHANGEABLE = frozenset((str, int, float, bool, type(None)))
 _NOT_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"fields", "message", "asctime", "counted_as"}
 """What every record has, what formatters leave on it, and what `faults.py` adds."""
 
 
 def line_from(record: logging.LogRecord, service: str) -> bytes:
     """Return the entry for a log record as one line of JSON, with its line end."""
-    return entries.build(raw_entry(record), service, level_of(record.levelno)) + b"\n"
+    return render(raw_entry(record), service, level_of(record.levelno))
+
+
+def render(raw: dict[str, Any], service: str, level: str) -> bytes:
+    """Return the line of a raw entry."""
+    return entries.build(raw, service, level) + b"\n"
 
 
 def raw_entry(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what `entries.build` makes an entry of."""
+    """Return what `entries.build` makes an entry of. Only values of `fields` may still change: see `may_wait`."""
     return {
         "ts": record.created,
         "logger": record.name,
@@ -33,14 +39,27 @@ def raw_entry(record: logging.LogRecord) -> dict[str, Any]:
     }
 
 
+def may_wait(raw: dict[str, Any]) -> bool:
+    """Tell whether a raw entry can be rendered later: its fields are few, short, and of types that cannot change."""
+    fields = raw["fields"]
+    if type(fields) is not dict or len(fields) > WIDTH_MAX:
+        return False
+    for key, value in fields.items():
+        if type(key) is not str or type(value) not in _UNCHANGEABLE:
+            return False
+        if type(value) is str and len(value) > STRING_MAX:
+            return False
+    return True
+
+
 def _fields(record: logging.LogRecord) -> Any:
     """Return what the caller gave as `extra`: `{"fields": {…}}`, or names of its own, which become fields as well."""
     given = record.__dict__
     fields = given.get("fields")
     others = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
-    if fields is None or not others:
-        return others or fields
-    return {**fields, **others} if type(fields) is dict else {"fields": fields, **others}
+    if fields is None or type(fields) is dict:
+        return {**(fields or {}), **others}
+    return {"fields": fields, **others} if others else fields
 
 
 def _exception(record: logging.LogRecord) -> str | None:

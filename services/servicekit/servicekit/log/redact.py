@@ -8,9 +8,7 @@ from typing import Final
 
 from servicekit.log.clean import ANSI, INVISIBLE, unusual
 from servicekit.log.rules import GROUPS, HINTS, REDACTED, Group, Rule
-from servicekit.log.secret_names import SHORT, SHORT_HINT, begins_word, is_secret_key
-
-__all__ = ["REDACTED", "is_secret_key", "redact"]
+from servicekit.log.secret_names import SHORT, SHORT_HINT, begins_word
 
 _WINDOW: Final = 64
 _TOO_SHORT: Final = 16

@@ -17,7 +17,7 @@ import pytest
 from servicekit.facts import BATCH_HEADER, DROPPED_HEADER, INTERNAL_HEADER, SUPERSEDED_HEADER
 from servicekit.inside import InternalSecret
 from servicekit.log import forwarder as forwarder_module
-from servicekit.log.forwarder import Forwarder
+from servicekit.log.forwarder import Forwarder, Line
 
 from plumbline.net import free_port
 
@@ -151,7 +151,7 @@ def receiver(new_receiver: Callable[[], Receiver]) -> Receiver:
 @pytest.fixture
 def new_forwarder(monkeypatch: pytest.MonkeyPatch, secret: InternalSecret) -> Iterator[Callable[[str], Forwarder]]:
     """Makes forwarders that neither wait long nor pause."""
-    for name, value in (("_TIMEOUT_S", 0.3), ("_BACKOFF_S", (0.02,)), ("_PAUSE_S", 0.0)):
+    for name, value in (("_TIMEOUT_S", 0.3), ("_BACKOFF_S", (0.02,)), ("_PAUSE_S", 0.0), ("_PAUSE_A_LINE_S", 0.0)):
         monkeypatch.setattr(forwarder_module, name, value)
     made: list[Forwarder] = []
 
@@ -186,10 +186,10 @@ class Offered:
 
     def __init__(self) -> None:
         self.levels: list[str] = []
-        self.lines: list[bytes] = []
+        self.lines: list[Line] = []
         self.dropped: list[str] = []
 
-    def offer(self, level: str, line: bytes) -> None:
+    def offer(self, level: str, line: Line) -> None:
         """Keep it."""
         self.levels.append(level)
         self.lines.append(line)
@@ -201,7 +201,7 @@ class Offered:
     @property
     def entries(self) -> list[dict[str, Any]]:
         """The entries of all lines."""
-        return [orjson.loads(line) for line in self.lines]
+        return [orjson.loads(line if isinstance(line, bytes) else line()) for line in self.lines]
 
 
 @pytest.fixture

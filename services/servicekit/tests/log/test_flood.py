@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import pickle
+import weakref
 
 import orjson
 import pytest
+from servicekit import context
 from servicekit.facts import LEVELS_KEPT
 from servicekit.log import handler
 
@@ -67,7 +70,41 @@ def test_a_traceback_takes_more_of_what_is_written(logger, offered, capsys, monk
 
 
 def test_a_record_that_cannot_be_rendered_costs_its_caller_nothing_and_is_counted(logger, offered, capsys, monkeypatch):
-    monkeypatch.setattr(handler, "line_from", lambda *_: 1 / 0)
+    monkeypatch.setattr(handler, "render", lambda *_: 1 / 0)
     logger.warning("an error of ours")
     assert (offered.lines, offered.dropped) == ([], ["warning"])
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_line_that_waits_says_what_was_so_when_it_was_logged(logger, offered):
+    fields, deep, argument = {"state": "then"}, {"states": ["then"]}, ["then"]
+    token = context.request_id.set("r-12345678")
+    try:
+        for given in (fields, fields, fields, deep):
+            logger.warning("%s", argument, extra={"fields": given})
+    finally:
+        context.request_id.reset(token)
+    fields["state"] = deep["states"][0] = argument[0] = "now"
+    assert [entry["fields"] for entry in offered.entries] == [*[{"state": "then"}] * 3, {"states": ["then"]}]
+    assert {(entry["message"], entry["request_id"]) for entry in offered.entries} == {("['then']", "r-12345678")}
+
+
+def test_a_line_that_waits_is_small_and_keeps_no_frame_alive(logger, offered):
+    class Held:
+        pass
+
+    held = Held()
+    gone = weakref.ref(held)
+
+    def fail(_: object) -> None:
+        raise ValueError
+
+    for _ in range(3):
+        try:
+            fail(held)
+        except ValueError:
+            logger.warning("m" * 10_000_000, exc_info=True, extra={"fields": {"large": "v" * 10_000_000}})
+    logger.warning("m" * 10_000_000)
+    del held
+    assert gone() is None
+    assert all(len(pickle.dumps(line)) < 20_000 for line in offered.lines)

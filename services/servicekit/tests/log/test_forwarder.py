@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import threading
+from functools import partial
 
 import orjson
 import pytest
@@ -150,6 +151,37 @@ def test_lines_that_the_receiver_refuses_are_not_sent_again_but_counted(receiver
     wait_until(lambda: receiver.numbers == [2], "the next line arrives")
     assert receiver.posts[0].dropped == "backend;level=error;count=1"
     assert f"answered {status}" in capsys.readouterr().err
+
+
+def test_a_line_that_cannot_be_made_costs_itself_alone_and_is_counted(receiver, new_forwarder):
+    forwarder = new_forwarder(receiver.url)
+    lines = [numbered(1)]
+    receiver.hold()
+    forwarder.offer("warning", numbered(0))
+    wait_until(lambda: receiver.seen == 1, "a request is under way")
+    forwarder.offer("error", lambda: lines[1])
+    forwarder.offer("warning", lambda: lines[0])
+    receiver.release.set()
+    wait_until(lambda: receiver.numbers == [0, 1], "the other line arrives")
+    assert [post.dropped for post in receiver.posts if post.dropped] == ["backend;level=error;count=1"]
+
+
+def test_only_lines_that_are_sent_are_made(receiver, new_forwarder):
+    forwarder = new_forwarder(receiver.url)
+    made: list[int] = []
+
+    def make(number: int) -> bytes:
+        made.append(number)
+        return numbered(number)
+
+    receiver.hold()
+    forwarder.offer("warning", numbered(0))
+    wait_until(lambda: receiver.seen == 1, "a request is under way")
+    for number in range(1, 5 * QUEUE_SIZE):
+        forwarder.offer("warning", partial(make, number))
+    receiver.release.set()
+    wait_until(lambda: len(receiver.lines) == QUEUE_SIZE + 1, "the newest lines arrive")
+    assert made == list(range(4 * QUEUE_SIZE, 5 * QUEUE_SIZE))
 
 
 def test_what_could_not_be_made_is_counted_with_the_next_line(receiver, new_forwarder):

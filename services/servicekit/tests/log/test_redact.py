@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servicekit.log.redact import REDACTED, is_secret_key, redact
+from servicekit.log.redact import redact
+from servicekit.log.rules import REDACTED
+from servicekit.log.secret_names import is_secret_key
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SECRET = "hunter2-Zx81"

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from servicekit.log import entries
 from servicekit.log.lines import line_from
-from servicekit.log.redact import REDACTED, redact
-from servicekit.log.rules import GROUPS
+from servicekit.log.redact import redact
+from servicekit.log.rules import GROUPS, REDACTED
 
 SECRET = "hunter2-Zx81"
 EXAMPLES = [

@@ -1,8 +1,8 @@
-// Stands in the page itself, so that it is there whatever else is not. One script that is cut off on its way (by a
-// network that changes, by a recorder that restarts) would leave "Loading…" on the screen for ever.
+// This script is in the page itself, so it is there even if the others are not. If one of those is cut off (the network
+// changes, the recorder restarts), the page would show "Loading…" for ever.
 {
   const PATIENCE_MS = 30000;
-  // The first time at once: most cuts are over by then. A page that still gets no further asks like Caddy's, every 5 s.
+  // The first time at once, because most cuts are short. A page that still does not load retries every 5 s, as Caddy's does.
   const WAIT_MS = performance.getEntriesByType("navigation")[0]?.type === "reload" ? 5000 : 1000;
   let reloading = false;
 
@@ -17,10 +17,10 @@
     setTimeout(() => location.reload(), WAIT_MS);
   };
 
-  // In the capturing phase: what does not come tells nobody but its own element.
+  // In the capturing phase: an element's load error does not bubble.
   addEventListener("error", ({ target }) => {
     if (target instanceof HTMLScriptElement) reload("A part of this page did not arrive.");
-    // Without its style a page works, and somebody may be typing: only the style is asked for again.
+    // A page works without its style, and someone may be typing, so only the style is loaded again.
     else if (target instanceof HTMLLinkElement) setTimeout(() => target.replaceWith(target.cloneNode()), WAIT_MS);
   }, true);
   setTimeout(() => { if (document.querySelector("[data-state=loading]")) reload("This page did not start."); }, PATIENCE_MS);

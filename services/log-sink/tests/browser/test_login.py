@@ -56,8 +56,8 @@ def test_a_refusal_says_why(open_page: Any, keep: Any, login: int, stats: int, s
     page = open_page("/logs/login", live=False)
     answer(page, login, stats)
     sign_in(page)
-    page.wait_for_selector("#trouble:not([hidden])")
-    assert says in page.text_content("#trouble")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert says in page.text_content("#problem")
     assert page.url.endswith("/logs/login")
     assert page.is_enabled("#submit")
     keep(page, f"login-{login}-{stats}")
@@ -76,7 +76,7 @@ def test_nobody_there_is_said(open_page: Any) -> None:
     page = open_page("/logs/login", live=False)
     browser.cut(page, "**/auth/login")
     sign_in(page)
-    page.wait_for_selector("#trouble:has-text('Nobody answered')")
+    page.wait_for_selector("#problem:has-text('Nobody answered')")
     assert page.is_enabled("#submit")
 
 

@@ -123,7 +123,7 @@ def test_redis_goes_and_comes_back_empty(
     finally:
         redis_server.start()
     page.wait_for_selector("li.mark")
-    assert "filling anew since" in page.text_content("li.mark")
+    assert "filling again since" in page.text_content("li.mark")
     page.wait_for_selector("#line[data-state=live]")
     assert "before" not in shown(page)
 

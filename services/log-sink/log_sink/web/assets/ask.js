@@ -1,4 +1,4 @@
-// A fetch that outlasts a network that changes: that cuts what is under way, and is there again a moment later.
+// A fetch that is repeated when the network changes, which cuts requests and works again a moment later.
 
 const CUT_MS = 500;
 

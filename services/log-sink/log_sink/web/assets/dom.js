@@ -1,4 +1,4 @@
-// Elements without HTML strings: whatever an entry says can only ever become text.
+// Elements without HTML strings, so the content of an entry can only become text.
 
 export const byId = (id) => document.getElementById(id);
 

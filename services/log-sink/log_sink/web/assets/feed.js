@@ -1,8 +1,8 @@
-// The way of entries into the page: one fetch, then server-sent events that go on where they were cut.
+// Brings entries into the page: one fetch, then server-sent events that continue where they were cut.
 
 import { learnClock } from "./time.js";
 
-const SILENCE_MS = 15000; // the server speaks every 5 s
+const SILENCE_MS = 15000; // the server sends something every 5 s
 const CHECK_MS = 1000;
 const BACKOFF_MS = [250, 1000, 2000, 4000, 8000];
 
@@ -69,10 +69,10 @@ export class Feed {
     this.#source?.close();
     this.#source = null;
     const wait = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length - 1)];
-    // A stream that ends in good order is back at once, which is nobody's business.
+    // A stream that the server ends is back at once, so nothing is shown.
     if (this.#attempt > 0 || !this.#loaded) this.#handlers.state("down", detail);
     this.#attempt += 1;
-    // By way of fetch: it learns what EventSource never tells, for instance that the session has ended.
+    // With fetch, because EventSource does not report why it failed, for instance that the session has ended.
     setTimeout(() => this.start(), wait);
   }
 
@@ -82,7 +82,7 @@ export class Feed {
 }
 
 async function detailOf(response) {
-  if (response.status === 502) return "the log-sink is not answering"; // said by Caddy, to people who are no operators
+  if (response.status === 502) return "the log-sink is not answering"; // Caddy's answer, also to users who are not operators
   try {
     return (await response.json()).detail ?? `it answered ${response.status}`;
   } catch {

@@ -1,4 +1,4 @@
-// What to show. Lives in the address bar, so that a view can be sent to a colleague.
+// The filters. They are in the address bar, so that a view can be sent to a colleague.
 
 import { byId, el } from "./dom.js";
 import { LEVELS } from "./store.js";
@@ -34,7 +34,7 @@ export class Filters {
     this.#values = { ...this.#values, ...values };
     const query = new URLSearchParams(NAMES.filter((name) => this.#values[name]).map((name) => [name, this.#values[name]]));
     const address = query.size ? `?${query}` : location.pathname;
-    // Typing rewrites the address, a click adds to the history: back returns to what was looked at before.
+    // Typing replaces the address; a click adds to the history, so Back returns to the view before.
     if (replace) history.replaceState(null, "", address);
     else history.pushState(null, "", address);
     this.#show();
@@ -58,7 +58,7 @@ export class Filters {
     return text.toLowerCase().includes(q.toLowerCase());
   }
 
-  // Offers every service that is there, and the chosen one even if it is not (any more).
+  // Offers every service that has entries, and the chosen one even if it has none.
   offer(entries) {
     const select = byId("filter-service");
     const names = new Set(entries.map((entry) => entry.service));

@@ -1,4 +1,4 @@
-// The keyboard: everything an operator does often, without the mouse.
+// Keys for what operators do often.
 
 import { byId } from "./dom.js";
 

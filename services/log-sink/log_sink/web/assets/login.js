@@ -1,13 +1,13 @@
-// Signs in at the backend, then asks the recorder whether this account may come in.
+// Signs in at the backend, then asks the recorder whether this account may read it.
 
 import { ask } from "./ask.js";
 import { byId } from "./dom.js";
 
-const form = byId("login"), trouble = byId("trouble"), submit = byId("submit");
+const form = byId("login"), problem = byId("problem"), submit = byId("submit");
 
 function complain(text) {
-  trouble.textContent = text;
-  trouble.hidden = false;
+  problem.textContent = text;
+  problem.hidden = false;
 }
 
 async function signIn() {
@@ -23,7 +23,7 @@ async function signIn() {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  trouble.hidden = true;
+  problem.hidden = true;
   submit.disabled = true;
   try {
     await signIn();

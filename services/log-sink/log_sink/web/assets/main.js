@@ -35,7 +35,7 @@ function newest() {
   draw();
 }
 
-// Once a frame, however much arrives. A page in the background gets no frames, and its title must still tell.
+// Once a frame, however much arrives. A page in the background gets no frames, but its title must stay current.
 function draw() {
   if (drawing) return;
   drawing = true;

@@ -1,4 +1,4 @@
-// One entry as a row: a line to skim, and behind it everything that is known.
+// One entry as a row: a line to skim, and the details behind it.
 
 import { el } from "./dom.js";
 import { clock, number } from "./time.js";
@@ -10,7 +10,7 @@ export function makeRow(item, actions) {
       `${number(item.missed)} ${item.missed === 1 ? "entry was" : "entries were"} superseded before this page could get them`);
   }
   if (item.kind === "reset") {
-    return el("li", { class: "mark", data: { id: item.id } }, `The recorder was emptied (its Redis restarted); filling anew since ${clock(item.since)}`);
+    return el("li", { class: "mark", data: { id: item.id } }, `The recorder was emptied (its Redis restarted); filling again since ${clock(item.since)}`);
   }
   return entryRow(item.entry, actions);
 }

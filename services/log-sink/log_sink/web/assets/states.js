@@ -1,4 +1,4 @@
-// The page's states other than "here are entries": each looks different, so that nobody mistakes silence for health.
+// The states in which the page shows no entries. Each looks different, so that silence is not mistaken for health.
 
 import { byId, el, setText } from "./dom.js";
 import { clock } from "./time.js";
@@ -19,7 +19,7 @@ export function showLine(state) {
   document.title = `${state === "live" || state === "paused" ? "" : `(${LINE[state]}) `}Recorder · Plumbline`;
 }
 
-// What may be put aside says so: an alarm that never goes away is one that nobody reads.
+// A state that may be dismissed says so: people stop reading an alarm that never goes away.
 export function showAlarm(alarm) {
   byId("alarm").hidden = alarm === null;
   setText(byId("alarm-text"), alarm?.text ?? "");

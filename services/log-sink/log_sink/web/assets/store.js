@@ -1,4 +1,4 @@
-// What the page knows: the newest entries and the gaps between them, newest first, and what is held back while reading.
+// The newest entries and the gaps between them, newest first, and the ones that wait while someone reads.
 
 // The page says what the recorder keeps.
 const kept = document.documentElement.dataset;
@@ -31,7 +31,7 @@ export class Store {
     this.#put({ kind: "reset", id: `reset-${++this.#marks}`, since });
   }
 
-  // While somebody reads, the list stands still and news waits.
+  // While someone reads, the list stands still and new entries wait.
   hold() { this.#held ??= this.#items; }
   release() { this.#held = null; }
 
@@ -53,7 +53,7 @@ export class Store {
   }
 }
 
-// As the recorder keeps them: the oldest faults of a group give way to newer ones, and to nothing else.
+// As in the recorder: newer faults of a group replace the oldest of that group, and nothing else does.
 function withinShare(items) {
   const seen = {};
   return items.filter((item) => {

@@ -1,4 +1,4 @@
-// The small picture (who complains, how badly) and the counts that must add up.
+// The summary by service and level, and the counts, which have to balance.
 
 import { byId, el, setText, svg } from "./dom.js";
 import { LEVELS } from "./store.js";
@@ -47,7 +47,7 @@ function drawRow(row, top, scale, pick) {
 const EXPLAINED = {
   received: "entries that reached the recorder",
   kept: "entries that are here now",
-  superseded: "older entries that gave way to newer ones",
+  superseded: "older entries that newer ones replaced",
   dropped: "entries that were lost on the way or could not be read",
 };
 

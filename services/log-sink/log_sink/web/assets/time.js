@@ -1,4 +1,4 @@
-// Times as people say them. The server's clock counts: a laptop's may be wrong.
+// Times in words, by the server's clock: the clock of a laptop may be wrong.
 
 let offset = 0;
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from plumbline.inside import Inside
+from plumbline.inside import Inside, Process
 from plumbline.stack import Component, Stack
 
 
@@ -48,6 +48,9 @@ class Target(Protocol):
 
     def kill(self, component: str) -> None:
         """End a component's processes without warning, as a crash would. Whatever supervises it may restart it."""
+
+    def kill_process(self, process: Process) -> None:
+        """End one process of `inside` without warning. Whatever supervises it may start another."""
 
     def inside(self) -> Inside:
         """Return what runs in the components and what they listen on. Raises NotGivenError where that can't be seen."""

@@ -19,7 +19,7 @@ from plumbline import net, recorder
 from plumbline.components import CADDY, HEALTH_PATHS
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.identity import compare, health_of
-from plumbline.inside import Inside
+from plumbline.inside import Inside, Process
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.verification.checks import rows
 
@@ -159,6 +159,10 @@ class RemoteTarget:
     def kill(self, component: str) -> None:
         """Refused."""
         _refuse(component)
+
+    def kill_process(self, process: Process) -> None:
+        """Refused."""
+        _refuse(process.component)
 
     def inside(self) -> Inside:
         """Refused: its processes are its owner's."""

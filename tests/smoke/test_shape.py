@@ -8,7 +8,7 @@ from plumbline.home import Home
 from plumbline.inside import Inside
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.targets.embedded.target import EmbeddedTarget
+from plumbline.targets.in_a_home import TargetInAHome
 from plumbline.verification.checks import asked, findings, processes
 
 THEN = "./deploy-local.sh doctor, then ./deploy-local.sh"
@@ -27,7 +27,10 @@ def test_only_the_declared_processes_run(target: Target, inside: Inside, stack: 
     settings = asked.settings(stack)
     if [*processes.numbers(inside, settings)]:  # a process may be just starting another, or be started again itself
         findings.require_none_soon(
-            lambda: processes.numbers(target.inside(), settings), about="other processes run than declared", then=THEN
+            lambda: processes.numbers(target.inside(), settings),
+            5,
+            about="other processes run than declared",
+            then=THEN,
         )
 
 
@@ -43,10 +46,29 @@ def test_every_process_belongs_to_this_deployment_without_a_debug_mode(inside: I
     )
 
 
-def test_each_deployment_has_its_own_identity(stack: Stack, tmp_path: Path) -> None:
-    found = [stack.stack_id]
-    for name in ("one", "another"):
-        home = Home(tmp_path / name)
-        EmbeddedTarget(home, 0).begin()  # remembers what a deployment would be, and starts nothing
-        found.append(home.load().stack_id)
+class Deployment(TargetInAHome):
+    """One that starts nothing."""
+
+    name = "none"
+
+    def stack(self) -> Stack:
+        raise NotImplementedError
+
+    def _make_images(self) -> str:
+        raise NotImplementedError
+
+    def _bring_up(self, *names: str) -> str:
+        raise NotImplementedError
+
+    def _migrate(self, name: str) -> str:
+        raise NotImplementedError
+
+    def identity(self) -> str:
+        self.home.prepare()
+        self._begin({}, resume=False)
+        return self._state.stack_id
+
+
+def test_each_deployment_gets_an_identity_of_its_own(stack: Stack, tmp_path: Path) -> None:
+    found = [stack.stack_id, *(Deployment(Home(tmp_path / name)).identity() for name in ("one", "another"))]
     assert len({*found}) == 3, f"expected three identities, found {found}: an old process would pass for a new one"

@@ -29,6 +29,7 @@ def own(inside: Inside) -> Inside:
     return inside
 
 
+@pytest.mark.usefixtures("own")
 def test_postgres_has_the_declared_settings(database: Database, stack: Stack) -> None:
     found = [*postgres.settings(database), *postgres.connections(database, asked.settings(stack))]
     findings.require_none(found, about="Postgres is set otherwise than declared", then=SET)

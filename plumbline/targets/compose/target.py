@@ -11,7 +11,7 @@ from plumbline.causes import cause
 from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, migration_step
 from plumbline.errors import StepError
 from plumbline.identity import compare
-from plumbline.inside import Inside
+from plumbline.inside import Inside, Process
 from plumbline.stack import Component, Stack
 from plumbline.targets.compose import checks, containers, engine, images
 from plumbline.targets.compose.project import Project
@@ -184,6 +184,10 @@ class ComposeTarget(TargetInAHome):
             engine.output("volume", "rm", *volumes)
         images.remove(self.project)
         return self.home.remove()
+
+    def kill_process(self, process: Process) -> None:
+        """End one process without warning."""
+        engine.docker("exec", process.place, "sh", "-c", f"kill -9 {process.pid}")
 
     def inside(self) -> Inside:
         """Return what runs in the containers."""

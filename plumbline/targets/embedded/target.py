@@ -27,7 +27,7 @@ from plumbline.components import (
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.identity import health_of
-from plumbline.inside import Inside
+from plumbline.inside import Inside, Process
 from plumbline.plan import PLAN
 from plumbline.stack import Component, Stack
 from plumbline.targets.embedded import accounts, condition, inspection, leftovers, liveness, postgres, waiting
@@ -321,6 +321,11 @@ class EmbeddedTarget(TargetInAHome):
         self.down()
         self._supervisor.shutdown()  # also where it was killed, and left its socket outside of the home
         return postgres.remove_private_place(self.home.root) + self.home.remove()
+
+    def kill_process(self, process: Process) -> None:
+        """End one process without warning."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(process.pid).kill()
 
     def inside(self) -> Inside:
         """Return what runs under the supervisor."""

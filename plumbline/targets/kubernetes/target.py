@@ -10,7 +10,7 @@ from plumbline import fingerprint, net, preflight, secret_files
 from plumbline.components import BACKEND, CADDY, COMPONENTS, MIGRATING, PORTS, POSTGRES, REDIS, SPECS, migration_step
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
-from plumbline.inside import Inside
+from plumbline.inside import Inside, Process
 from plumbline.settings.resolve import Wanted
 from plumbline.stack import Component, PostgresAddress, Stack
 from plumbline.targets.compose import engine
@@ -361,6 +361,11 @@ class KubernetesTarget(TargetInAHome):
                     cluster.output("delete", "namespace", recipe.namespace, "--ignore-not-found", "--wait=true")
                 images.remove(recipe)
         return self.home.remove()
+
+    def kill_process(self, process: Process) -> None:
+        """End one process without warning."""
+        command = ("sh", "-c", f"kill -9 {process.pid}")
+        self._cluster.run("exec", process.place, f"--container={process.component}", "--", *command)
 
     def inside(self) -> Inside:
         """Return what runs in the pods."""

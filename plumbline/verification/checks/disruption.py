@@ -13,7 +13,7 @@ from plumbline.targets.base import Target
 
 MARKER = "disrupt"
 
-_CHANGES = frozenset({"begin", "run", "down", "remove", "start", "stop", "kill"})
+_CHANGES = frozenset({"begin", "run", "down", "remove", "start", "stop", "kill", "kill_process"})
 """The methods of a target that disrupt a stack."""
 _READS = frozenset({
     "ACL", "CLIENT", "CONFIG", "EXISTS", "GET", "HELLO", "HGET", "HGETALL", "INFO", "KEYS", "PING", "PUBSUB", "SCAN",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-_SETTLED_S = 15.0
+_LOOKS_MIN = 5
 
 
 def require_none(findings: Iterable[str], *, about: str, then: str) -> None:
@@ -17,9 +17,10 @@ def require_none(findings: Iterable[str], *, about: str, then: str) -> None:
         pytest.fail("\n".join([f"{about}:", *lines, f"Next: {then}"]), pytrace=False)
 
 
-def require_none_soon(find: Callable[[], Iterable[str]], *, about: str, then: str) -> None:
-    """Like `require_none`, but first wait some seconds for components that are starting."""
-    deadline = time.monotonic() + _SETTLED_S
-    while (found := list(find())) and time.monotonic() < deadline:
+def require_none_soon(find: Callable[[], Iterable[str]], timeout_s: float, *, about: str, then: str) -> None:
+    """Fail with what is found if something still is after that time, and after a few looks on a busy machine."""
+    deadline, looks = time.monotonic() + timeout_s, 0
+    while (found := list(find())) and (time.monotonic() < deadline or looks < _LOOKS_MIN):
+        looks += 1
         time.sleep(0.2)
     require_none(found, about=about, then=then)

@@ -28,7 +28,7 @@ _ASKED_BY = {
     "data-processor": ("PLUMBLINE_DATA_PROCESSOR_WORKERS", "PLUMBLINE_WORKERS"),
     "log-sink": (),
 }
-_WORKER, _ONCE, _ANY = "server process", "main process", "any number"
+_WORKER, _ONCE, _WATCH, _ANY = "server process", "main process", "watch", "any number"
 _SERVICE = {r" -m {} serve$": _ONCE, "multiprocessing.spawn ": _WORKER, "multiprocessing.resource_tracker ": _ANY}
 _KINDS: dict[str, dict[str, str]] = {
     **{
@@ -37,8 +37,8 @@ _KINDS: dict[str, dict[str, str]] = {
     },
     "postgres": {r"(^|/)postgres -D ": _ONCE, "^postgres: ": _ANY},
     "redis": {r"(^|/)redis-server ": _ONCE},
-    "caddy": {r"(^|/)caddy run --config \S+ --adapter caddyfile$": _ONCE},
-    "supervisor": {r" -m supervisor\.supervisord -c ": _ONCE, r" -m plumbline\.targets\.embedded\.watch ": _ANY},
+    "caddy": {r"(^|/)caddy run --config .+ --adapter caddyfile$": _ONCE},
+    "supervisor": {r" -m supervisor\.supervisord -c ": _ONCE, r" -m plumbline\.targets\.embedded\.watch ": _WATCH},
 }
 _KINDS["data-processor"][r" -m data_processor\.documents\.files\.child \d+$"] = _ANY
 _LOOPBACK = "127.0.0.1"
@@ -122,6 +122,8 @@ def numbers(inside: Inside, settings: Mapping[str, str]) -> Iterator[str]:
         where = f"{component} ({place})" if place else component
         if found[_ONCE] != 1:
             yield f"{where}: expected 1 main process, found {found[_ONCE]}"
+        if component == "supervisor" and found[_WATCH] != 1:
+            yield f"{where}: expected 1 watch, which starts again what hangs, found {found[_WATCH]}"
         expected = _workers(component, settings)
         if found[_WORKER] != expected:
             yield f"{where}: expected {expected} server processes, found {found[_WORKER]}"
@@ -132,11 +134,18 @@ def _workers(component: str, settings: Mapping[str, str]) -> int:
     return int(next(asked, WORKERS.get(component, 0)))
 
 
+def one_server_of_each(inside: Inside) -> list[Process]:
+    """Return one server process of each service in each place."""
+    return list({(one.component, one.place): one for one in inside.processes if _kind(one) == _WORKER}.values())
+
+
 def _kind(process: Process) -> str | None:
     command = " ".join(process.command)
     if process.place and process.pid == 1 and re.search(_INIT, command):
         return _ANY
-    return next((kind for pattern, kind in _KINDS[process.component].items() if re.search(pattern, command)), None)
+    return next(
+        (kind for pattern, kind in _KINDS.get(process.component, {}).items() if re.search(pattern, command)), None
+    )
 
 
 def accounts(inside: Inside) -> Iterator[str]:

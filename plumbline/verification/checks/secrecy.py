@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import stat
 import tempfile
@@ -96,7 +97,7 @@ def constant(secrets: Mapping[str, str]) -> Iterator[str]:
         for other_title, other in others.items():
             shared = [name for name in NAMES if title < other_title and generated.get(name) in other.values()]
             yield from (f"{name}: two stacks that are created now get the same value" for name in shared)
-    if (DEFAULT_HOME / "secrets").is_dir():
+    if os.access(DEFAULT_HOME / "secrets", os.R_OK | os.X_OK):
         others[f"the stack in {DEFAULT_HOME}"] = read(DEFAULT_HOME)[0]
     for title, other in others.items():
         if secrets != other:
@@ -119,7 +120,11 @@ def in_processes(secrets: Mapping[str, str], inside: Inside) -> Iterator[str]:
 def in_files(secrets: Mapping[str, str], home: Path) -> Iterator[str]:
     """Find secrets in files of the home: state, configuration, logs, diagnostics."""
     for path in _files(home):
-        for name in _in(path.read_bytes(), secrets):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:  # of a process that ended meanwhile
+            continue
+        for name in _in(content, secrets):
             yield f"{path}: holds {name}; expected it in {home / 'secrets' / name} alone"
 
 
@@ -152,5 +157,6 @@ def _files(top: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if name not in _SKIPPED | inner]
         for name in names:
             path = Path(folder) / name
-            if path.is_file() and not path.is_symlink() and path.stat().st_size < _LARGE:
-                yield path
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and not path.is_symlink() and path.stat().st_size < _LARGE:
+                    yield path

@@ -15,7 +15,9 @@ from plumbline.verification.checks import processes
 PYTHON = "/venv/bin/python"
 WORKER = (PYTHON, "-c", "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=9, pipe_handle=11)")
 TRACKER = (PYTHON, "-c", "from multiprocessing.resource_tracker import main;main(8)")
+WATCH = (PYTHON, "-m", "plumbline.targets.embedded.watch", "/home")
 COMMANDS = {
+    "supervisor": [(PYTHON, "-m", "supervisor.supervisord", "-c", "/home/run/supervisord.conf"), WATCH],
     "postgres": [("/bin/postgres", "-D", "/data"), ("postgres: checkpointer ",)],
     "redis": [("/bin/redis-server 127.0.0.1:6379",)],
     "caddy": [("/bin/caddy", "run", "--config", "/Caddyfile", "--adapter", "caddyfile")],
@@ -81,7 +83,7 @@ def with_process(one: Process) -> Inside:
 def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
     left = list(inside.processes)
     for command in commands:
-        left.remove(next(one for one in left if one.component == "backend" and one.command == command))
+        left.remove(next(one for one in left if one.component in ("backend", "supervisor") and one.command == command))
     return replace(inside, processes=tuple(left))
 
 
@@ -118,6 +120,7 @@ def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
         ),
         (lambda: without(LOCAL, WORKER), "backend: expected 2 server processes, found 1"),
         (lambda: without(LOCAL, COMMANDS["backend"][0]), "backend: expected 1 main process, found 0"),
+        (lambda: without(LOCAL, WATCH), "supervisor: expected 1 watch, which starts again what hangs, found 0"),
         (lambda: without(LOCAL, *COMMANDS["backend"]), "backend: no process of it runs"),
         (
             lambda: with_process(process("redis", "nc", "-l", "1")),

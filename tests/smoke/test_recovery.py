@@ -1,0 +1,58 @@
+"""What is killed comes back by itself: a server process, and every component at the same time."""
+
+from __future__ import annotations
+
+import pytest
+
+from plumbline import identity
+from plumbline.components import COMPONENTS
+from plumbline.stack import Stack
+from plumbline.targets.base import Target
+from plumbline.verification.checks import asked, findings, processes
+
+STARTED_AGAIN_S = 30.0
+READY_AGAIN_S = 120.0
+THEN = "./deploy-local.sh doctor; logs/supervisord.log, or the engine's events, say what was started again"
+
+pytestmark = pytest.mark.disrupt
+
+
+def test_a_killed_server_process_is_replaced(target: Target, stack: Stack) -> None:
+    settings = asked.settings(stack)
+    killed = processes.one_server_of_each(target.inside())
+    assert {one.component for one in killed} == {*processes.WORKERS}
+    for one in killed:
+        target.kill_process(one)
+
+    def missing() -> list[str]:
+        inside = target.inside()
+        left = [one for one in killed if one in inside.processes]
+        return [
+            *(f"{one.component}: process {one.pid} was killed; expected it to be gone" for one in left),
+            *processes.numbers(inside, settings),
+        ]
+
+    findings.require_none_soon(
+        missing, STARTED_AGAIN_S, about="a server process that was killed is not replaced", then=THEN
+    )
+
+
+def test_killed_components_come_back(target: Target) -> None:
+    before = {name: target.component(name) for name in COMPONENTS}
+    for name in COMPONENTS:
+        target.kill(name)
+
+    def not_started() -> list[str]:
+        return [
+            f"{one.name}: is {one.state} after it was killed; expected it to be started again"
+            for one in target.stack().components
+            if one.state in ("failed", "stopped") or (one.pid and one.pid == before[one.name].pid)
+        ]
+
+    def not_ready() -> list[str]:
+        stack = target.stack()
+        return stack.problems() or identity.compare(stack.base_url, stack.stack_id)
+
+    about = "a component that was killed does not come back"
+    findings.require_none_soon(not_started, STARTED_AGAIN_S, about=about, then=THEN)
+    findings.require_none_soon(not_ready, READY_AGAIN_S, about=about, then=THEN)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from textwrap import shorten
 
+from plumbline.errors import StepError
+
 _LENGTH = 300
+_LINES = 100
 _GRAVE = re.compile(r"\b(FATAL|PANIC|CRITICAL)\b")
 _RAISED = re.compile(r"^(\w+\.)*\w*(Error|Exception|Exit)\b")
 _FAILED = re.compile(r"\b(ERROR|Error|error|Exception|refused|cannot|failed)\b")
@@ -22,6 +26,20 @@ def cause(lines: Iterable[str]) -> str:
             if sign.search(words):
                 return shorten(words, _LENGTH, placeholder=" …")
     return shorten(said[-1], _LENGTH, placeholder=" …") if said else ""
+
+
+@contextmanager
+def named(log_tail: Callable[[str, int], list[str]]) -> Iterator[None]:
+    """Add to the error of a program that ended what it wrote about the cause."""
+    try:
+        yield
+    except StepError as error:
+        ended = error.component if error.exit_code is not None else None
+        why = cause(log_tail(ended, _LINES)) if ended else ""
+        if not why:
+            raise
+        sentence = f"{error}: {why}"
+        raise StepError(sentence, component=ended, exit_code=error.exit_code, hint=error.hint) from None
 
 
 def _words(line: str) -> str:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from plumbline.causes import cause
+from plumbline.causes import cause, named
+from plumbline.errors import StepError
 
 TRACE = """\
 Traceback (most recent call last):
@@ -38,3 +39,14 @@ ModuleNotFoundError: No module named 'nothing'"""
 )  # fmt: skip
 def test_the_cause_is_the_line_that_says_why(text: str, expected: str) -> None:
     assert cause(text.splitlines()) == expected
+
+
+def test_the_cause_is_added_to_the_error_of_a_program_that_ended() -> None:
+    with pytest.raises(StepError) as failed, named(lambda component, _: [f"{component}: no such colour"]):
+        raise StepError("one ended", component="one", exit_code=1, hint="choose another")
+    assert str(failed.value) == "one ended: one: no such colour"
+    assert (failed.value.component, failed.value.exit_code, failed.value.hint) == ("one", 1, "choose another")
+    for error in (StepError("one is not ready", component="one"), StepError("nothing answers", exit_code=1)):
+        with pytest.raises(StepError) as failed, named(lambda *_: ["no such colour"]):
+            raise error
+        assert failed.value is error

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from plumbline.causes import cause
 from plumbline.errors import StepError
 from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, read
 from plumbline.stack import Component, ComponentState
@@ -170,9 +169,8 @@ def _unready(container: Container, first: Container) -> str | None:
     """Return why a container is not ready, None if it is. Raises StepError if it ended after it was `first` seen."""
     service = container.service
     if container.status in ("exited", "dead", "restarting") or container.restarts > first.restarts:
-        why = cause(log_tail(container, 100))
         raise StepError(
-            f"{service} ended while it was being waited for{f': {why}' if why else ''}",
+            f"{service} ended while it was being waited for",
             component=service,
             exit_code=_last_exit_code(container),
         )

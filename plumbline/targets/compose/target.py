@@ -6,8 +6,7 @@ import json
 
 from servicekit import facts
 
-from plumbline import fingerprint, net, secret_files
-from plumbline.causes import cause
+from plumbline import causes, fingerprint, net, secret_files
 from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, migration_step
 from plumbline.errors import StepError
 from plumbline.identity import compare
@@ -120,7 +119,8 @@ class ComposeTarget(TargetInAHome):
         if paused:  # Compose would try to start them, which the engine refuses
             engine.output("unpause", *paused, component=names[0])
         self.project.compose("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *names, component=names[0])
-        after = containers.wait_ready(self.project, *names)
+        with causes.named(self.log_tail):
+            after = containers.wait_ready(self.project, *names)
         same = all(name in before and before[name].started_at == after[name].started_at for name in names)
         return "already running" if same else "started"
 
@@ -135,12 +135,8 @@ class ComposeTarget(TargetInAHome):
         except StepError:
             raise StepError(f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=step) from None
         if exit_code != 0:
-            why = cause(self.log_tail(step, 100))
-            raise StepError(
-                f"the migrations of {name} ended with an error{f': {why}' if why else ''}",
-                component=step,
-                exit_code=exit_code,
-            )
+            with causes.named(self.log_tail):
+                raise StepError(f"the migrations of {name} ended with an error", component=step, exit_code=exit_code)
         return "at head"
 
     # Afterwards
@@ -149,7 +145,8 @@ class ComposeTarget(TargetInAHome):
         """Start components and wait until each is ready."""
         for name in components:
             engine.output("start", containers.one_of(self.project, name).id, component=name)
-        containers.wait_ready(self.project, *components)
+        with causes.named(self.log_tail):
+            containers.wait_ready(self.project, *components)
 
     def stop(self, *components: str) -> None:
         """Stop components, and wait until each has ended."""

@@ -11,8 +11,7 @@ from pathlib import Path
 import psutil
 from servicekit.secrets import SecretError, read_secret
 
-from plumbline import fingerprint, home_files, net, preflight
-from plumbline.causes import cause
+from plumbline import causes, fingerprint, home_files, net, preflight
 from plumbline.components import (
     CADDY,
     COMPONENTS,
@@ -228,12 +227,10 @@ class EmbeddedTarget(TargetInAHome):
                     f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=step
                 ) from None
         if done.returncode != 0:
-            why = cause(self.log_tail(step, 100))
-            raise StepError(
-                f"the migrations of {name} ended with an error{f': {why}' if why else ''}",
-                component=step,
-                exit_code=done.returncode,
-            )
+            with causes.named(self.log_tail):
+                raise StepError(
+                    f"the migrations of {name} ended with an error", component=step, exit_code=done.returncode
+                )
         return "at head"
 
     # Waiting

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-from plumbline import fingerprint, net, preflight, secret_files
+from plumbline import causes, fingerprint, net, preflight, secret_files
 from plumbline.components import BACKEND, CADDY, COMPONENTS, MIGRATING, PORTS, POSTGRES, REDIS, SPECS, migration_step
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
@@ -250,7 +250,8 @@ class KubernetesTarget(TargetInAHome):
             self._cluster.output("delete", "pod", *left, "--ignore-not-found", "--wait=false", component=names[0])
         # Where an autoscaler says how many, the manifests do not, and a stopped one would stay so.
         self._wake(*names)
-        pods.wait_ready(self._cluster, *names)
+        with causes.named(self.log_tail):
+            pods.wait_ready(self._cluster, *names)
         return "ready"
 
     def _migrate(self, name: str) -> str:
@@ -260,9 +261,10 @@ class KubernetesTarget(TargetInAHome):
             # A Job cannot be changed, only replaced.
             self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
             self._apply(rendering.workloads(self._manifests(), migration.JOB), step)
-        migration.wait_for_container(self._cluster, step)
-        if name == MIGRATING[-1]:
-            migration.wait_for_end(self._cluster)
+        with causes.named(self.log_tail):
+            migration.wait_for_container(self._cluster, step)
+            if name == MIGRATING[-1]:
+                migration.wait_for_end(self._cluster)
         return "at head"
 
     def _open_front(self) -> str:
@@ -364,8 +366,8 @@ class KubernetesTarget(TargetInAHome):
 
     def kill_process(self, process: Process) -> None:
         """End one process without warning."""
-        command = ("sh", "-c", f"kill -9 {process.pid}")
-        self._cluster.run("exec", process.place, f"--container={process.component}", "--", *command)
+        container, command = f"--container={process.component}", f"kill -9 {process.pid}"
+        self._cluster.run("exec", process.place, container, "--", "sh", "-c", command)
 
     def inside(self) -> Inside:
         """Return what runs in the pods."""

@@ -33,14 +33,14 @@ def test_the_exit_code_is_the_last_one_even_where_it_runs_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: Container, events: str, expected: int
 ) -> None:
     def docker(*arguments: str, **_: Any) -> subprocess.CompletedProcess[str]:
-        said = {"events": events, "logs": "1 starting\n2 backend: the setting COLOUR is wrong\n"}.get(arguments[0], "")
+        said = events if arguments[0] == "events" else ""
         return subprocess.CompletedProcess(arguments, 1, said, "")
 
     monkeypatch.setattr(containers, "one_of", lambda *_: STARTED)
     monkeypatch.setattr(containers, "_read", lambda _: now)
     monkeypatch.setattr(engine, "inspect", lambda _: [{}])
     monkeypatch.setattr(engine, "docker", docker)
-    with pytest.raises(StepError, match=r"backend ended while .*: backend: the setting COLOUR is wrong") as failure:
+    with pytest.raises(StepError, match="backend ended while it was being waited for") as failure:
         containers.wait_ready(Project(Home(tmp_path)), "backend")
     assert failure.value.exit_code == expected
 

@@ -276,7 +276,7 @@ def test_a_failed_migration_ends_the_deployment_before_any_service_starts(
     cluster: FakeCluster, home: Home, target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster.change(migration_exit_code=75)
-    with pytest.raises(StepError, match="the migrations ended with an error in migrate-") as failed:
+    with pytest.raises(StepError, match=r"the migrations ended with an error in migrate-.*: another line") as failed:
         deploy.up(home, target(), "asked for")
     assert failed.value.exit_code == 75
     assert "Deployment/backend" not in cluster.state["resources"]

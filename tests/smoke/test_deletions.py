@@ -14,7 +14,7 @@ from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
 
 Database = psycopg.Connection[dict[str, Any]]
-IN_A_CHANNEL = ("memberships", "messages", "documents", "templates", "batch_jobs")
+IN_A_CHANNEL = ("memberships", "messages", "documents", "templates")
 
 
 def create_content(user: User, channel: int) -> dict[str, int]:
@@ -24,11 +24,9 @@ def create_content(user: User, channel: int) -> dict[str, int]:
     mark = {"page": 1, "bounding_box": {"x": 1, "y": 2, "width": 3, "height": 4}, "label_type": "a", "label_name": "b"}
     annotation = user.post(f"/data-processor/documents/{document['id']}/annotations/", mark).expect(201)
     template = user.post("/data-processor/templates/", {"channel_id": channel, "name": f"{PREFIX}kept"}).expect(201)
-    job = {"channel_id": channel, "template_id": template["id"], "document_ids": [document["id"]]}
-    batch_job = user.post("/data-processor/batch/", job).expect(202)
     return {
         "messages": message["id"], "documents": document["id"], "annotations": annotation["id"],
-        "templates": template["id"], "batch_jobs": batch_job["id"],
+        "templates": template["id"],
     }  # fmt: skip
 
 
@@ -50,7 +48,6 @@ def test_deleting_a_channel_deletes_its_content(alice: User, bob: User, database
     for table, key in {"document_contents": "document_id", "annotations": "document_id"}.items():
         assert rows.many(database, table, **{key: made["documents"]}) == []
         assert len(rows.many(database, table, **{key: kept["documents"]})) == 1
-    assert rows.many(database, "batch_items", batch_job_id=made["batch_jobs"]) == []
     alice.delete(f"/channels/{channel['id']}").expect_problem(404)
     alice.get(f"/data-processor/documents/{made['documents']}/").expect_problem(404)
 

@@ -39,8 +39,6 @@ ANNOTATION = {
 }  # fmt: skip
 TEMPLATE = {"id", "channel_id", "name", "created_by", "created_at", "updated_at", "labels"}
 LABEL = {"id", "position", "name", "label_type", "colour", "page", "bounding_box", "expected_format", "required"}
-BATCH = {"id", "channel_id", "template_id", "status", "total", "done", "failed", "created_by", "created_at"}
-BATCH_ITEM = {"document_id", "filename", "status", "error"}
 PAGE = {"items", "next"}
 BOX = {"x", "y", "width", "height"}
 PROBLEM = {"type", "title", "status", "code", "detail", "request_id"}
@@ -64,11 +62,8 @@ def made(alice: User) -> dict[str, Any]:
     template = alice.post(
         "/data-processor/templates/", {"channel_id": channel, "name": f"{PREFIX}exact", "labels": [label]}
     ).expect(201)
-    job = {"channel_id": channel, "template_id": template["id"], "document_ids": [document["id"]]}
-    batch = alice.post("/data-processor/batch/", job).expect(202)
     return {
         "channel": channel, "message": message, "document": document, "annotation": annotation, "template": template,
-        "batch": batch,
     }  # fmt: skip
 
 
@@ -226,15 +221,11 @@ def test_documents_of_the_data_processor_have_exactly_their_fields(alice: User, 
     exact(made["annotation"]["bounding_box"], BOX, "box of an annotation")
     exact(made["template"], TEMPLATE, "template")
     exact(made["template"]["labels"][0], LABEL, "label of a template")
-    job = alice.get(f"/data-processor/batch/{made['batch']['id']}/").expect(200)
-    exact(job, BATCH | {"items"}, "batch job")
-    exact(job["items"][0], BATCH_ITEM, "item of a batch job")
     in_channel = f"?channel_id={made['channel']}"
     for path, fields in (
         (f"{DOCUMENTS}{in_channel}", DOCUMENT),
         (f"{document}annotations/", ANNOTATION),
         (f"/data-processor/templates/{in_channel}", TEMPLATE),
-        (f"/data-processor/batch/{in_channel}", BATCH),
     ):
         page = alice.get(path).expect(200)
         exact(page, PAGE, path)

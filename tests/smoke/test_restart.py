@@ -34,13 +34,11 @@ def create_content(user: User) -> dict[str, Any]:
     channel = user.create_channel("private")
     user.post(f"/channels/{channel['id']}/messages", {"content": "remember me"}).expect(201)
     paths = [f"/channels/{channel['id']}/{part}" for part in ("messages", "members")]
-    documents = []
     for name, content in (
         (f"{PREFIX}kept.pdf", samples.pdf("Remember me")),
         (f"{PREFIX}kept.png", samples.png(seed=9)),
     ):
         document = user.upload(channel["id"], name, content).expect(201)
-        documents.append(document["id"])
         path = f"/data-processor/documents/{document['id']}/"
         box = {"x": 1, "y": 2, "width": 3, "height": 4}
         user.post(
@@ -53,11 +51,7 @@ def create_content(user: User) -> dict[str, Any]:
     template = user.post(
         "/data-processor/templates/", {"channel_id": channel["id"], "name": f"{PREFIX}kept", "labels": [label]}
     ).expect(201)
-    job = user.post(
-        "/data-processor/batch/",
-        {"channel_id": channel["id"], "template_id": template["id"], "document_ids": documents},
-    ).expect(202)
-    paths += [f"/data-processor/templates/{template['id']}/", f"/data-processor/batch/{job['id']}/"]
+    paths += [f"/data-processor/templates/{template['id']}/"]
     return answers(user, paths)
 
 

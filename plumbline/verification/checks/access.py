@@ -129,10 +129,10 @@ RULES: tuple[Rule, ...] = (
     _rule("DELETE", "/data-processor/templates/{template}/", "204", _MEMBERS_ONLY),
     _rule("GET", "/data-processor/batch/", "200"),
     _rule("GET", "/data-processor/batch/?channel_id={private}", "200", _MEMBERS_ONLY),
-    _rule("POST", "/data-processor/batch/", "202", _MEMBERS_ONLY,
+    _rule("POST", "/data-processor/batch/", "501 not_implemented",
           body={"channel_id": "{private}", "template_id": "{template}", "document_ids": ["{document}"]}),
-    _rule("GET", "/data-processor/batch/{batch}/", "200", _MEMBERS_ONLY),
-    _rule("GET", "/data-processor/batch/{batch}/export/", "501 not_implemented"),
+    _rule("GET", "/data-processor/batch/{no_batch_job}/", "404 no_such_batch_job"),
+    _rule("GET", "/data-processor/batch/{no_batch_job}/export/", "501 not_implemented"),
     _rule("GET", "/logs/entries", "200", _OPERATORS_ONLY),
     _rule("GET", "/logs/stats", "200", _OPERATORS_ONLY),
 )  # fmt: skip
@@ -216,11 +216,10 @@ class World:
         body = {"channel_id": self.private, "name": self.new_name}
         return int(self._users["uploader"].post("/data-processor/templates/", body).expect(201)["id"])
 
-    @cached_property
-    def batch(self) -> int:
-        """A batch job of the private channel."""
-        body = {"channel_id": self.private, "template_id": self.template, "document_ids": [self.document]}
-        return int(self._users["uploader"].post("/data-processor/batch/", body).expect(202)["id"])
+    @property
+    def no_batch_job(self) -> int:
+        """The id of no batch job: this release starts none."""
+        return 2**62
 
     @property
     def new_name(self) -> str:

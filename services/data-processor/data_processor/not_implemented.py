@@ -1,6 +1,6 @@
 """Calls of the contract that this release does not carry out: they are answered 501, not as unknown addresses.
 
-What they need (documents, templates, jobs) is stored and listed already.
+What they need (documents, templates) is stored and listed already.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ def document_export(caller: Caller, document_id: int) -> NoReturn:
 
 
 @operation(refuses=(Code.NOT_IMPLEMENTED,), answers={})
+def batch_create(caller: Caller) -> NoReturn:
+    """Start a job over documents. Not in this release, which has no worker: answers 501."""
+    raise NotImplementedYetError("there is no worker yet that would carry out a job")
+
+
+@operation(refuses=(Code.NOT_IMPLEMENTED,), answers={})
 def batch_export(caller: Caller, batch_id: int) -> NoReturn:
     """Export the values of a job's documents. Not in this release: answers 501."""
-    raise NotImplementedYetError("jobs are recorded and not yet carried out or exported")
+    raise NotImplementedYetError("jobs are not yet carried out or exported")

@@ -82,6 +82,21 @@ class Service(ServiceProcess):
         with self.database() as connection:
             return connection.execute(sql, parameters).fetchall()
 
+    def record_job(self, person: Person, channel: int, template: int, documents: list[int]) -> int:
+        """Record a batch job as it was before jobs were refused for want of a worker; return its id."""
+        ((job,),) = self.rows(
+            "INSERT INTO batch_jobs (channel_id, template_id, total, created_by) VALUES (%s, %s, %s, %s) RETURNING id",
+            channel, template, len(documents), person.id,
+        )  # fmt: skip
+        self.rows(
+            "INSERT INTO batch_items (batch_job_id, position, document_id, filename)"
+            " SELECT %s, wanted.position, d.id, d.filename"
+            " FROM unnest(%s::bigint[]) WITH ORDINALITY AS wanted (id, position) JOIN documents d USING (id)"
+            " RETURNING id",
+            job, documents,
+        )  # fmt: skip
+        return int(job)
+
 
 class Person:
     """A user with a valid token."""

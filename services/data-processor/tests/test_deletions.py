@@ -10,7 +10,7 @@ BOX = {"x": 1, "y": 2, "width": 3, "height": 4}
 TABLES = ("documents", "document_contents", "annotations", "templates", "template_labels", "batch_jobs", "batch_items")
 
 
-def furnish(person: Person, channel: int, document: dict[str, Any]) -> dict[str, int]:
+def furnish(service: Service, person: Person, channel: int, document: dict[str, Any]) -> dict[str, int]:
     """Let `person` make one of everything beside `document`; return the ids."""
     mark = {"page": 1, "bounding_box": BOX, "label_type": "field", "label_name": "sum"}
     annotation = person.post(f"documents/{document['id']}/annotations/", json=mark).json()
@@ -19,10 +19,9 @@ def furnish(person: Person, channel: int, document: dict[str, Any]) -> dict[str,
         "bounding_box": {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.05}, "expected_format": None,
     }  # fmt: skip
     template = person.post("templates/", json={"channel_id": channel, "name": "T", "labels": [label]}).json()
-    job = {"channel_id": channel, "template_id": template["id"], "document_ids": [document["id"]]}
     return {
         "documents": document["id"], "annotations": annotation["id"], "templates": template["id"],
-        "batch_jobs": person.post("batch/", json=job).json()["id"],
+        "batch_jobs": service.record_job(person, channel, template["id"], [document["id"]]),
     }  # fmt: skip
 
 
@@ -35,8 +34,13 @@ def test_a_channel_takes_everything_with_it(
 ) -> None:
     other = person.create_channel()
     before = counts(service)
-    furnish(person, channel, document)
-    furnish(person, other, dict(person.upload(other, person.get(f"documents/{document['id']}/content").content).json()))
+    furnish(service, person, channel, document)
+    furnish(
+        service,
+        person,
+        other,
+        dict(person.upload(other, person.get(f"documents/{document['id']}/content").content).json()),
+    )
     with service.database() as database:
         for one in (channel, other):
             database.execute("DELETE FROM channels WHERE id = %s", (one,))
@@ -50,7 +54,7 @@ def test_what_a_deleted_user_has_made_stays_without_a_name(
 ) -> None:
     friend = Person(service)
     friend.join(channel)
-    made = furnish(person, channel, document)
+    made = furnish(service, person, channel, document)
     before = counts(service)
     with service.database() as database:
         database.execute("DELETE FROM users WHERE id = %s", (person.id,))

@@ -187,8 +187,7 @@ def test_database_refuses_odd_jobs(
     service: Service, person: Person, channel: int, document: dict[str, Any], change: str, constraint: str
 ) -> None:
     template = person.post("templates/", json={"channel_id": channel, "name": "T"}).json()["id"]
-    body = {"channel_id": channel, "template_id": template, "document_ids": [document["id"]]}
-    job = person.post("batch/", json=body).json()["id"]
+    job = service.record_job(person, channel, template, [document["id"]])
 
     with service.database() as connection, pytest.raises(psycopg.errors.CheckViolation, match=constraint):
         connection.execute(f"UPDATE batch_jobs SET {change} WHERE id = %s", (job,))

@@ -44,7 +44,7 @@ def _still_serves(service: Service, person: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "content_type"), [("documents/", "multipart/form-data; boundary=b"), ("batch/", "application/json")]
+    ("path", "content_type"), [("documents/", "multipart/form-data; boundary=b"), ("templates/", "application/json")]
 )
 def test_bodies_that_trickle_in_leave_threads_for_others(small: Service, path: str, content_type: str) -> None:
     person = Person(small)

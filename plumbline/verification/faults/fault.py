@@ -87,7 +87,10 @@ class Patch:
 
     def check(self) -> None:
         """Raise CatalogueError unless the patch applies to this checkout, and leaves a program that can be read."""
-        text = self.patched((ROOT / self.file).read_text())
+        place = ROOT / self.file
+        if not place.exists():
+            raise CatalogueError(f"there is no file {self.file}")
+        text = self.patched(place.read_text())
         if self.file.endswith(".py"):
             try:
                 compile(text, self.file, "exec")

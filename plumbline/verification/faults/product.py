@@ -88,6 +88,10 @@ class Product:
         if last is not None:
             parts.update(last.how.restarts)
             self._revert(last)
+            if self._with_stack and parts & {FRESH, UP}:
+                # A deployment would put right what the next fault changes in the home or in the database.
+                self._restart(parts)
+                parts = set()
         if fault is not None:
             parts.update(fault.how.restarts)
             self._apply(fault)

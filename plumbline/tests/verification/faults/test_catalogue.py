@@ -20,6 +20,11 @@ BESIDE = {"start", "up", "the stack", "left behind", "docs", "docs: site", *(f"m
 """What a fault may name that is no check of the suites."""
 
 
+def test_there_are_faults_enough_in_every_area() -> None:
+    assert len(FAULTS) >= 150
+    assert all(area.faults for area in areas())
+
+
 def test_every_fault_can_be_made_here() -> None:
     assert catalogue.problems() == []
 

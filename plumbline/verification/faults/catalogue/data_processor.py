@@ -13,6 +13,7 @@ _INSPECT = f"{_IN}/documents/files/inspect.py"
 _ANNOTATIONS = f"{_IN}/annotations/services.py"
 _TEMPLATES = f"{_IN}/templates/services.py"
 _CONFIG = f"{_IN}/config.py"
+_AUTH = f"{_IN}/web/auth.py"
 _MIDDLEWARE = f"{_IN}/web/middleware.py"
 
 AREA = Area(
@@ -40,6 +41,16 @@ AREA = Area(
         Fault("uploader-cannot-delete", "the uploader of a document cannot delete it",
               Patch(_DOCUMENTS, "(d.uploaded_by = m.user_id OR c.created_by", "(c.created_by"),
               {"smoke/test_access.py::test_users_may_do_what_the_rules_say[DELETE /data-processor/documents/{document}/]": "uploader: expected 204, got 403 forbidden"}),
+        Fault("stranger-deletes-annotation", "a user who is no member can delete an annotation",
+              Patch(_ANNOTATIONS, "USING documents d, memberships m\n    WHERE d.id = %(document_id)s AND m.channel_id = "
+                    "d.channel_id AND m.user_id = %(user_id)s",
+                    "USING documents d\n    WHERE d.id = %(document_id)s AND %(user_id)s > 0"),
+              {"smoke/test_access.py::test_users_may_do_what_the_rules_say[DELETE /data-processor/documents/{document}/annotations/{annotation}/]": "outsider: expected 403 not_a_member, got 204"}),
+        Fault("stranger-annotates", "a user who is no member can annotate a document",
+              Patch(_ANNOTATIONS, "SELECT d.id, m.user_id, {\", \".join(map(_given, _SETTABLE))}\n    FROM documents d JOIN "
+                    "memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s",
+                    "SELECT d.id, %(user_id)s, {\", \".join(map(_given, _SETTABLE))}\n    FROM documents d"),
+              {"smoke/test_access.py::test_users_may_do_what_the_rules_say[POST /data-processor/documents/{document}/annotations/]": "outsider: expected 403 not_a_member, got 201"}),
         Fault("stranger-deletes-template", "a user who is no member can delete a template",
               Patch(_TEMPLATES, "DELETE FROM templates t USING memberships m\n    WHERE t.id = %(template_id)s AND "
                     "m.channel_id = t.channel_id AND m.user_id = %(user_id)s",
@@ -72,9 +83,19 @@ AREA = Area(
         Fault("upload-not-announced", "the members do not hear of an upload",
               Patch(_DOCUMENTS, "    events.publish(Event(channel_id, frame))\n", "    events.publish(Event(None, frame))\n"),
               {'smoke/test_documents.py::test_members_are_notified_of_an_upload': "no 'document_uploaded' frame"}),
+        Fault("upload-announced-twice", "an upload is announced twice",
+              Patch(_DOCUMENTS, "    events.publish(Event(channel_id, frame))\n",
+                    "    events.publish(Event(channel_id, frame))\n    events.publish(Event(channel_id, frame))\n"),
+              {"smoke/test_exact_frames.py::test_an_upload_is_announced_to_each_member_once": "alice"}),
         Fault("files-run-scripts", "a stored file is served without the policy that keeps it from running scripts",
               Patch(_SERVING, '    response.headers["Content-Security-Policy"] = _POLICY\n', "    _ = _POLICY\n"),
               {"smoke/test_exact_answers.py::test_files_are_served_so_that_they_can_do_no_harm": "content-security-policy"}),
+        Fault("pdfs-shown-in-place", "PDFs are shown in place instead of offered to be saved",
+              Patch(_SERVING, 'as_attachment = file.media_type == "application/pdf"', "as_attachment = False"),
+              {"smoke/test_exact_answers.py::test_files_are_served_so_that_they_can_do_no_harm": "inline"}),
+        Fault("ranges-off-by-one", "a range of a file is one byte short",
+              Patch(_SERVING, "min(file.size, int(last) + 1) if last", "min(file.size, int(last)) if last"),
+              {"smoke/test_documents.py::test_an_upload_is_stored_with_its_content": "206"}),
         Fault("etag-ignored", "a file is sent again to a client that has it",
               Patch(_SERVING, '    if wanted is None:\n', '    if wanted != "*":\n'),
               {"smoke/test_exact_answers.py::test_a_file_that_the_client_has_is_not_sent_again": "304"}),
@@ -88,6 +109,28 @@ AREA = Area(
               Patch(_ANNOTATIONS, "AND {x} + {width} <= d.page_widths[{page}] * (1 + %(epsilon)s::float8)",
                     "AND d.page_widths[{page}] > 0 AND %(epsilon)s::float8 > 0"),
               {"smoke/test_annotations.py::test_invalid_annotations_are_refused": "expected 422, got 201"}),
+        Fault("lists-never-end", "the last page of a list says that there is another one",
+              Patch(f"{_IN}/web/pages.py", "if len(rows) > self.limit else None", "if rows else None"),
+              {"smoke/test_pages.py::test_the_last_page_says_that_it_is_the_last": "is None"}),
+        Fault("page-limit-ignored", "a page of a list of the data-processor holds one item too many",
+              Patch(f"{_IN}/web/pages.py", "shown = rows[: self.limit]", "shown = rows[: self.limit + 1]"),
+              {"smoke/test_pages.py::test_pages_hold_every_item_once_and_newest_first": "a page has more items than its limit"}),
+        Fault("pages-repeat-items",
+              "the second page of a list of the data-processor begins with the last item of the first",
+              Patch(f"{_IN}/database/statements.py", "< ({owner}, %(before)s)", "<= ({owner}, %(before)s)"),
+              {"smoke/test_annotations.py::test_annotations_are_listed_in_pages": "==", "smoke/test_documents.py::test_rename_list_and_delete": "=="}),
+        Fault("cross-site-writes-at-data-processor",
+              "a page of another site can change documents with the session cookie",
+              Patch(_AUTH, '    if "HTTP_AUTHORIZATION" in request.META or SESSION_COOKIE not in request.COOKIES:',
+                    "    if request.META:"),
+              {"smoke/test_access.py::test_a_page_of_another_site_cannot_change_anything[POST /data-processor/templates/]": "expected 403 foreign_origin, got 201"}),
+        Fault("deleted-user-reads-documents", "the session of a deleted user goes on at the data-processor",
+              Patch(f"{_IN}/web/accounts.py", "    if not account.exists:\n", "    if account is None:\n"),
+              {"smoke/test_deletions.py::test_the_token_of_a_deleted_account_is_refused": "/data-processor/templates/"}),
+        Fault("data-processor-answers-strangers", "the data-processor answers requests that did not come through Caddy",
+              Patch(_MIDDLEWARE, "        if self._secret.admits(request.path_info, None if shown is None else "
+                    'shown.encode("latin-1")):', "        if shown or self._secret:"),
+              {"smoke/test_isolation.py::test_services_need_the_internal_secret": "expected 403, got 200"}),
         Fault("documents-may-be-cached", "answers of the data-processor may be kept by caches",
               Patch(_MIDDLEWARE, 'response.headers["Cache-Control"] = "no-store"',
                     'response.headers["Cache-Control"] = "max-age=60"'),

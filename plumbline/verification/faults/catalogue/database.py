@@ -68,6 +68,14 @@ AREA = Area(
         Fault("foreign-key-across-services-missing", "documents may be of a channel that is not there",
               _foreign_key("documents", "documents_channel_id_e90e4ced_fk_channels_id", _DJANGO_KEY),
               {"smoke/test_schema.py::test_the_database_has_exactly_the_declared_schema": "constraint documents_channel_id_e90e4ced_fk_channels_id is missing", "smoke/test_deletions.py::test_deleting_a_channel_deletes_its_content": "=="}),
+        Fault("channel-keeps-its-documents", "a channel with documents cannot be deleted",
+              Sql("ALTER TABLE documents DROP CONSTRAINT documents_channel_id_e90e4ced_fk_channels_id, "
+                  "ADD CONSTRAINT documents_channel_id_e90e4ced_fk_channels_id "
+                  f"FOREIGN KEY (channel_id) REFERENCES channels (id) {_DJANGO_KEY}",
+                  "ALTER TABLE documents DROP CONSTRAINT documents_channel_id_e90e4ced_fk_channels_id, "
+                  "ADD CONSTRAINT documents_channel_id_e90e4ced_fk_channels_id "
+                  f"FOREIGN KEY (channel_id) REFERENCES channels (id) ON DELETE CASCADE {_DJANGO_KEY}"),
+              {"smoke/test_schema.py::test_the_database_has_exactly_the_declared_schema": "constraint documents_channel_id_e90e4ced_fk_channels_id differs", "smoke/test_deletions.py::test_deleting_a_channel_deletes_its_content": "204", "smoke/test_deletions.py::test_deleting_an_account_keeps_its_content_without_a_name": "404 == 204", "left behind": "answered 404"}),
         Fault("messages-go-with-their-sender", "the messages of a deleted user are deleted, too",
               Sql("ALTER TABLE messages DROP CONSTRAINT messages_sender_id_fkey, ADD CONSTRAINT messages_sender_id_fkey "
                   "FOREIGN KEY (sender_id) REFERENCES users (id) ON DELETE CASCADE",
@@ -162,6 +170,9 @@ AREA = Area(
         Fault("statements-logged", "Postgres logs every statement, with what users said",
               ClusterFile("postgresql.conf", "log_statement = 'all'"),
               {"smoke/test_stores.py::test_postgres_has_the_declared_settings": "log_statement is all"}),
+        Fault("trust-authentication", "Postgres lets every account of the machine in without a password",
+              ClusterFile("pg_hba.conf", "host all all 127.0.0.1/32 trust", first=True),
+              {"smoke/test_isolation.py::test_postgres_refuses_other_local_users": "DID NOT RAISE", "smoke/test_health.py::test_postgres_refuses_a_wrong_password": "DID NOT RAISE", "smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by trust", "smoke/test_stores.py::test_no_role_of_postgres_has_a_password_that_can_be_guessed": "can log in to"}),
         Fault("passwords-sent-plainly", "Postgres takes passwords in the clear",
               ClusterFile("pg_hba.conf", "host all all 127.0.0.1/32 password", first=True),
               {"smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by password"}),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from plumbline.verification.faults.areas import Area
-from plumbline.verification.faults.fault import FRESH, Fault, Patch
+from plumbline.verification.faults.fault import FRESH, Fault, Mode, Patch
 
 _EMBEDDED = "plumbline/targets/embedded"
 _PROGRAMS = f"{_EMBEDDED}/programs.py"
 _POSTGRES = f"{_EMBEDDED}/postgres.py"
+_SECRETS = "plumbline/secret_files.py"
 _NEW = (FRESH,)
 
 AREA = Area(
@@ -44,6 +45,14 @@ AREA = Area(
                     "            log.write((self.home.secrets / 'internal_secret').read_text() + '\\n')\n",
                     _NEW),
               {"smoke/test_secrets.py::test_no_file_or_log_contains_a_secret": "internal_secret"}),
+        Fault("secrets-short", "secrets have sixteen bits",
+              Patch(_SECRETS, "secrets.token_urlsafe(32)", "secrets.token_urlsafe(2)", _NEW),
+              {"up": "holds fewer than 8 characters"}),
+        Fault("secrets-the-same", "one secret serves as all",
+              Patch(_SECRETS, '    for name in created:\n        _write(folder / name, secrets.token_urlsafe(32).encode())',
+                    '    one = secrets.token_urlsafe(32).encode()\n    for name in created:\n        _write(folder / name, one)',
+                    _NEW),
+              {"smoke/test_secrets.py::test_secrets_are_hard_to_guess_and_different": "are equal"}),
         Fault("fsync-off-from-the-start", "new clusters do not wait for the disk",
               Patch(_POSTGRES, '    "unix_socket_directories": "",\n', '    "unix_socket_directories": "",\n    "fsync": "off",\n',
                     _NEW),
@@ -51,5 +60,13 @@ AREA = Area(
         Fault("trust-from-the-start", "new clusters let everybody of the machine in",
               Patch(_POSTGRES, "host all all 127.0.0.1/32 scram-sha-256\n", "host all all 127.0.0.1/32 trust\n", _NEW),
               {"smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by trust", "smoke/test_stores.py::test_no_role_of_postgres_has_a_password_that_can_be_guessed": "can log in to", "smoke/test_isolation.py::test_postgres_refuses_other_local_users": "DID NOT RAISE", "smoke/test_health.py::test_postgres_refuses_a_wrong_password": "DID NOT RAISE"}),
+        Fault("secret-readable-by-others", "other accounts can read the password of Postgres",
+              Mode("secrets/postgres_password", 0o644),
+              {"smoke/test_secrets.py::test_only_the_owner_can_read_the_home": "postgres_password: has mode 644"}),
+        Fault("secrets-folder-open", "other accounts can enter the folder of the secrets", Mode("secrets", 0o755, 0o700), {"smoke/test_secrets.py::test_only_the_owner_can_read_the_home": "secrets: has mode 755"}),
+        Fault("state-readable-by-others", "other accounts can read the state of the stack", Mode("state.json", 0o644), {"smoke/test_secrets.py::test_only_the_owner_can_read_the_home": "state.json: has mode 644"}),
+        Fault("logs-open", "other accounts can list the logs", Mode("logs", 0o755, 0o700), {"smoke/test_secrets.py::test_only_the_owner_can_read_the_home": "logs: has mode 755"}),
+        Fault("log-readable-by-others", "other accounts can read a log", Mode("logs/backend.log", 0o644), {"smoke/test_secrets.py::test_only_the_owner_can_read_the_home": "backend.log: has mode 644"}),
+        Fault("home-writable-by-others", "other accounts can put files into the home", Mode("run", 0o777, 0o700), {"smoke/test_secrets.py::test_only_the_owner_can_read_the_home": "run: has mode 777"}),
     ),
 )  # fmt: skip

@@ -13,6 +13,7 @@ import yaml
 from plumbline import ROOT
 from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, SERVICES, SPECS
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
+from plumbline.verification.manifests import compose_file
 from plumbline.verification.manifests.quantities import parse
 
 DIFFERENT = {
@@ -45,6 +46,9 @@ def problems(manifests: Manifests) -> Iterator[str]:
     """Yield everything in which the two differ without a reason."""
     services = compose()["services"]
     yield from repetitions(ROOT)
+    yield from compose_file.problems(
+        compose(), ROOT, {name: environment(services[name])["PLUMBLINE_PORT"] for name in SERVICES}
+    )
     yield from _images(manifests, services)
     for name, service in services.items():
         found = _counterpart(manifests, name)

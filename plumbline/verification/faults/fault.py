@@ -14,12 +14,13 @@ UP = "up"
 """In the place of components to restart: the whole deployment is made again, from the changed checkout."""
 FRESH = "fresh"
 """The same, in a new home: for what is only done when a stack is created."""
+# Redis as well where a fault may leave entries in the recorder that the checks of the next one would see.
 _RESTARTS: dict[str, tuple[str, ...]] = {
     "services/backend/": ("backend",),
     "services/data-processor/": ("data-processor",),
-    "services/log-sink/": ("log-sink",),
-    "services/servicekit/": ("log-sink", "backend", "data-processor"),
-    "docker/caddy/Caddyfile": ("caddy",),
+    "services/log-sink/": ("redis", "log-sink"),
+    "services/servicekit/": ("redis", "log-sink", "backend", "data-processor"),
+    "docker/caddy/Caddyfile": ("redis", "caddy"),
     "docker/redis/": ("redis",),
     "plumbline/": (UP,),
 }

@@ -48,7 +48,7 @@ AREA = Area(
                 {"logs/test_access.py::test_only_operators_can_read": "/logs/stats: expected 401, got 200"}),
         Fault("ingest-at-front-door", "log entries can be handed in at the front door",
                 Patch(_FILE, "@recorder_open path /logs/health /logs/health/* /logs/login",
-                      "@recorder_open path /ingest /logs/health /logs/health/* /logs/login", ("redis", "caddy")), {"logs/test_access.py::test_entries_cannot_be_sent_through_the_front_door": "/ingest"}),
+                      "@recorder_open path /ingest /logs/health /logs/health/* /logs/login"), {"logs/test_access.py::test_entries_cannot_be_sent_through_the_front_door": "/ingest"}),
         Fault("internal-listener-passes-on", "the internal listener leads to the backend",
                 _edit("\thandle {\n\t\trespond 404\n\t}", "\thandle {\n\t\treverse_proxy {$PLUMBLINE_BACKEND}\n\t}"), {"smoke/test_isolation.py::test_other_local_users_cannot_send_log_entries": "404"}),
         Fault("refused-bodies-keep-connection", "a connection stays open after a refused body",

@@ -10,6 +10,7 @@ _KIT = "services/servicekit/servicekit"
 _LUA = f"{_SINK}/recorder.lua"
 _FACTS = f"{_KIT}/facts.py"
 _FILTERS = f"{_SINK}/filters.py"
+_CADDYS = f"{_SINK}/caddy.py"
 _REDIS = "docker/redis/redis.conf"
 _RIGHTS = "docker/redis/redis.sh"
 
@@ -48,6 +49,9 @@ AREA = Area(
         Fault("wrong-filters-ignored", "a filter that is not known is ignored",
               Patch(_FILTERS, "    if errors:\n        raise BadQueryError(errors)\n", "    errors.clear()\n"),
               {"logs/test_filters.py::test_a_wrong_filter_is_refused_and_named": "expected 422"}),
+        Fault("closed-tails-kept", "a live tail that its reader closes is an entry",
+              Patch(_CADDYS, 'r"context canceled$|', 'r"context cancelled$|'),
+              {"logs/test_access.py::test_closing_a_live_tail_leaves_no_entry": "http.handlers.reverse_proxy"}),
         Fault("request-id-lost", "entries do not say which request they are about",
               Patch(f"{_KIT}/log/entries.py", '"request_id": request_id if _is_request_id(request_id) else None',
                     '"request_id": None'),
@@ -56,6 +60,14 @@ AREA = Area(
               Patch(f"{_KIT}/log/redact.py", "    parts, done = [], 0\n    for start in sorted(starts):",
                     "    parts, done = [], 0\n    for start in sorted(starts)[len(starts) :]:"),
               {"logs/test_redaction.py::test_entries_of_a_service_are_redacted": "[redacted]", "logs/test_own_logs.py::test_no_log_has_a_secret_of_a_request": "== []"}),
+        Fault("sink-answers-strangers", "the log-sink answers requests that did not come through Caddy",
+              Patch(f"{_SINK}/app.py", '        if self._secret.admits(scope["path"], None if shown is None else '
+                    'shown.encode("latin-1")):', "        if shown or self._secret:"),
+              {"smoke/test_isolation.py::test_services_need_the_internal_secret": "expected 403, got 200", "smoke/test_isolation.py::test_other_local_users_cannot_send_log_entries": "log-sink", "smoke/test_isolation.py::test_forged_datagrams_are_counted_and_not_shown": "== []"}),
+        Fault("forged-datagrams-kept", "any program of the machine can hand in entries as Caddy's",
+              Patch(f"{_SINK}/udp.py", "    return datagram[: found.start()] + datagram[found.end() :] if secret.matches("
+                    "shown) else None", "    return datagram[: found.start()] + datagram[found.end() :]"),
+              {"smoke/test_isolation.py::test_forged_datagrams_are_counted_and_not_shown": "forged"}),
         Fault("redis-appends", "Redis appends every change to a file",
               Patch(_REDIS, "appendonly no\n", "appendonly yes\nappenddirname redis-aof\n"),
               {"start": "redis ended while it was being waited for"}),

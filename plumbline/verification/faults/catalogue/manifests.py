@@ -12,11 +12,37 @@ AREA = Area(
     "containers",
     static="manifests",
     faults=(
+        Fault("compose-takes-other-ports", "a service in containers is asked at another port than it listens on",
+                Patch(_COMPOSE, 'probe.py, "8001", /health]', 'probe.py, "8011", /health]'), {"manifests: compose": "backend: its health is asked at another port than 8001"}),
+        Fault("compose-publishes-postgres", "Compose publishes the port of Postgres",
+                Patch(_COMPOSE, "    shm_size: 128m\n", '    shm_size: 128m\n    ports: ["5432:5432"]\n'), {"manifests: compose": "postgres publishes 5432:5432"}),
+        Fault("compose-publishes-to-network", "Compose publishes the front door to the network",
+                Patch(_COMPOSE, "PLUMBLINE_PUBLISH_ADDRESS:-127.0.0.1", "PLUMBLINE_PUBLISH_ADDRESS:-0.0.0.0"), {"manifests: compose": "caddy publishes 0.0.0.0"}),
+        Fault("compose-network-leads-out", "the containers can reach the internet",
+                Patch(_COMPOSE, "inside: {internal: true}", "inside: {internal: false}"), {"manifests: compose": "the network inside is not internal"}),
+        Fault("compose-keeps-capabilities", "the containers keep their capabilities",
+                Patch(_COMPOSE, "  cap_drop: [ALL]\n", "  cap_drop: []\n"), {"manifests: compose": "cap_drop is []"}),
+        Fault("compose-images-writable", "the containers may write to their images",
+                Patch(_COMPOSE, "  read_only: true\n", "  read_only: false\n"), {"manifests: compose": "read_only is False"}),
+        Fault("compose-gains-privileges", "the containers may gain privileges",
+                Patch(_COMPOSE, '["no-new-privileges:true"]', "[]"), {"manifests: compose": "security_opt is []"}),
         Fault("compose-memory-differs", "a container may use more memory in Compose than in Kubernetes",
                 Patch(_COMPOSE, "    mem_limit: 256m\n    memswap_limit: 256m\n    depends_on:",
                       "    mem_limit: 2g\n    memswap_limit: 2g\n    depends_on:"), {"manifests: compose": "256Mi of memory here and 2g on Compose"}),
+        Fault("compose-does-not-restart", "what dies in Compose stays dead",
+                Patch(_COMPOSE, "restart: unless-stopped", 'restart: "no"'), {'manifests: compose': "restart is 'no'; expected 'unless-stopped'"}),
+        Fault("compose-starts-before-migrations", "the backend does not wait for the migrations",
+                Patch(_COMPOSE, "    secrets: [postgres_password, token_secret, redis_password, internal_secret]\n"
+                      "    depends_on:\n      redis: {condition: service_healthy}\n      migrate-data-processor: {condition: "
+                      "service_completed_successfully}\n    healthcheck:\n      <<: *healthcheck\n      test: [CMD, sh, "
+                      '/app/alive.sh, "6", python, -ISE, /app/probe.py, "8001"',
+                      "    secrets: [postgres_password, token_secret, redis_password, internal_secret]\n"
+                      "    depends_on:\n      redis: {condition: service_healthy}\n    healthcheck:\n      <<: *healthcheck\n"
+                      '      test: [CMD, sh, /app/alive.sh, "6", python, -ISE, /app/probe.py, "8001"'), {"manifests: compose": "backend does not wait until migrate-data-processor"}),
         Fault("image-runs-as-root", "a service's image runs as root",
                 Patch("docker/service/Dockerfile", "USER 10001:10001", "USER 0:0"), {"manifests: compose": "whom its image is made for"}),
+        Fault("image-starts-something-else", "a service's image starts another command",
+                Patch("docker/service/Dockerfile", 'CMD ["serve"]', 'CMD ["wait"]'), {"manifests: compose": "its image starts wait; expected serve"}),
         Fault("default-written-twice", "a default of containers stands in two places and differs",
                 Patch(_COMPOSE, "  PLUMBLINE_STACK_ID: ${", "  PLUMBLINE_WORKERS: 4\n  PLUMBLINE_STACK_ID: ${"), {'manifests: compose': "PLUMBLINE_WORKERS is '2' here and '4' on Compose"}),
         Fault("setting-unknown-to-service", "a service in containers is told a setting that it does not know",

@@ -129,6 +129,29 @@ def test_errors_of_the_log_sink_are_recorded_after_a_redis_outage(target: Target
             assert entry["message"]
 
 
+def test_a_failed_request_is_counted_once(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
+    before = recorder.received(redis_client, "caddy", "error")
+    for number in range(3):
+        alice.get(f"/data-processor/batch/{number + 1}/export/").expect_problem(501)
+    wait_for_value(
+        lambda: recorder.received(redis_client, "caddy", "error"),
+        lambda counted: counted >= before + 3,
+        f"{before + 3} errors of Caddy to be counted",
+    )
+    # A later entry has arrived, so one too many would have, too.
+    recorder.send_bad_token(stack, redis_client)
+    assert recorder.received(redis_client, "caddy", "error") == before + 3
+
+
+def test_an_address_that_the_client_claims_is_not_believed(stack: Stack, redis_client: redis.Redis) -> None:
+    claimed = {"Authorization": "Bearer not.a.token", "X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"}
+    for path in PATHS.values():
+        Answer(requests.get(stack.base_url + path, headers=claimed, timeout=10)).expect_problem(401)
+    for service, path in PATHS.items():
+        recorder.send_bad_token(stack, redis_client, path, service)
+    assert [one for one in recorder.stream(redis_client) if "203.0.113.9" in str(one["fields"])] == []
+
+
 def test_info_entries_are_not_kept(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
     quiet = {alice.get(path).request_id for path in [*PATHS.values(), "/auth/me", "/health"]}
     # A later entry has arrived, so an info entry would have, too.

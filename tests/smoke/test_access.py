@@ -17,6 +17,7 @@ from plumbline.verification.checks.access import CROSS_SITE, RULES, USERS, Rule,
 from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 from plumbline.verification.checks.findings import require_none
 from plumbline.verification.checks.sessions import Operator
+from plumbline.verification.throwaway import wait_for_value
 
 Database = psycopg.Connection[dict[str, Any]]
 WRITES = [rule for rule in RULES if rule.writes]
@@ -109,6 +110,20 @@ def test_a_call_with_an_expired_session_is_refused(
     stack: Stack, http: requests.Session, world: World, stored: Any, users: dict[str, User], rule: Rule
 ) -> None:
     without_session(rule, {"expired": sessions.expired(stack, users["creator"].token)}, world, stored, http)
+
+
+@pytest.mark.parametrize("path", ["/auth/me", "/data-processor/templates/", "/logs/entries"])
+def test_a_session_that_was_used_expires_too(
+    stack: Stack, http: requests.Session, users: dict[str, User], path: str
+) -> None:
+    token = sessions.expiring(stack, users["creator"].token, 4)
+
+    def statuses() -> set[int]:
+        headers = {"Authorization": f"Bearer {token}"}
+        return {http.get(stack.base_url + path, headers=headers, timeout=TIMEOUT_S).status_code for _ in range(8)}
+
+    assert statuses() <= {200, 403, 401}
+    wait_for_value(statuses, {401}.__eq__, f"{path} to refuse the session after it has expired (statuses)")
 
 
 @pytest.mark.parametrize("rule", WRITES, ids=str)

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from plumbline.stack import Stack
-from plumbline.verification.checks import rows
+from plumbline.verification.checks import contract, rows
 from plumbline.verification.checks.client import Answer, User
 
 
@@ -59,6 +59,17 @@ def test_a_wrong_password_is_refused(alice: User) -> None:
 def test_requests_without_a_valid_session_are_refused(stack: Stack, path: str, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     Answer(requests.get(stack.base_url + path, headers=headers, timeout=10)).expect_problem(401)
+
+
+@pytest.mark.disrupt
+def test_guessing_a_password_is_throttled_and_other_users_are_not(stack: Stack, new_user: Callable[[], User]) -> None:
+    user, other = new_user(), new_user()
+    attempts = contract.setting(stack, "PLUMBLINE_LOGIN_ATTEMPTS", contract.LOGIN_ATTEMPTS)
+    guess = {"username": user.username, "password": "a wrong guess 4711"}
+    codes = [user.call("POST", "/auth/login", data=guess).json["code"] for _ in range(attempts + 5)]
+    assert codes[:5] == ["wrong_credentials"] * 5
+    assert codes[-1] == "too_many_attempts", f"after {attempts + 5} wrong passwords the answer is {codes[-1]}"
+    other.login().expect(200)
 
 
 def test_a_forged_token_is_refused_by_both_services(stack: Stack, new_user: Callable[[], User]) -> None:

@@ -71,6 +71,13 @@ def test_others_cannot_read_write_or_find_a_private_channel(alice: User, bob: Us
     ]
 
 
+def test_lists_show_no_private_channels_of_others(alice: User, bob: User) -> None:
+    channel = alice.create_channel("private")
+    for user, shown in ((alice, True), (bob, False)):
+        newest = user.get("/channels/", limit=100).expect(200)["items"]
+        assert (channel["id"] in [one["id"] for one in newest]) is shown, f"{user.username}: {newest[:3]}"
+
+
 def test_join_and_leave_change_the_memberships(bob: User, channel: dict[str, Any], database: Database) -> None:
     assert bob.post(f"/channels/{channel['id']}/join").status < 300
     assert len(rows.many(database, "memberships", channel_id=channel["id"], user_id=bob.id)) == 1
@@ -108,8 +115,10 @@ def test_the_welcome_is_stored_and_shown_to_its_user_only(alice: User, bob: User
 @pytest.mark.parametrize(
     "body",
     [{"content": ""}, {"content": "a\0b"}, {"content": 7}, {}, {"content": "x" * 100_000},
-     {"content": "x", "image_url": "javascript:alert(1)"}],
-    ids=["empty", "nul", "number", "nothing", "huge", "script-url"],
+     {"content": "x", "image_url": "javascript:alert(1)"},
+     {"content": "x", "image_url": "javascript://host/%0aalert(1)"},
+     {"content": "x", "image_url": "//elsewhere.example/a.png"}],
+    ids=["empty", "nul", "number", "nothing", "huge", "script-url", "script-url-with-host", "no-scheme"],
 )  # fmt: skip
 def test_invalid_messages_are_refused(alice: User, channel: dict[str, Any], body: dict[str, Any]) -> None:
     answer = alice.post(f"/channels/{channel['id']}/messages", body)

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from plumbline.stack import Stack
 from plumbline.verification.checks import contract, samples
-from plumbline.verification.checks.client import User
+from plumbline.verification.checks.client import TIMEOUT_S, User
 from plumbline.verification.checks.created import PREFIX
 
 DOCUMENTS = "/data-processor/documents/"
@@ -100,6 +100,32 @@ def test_every_accepted_type_of_document_is_stored(alice: User, channel: int, me
 def test_other_images_are_refused(alice: User, channel: int, kind: str) -> None:
     refused = alice.upload(channel, f"{PREFIX}other.png", encoded(kind), "image/png")
     assert refused.expect_problem(415)["code"] == "wrong_media_type"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (samples.encrypted_pdf(), "encrypted"),
+        (samples.pdf()[:300], "broken_file"),
+        (encoded("jpeg")[:-200], "broken_file"),
+        (encoded("webp")[:-20], "broken_file"),
+        (encoded("png")[:-20], "broken_file"),
+    ],
+    ids=["encrypted-pdf", "cut-pdf", "cut-jpeg", "cut-webp", "cut-png"],
+)
+def test_files_that_cannot_be_opened_are_refused_by_their_reason(
+    alice: User, channel: int, content: bytes, code: str
+) -> None:
+    assert alice.upload(channel, f"{PREFIX}broken.bin", content).expect_problem(422)["code"] == code
+
+
+@pytest.mark.parametrize("path", ["/channels/", "/data-processor/templates/", "/logs/entries"])
+def test_headers_may_have_so_many_bytes_and_no_more(alice: User, path: str) -> None:
+    assert alice.call("GET", path, headers={"X-Filler": "x" * 20_000}).status in (200, 403)
+    # Caddy does not read the rest, so the connection may end before its answer is read.
+    url = alice.base_url + path
+    with alice.http.get(url, headers={"X-Filler": "x" * 60_000}, stream=True, timeout=TIMEOUT_S) as refused:
+        assert refused.status_code == 431
 
 
 @pytest.mark.parametrize("status", contract.VALIDATION_STATUSES)

@@ -84,6 +84,23 @@ def test_invalid_labels_are_refused(alice: User, channel: dict[str, Any], label:
     alice.post(TEMPLATES, body).expect_problem(422)
 
 
+def test_a_channel_has_one_template_of_a_name(alice: User, channel: dict[str, Any]) -> None:
+    created = new_template(alice, channel)
+    other = new_template(alice, channel)
+    again = {"channel_id": channel["id"], "name": created["name"].replace("invoice", "INVOICE"), "labels": []}
+    assert alice.post(TEMPLATES, again).expect_problem(409)["code"] == "name_taken"
+    renamed = alice.put(f"{TEMPLATES}{other['id']}/", {"name": created["name"], "labels": []})
+    assert renamed.expect_problem(409)["code"] == "name_taken"
+    elsewhere = alice.create_channel("private")
+    alice.post(TEMPLATES, again | {"channel_id": elsewhere["id"]}).expect(201)
+
+
+def test_unknown_fields_are_refused_and_named(alice: User, channel: dict[str, Any]) -> None:
+    body = {"channel_id": channel["id"], "name": f"{PREFIX}{secrets.token_hex(4)}", "labels": [], "lables": []}
+    refused = alice.post(TEMPLATES, body).expect_problem(422)
+    assert [one["field"] for one in refused["errors"]] == ["lables"]
+
+
 def test_templates_of_other_channels_are_refused(alice: User, bob: User, channel: dict[str, Any]) -> None:
     created = new_template(alice, channel)
     bob.get(f"{TEMPLATES}{created['id']}/").expect_problem(403)

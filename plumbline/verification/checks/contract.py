@@ -19,6 +19,8 @@ OPERATOR_USERNAME = "operator"
 
 SESSION_COOKIE = "access_token"
 SESSION_TTL_S = 12 * 3600
+LOGIN_ATTEMPTS = 30
+"""Failed logins to one user name from one address, in a minute."""
 REQUEST_ID_HEADER = "X-Request-Id"
 INTERNAL_HEADER = "X-Plumbline-Internal"
 EVENTS_CHANNEL = "plumbline:events"

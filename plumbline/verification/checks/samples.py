@@ -72,6 +72,13 @@ def pdf(text: str = "Invoice 4711", width: int = 300, height: int = 200) -> byte
     return bytes(out)
 
 
+def encrypted_pdf() -> bytes:
+    """Return a PDF that cannot be opened without a password."""
+    keys = (b"41" * 32, b"42" * 32)
+    entry = b"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >> /ID [<00> <00>]" % keys
+    return pdf().replace(b"/Root 1 0 R", b"/Root 1 0 R " + entry)
+
+
 def pdf_with_broken_xref() -> bytes:
     """Return a truncated PDF with an invalid cross-reference table, which no reader can repair."""
     good = pdf()

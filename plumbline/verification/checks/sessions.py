@@ -59,13 +59,18 @@ def forged(token: str) -> str:
 
 
 def expired(stack: Stack, token: str) -> str:
-    """Return the token with an expiry in the past. Raises NotGivenError if the signing key cannot be read."""
+    """Return the token as it is a minute after it expired. Raises NotGivenError: see `expiring`."""
+    return expiring(stack, token, -60)
+
+
+def expiring(stack: Stack, token: str, seconds: int) -> str:
+    """Return the token with an expiry in so many seconds. Raises NotGivenError if the signing key cannot be read."""
     key = Path(stack.home) / "secrets" / "token_secret"
     if not stack.home or not key.is_file():
         raise NotGivenError("needs the file of the stack's signing key")
     claims = jwt.decode(token, options={"verify_signature": False})
     now = int(time.time())
-    return jwt.encode(claims | {"iat": now - 7200, "exp": now - 60}, key.read_text().strip(), algorithm="HS256")
+    return jwt.encode(claims | {"iat": now - 7200, "exp": now + seconds}, key.read_text().strip(), algorithm="HS256")
 
 
 def deleted(new_user: Callable[[], User]) -> str:

@@ -18,7 +18,7 @@ docker version >/dev/null 2>&1 || fail "no Docker engine answers: start one (.ci
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The archive of this machine's own sources.
+# The Debian archive of this machine's apt sources.
 # shellcheck disable=SC2016  # apt expands it
 archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' |
   grep -v -e security -e updates | sort -u | head -n 1)

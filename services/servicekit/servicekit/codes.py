@@ -35,7 +35,7 @@ class Code(StrEnum):
         (405,),
         "The address does not take this method. `Allow` lists those it does.",
     )
-    BODY_TOO_LARGE = "body_too_large", (413,), "The body is larger than this address takes."
+    BODY_TOO_LARGE = "body_too_large", (413,), "The body is larger than this address accepts."
     WRONG_MEDIA_TYPE = (
         "wrong_media_type",
         (415,),

@@ -60,8 +60,8 @@ AREA = Area(
                       '"$1$2"\n\t\t\t\trequest>host regexp "(?s)^.*@" ""\n\t\t\t}\n\t\t}\n\t\tlevel INFO',
                       "\t\t\t}\n\t\t}\n\t\tlevel INFO"), {"logs/test_own_logs.py::test_no_log_has_a_secret_of_a_request": "caddy"}),
         Fault("headers-in-caddys-log", "Caddy's own log holds the headers of requests",
-                _edit("\t\t\t\trequest>headers delete\n\t\t\t\tresp_headers delete\n\t\t\t\t# The path",
-                      "\t\t\t\tresp_headers delete\n\t\t\t\t# The path"), {"logs/test_own_logs.py::test_no_log_has_a_secret_of_a_request": "caddy: X-Api-Key"}),
+                _edit("\t\t\t\trequest>headers delete\n\t\t\t\tresp_headers delete\n\t\t\t\t# Only the path",
+                      "\t\t\t\tresp_headers delete\n\t\t\t\t# Only the path"), {"logs/test_own_logs.py::test_no_log_has_a_secret_of_a_request": "caddy: X-Api-Key"}),
         Fault("queries-in-recorded-entries", "entries of Caddy hold what follows the path of an address",
                 _edit('\t\t\t\t\trequest>uri regexp "(?s)^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]{0,1000})[^?#]*([?#]?).*$" '
                       '"$1$2"\n', ""), {"logs/test_redaction.py::test_entries_of_caddy_are_redacted": "/channels/?"}),

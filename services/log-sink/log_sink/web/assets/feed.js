@@ -82,7 +82,7 @@ export class Feed {
 }
 
 async function detailOf(response) {
-  if (response.status === 502) return "the log-sink is not answering"; // Caddy's answer, also to users who are not operators
+  if (response.status === 502) return "the log-sink does not answer"; // Caddy's answer, also to users who are not operators
   try {
     return (await response.json()).detail ?? `it answered ${response.status}`;
   } catch {

@@ -31,8 +31,8 @@ AREA = Area(
         Fault("server-header-shown", "answers tell which server they come from",
                 _edit("\t\tX-Content-Type-Options nosniff\n\t\t-Server\n", "\t\tX-Content-Type-Options nosniff\n"), {'smoke/test_exact_answers.py::test_headers_of_every_kind_of_answer_are_exact': "'Server'"}),
         Fault("service-header-shown", "answers carry a header that tells the way they took",
-                _edit("\t\tX-Request-Id {http.request.uuid}\n\t\t# No", "\t\tX-Request-Id {http.request.uuid}\n\t\tX-Upstream "
-                      "{http.reverse_proxy.upstream.hostport}\n\t\t# No"), {"smoke/test_exact_answers.py::test_headers_of_every_kind_of_answer_are_exact": "X-Upstream"}),
+                _edit("\t\tX-Request-Id {http.request.uuid}\n\t\t# Browsers", "\t\tX-Request-Id {http.request.uuid}\n\t\tX-Upstream "
+                      "{http.reverse_proxy.upstream.hostport}\n\t\t# Browsers"), {"smoke/test_exact_answers.py::test_headers_of_every_kind_of_answer_are_exact": "X-Upstream"}),
         Fault("errors-may-be-cached", "Caddy's own refusals may be kept by caches",
                 _edit("\t\theader Cache-Control no-store\n", "\t\theader Cache-Control max-age=60\n"), {"smoke/test_answers.py::test_answers_to_sessions_have_no_store_and_nosniff": "no-store"}),
         Fault("errors-of-another-type", "Caddy's own refusals are no problem documents",

@@ -7,7 +7,7 @@ import dataclasses
 import logging
 
 import psycopg
-from servicekit.accounts import ASK, FRESH_S, Account, Accounts
+from servicekit.accounts import ACCOUNT_QUERY, FRESH_S, Account, Accounts
 from servicekit.tokens import Identity
 
 from backend.database import POOL_TIMEOUT_S, QUERY_TIMEOUT_S, Database
@@ -69,7 +69,7 @@ class Users:
 
     async def _ask(self, user_id: int, wait_s: float, timeout_s: float) -> Account:
         try:
-            row = await self._database.fetch_one(ASK, {"user_id": user_id}, wait_s, timeout_s)
+            row = await self._database.fetch_one(ACCOUNT_QUERY, {"user_id": user_id}, wait_s, timeout_s)
         except (ApiError, psycopg.Error):
             # The request's own statement reports the outage; a request without a statement is answered nevertheless.
             return self._accounts.unanswered(user_id)

@@ -213,12 +213,12 @@ def test_wait_times_out(fresh: Backend) -> None:
     timed_out = run(fresh, "wait")
     assert timed_out.returncode == 75
     assert timed_out.stderr.splitlines()[-1].startswith(
-        "backend: waited 0.1 s for the backend's schema in vain: it is at"
+        "backend: the backend's schema was not ready after 0.1 s: it is at"
     )
     fresh.environment["PLUMBLINE_POSTGRES_PORT"] = "1"
     no_database = run(fresh, "wait", "database")
     assert no_database.returncode == 75
-    assert "for the database in vain: the database cannot be used yet" in no_database.stderr
+    assert "the database was not ready after 0.1 s: the database cannot be used yet" in no_database.stderr
     assert "Traceback" not in no_database.stderr
 
 

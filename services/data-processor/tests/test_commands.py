@@ -148,7 +148,7 @@ def test_waiting_for_the_schema(empty_postgres: PostgresServer, own_folder: Path
         with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
             connection.execute("UPDATE django_migrations SET name = %s WHERE name = '0000_before'", (HEAD,))
     assert in_vain.returncode == 75
-    assert "waited 0.1 s for the data-processor's schema in vain: it is at 0000_before, this release needs" in (
+    assert "the data-processor's schema was not ready after 0.1 s: it is at 0000_before, this release needs" in (
         in_vain.stderr
     )
     assert "Traceback" not in in_vain.stderr

@@ -1,5 +1,5 @@
-"""The little that all services share: facts, secret files, tokens, request ids, logging, events, migrations."""
+"""Code that all services share: facts, secret files, tokens, request ids, logging, events, migrations."""
 
-# Resolved here, on the main thread: every socket call looks this codec up, and when the first look-ups come from two
-# threads at once one of them can see the module half imported; Python then remembers "unknown encoding" for good.
+# Imported here, on the main thread. Every socket call looks this codec up. If two threads do so first at the same time,
+# one can see a partly imported module, and Python then caches "unknown encoding" for the life of the process.
 import encodings.idna  # noqa: F401

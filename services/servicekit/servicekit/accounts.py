@@ -1,4 +1,4 @@
-"""Whether a session's user still exists: read from the database at most every `FRESH_S`, remembered in between."""
+"""Caches whether a session's user still exists: each user is read from the database at most once per `FRESH_S`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import time
 from dataclasses import dataclass
 
 FRESH_S = 2.0
-"""How long an answer holds. A deleted user's token opens nothing after that."""
+"""Lifetime of a cached answer. A deleted user's token is accepted for at most this long."""
 _REMEMBERED = 4096
 
-ASK = "SELECT is_operator FROM users WHERE id = %(user_id)s"
+ACCOUNT_QUERY = "SELECT is_operator FROM users WHERE id = %(user_id)s"
 """No row means that there is no such user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the database says about a session's user."""
+    """The state of a session's user in the database."""
 
     exists: bool
     is_operator: bool
 
 
 _TRUSTED = Account(exists=True, is_operator=True)
-"""Where the database has never answered: the token alone decides."""
+"""Used while the database has never answered for a user: the token alone decides."""
 
 
 @dataclass(slots=True)
@@ -32,21 +32,21 @@ class _Seen:
 
 
 class Accounts:
-    """What one process knows of its users."""
+    """The cached users of one process."""
 
     def __init__(self, fresh_s: float = FRESH_S) -> None:
         self._fresh_s = fresh_s
         self._seen: dict[int, _Seen] = {}
 
     def known(self, user_id: int) -> Account | None:
-        """Return what is known of a user, or None: then ask, and report with `answered` or `unanswered`."""
+        """Return the cached account. None: query the database, then call `answered` or `unanswered`."""
         seen = self._seen.get(user_id)
         now = time.monotonic()
         if seen is None:
             return None
         if seen.until > now:
             return seen.account
-        # One request asks; those beside it go on with what was known.
+        # One request queries the database; concurrent ones use the cached account.
         seen.until = now + self._fresh_s
         return None
 
@@ -58,10 +58,10 @@ class Accounts:
         return account
 
     def unanswered(self, user_id: int) -> Account:
-        """Return what holds while the database does not answer: its last answer, or else what the token says."""
+        """Return the account to use while the database does not answer: its last answer, else the token's claims."""
         seen = self._seen.get(user_id)
         return self.answered(user_id, seen.account if seen else _TRUSTED)
 
     def forget(self, user_id: int) -> None:
-        """Ask the database again at the user's next request."""
+        """Query the database again at the user's next request."""
         self._seen.pop(user_id, None)

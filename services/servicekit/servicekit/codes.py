@@ -1,4 +1,4 @@
-"""Every `code` that a client can be refused with. Caddyfile and documentation are compared with this list."""
+"""Every `code` of a refusal. Tests compare the Caddyfile and the documentation with this list."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """A refusal, for programs: the HTTP statuses it comes with, the usual one first, and what it means."""
+    """A refusal's code, for programs, with its HTTP statuses (the usual one first) and its meaning."""
 
     statuses: tuple[int, ...]
     meaning: str
@@ -28,32 +28,32 @@ class Code(StrEnum):
     INVALID_JSON = "invalid_json", (400, 422), "The body, or the frame, is not valid JSON."
     MALFORMED_BODY = "malformed_body", (400, 422), "The form in the body cannot be parsed."
     MALFORMED_REQUEST = "malformed_request", (400,), "The request is not well-formed."
-    INCOMPLETE = "incomplete", (400,), "The body ended before all of it had come. Send it again."
+    INCOMPLETE = "incomplete", (400,), "The body ended early. Send it again."
     NO_SUCH_ADDRESS = "no_such_address", (404,), "There is nothing at this address."
     METHOD_NOT_ALLOWED = (
         "method_not_allowed",
         (405,),
-        "The address does not take this method. `Allow` lists those it does.",
+        "The address does not accept this method. `Allow` lists the methods it accepts.",
     )
     BODY_TOO_LARGE = "body_too_large", (413,), "The body is larger than this address accepts."
     WRONG_MEDIA_TYPE = (
         "wrong_media_type",
         (415,),
-        "The body, or the file in it, is of a type that this address does not take.",
+        "The body, or the file in it, is of a type that this address does not accept.",
     )
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", (416,), "The requested range is outside of the file."
     INVALID = "invalid", (422,), "A value is wrong. `errors` names each field."
     REFUSED = (
         "refused",
         (400,),
-        "The request is refused for another reason: `status` and `detail` tell which. Any status.",
+        "The request is refused for another reason, given in `status` and `detail`. Any status.",
     )
 
-    # Who asks
-    UNAUTHENTICATED = "unauthenticated", (401,), "There is no session, or it has expired, or its user is gone. Log in."
+    # The caller
+    UNAUTHENTICATED = "unauthenticated", (401,), "There is no session, it has expired, or its user was deleted. Log in."
     WRONG_CREDENTIALS = "wrong_credentials", (401,), "User name or password is wrong."
     WRONG_PASSWORD = "wrong_password", (403,), "The password that must be repeated is wrong. Nothing was changed."
-    FOREIGN_ORIGIN = "foreign_origin", (403,), "The browser page that asks is of an origin that is not allowed."
+    FOREIGN_ORIGIN = "foreign_origin", (403,), "The request comes from a browser page of an origin that is not allowed."
     FRONT_DOOR_ONLY = "front_door_only", (403,), "The request did not come through the front door."
     NOT_YOUR_SOCKET = "not_your_socket", (403,), "The socket's address names another user than the session."
     REGISTRATION_CLOSED = "registration_closed", (403,), "Registration is closed."
@@ -100,7 +100,7 @@ class Code(StrEnum):
     SEVERAL_FRAMES = "several_frames", (422,), "The image has several frames."
     TOO_MANY_PIXELS = "too_many_pixels", (422,), "The image has too many pixels."
     TOO_MANY_PAGES = "too_many_pages", (422,), "The PDF has too many pages."
-    PAGE_SIZE = "page_size", (422,), "A page of the PDF has a size that is not taken."
+    PAGE_SIZE = "page_size", (422,), "A page of the PDF has a size that is not accepted."
     TOO_COMPLEX = "too_complex", (422,), "The file takes too long, or too much memory, to decode."
 
     # Frames of the WebSocket
@@ -109,10 +109,10 @@ class Code(StrEnum):
     UNKNOWN_TYPE = "unknown_type", (), "There is no frame of this type."
 
     # The stack
-    TOO_MANY_AT_ONCE = "too_many_at_once", (429,), "The caller has as much under way as one caller may."
-    OVERLOADED = "overloaded", (503,), "Too much is under way. Try again after `Retry-After`."
+    TOO_MANY_AT_ONCE = "too_many_at_once", (429,), "The caller has too many requests in progress."
+    OVERLOADED = "overloaded", (503,), "Too many requests are in progress. Try again after `Retry-After`."
     TOO_MANY_READERS = "too_many_readers", (503,), "Too many live tails of the recorder are open."
-    UNAVAILABLE = "unavailable", (503,), "Something that the request needs is away for now."
+    UNAVAILABLE = "unavailable", (503,), "Something that the request needs is temporarily unavailable."
     DATABASE_AWAY = "database_away", (503,), "The database does not answer."
     REDIS_UNAVAILABLE = "redis_unavailable", (503,), "The recorder's Redis does not answer."
     SCHEMA_BEHIND = "schema_behind", (503,), "The database's schema is not at this release's revision."

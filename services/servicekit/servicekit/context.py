@@ -1,4 +1,4 @@
-"""The request that the current code works for."""
+"""Context of the request that is being handled."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextvars import ContextVar
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 forwarded_for: ContextVar[str | None] = ContextVar("forwarded_for", default=None)
-"""The header X-Forwarded-For, whose last address is the one that Caddy saw."""
+"""The header X-Forwarded-For. Its last address is the client that connected to Caddy."""
 
 _SHAPE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def accept_request_id(header: str | None) -> str:
-    """Return the id that Caddy put on the request, or a new one if it is absent or of another shape."""
+    """Return the id that Caddy put on the request, or a new one if it is absent or malformed."""
     return header if header and _SHAPE.fullmatch(header) else uuid.uuid4().hex
 
 

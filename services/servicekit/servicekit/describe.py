@@ -26,7 +26,7 @@ def variable(field: str) -> str:
 
 
 def fields(model: type[BaseSettings]) -> list[dict[str, Any]]:
-    """Return every field of a model as JSON data. `deployed` says why only the deployment sets it, else it is empty."""
+    """Return every field of a model as JSON data. `deployed` is why only the deployment may set it, or empty."""
     return [
         {
             "variable": variable(name),
@@ -41,7 +41,7 @@ def fields(model: type[BaseSettings]) -> list[dict[str, Any]]:
 
 
 def required(model: type[BaseSettings]) -> dict[str, str]:
-    """Return a value that passes for each field without a default, so that the others can be read."""
+    """Return a valid value for each field without a default, so that the other fields can be read."""
     return {
         variable(name): _STAND_INS.get(field.annotation, "x")
         for name, field in model.model_fields.items()
@@ -50,9 +50,9 @@ def required(model: type[BaseSettings]) -> dict[str, str]:
 
 
 def read(model: type[BaseSettings], given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what a process would make of exactly the variables `given`, and what is wrong with them; both by variable.
+    """Return the values that a process would read from exactly the variables `given`, and the errors; both by variable.
 
-    Replaces this process's environment: for a process of its own.
+    Replaces this process's environment, so call it in a separate process.
     """
     os.environ.clear()
     os.environ.update(required(model) | dict(given))

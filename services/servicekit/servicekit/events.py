@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 
 SEPARATOR = b"\n"
-"""Between events that travel as one message, which costs every receiver as much as one event. JSON has no such byte."""
+"""Separates events in one message, which costs a receiver as much as one event. JSON contains no such byte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A frame for the sockets of `user_ids`, or, where that is None, of all members of `channel_id`."""
+    """A frame for the sockets of `user_ids`, or, if that is None, of all members of `channel_id`."""
 
     channel_id: int | None
     frame: dict[str, Any]
@@ -21,12 +21,12 @@ class Event:
 
 
 def encode(event: Event) -> bytes:
-    """Return the event as it travels over Redis."""
+    """Return the event as it is sent over Redis."""
     return orjson.dumps({"channel_id": event.channel_id, "user_ids": event.user_ids, "frame": event.frame})
 
 
 def decode(data: bytes) -> Event:
-    """Return the event in `data`; raises ValueError for anything that `encode` did not write."""
+    """Return the event in `data`; raises ValueError if `encode` did not write it."""
     match orjson.loads(data):
         case {
             "channel_id": int() | None as channel_id,

@@ -13,9 +13,9 @@ LOG_STREAM = "logs:recent"
 LOG_CAP = 200
 """The recorder keeps at most this many entries, at every instant."""
 FAULTS_KEPT = 20
-"""Of these, at most so many are about faults of clients, and as many about requests that failed."""
+"""Of these, at most this many are faults of clients, and at most this many are failed requests."""
 FAULTS_FOLDED_S = 60
-"""Faults of one kind are one entry for so long, with their number."""
+"""For this long, faults of one kind are one entry with a count."""
 LEVELS_KEPT = ("warning", "error", "critical")
 ENTRY_MAX_BYTES = 16 * 1024
 LOG_LINES_A_SECOND = 10
@@ -33,11 +33,11 @@ REQUEST_ID_HEADER = "X-Request-Id"
 INTERNAL_HEADER = "X-Plumbline-Internal"
 """Header with the secret that Caddy and the services share."""
 DROPPED_HEADER = "Plumbline-Dropped"
-"""How a log forwarder reports entries that it had to discard: `service;level=warning;count=7, …`."""
+"""The entries that a log forwarder discarded: `service;level=warning;count=7, …`."""
 SUPERSEDED_HEADER = "Plumbline-Superseded"
-"""How it reports, in the same form, entries that `LOG_CAP` newer ones of its own replaced before they were sent."""
+"""In the same form, the entries that `LOG_CAP` newer ones of the forwarder replaced before they were sent."""
 BATCH_HEADER = "Plumbline-Batch"
-"""`<forwarder>-<number>`: what is sent again for want of an answer is counted once."""
+"""`<forwarder>-<number>`: a batch that is sent again because no answer came is counted once."""
 SESSION_COOKIE = "access_token"
 OPERATOR_USERNAME = "operator"
 FRONT_PORT = 8080
@@ -48,6 +48,6 @@ FRONT_UPLOAD_MAX_BYTES = 32_000_000
 
 EXIT_FAILED = 1
 EXIT_TEMPORARY = 75
-"""The database is away or a lock was not had in time: the same command may succeed later (sysexits' EX_TEMPFAIL)."""
+"""The database is away or a lock was busy for too long: the same command may succeed later (sysexits' EX_TEMPFAIL)."""
 EXIT_CONFIG = 78
-"""A setting or a secret is missing or unusable, and has to be changed first (sysexits' EX_CONFIG)."""
+"""A setting or a secret is missing or unusable: change it first (sysexits' EX_CONFIG)."""

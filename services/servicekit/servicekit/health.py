@@ -1,4 +1,4 @@
-"""The body of /health, in every service."""
+"""The body of /health of every service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The internal secret, by which Caddy and the services know each other. No other user of the machine has it."""
+"""The internal secret, with which Caddy and the services authenticate each other. Other users lack it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ REFUSED = Code.FRONT_DOOR_ONLY.status
 
 
 class InternalSecret:
-    """The internal secret as its file holds it now.
+    """The current content of the internal secret's file.
 
-    Caddy reads the file for every request, so a renewed secret counts from the moment it is written: here it is read
-    again when something does not match it.
+    Caddy reads the file for every request, so a new secret is valid as soon as it is written. This class reads the file
+    again when a secret does not match.
     """
 
     def __init__(self, file: Path) -> None:
@@ -35,26 +35,26 @@ class InternalSecret:
         self._secret = read_secret(file).encode()
 
     def current(self) -> bytes:
-        """Return the secret, to show it to Caddy."""
+        """Return the secret, to send it to Caddy."""
         self._renew()
         return self._secret
 
     def matches(self, shown: bytes | None) -> bool:
-        """Say whether what a request has shown is the secret."""
+        """Return whether a request sent the secret."""
         if shown is None:
             return False
         if hmac.compare_digest(shown, self._secret):
             return True
         self._renew()
-        # Caddy shows all that is in the file, what an editor put around the secret included.
+        # Caddy sends the whole file, including a byte order mark or white space that an editor added.
         return hmac.compare_digest(shown.removeprefix(codecs.BOM_UTF8).strip(), self._secret)
 
     def admits(self, path: str, shown: bytes | None) -> bool:
-        """Say whether a request for `path` that has shown this is to be served."""
+        """Return whether to serve a request for `path` that sent `shown`."""
         return self.matches(shown) or path in OPEN_PATHS
 
     def _renew(self) -> None:
-        """Read the file if it has changed. While it holds no secret, the last one counts."""
+        """Read the file if it has changed. While it holds no usable secret, the last one stays valid."""
         with self._lock:
             seen = self._stamp()
             if seen == self._seen:
@@ -75,6 +75,6 @@ def refusal() -> dict[str, Any]:
     """Return the problem document for a request that did not come through Caddy."""
     return problem(
         Code.FRONT_DOOR_ONLY,
-        "this is a part of the stack that answers Caddy alone: send the request to the front door, whose address "
+        "this service answers only requests that come through Caddy: send the request to the front door, whose address "
         "./deploy-local.sh status shows",
     )

@@ -1,8 +1,8 @@
-"""A server's main process and its workers watch each other: none outlives the others, and one that hangs is killed.
+"""Makes a server's main process and its workers watch each other: all end together, and one that hangs is killed.
 
-A worker ends with its parent, at once and however the parent ends. Each second a worker sends its parent a beat, which
+A worker ends immediately when its parent ends, for any reason. Each second a worker sends its parent a heartbeat, which
 it can do only while it serves. A worker that misses ten beats is killed, and the server starts another. A parent that
-takes no beats for half a minute is killed by a worker, and its supervisor starts it again.
+reads no beats for half a minute is killed by a worker, and its supervisor starts it again.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ EVERY_S = 1.0
 MISSED_MAX = 10
 """Beats that a worker may miss before it is killed."""
 STARTING_MAX = 120
-"""The same for one that has not sent any yet: it may still be importing, on a busy machine."""
+"""The same for a worker that has not sent any yet: on a busy machine it may still be importing."""
 UNHEARD_MAX = 30
 """Beats that a parent may leave unread before it is killed."""
 _LATE_S = 2 * EVERY_S
-"""A process that is this late was itself stopped, or short of CPU, so it does not judge others."""
+"""A process that is this late was itself stopped, or short of CPU, so it does not report others as hung."""
 _SOCKET_VARIABLE = "PLUMBLINE_BEAT_SOCKET"
 _PR_SET_PDEATHSIG = 1
 
@@ -76,7 +76,7 @@ def _beats(receiver: socket.socket) -> Iterator[int]:
 
 
 class Watch:
-    """Counts which workers missed how many beats in a row."""
+    """Counts the consecutive beats that each worker missed."""
 
     def __init__(self) -> None:
         self._missed: dict[int, int] = {}
@@ -84,7 +84,7 @@ class Watch:
         self._checked_at = float("-inf")
 
     def check(self, workers: set[int], beats: set[int], now: float) -> list[int]:
-        """Return those of `workers` that hang. `beats` holds the ones that have sent a beat since the last check."""
+        """Return the `workers` that hang. `beats` holds those that have sent a beat since the last check."""
         late = now - self._checked_at > EVERY_S + _LATE_S
         self._checked_at = now
         self._heard = (self._heard | beats) & workers
@@ -105,7 +105,7 @@ def end_with_parent() -> None:
     if parent is None or parent.pid is None:
         return
     if sys.platform == "linux":
-        # The kernel does it, so it reaches a stopped process, too.
+        # The kernel kills it, so this works for a stopped process, too.
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     else:
         threading.Thread(target=_end_after, args=(parent.sentinel,), name="parent", daemon=True).start()
@@ -121,19 +121,19 @@ def _end_after(sentinel: int) -> None:
 
 
 class Beat:
-    """Sends beats to the parent, and notices a parent that takes none."""
+    """Sends beats to the parent, and detects a parent that reads none."""
 
     def __init__(self) -> None:
         self._path = os.environ.get(_SOCKET_VARIABLE)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        # Room for few, so that a parent that hangs is noticed after few.
+        # A small buffer, so that a parent that hangs is detected after few beats.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         self._unheard = 0
         self._sent_at = float("-inf")
 
     def send(self) -> None:
-        """Send one, without ever waiting. A process without a parent that watches sends nothing."""
+        """Send one beat without blocking. Does nothing in a process whose parent does not watch."""
         if self._path is None:
             return
         now = time.monotonic()
@@ -156,7 +156,7 @@ class Beat:
 
 
 async def beat_from_loop() -> None:
-    """Beat until cancelled, for as long as this event loop runs."""
+    """Send beats from this event loop until cancelled."""
     beat = Beat()
     try:
         while True:
@@ -167,7 +167,7 @@ async def beat_from_loop() -> None:
 
 
 def beat_from_thread(serves: Callable[[], bool]) -> None:
-    """Beat from now on, from a thread of its own, for as long as `serves` says that requests are served."""
+    """Start a thread that sends a beat each second while `serves` returns true."""
 
     def run() -> None:
         beat = Beat()

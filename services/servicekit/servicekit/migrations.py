@@ -1,4 +1,4 @@
-"""What the two migration chains share: one lock, and the record of what happened when."""
+"""Shared parts of the two migration chains: one lock, and the record of events."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _POLL_S = 0.2
 
 
 class MigrationLockError(Exception):
-    """The migration lock was not had in time; the message names who holds it."""
+    """The migration lock was not acquired in time; the message names its holder."""
 
 
 @contextmanager
 def migration_lock(conninfo: str, wait_s: float) -> Iterator[psycopg.Connection[Any]]:
-    """Hold the session advisory lock of all migrations, on a connection of its own that is yielded (autocommit).
+    """Hold the session advisory lock of all migrations; yields its own connection (autocommit).
 
     Waits `wait_s` seconds at most, then raises MigrationLockError with the holder's application name, process id
     and start. The lock ends with the connection, so a migration that is killed releases it.

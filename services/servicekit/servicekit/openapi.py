@@ -1,4 +1,4 @@
-"""What the services' OpenAPI descriptions share: refusals, health, and how sessions are carried."""
+"""Shared parts of the services' OpenAPI descriptions: refusals, health and session schemes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
 SECURITY: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
-"""What a call that needs a session says: any of the schemes will do."""
+"""Requirement of a call that needs a session: any one of the schemes."""
 
 
 class FieldError(BaseModel):

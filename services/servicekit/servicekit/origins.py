@@ -1,4 +1,4 @@
-"""Which site a request comes from. Browsers add the session cookie themselves, and name the page in other headers."""
+"""Finds the site that a request comes from. Browsers add the session cookie themselves and name the page in headers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 
 def is_own(origin: str, host: str | None, allowed: Collection[str]) -> bool:
-    """Say whether `origin` is one of `allowed`, or that of the address (`Host`) which the request was sent to."""
+    """Return whether `origin` is one of `allowed` or matches the `Host` that the request was sent to."""
     if origin in allowed:
         return True
     # Not a URL parser: an origin has only these parts, and clients may send text that is no URL.
@@ -15,7 +15,7 @@ def is_own(origin: str, host: str | None, allowed: Collection[str]) -> bool:
 
 
 def is_foreign(origin: str | None, fetch_site: str | None, host: str | None, allowed: Collection[str]) -> bool:
-    """Say whether a request comes from a page of another site, by its `Origin` or else its `Sec-Fetch-Site`.
+    """Return whether a request comes from a page of another site, by its `Origin` or else its `Sec-Fetch-Site`.
 
     Programs send neither.
     """

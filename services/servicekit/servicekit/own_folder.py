@@ -1,4 +1,4 @@
-"""A folder of one process, for files that its workers use. It is deleted, also if the process was killed."""
+"""Makes a folder of one process, for files that its workers use. It is deleted, also if the process was killed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _TEMP_MAX = 65
-"""Longest path of a folder in which such folders are made: a socket in one may have some hundred bytes in all."""
+"""Longest path of the temporary folder: the path of a socket in it is limited to about a hundred bytes."""
 
 
 @contextmanager
 def own_folder(purpose: str) -> Iterator[Path]:
-    """Yield a new folder that only this user can enter. Deletes the folders that killed processes have left."""
+    """Yield a new folder that only this user can enter. Deletes the folders of processes that were killed."""
     temp = Path(tempfile.gettempdir())
     if len(os.fsencode(temp)) > _TEMP_MAX:
         temp = Path("/tmp")  # noqa: S108  the folder has a random name and is new
@@ -28,11 +28,11 @@ def own_folder(purpose: str) -> Iterator[Path]:
 
 
 def _is_left(folder: Path, pid: str) -> bool:
-    """Say whether a folder is this user's, and its process has ended."""
+    """Return whether a folder belongs to this user and its process has ended."""
     try:
         if not pid.isdecimal() or folder.lstat().st_uid != os.geteuid():
             return False
-        if int(pid) == os.getpid():  # in a container, each start may have the same one
+        if int(pid) == os.getpid():  # in a container, each start may have the same pid
             return True
         os.kill(int(pid), 0)
     except (ProcessLookupError, OverflowError):

@@ -1,4 +1,4 @@
-"""The one shape of an error (RFC 9457 problem details)."""
+"""The format of every error (RFC 9457 problem details)."""
 
 from __future__ import annotations
 

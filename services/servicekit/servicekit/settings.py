@@ -13,11 +13,11 @@ from servicekit.inside import InternalSecret
 from servicekit.secrets import read_secret
 
 ENV_PREFIX = "PLUMBLINE_"
-"""Prefixed, because a Kubernetes Service called `postgres` puts a POSTGRES_PORT of its own into every environment."""
+"""Needed because a Kubernetes Service called `postgres` adds its own POSTGRES_PORT to every environment."""
 
 
 def deployed(why: str) -> dict[str, JsonValue]:
-    """Mark a field that only the deployment may set, for this reason."""
+    """Mark a field that only the deployment may set; `why` is the reason."""
     return {DEPLOYED: why}
 
 
@@ -30,7 +30,7 @@ DATABASE = deployed("the deployment creates the database and its role under thes
 
 
 class ServiceSettings(BaseSettings):
-    """What every service needs to know about itself and its surroundings."""
+    """Settings of every service."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
 
@@ -49,7 +49,7 @@ class ServiceSettings(BaseSettings):
     )
     log_forward_url: str | None = Field(
         None,
-        description="Caddy's internal listener for log entries; none are forwarded without it.",
+        description="Caddy's internal listener for log entries; without it none are forwarded.",
         json_schema_extra=ADDRESS,
     )
     redis_url: str = Field(
@@ -69,7 +69,7 @@ class ServiceSettings(BaseSettings):
         return InternalSecret(self.internal_secret_file)
 
     def log_forwarding(self) -> tuple[str, InternalSecret] | None:
-        """Return where log entries are forwarded to, and what is shown there; None if they are not."""
+        """Return the URL that log entries are forwarded to, and the secret to send; None without forwarding."""
         return (self.log_forward_url, self.internal_secret()) if self.log_forward_url else None
 
 
@@ -94,7 +94,7 @@ class DatabaseSettings(BaseModel):
 
         Raises SecretError if the password file is unusable.
         """
-        # Here, because the log-sink shares this module and has no database driver.
+        # Imported here, because the log-sink shares this module and has no database driver.
         from psycopg.conninfo import make_conninfo
 
         return make_conninfo(
@@ -105,7 +105,7 @@ class DatabaseSettings(BaseModel):
             password=read_secret(self.postgres_password_file),
             application_name=application_name,
             connect_timeout=3,
-            # A server that vanished without a word must not hold a request for the kernel's 15 minutes.
+            # A server that disappears silently must not block a request for the kernel's default of 15 minutes.
             tcp_user_timeout=5000,
             keepalives_idle=10,
             keepalives_interval=2,
@@ -124,7 +124,7 @@ class TokenSettings(BaseModel):
 
 
 def explain(error: ValidationError) -> str:
-    """Turn a settings validation error into one sentence a field, each naming the environment variable to set."""
+    """Turn a settings validation error into one sentence per field that names its environment variable."""
     return "; ".join(
         f"{ENV_PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
         for item in error.errors(include_url=False, include_input=False)

@@ -1,7 +1,7 @@
-"""A stop in two steps: server processes first close their long-lived connections, and only then are told to end.
+"""Stops a server in two steps: its processes first close their long-lived connections, then they are stopped.
 
-WebSockets and live tails last until they are closed, and the server's own shutdown hook runs only after that. A
-server that is told to end while they are open cuts them off.
+WebSockets and live tails stay open until they are closed, and the server's own shutdown hook runs only after that. A
+server that is stopped while they are open cuts them off.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from servicekit.own_folder import own_folder
 
 PATIENCE_S = 3.0
 """How long a server process may take to close its connections."""
-_STOP_COMES = signal.SIGUSR1
+_PREPARE_STOP = signal.SIGUSR1
 """Sent by the parent to each server process before it stops the server."""
 _FOLDER_VARIABLE = "PLUMBLINE_STOP_FOLDER"
-"""Environment variable with a folder: it holds a file for each server process that first closes connections."""
+"""Environment variable with a folder that holds a file for each server process that closes connections first."""
 _POLL_S = 0.01
 _AGAIN_S = 0.5
-"""How long a task that was cancelled may take to end before it is cancelled again."""
+"""Time after which a task that has not ended is cancelled again."""
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def _close_connections(folder: Path) -> None:
     deadline = time.monotonic() + PATIENCE_S
     for pid in _with_connections(folder):
         with suppress(ProcessLookupError):
-            os.kill(pid, _STOP_COMES)
+            os.kill(pid, _PREPARE_STOP)
     while _with_connections(folder) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
 
@@ -69,7 +69,7 @@ def _with_connections(folder: Path) -> list[int]:
 
 
 def on_stop(close: Callable[[], Awaitable[None]]) -> None:
-    """From now on, when a stop comes, await `close` for `PATIENCE_S` at most before this process is told to end.
+    """Register `close`: at a stop it is awaited, for `PATIENCE_S` at most, before this process is stopped.
 
     Call it in the running event loop of a server process.
     """
@@ -83,14 +83,14 @@ def on_stop(close: Callable[[], Awaitable[None]]) -> None:
         finally:
             here.unlink(missing_ok=True)
 
-    loop.add_signal_handler(_STOP_COMES, lambda: tasks.append(loop.create_task(act())))
+    loop.add_signal_handler(_PREPARE_STOP, lambda: tasks.append(loop.create_task(act())))
     here.touch()
 
 
 async def end(tasks: Collection[asyncio.Task[Any]]) -> list[Any]:
     """Cancel tasks, and return the result or exception of each when all have ended.
 
-    Once may not be enough: until Python 3.12 `asyncio.wait_for`, by which redis-py sends, may swallow a cancellation.
+    One cancellation may not be enough: before Python 3.12 `asyncio.wait_for`, which redis-py uses, may swallow it.
     """
     left = set(tasks)
     while left:

@@ -1,4 +1,4 @@
-"""The one form of names, and whether a text has anything to be seen."""
+"""Normalises names, and checks whether a text has visible characters."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def _is_ignorable(char: str) -> bool:
 
 
 def _is_joiner(char: str) -> bool:
-    # What holds emoji and the letters of some scripts together: joiners, variation selectors, the tags of flags.
+    # Characters that join emoji and the letters of some scripts: joiners, variation selectors, the tags of flags.
     return char in "\u200c\u200d\ufe0e\ufe0f" or 0xE0020 <= ord(char) <= 0xE007F
 
 
 def is_visible(text: str) -> bool:
-    """Say whether anything of `text` can be seen: not only spaces, marks, and characters that are never drawn."""
+    """Return whether `text` has a visible character: not only spaces, marks and characters that are never drawn."""
     return any(
         unicodedata.category(char) not in _UNSEEN and not _is_ignorable(char) and char != _BRAILLE_BLANK
         for char in text
@@ -50,18 +50,18 @@ def is_visible(text: str) -> bool:
 
 
 def normal(text: str) -> str:
-    """Return the form in which names are stored, compared and searched for: NFC, single spaces, none around it."""
+    """Return the form in which names are stored, compared and searched for: NFC, single spaces, none at the ends."""
     return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
 
 
 def name(text: str) -> str:
-    """Return `text` in its normal form if it can be a name: one line that looks like what it is. Raises ValueError."""
+    """Return `text` in its normal form. Raises ValueError unless it is one line without invisible characters."""
     text = text.strip()
     if any(unicodedata.category(char) in _CONTROLS for char in text):
         raise ValueError("must be one line without control characters")
     text = normal(text)
     if not is_visible(text):
-        raise ValueError("must not be blank: nothing of it can be seen")
+        raise ValueError("must not be blank: it has no visible character")
     before = ""
     for char in text:
         if _is_ignorable(char) and not (_is_joiner(char) and _can_be_joined(before)):
@@ -75,12 +75,12 @@ def _can_be_joined(char: str) -> bool:
 
 
 def content(text: str) -> str:
-    """Return `text` as it is, if there is something in it to be seen. Raises ValueError."""
+    """Return `text` unchanged. Raises ValueError if it has no visible character."""
     if not is_visible(text):
-        raise ValueError("must not be blank: nothing of it can be seen")
+        raise ValueError("must not be blank: it has no visible character")
     return text
 
 
 def nfc(text: str) -> str:
-    """Return `text` in NFC: the same characters, however they were typed, are then the same text."""
+    """Return `text` in NFC, so that the same characters typed in different ways are equal."""
     return unicodedata.normalize("NFC", text)

@@ -13,7 +13,7 @@ _CLAIMS = ["exp", "iat", "sub", "aud", "iss"]
 
 
 class TokenError(Exception):
-    """A token that proves nothing. `suspicious` is set where no honest client could have sent it."""
+    """An invalid token. `suspicious` is set if no honest client could have sent it."""
 
     def __init__(self, reason: str, *, suspicious: bool) -> None:
         super().__init__(reason)
@@ -22,7 +22,7 @@ class TokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a valid token speaks for."""
+    """The user of a valid token."""
 
     user_id: int
     username: str
@@ -46,14 +46,14 @@ def issue(secret: str, identity: Identity, ttl_s: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A verified token: who, and until when (seconds since the epoch)."""
+    """A verified token: its user, and when it expires (seconds since the epoch)."""
 
     identity: Identity
     expires_at: int
 
 
 def verify(secret: str, token: str) -> Verified:
-    """Return what a token says, or raise TokenError with the reason in words fit for a client."""
+    """Return a token's content, or raise TokenError with a reason that may be shown to the client."""
     try:
         claims = jwt.decode(
             token,
@@ -61,7 +61,7 @@ def verify(secret: str, token: str) -> Verified:
             algorithms=[_ALGORITHM],
             audience=_PARTY,
             issuer=_PARTY,
-            # When a token was issued proves nothing, and two hosts' clocks are never quite the same.
+            # The time of issue proves nothing, and the clocks of two hosts always differ a little.
             options={"require": _CLAIMS, "verify_iat": False},
         )
         user_id = int(claims["sub"])
@@ -78,7 +78,7 @@ def verify(secret: str, token: str) -> Verified:
 
 
 def token_from(authorization: str | None, cookie: str | None) -> str | None:
-    """Return the token of a request: the bearer's if an Authorization header is there, else the session cookie's."""
+    """Return the token of a request: the bearer token if there is an Authorization header, else the session cookie."""
     if authorization:
         scheme, _, token = authorization.partition(" ")
         return token.strip() if scheme.lower() == "bearer" and token.strip() else None

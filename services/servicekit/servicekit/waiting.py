@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 
 _POLL_S = 0.5
-_SAY_AGAIN_S = 30.0
+_REPORT_AGAIN_S = 30.0
 
 
 class WaitError(Exception):
-    """What was waited for did not come in time; the message says what it was, and what was missing at the end."""
+    """The database or the schema was not ready in time; the message names it and what was missing at the end."""
 
 
 def wait_for(
@@ -21,21 +21,21 @@ def wait_for(
     conninfo: str,
     lacks: Callable[[psycopg.Connection[Any]], str | None],
     patience_s: float,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
     """Return once the database answers and `lacks` finds nothing missing (None). Raises WaitError after `patience_s`.
 
-    `say` is told what is waited for when that changes, and twice a minute while it does not.
+    `report` is called with the reason for waiting when that changes, and otherwise twice a minute.
     """
     deadline = time.monotonic() + patience_s
-    said, said_at = "", float("-inf")
+    reported, reported_at = "", float("-inf")
     while (reason := _reason(conninfo, lacks)) is not None:
         now = time.monotonic()
         if now >= deadline:
-            raise WaitError(f"waited {patience_s:g} s for {what} in vain: {reason}")
-        if reason != said or now - said_at >= _SAY_AGAIN_S:
-            say(f"waiting for {what}: {reason}")
-            said, said_at = reason, now
+            raise WaitError(f"{what} was not ready after {patience_s:g} s: {reason}")
+        if reason != reported or now - reported_at >= _REPORT_AGAIN_S:
+            report(f"waiting for {what}: {reason}")
+            reported, reported_at = reason, now
         time.sleep(min(_POLL_S, deadline - now))
 
 

@@ -1,4 +1,4 @@
-"""The list of codes, compared with what the services and Caddy refuse requests with."""
+"""The list of codes, compared with the refusals of the services and of Caddy."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ REFUSES = {"problem", "problem_response", "ProblemError", "ForbiddenError", "Not
 REFUSES |= {"BadFrameError"}
 
 
-def _written_out(tree: ast.AST) -> Iterator[str]:
-    """Yield each code that is given as text: first to what refuses, or as `code=` to an error."""
+def _literal_codes(tree: ast.AST) -> Iterator[str]:
+    """Yield each code that is written as text: as the first argument of a refusal, or as `code=` of an error."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -29,12 +29,12 @@ def _written_out(tree: ast.AST) -> Iterator[str]:
 
 
 def test_services_take_every_code_from_the_list() -> None:
-    # Strict types say the same of the backend and the log-sink, and `problem` refuses what is not listed.
-    found = {path.name: list(_written_out(ast.parse(path.read_text(encoding="utf-8")))) for path in SOURCES}
+    # mypy checks the same in the backend and the log-sink, and `problem` refuses codes that are not listed.
+    found = {path.name: list(_literal_codes(ast.parse(path.read_text(encoding="utf-8")))) for path in SOURCES}
     assert {name: codes for name, codes in found.items() if codes} == {}
 
 
-def test_caddy_refuses_with_listed_codes_alone() -> None:
+def test_caddy_refuses_only_with_listed_codes() -> None:
     assert CADDY
     assert {code for _, code in CADDY} <= set(Code)
 

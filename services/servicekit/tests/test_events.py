@@ -1,4 +1,4 @@
-"""What is announced is what arrives, and anything else on the channel is refused."""
+"""Events are decoded as they were encoded, and anything else is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from servicekit.events import Event, decode, encode
         Event(2**63 - 1, {}, []),
     ],
 )
-def test_an_event_survives_the_journey(event):
+def test_an_event_is_decoded_as_it_was_encoded(event):
     assert decode(encode(event)) == event
 
 

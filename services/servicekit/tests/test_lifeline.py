@@ -1,4 +1,4 @@
-"""Workers and their parent, with the real server: none outlives the other, and none that hangs stays."""
+"""Workers and their parent, with the real server: none outlives the other, and one that hangs is killed."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ class Server:
         wait_until(lambda: len(list(folder.glob("up-*"))) == 2, "both workers follow their parent")
 
     def serves(self) -> bool:
-        """Say whether a request is answered; one that reaches a worker that hangs is not."""
+        """Return whether a request is answered; a worker that hangs does not answer."""
         try:
             return requests.get(self._url, timeout=0.5).text == "served"
         except requests.RequestException:
             return False
 
     def workers(self) -> list[psutil.Process]:
-        """Return the workers; the server has further children, which track resources."""
+        """Return the workers, without the server's resource trackers."""
         found = []
         for one in self.parent.children():
             with contextlib.suppress(psutil.NoSuchProcess):  # a zombie, too
@@ -105,7 +105,7 @@ class Server:
         return found
 
     def end(self) -> None:
-        """Leave nothing of it."""
+        """Kill the server and all its children."""
         for one in [self.parent, *self.parent.children(recursive=True)] if self.parent.is_running() else []:
             one.kill()
         self.parent.wait(10)
@@ -157,7 +157,7 @@ def test_a_parent_that_hangs_is_killed_so_that_it_is_started_again(serve: Callab
     wait_until(lambda: all(gone(one) for one in [server.parent, *workers]), "all of it has ended")
 
 
-def test_one_that_misses_beats_is_hung_and_one_that_beats_again_is_not() -> None:
+def test_a_worker_that_misses_beats_hangs_and_one_that_beats_again_does_not() -> None:
     watch = Watch()
     watch.check({1, 2}, {1, 2}, 0)
     for second in range(1, MISSED_MAX):
@@ -166,20 +166,20 @@ def test_one_that_misses_beats_is_hung_and_one_that_beats_again_is_not() -> None
     assert watch.check({1, 2}, {1, 2}, MISSED_MAX + 1) == []
 
 
-def test_one_that_starts_has_longer() -> None:
+def test_a_worker_that_starts_has_more_time() -> None:
     watch = Watch()
     hung_after = next(second for second in range(10 * STARTING_MAX) if watch.check({1}, set(), second))
     assert hung_after == STARTING_MAX
 
 
-def test_nobody_is_judged_by_a_parent_that_was_late_itself() -> None:
+def test_a_parent_that_was_late_itself_kills_no_worker() -> None:
     watch = Watch()
     watch.check({1}, {1}, 0)
     for minute in range(1, 3 * MISSED_MAX):
         assert watch.check({1}, set(), 60 * minute) == []
 
 
-def test_without_a_parent_that_watches_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_watching_parent_no_beat_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PLUMBLINE_BEAT_SOCKET", raising=False)
     beat = lifeline.Beat()
     for _ in range(UNHEARD_MAX + 1):

@@ -1,4 +1,4 @@
-"""One migration at a time: a second one waits for a bounded time and is told who it waits for."""
+"""One migration at a time: a second one waits for a bounded time and reports the holder of the lock."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _holder(conninfo: str, name: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def test_a_busy_lock_is_given_up_in_time_and_its_holder_is_named(postgres_server):
+def test_waiting_for_a_busy_lock_ends_in_time_and_names_its_holder(postgres_server):
     with _holder(postgres_server.conninfo, "plumbline-backend-migrate"):
         with psycopg.connect(postgres_server.conninfo) as conn:
             (pid,) = conn.execute(
@@ -92,7 +92,7 @@ def test_killing_the_holder_releases_the_lock(postgres_server):
             assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_one_that_waits_gets_the_lock_when_the_holder_is_done(postgres_server):
+def test_a_waiting_migration_gets_the_lock_when_the_holder_ends(postgres_server):
     got = threading.Event()
 
     def wait_for_it() -> None:
@@ -117,7 +117,7 @@ def test_the_lock_is_released_after_an_error(postgres_server):
 
 
 def test_holding_the_lock_holds_no_transaction(postgres_server):
-    # Postgres ends a session that is idle in a transaction for long, and the lock would go with it.
+    # Postgres ends a session that is idle in a transaction for long, which would release the lock.
     with migration_lock(postgres_server.conninfo, 1) as conn:
         conn.execute("SELECT 1")
         assert conn.info.transaction_status is psycopg.pq.TransactionStatus.IDLE

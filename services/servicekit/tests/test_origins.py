@@ -35,7 +35,7 @@ def test_anything_else_is_foreign(origin: str) -> None:
     assert is_foreign(origin, "same-origin", HOST, ())
 
 
-def test_without_a_host_nobody_is_own() -> None:
+def test_without_a_host_every_origin_is_foreign() -> None:
     assert not is_own("http://stack.example:8080", None, ())
     assert not is_own("http://", None, ())
 

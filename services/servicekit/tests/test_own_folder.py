@@ -1,4 +1,4 @@
-"""What a process leaves that was killed is deleted by the next one, and a deep TMPDIR is no obstacle to a socket."""
+"""The next process deletes the folder of a killed one, and a long TMPDIR does not break a socket in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_what_a_killed_process_left_is_deleted_and_what_others_have_stays(temp: Path) -> None:
+def test_the_folder_of_a_killed_process_is_deleted_and_others_stay(temp: Path) -> None:
     environment = {"PYTHONPATH": ":".join(sys.path), "TMPDIR": str(temp)}
     subprocess.run([sys.executable, "-c", KILLED], env=environment, check=False)
     (left,) = temp.iterdir()
@@ -47,7 +47,7 @@ def test_a_link_is_not_followed(temp: Path) -> None:
         assert kept.is_dir()
 
 
-def test_workers_are_watched_where_the_home_lies_deep(temp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_are_watched_with_a_long_temporary_path(temp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = temp / ("d" * 100)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))

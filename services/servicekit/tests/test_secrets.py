@@ -1,4 +1,4 @@
-"""A secret is a file with one line in it; everything else is refused in words that name the file and never its text."""
+"""A secret is a file with one line. Other files are refused with a message that names the file, never its content."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from plumbline.verification.throwaway import unprivileged
 
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b" ", b"\n"])
 @pytest.mark.parametrize("after", [b"", b"\n", b"\r\n", b" \t\n\n"])
-def test_what_an_editor_puts_around_it_is_no_part_of_the_secret(tmp_path, before, after):
+def test_white_space_and_a_byte_order_mark_are_no_part_of_the_secret(tmp_path, before, after):
     (tmp_path / "s").write_bytes(before + b"correct horse" + after)
     assert read_secret(tmp_path / "s") == "correct horse"
 
 
-def test_everything_else_is_part_of_it(tmp_path):
+def test_all_other_characters_are_part_of_the_secret(tmp_path):
     (tmp_path / "s").write_text("pä'ss\"wo;rd\\ \t🙂\u00a0", encoding="utf-8")
     assert read_secret(tmp_path / "s") == "pä'ss\"wo;rd\\ \t🙂\u00a0"
 
@@ -48,7 +48,7 @@ def test_unusable_content_is_refused(tmp_path, content, reason):
     assert not any(word in said for word in ("long-enough", "one-half", "abcdefg", "changeme"))
 
 
-def test_an_absent_file_and_a_directory_are_told_apart(tmp_path):
+def test_an_absent_file_and_a_directory_have_different_messages(tmp_path):
     with pytest.raises(SecretError, match="does not exist"):
         read_secret(tmp_path / "absent")
     with pytest.raises(SecretError, match="is a directory"):
@@ -58,7 +58,7 @@ def test_an_absent_file_and_a_directory_are_told_apart(tmp_path):
         read_secret(tmp_path / "file" / "below")
 
 
-def test_a_file_of_somebody_else_is_refused_by_name(tmp_path):
+def test_the_file_of_another_user_is_refused_by_name(tmp_path):
     path = tmp_path / "token_secret"
     path.write_text("long-enough")
     path.chmod(0)

@@ -1,4 +1,4 @@
-"""Settings come from PLUMBLINE_ variables alone, and a wrong one is named by its variable."""
+"""Settings come only from PLUMBLINE_ variables, and an error names the variable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def environment(monkeypatch, tmp_path):
     return monkeypatch
 
 
-def test_a_foreign_variable_of_the_same_name_is_not_ours(environment):
+def test_a_variable_without_the_prefix_is_ignored(environment):
     environment.setenv("POSTGRES_PORT", "tcp://10.0.0.1:5432")
     environment.setenv("PORT", "1")
     settings = _Settings()
@@ -41,7 +41,7 @@ def test_the_password_survives_the_connection_string(environment):
     assert int(parts["connect_timeout"]) > 0, "a connection attempt is bounded"
 
 
-def test_no_secret_shows_in_the_settings_themselves(environment):
+def test_settings_contain_no_secret(environment):
     assert "ss wo" not in repr(_Settings())
 
 
@@ -69,6 +69,6 @@ def test_every_setting_is_described():
     assert undescribed == []
 
 
-def test_settings_do_not_change_under_a_running_service(environment):
+def test_settings_are_frozen(environment):
     with pytest.raises(ValidationError):
         _Settings().port = 1

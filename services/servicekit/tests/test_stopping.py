@@ -1,4 +1,4 @@
-"""Tasks that are told to end do."""
+"""Cancelled tasks end."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ def test_a_task_that_misses_a_cancellation_is_cancelled_again(monkeypatch, caplo
         assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, LookupError, asyncio.CancelledError]
         assert all(task.done() for task in tasks)
         del tasks, outcomes
-    assert caplog.records == [], "what came of them is nobody's trouble"
+    assert caplog.records == [], "their results are not logged"

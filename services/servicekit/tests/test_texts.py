@@ -24,7 +24,7 @@ NOTHING = [
 
 
 @pytest.mark.parametrize("text", NOTHING, ids=ascii)
-def test_what_cannot_be_seen_is_neither_a_name_nor_a_content(text: str) -> None:
+def test_text_without_visible_characters_is_neither_a_name_nor_a_content(text: str) -> None:
     assert not texts.is_visible(text)
     with pytest.raises(ValueError, match=r"blank|one line"):
         texts.name(text)
@@ -54,7 +54,7 @@ def test_names_have_one_form(written: str, stored: str) -> None:
 @pytest.mark.parametrize(
     "char", ["\u202e", "\u2066", "\u200e", "\u061c", "\u200b", "\u200d", "\u00ad", "\ufeff", "\u3164"]
 )
-def test_names_hide_nothing(char: str) -> None:
+def test_names_have_no_invisible_characters(char: str) -> None:
     with pytest.raises(ValueError, match="invisible"):
         texts.name(f"gen{char}eral")
 
@@ -66,7 +66,7 @@ def test_names_are_one_line(text: str) -> None:
 
 
 @given(st.text())
-def test_the_form_is_stable_and_keeps_what_is_seen(text: str) -> None:
+def test_normalising_is_stable_and_keeps_visible_characters(text: str) -> None:
     form = texts.normal(text)
     assert texts.normal(form) == form
     assert unicodedata.is_normalized("NFC", form)

@@ -1,4 +1,4 @@
-"""A token is believed only if it is whole, ours, in time and signed with our key."""
+"""A token is accepted only if it is complete, issued by this stack, not expired and signed with its key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _claims(**changes):
 
 
 def _signed(key=KEY, algorithm="HS256", **changes):
-    # Signed below PyJWT's claims, which refuses to write some that a forger would.
+    # Signed without PyJWT's claims, because PyJWT refuses to write some invalid ones.
     return jwt.PyJWS().encode(json.dumps(_claims(**changes)).encode(), key, algorithm=algorithm)
 
 
@@ -40,12 +40,12 @@ def _refusal(token) -> TokenError:
     return caught.value
 
 
-def test_a_clock_of_another_host_may_be_ahead():
+def test_the_clock_of_another_host_may_be_ahead():
     ahead = int(time.time()) + 30
     assert tokens.verify(KEY, _signed(iat=ahead)).identity.user_id == 7
 
 
-def test_what_was_issued_is_what_is_verified():
+def test_an_issued_token_is_verified():
     before = int(time.time())
     for identity in (Identity(1, "ann"), Identity(2**63 - 1, "ü🙂", is_operator=True)):
         verified = tokens.verify(KEY, tokens.issue(KEY, identity, 3600))
@@ -56,7 +56,7 @@ def test_what_was_issued_is_what_is_verified():
 def test_expired():
     error = _refusal(tokens.issue(KEY, Identity(7, "ann"), -1))
     assert "expired" in str(error)
-    assert not error.suspicious, "everybody's session expires"
+    assert not error.suspicious, "every session expires"
 
 
 def test_signed_with_another_key():
@@ -108,7 +108,7 @@ def test_a_claim_of_another_kind_is_refused(changes):
     _refusal(_signed(**changes))
 
 
-def test_only_a_plain_true_makes_an_operator():
+def test_only_true_makes_an_operator():
     for value in (1, "true", [True], None, ...):
         assert tokens.verify(KEY, _signed(op=value)).identity.is_operator is False
 
@@ -124,12 +124,12 @@ def test_only_a_plain_true_makes_an_operator():
     ],
     ids=range(18),
 )  # fmt: skip
-def test_rubbish_is_refused_and_never_a_crash(token):
+def test_malformed_tokens_are_refused(token):
     assert _refusal(token).suspicious
 
 
 @given(st.text(max_size=200))
-def test_no_text_is_believed_or_crashes(text):
+def test_no_random_text_is_accepted(text):
     _refusal(text)
 
 
@@ -138,7 +138,7 @@ def test_a_signed_body_that_is_no_set_of_claims_is_refused(body):
     _refusal(jwt.PyJWS().encode(body, KEY, algorithm="HS256"))
 
 
-def test_refusals_say_nothing_of_the_key_or_the_token():
+def test_refusals_contain_neither_key_nor_token():
     token = tokens.issue(OTHER, Identity(7, "ann"), 60)
     said = str(_refusal(token))
     assert KEY not in said
@@ -154,12 +154,12 @@ def test_refusals_say_nothing_of_the_key_or_the_token():
         ("", "abc", "abc"),
         (None, None, None),
         (None, "", None),
-        # Whoever sends an Authorization header means it: no falling back to a cookie that a browser added.
+        # An Authorization header takes precedence: no fallback to a cookie that a browser added.
         ("Basic abc", "cookie", None),
         ("Bearer", "cookie", None),
         ("Bearer ", "cookie", None),
         ("abc", "cookie", None),
     ],
 )
-def test_where_the_token_of_a_request_is_found(authorization, cookie, token):
+def test_the_token_of_a_request_is_found(authorization, cookie, token):
     assert tokens.token_from(authorization, cookie) == token

@@ -7,7 +7,7 @@ import dataclasses
 import psycopg
 from django.db import connection
 from psycopg_pool import ConnectionPool, PoolTimeout
-from servicekit.accounts import ASK, Account, Accounts
+from servicekit.accounts import ACCOUNT_QUERY, Account, Accounts
 from servicekit.tokens import Identity
 
 from data_processor.database.base import outage
@@ -41,7 +41,7 @@ def _ask(user_id: int) -> Account:
     try:
         # Not Django's cursor, which waits as long as a whole request may.
         with pool.connection(_WAIT_S) as conn, watchdog().limit(conn, _WAIT_S):
-            row = conn.execute(ASK, {"user_id": user_id}).fetchone()
+            row = conn.execute(ACCOUNT_QUERY, {"user_id": user_id}).fetchone()
     except (psycopg.Error, PoolTimeout):
         return _accounts.unanswered(user_id)
     return _accounts.answered(user_id, Account(exists=row is not None, is_operator=bool(row and row[0])))

@@ -1,4 +1,4 @@
-"""Keeps structures and texts of any kind within bounds."""
+"""Limits the size of structures and texts of any type."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ NODES_MAX = 400
 STRING_MAX = 4096
 KEY_MAX = 100
 ROOM = 32 * 1024
-"""Characters of one structure in all: twice what an entry holds, because there it is cut in the best places."""
+"""Total characters of one structure: twice an entry's limit, because `entries` chooses better places to cut."""
 LOOKED_AT = 16 * 1024
 """Characters of one text that are searched for secrets; the rest is cut off. Hostile text costs some 10 µs a character,
 on the event loop."""
 CUT = "…"
 _NAME_OF_TYPE = type.__dict__["__name__"].__get__
-"""A type's name, whatever its metaclass says."""
+"""Reads a type's name without calling its metaclass."""
 
 
 class Bounded:
-    """One pass over one structure; afterwards `truncated` says whether anything was left out."""
+    """One pass over one structure; afterwards `truncated` is true if anything was left out."""
 
     def __init__(self) -> None:
         self.truncated = False
@@ -39,7 +39,7 @@ class Bounded:
         try:
             return self._value(value, depth)
         except Exception:
-            # A mapping that changes meanwhile, or an object that cannot be read, must not cost the rest.
+            # A mapping that changes during the pass, or an object that cannot be read, must not lose the other values.
             return _placeholder(value)
 
     def _value(self, value: Any, depth: int) -> Any:
@@ -105,14 +105,14 @@ class Bounded:
 
 
 def _is_secret_pair(items: Collection[Any]) -> bool:
-    """Tell a name and its value, as headers and rows are often given: ("x-api-key", "…")."""
+    """Return whether `items` is a name and its value, as headers and rows often are: ("x-api-key", "…")."""
     if not isinstance(items, tuple | list) or len(items) != 2 or not isinstance(items[0], str | bytes):
         return False
     return is_secret_key(text_of(items[0])) and _is_value(items[1])
 
 
 def _names_secret(mapping: dict[Any, Any]) -> bool:
-    """Tell whether a mapping is a name and its value: {"name": "x-api-key", "value": "…"}."""
+    """Return whether a mapping is a name and its value: {"name": "x-api-key", "value": "…"}."""
     for key in ("name", "key", "header", "field"):
         name = mapping.get(key)
         if isinstance(name, str) and is_secret_key(name):
@@ -130,7 +130,7 @@ def text_of(value: Any) -> str:
         if isinstance(value, bytes | bytearray):
             return value.decode("utf-8", "backslashreplace")
         text = str(value)
-        # A subclass of str may be left as it is, and is no key of JSON.
+        # `str()` may return a subclass of str, which cannot be a key of JSON.
         return text if type(text) is str else str.__str__(text)
     except Exception:
         return _placeholder(value)
@@ -149,7 +149,7 @@ def safe_text(text: str, limit: int, *, keep_end: bool = False) -> tuple[str, bo
     # This bounds the work. The cut is far beyond the limit, so a secret near the limit is still whole when redacted.
     if len(text) > LOOKED_AT + 2 * limit:
         text, cut = (_outer(text, LOOKED_AT) if keep_end else _head(text, LOOKED_AT)), True
-    # What cleaning removes may have hidden a secret, or be a part of one.
+    # The characters that cleaning removes may have hidden a secret, or be part of one: redact before and after.
     text = redact(text)
     cleaned = clean(text)
     if cleaned is not text:
@@ -160,7 +160,7 @@ def safe_text(text: str, limit: int, *, keep_end: bool = False) -> tuple[str, bo
 
 
 def _head(text: str, limit: int) -> str:
-    # A secret that is cut may no longer look like one, so the broken word goes, too.
+    # A truncated secret may no longer be recognised, so the truncated word is removed, too.
     head = text[: limit - 1]
     space = max(head.rfind(" ", limit // 2), head.rfind("\n", limit // 2))
     return (head[:space] if space > 0 else head[: limit // 2]) + CUT
@@ -174,5 +174,5 @@ def _outer(text: str, limit: int) -> str:
     line = text.find("\n", start, start + tail // 2)
     if line < 0:
         line = text.find(" ", start)
-    # Without the beginning of a word, this may be the end of a secret.
+    # A word without its beginning may be the end of a secret, so the text starts after it.
     return _head(text, head) + mark + (text[line + 1 :] if line >= 0 else "")

@@ -13,7 +13,7 @@ from servicekit.facts import ENTRY_MAX_BYTES
 from servicekit.log.bounds import CUT, Bounded, safe_text
 from servicekit.log.redact import redact
 
-# Added when it is read: `"id":"1763845137000-1234567890"`, the id that it replaces, and a fault's kind and count.
+# Space for what is added later: `"id":"1763845137000-1234567890"`, the id that it replaces, a fault's kind and count.
 _ROOM_FOR_ID = 320
 SIZE_MAX = ENTRY_MAX_BYTES - _ROOM_FOR_ID
 MESSAGE_MAX = 8192
@@ -25,8 +25,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 def build(raw: dict[str, Any], service: str, level: str) -> bytes:
     """Return the entry as one line of JSON of at most `SIZE_MAX` bytes, without secrets and control characters.
 
-    `raw` is plain JSON data in the entry's form, as far as it goes; `service` and `level` are taken as they are.
-    What was cut, here or before, is marked `"truncated": true`.
+    `raw` is plain JSON data in the entry's form; any part may be missing. `service` and `level` are used unchanged.
+    An entry that was cut, here or before, is marked `"truncated": true`.
     """
     bounded = Bounded()
     fields = raw.get("fields")
@@ -55,7 +55,7 @@ def build(raw: dict[str, Any], service: str, level: str) -> bytes:
 
 @lru_cache(256)
 def _logger(name: str) -> str:
-    # There are few names, so each is cleaned once.
+    # There are few names, so the cleaned ones are cached.
     return safe_text(name, _LOGGER_MAX)[0]
 
 
@@ -67,7 +67,7 @@ def _fit(entry: dict[str, Any]) -> bytes:
     line = orjson.dumps(entry)
     limit = MESSAGE_MAX
     while len(line) > SIZE_MAX:
-        # Halve the largest part, so that a huge field does not cost the message, nor a huge message the fields.
+        # Halve the largest part, so that a huge field does not shorten the message, nor a huge message the fields.
         entry["truncated"] = True
         sizes = {name: len(orjson.dumps(entry[name])) for name in ("message", "exception", "fields")}
         largest = max(sizes, key=lambda name: sizes[name])
@@ -100,7 +100,7 @@ def _string(value: Any) -> str:
 
 
 def _timestamp(value: Any) -> str:
-    """Return UTC with milliseconds, from seconds since 1970 (Caddy) or ISO 8601 (services); now, if it is neither."""
+    """Return UTC with milliseconds, from seconds since 1970 (Caddy) or ISO 8601 (services); otherwise now."""
     moment = None
     try:
         if isinstance(value, str):

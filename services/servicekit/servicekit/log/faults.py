@@ -1,7 +1,7 @@
-"""Faults that clients can cause as often as they like: counted by kind, so that they cannot fill the recorder.
+"""Counts faults that clients can cause at will by kind, so that they cannot fill the recorder.
 
-A fault of a kind is written and recorded with all its details when it happens first. Further ones are counted, and the
-recorder shows the count with that first example. A kind is a fixed name in the code: nothing of it comes from a client.
+The first fault of a kind is written and recorded with all its details. Further ones are counted, and the recorder shows
+the count with that first example. A kind is a fixed name in the code and contains no text of a client.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from servicekit.context import client_address
 from servicekit.log.entries import shorten
 
 CLIENT = "client"
-"""What clients do wrong: bad tokens, bad frames, broken uploads."""
+"""Errors of clients: bad tokens, bad frames, broken uploads."""
 REQUEST = "request"
 """Requests that the stack failed to answer. A client may be able to provoke them, so they are counted, too."""
 GROUPS = (CLIENT, REQUEST)
@@ -35,7 +35,7 @@ def client_fault(
     exc_info: BaseException | None = None,
     **fields: Any,
 ) -> None:
-    """Log a warning about something that a client did wrong.
+    """Log a warning about an error of a client.
 
     `kind` is a short fixed name such as `bad_token`. `message` and `args` are as for `log.warning`; `fields` become
     fields of the entry that help an operator. The client's address is added.
@@ -56,7 +56,7 @@ def _shown(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def kind_of(error: BaseException) -> str:
-    """Return a kind for an exception: its type, and where it was raised."""
+    """Return the kind of an exception: its type and the place that raised it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -65,7 +65,7 @@ def kind_of(error: BaseException) -> str:
 
 
 def kind_of_record(record: logging.LogRecord) -> str | None:
-    """Return the kind of fault that a record reports; None for all that clients cannot cause at will."""
+    """Return the kind of fault that a record reports; None if clients cannot cause it at will."""
     kind = record.__dict__.get("counted_as")
     if kind is not None or not record.name.startswith(_FRAMEWORKS):
         return kind if is_kind(kind) else None
@@ -74,7 +74,7 @@ def kind_of_record(record: logging.LogRecord) -> str | None:
 
 
 def is_kind(name: object) -> TypeGuard[str]:
-    """Tell whether `name` can be a kind: a group and a short name of simple letters."""
+    """Return whether `name` can be a kind: a group and a short name of simple characters."""
     return isinstance(name, str) and _KIND.fullmatch(name) is not None
 
 

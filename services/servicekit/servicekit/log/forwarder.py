@@ -25,14 +25,14 @@ _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 _PAUSE_S = 0.25
 """Between two batches, so that lines share a request."""
 _PAUSE_A_LINE_S = 0.005
-"""Before each line that is rendered here: requests wait for the interpreter for one line at most, and seldom."""
+"""Before each line that is rendered here, so that requests wait for the interpreter for one line at most."""
 
 Line = bytes | Callable[[], bytes]
-"""A line with its line end, or what makes it."""
+"""A line with its line end, or a function that returns it."""
 
 
 class _Ready(NamedTuple):
-    """A line as it is sent, and how many entries it stands for."""
+    """A line as it is sent, and the number of entries that it represents."""
 
     level: str
     text: bytes
@@ -41,19 +41,19 @@ class _Ready(NamedTuple):
 
 @dataclass(slots=True)
 class _Faults:
-    """Faults of one kind that have not been sent: the line of the first, and how many there are."""
+    """Faults of one kind that have not been sent: the line of the first, and their number."""
 
     line: bytes
     count: int = 1
 
 
 class _RefusedError(Exception):
-    """The receiver will never take these lines; to send them again would only delay the next ones."""
+    """The receiver will never accept these lines; sending them again would only delay the next ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What one request carries. A repeated request carries the same, so its number identifies it."""
+    """The content of one request. A repeated request has the same content and the same number."""
 
     number: int
     lines: list[_Ready]
@@ -62,15 +62,15 @@ class _Batch:
 
     @property
     def entries(self) -> int:
-        """How many entries the lines stand for."""
+        """Number of entries that the lines represent."""
         return sum(line.stands_for for line in self.lines)
 
 
 class Forwarder:
     """A queue of the newest lines, and one thread that posts them as NDJSON to `url`.
 
-    While the receiver is away or slow, the newest `QUEUE_SIZE` lines wait and older ones are superseded, as they would
-    be in the recorder. Superseded and dropped lines (the receiver refused them, or they could not be made) are counted
+    While the receiver is away or slow, the newest `QUEUE_SIZE` lines wait, and they supersede older ones, as in the
+    recorder. Superseded and dropped lines (the receiver refused them, or they could not be rendered) are counted
     by level; the counts travel in headers with the next batch.
     """
 
@@ -105,9 +105,9 @@ class Forwarder:
             self._changed.notify()
 
     def count(self, level: str, kind: str, make: Callable[[], bytes]) -> None:
-        """Count one fault of a kind. `make` returns its line; it is called only if no fault of that kind waits yet.
+        """Count one fault of a kind. `make` returns its line; it is called only if no fault of that kind is waiting.
 
-        Faults wait beside the queue, so they supersede nothing.
+        Faults do not enter the queue, so they supersede nothing.
         """
         with self._changed:
             waiting = self._faults.get((level, kind))
@@ -118,7 +118,7 @@ class Forwarder:
             self._changed.notify()
 
     def drop(self, level: str) -> None:
-        """Count an entry of which no line could be made."""
+        """Count an entry whose line could not be rendered."""
         with self._changed:
             self._dropped[level] += 1
 
@@ -139,7 +139,7 @@ class Forwarder:
             self._closing.wait(_PAUSE_S)
 
     def _next_batch(self) -> _Batch | None:
-        """Wait for lines and return them all; None if the forwarder closes and there are none."""
+        """Wait for lines and return all of them; None if the forwarder is closing and there are none."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._faults or self._closing.is_set())
             if not self._queue and not self._faults:
@@ -152,7 +152,7 @@ class Forwarder:
         for level, line in queue:
             try:
                 batch.lines.append(_Ready(level, self._rendered(line)))
-            except Exception:  # an error of ours must not cost this thread or the other lines
+            except Exception:  # one bad line must not end this thread or lose the other lines
                 batch.dropped[level] += 1
         for (level, kind), some in faults.items():
             batch.lines.append(_Ready(level, counted(some.line, kind, some.count), some.count))
@@ -165,13 +165,13 @@ class Forwarder:
         return line()
 
     def _settle(self, batch: _Batch) -> bool:
-        """Send the batch once; return whether it was taken or refused, and not to be sent again."""
+        """Send the batch once; return whether it is settled: accepted, or refused for good."""
         try:
             self._post(batch)
         except _RefusedError as error:
             self._write_off(batch)
-            self._report(error, "entries are lost until it takes them")
-        except Exception as error:  # of any kind: nothing would restart this thread
+            self._report(error, "entries are lost until it accepts them")
+        except Exception as error:  # any exception: nothing would restart this thread
             self._report(error, f"the newest {QUEUE_SIZE} entries wait until it is back")
             return False
         else:
@@ -193,7 +193,7 @@ class Forwarder:
         try:
             status = self._request(body, headers)
         except (ConnectionError, http.client.RemoteDisconnected):
-            # The other side may have closed an idle connection, which says nothing about its health.
+            # The receiver may have closed an idle connection, which is no failure.
             status = self._request(body, headers)
         if status >= 500 or status in _BUSY:
             raise http.client.HTTPException(f"answered {status}")
@@ -223,7 +223,7 @@ class Forwarder:
     def _report_unsent(self, batch: _Batch) -> None:
         with self._changed:
             left = batch.entries + len(self._queue) + sum(faults.count for faults in self._faults.values())
-        print(f"log forwarding ends with {left} entries that nobody took", file=sys.stderr, flush=True)
+        print(f"log forwarding ends with {left} entries not sent", file=sys.stderr, flush=True)
 
     def _report(self, error: Exception, consequence: str) -> None:
         self._failures += 1

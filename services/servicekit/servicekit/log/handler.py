@@ -17,9 +17,9 @@ from servicekit.log.lines import level_of, line_from, may_wait, raw_entry, rende
 _BURST = 200
 """Lines that a rate limit admits at once."""
 _TRACEBACK_COST = 10
-"""A line with a traceback counts as this many: it is that much work."""
+"""A line with a traceback costs this many tokens, because it is that much work."""
 _FAULTS_A_SECOND = 1
-_TELL_LEFT_OUT_S = 1.0
+_REPORT_LEFT_OUT_S = 1.0
 
 
 class _RateLimit:
@@ -32,7 +32,7 @@ class _RateLimit:
         self.left_out = 0
 
     def admits(self, cost: int = 1) -> bool:
-        """Tell whether a line may be written now. The line that is admitted may leave a debt."""
+        """Return whether a line may be written now. An admitted line may cost more tokens than are left."""
         now = time.monotonic()
         self._tokens = min(_BURST, self._tokens + (now - self._filled_at) * self._per_second)
         self._filled_at = now
@@ -43,7 +43,7 @@ class _RateLimit:
         return True
 
     def take_left_out(self) -> int:
-        """Return how many lines were left out since the last call."""
+        """Return the number of lines left out since the last call."""
         number, self.left_out = self.left_out, 0
         return number
 
@@ -54,9 +54,9 @@ class JsonHandler(logging.Handler):
     Lines are clean: no secrets, no control characters, at most 16 KiB. The forwarder is offered all of them;
     standard error gets `LOG_LINES_A_SECOND` of them, after a burst, and everything below a warning.
 
-    A line that is not written here is rendered by the forwarder, and only if it is sent.
+    The forwarder renders a line that is not written here, and only if it is sent.
 
-    Faults that clients cause (see `faults.py`) have a rate limit for each kind, so they displace nothing else.
+    Faults that clients cause (see `faults.py`) have one rate limit per kind, so they displace nothing else.
     """
 
     def __init__(self, service: str, forwarder: Forwarder | None) -> None:
@@ -64,11 +64,11 @@ class JsonHandler(logging.Handler):
         self._service = service
         self._forwarder = forwarder
         self._limit = _RateLimit(LOG_LINES_A_SECOND)
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
         self._fault_limits = defaultdict[str, _RateLimit](lambda: _RateLimit(_FAULTS_A_SECOND))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Handle one record; an error in this is reported by logging's own hook, and never raised to the caller."""
+        """Handle one record. An error is reported by logging's `handleError` and never raised to the caller."""
         try:
             if record.levelno < logging.WARNING:
                 self._write(line_from(record, self._service))
@@ -89,7 +89,7 @@ class JsonHandler(logging.Handler):
         if self._forwarder is not None:
             self._forwarder.offer(level, line)
         if is_written:
-            self._tell_left_out()
+            self._report_left_out()
             self._write(line)
 
     def _emit_fault(self, record: logging.LogRecord, kind: str) -> None:
@@ -108,10 +108,10 @@ class JsonHandler(logging.Handler):
                 self._forwarder.drop(level)
             raise
 
-    def _tell_left_out(self) -> None:
+    def _report_left_out(self) -> None:
         now = time.monotonic()
-        if self._limit.left_out and now - self._told_at >= _TELL_LEFT_OUT_S:
-            self._told_at = now
+        if self._limit.left_out and now - self._reported_at >= _REPORT_LEFT_OUT_S:
+            self._reported_at = now
             message = f"{self._limit.take_left_out()} warnings and errors were left out here"
             self._write(render({"logger": __name__, "message": message}, self._service, level_of(logging.WARNING)))
 

@@ -1,4 +1,4 @@
-"""What a log record becomes: one line of JSON."""
+"""Renders a log record as one line of JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from servicekit.log.entries import EXCEPTION_MAX, MESSAGE_MAX
 _FORMATTER = logging.Formatter()
 _UNCHANGEABLE = frozenset((str, int, float, bool, type(None)))
 _NOT_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"fields", "message", "asctime", "counted_as"}
-"""What every record has, what formatters leave on it, and what `faults.py` adds."""
+"""Attributes of every record, and those that formatters and `faults.py` add."""
 
 
 def line_from(record: logging.LogRecord, service: str) -> bytes:
@@ -27,11 +27,11 @@ def render(raw: dict[str, Any], service: str, level: str) -> bytes:
 
 
 def raw_entry(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what `entries.build` makes an entry of. Only values of `fields` may still change: see `may_wait`."""
+    """Return the input of `entries.build`. Only values of `fields` may still change: see `may_wait`."""
     return {
         "ts": record.created,
         "logger": record.name,
-        # More than is looked at where the text is made safe, so that the cut is seen there.
+        # Longer than the limit of `entries.build`, so that it notices and marks the cut.
         "message": _message(record)[: 2 * MESSAGE_MAX + 1],
         "request_id": request_id.get(),
         "fields": _fields(record),
@@ -40,7 +40,7 @@ def raw_entry(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def may_wait(raw: dict[str, Any]) -> bool:
-    """Tell whether a raw entry can be rendered later: its fields are few, short, and of types that cannot change."""
+    """Return whether a raw entry can be rendered later: its fields are few, short, and of types that cannot change."""
     fields = raw["fields"]
     if type(fields) is not dict or len(fields) > WIDTH_MAX:
         return False
@@ -53,7 +53,7 @@ def may_wait(raw: dict[str, Any]) -> bool:
 
 
 def _fields(record: logging.LogRecord) -> Any:
-    """Return what the caller gave as `extra`: `{"fields": {…}}`, or names of its own, which become fields as well."""
+    """Return what the caller passed as `extra`: `{"fields": {…}}`, or other names, which become fields as well."""
     given = record.__dict__
     fields = given.get("fields")
     others = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
@@ -66,10 +66,10 @@ def _exception(record: logging.LogRecord) -> str | None:
     if not record.exc_info or record.exc_info[0] is None:
         return None
     text = _FORMATTER.formatException(record.exc_info)
-    # More than is looked at of either end, as above.
+    # Longer than the limit at both ends, as above.
     if len(text) <= 4 * EXCEPTION_MAX:
         return text
-    # From a line's beginning on: the rest of a secret does not look like one.
+    # The end starts at the beginning of a line: a part of a secret would not be recognised.
     return text[:EXCEPTION_MAX] + "\n" + text[-3 * EXCEPTION_MAX :].partition("\n")[2]
 
 
@@ -77,8 +77,8 @@ def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception as error:
-        # A mistake in a logging call must not cost the entry, which may be about something far worse.
-        return f"{text_of(record.msg)} (arguments could not be put in: {error.__class__.__name__})"
+        # A mistake in a logging call must not lose the entry, which may report a worse problem.
+        return f"{text_of(record.msg)} (arguments could not be formatted: {error.__class__.__name__})"
 
 
 def level_of(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Logs an outage once, not for each request that meets it."""
+"""Logs an outage once, not for each failed request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 
 class Outage:
-    """Whether something that this process needs is away; logs when an outage begins, continues and ends.
+    """Tracks whether something that this process needs is away; logs when an outage begins, continues and ends.
 
     `pause_s` is how long after a failure `expected` stays true, so that callers can avoid trying.
     """
@@ -32,7 +32,7 @@ class Outage:
 
     @property
     def expected(self) -> bool:
-        """Whether the last try failed a moment ago, so that another would most likely fail, too."""
+        """Whether the last try failed less than `pause_s` ago, so that another would probably fail, too."""
         return self._since is not None and time.monotonic() - self._failed_at < self._pause_s
 
     def failed(self, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Takes secrets out of text before it is written or sent. `rules.py` says what a secret looks like."""
+"""Removes secrets from text before it is written or sent. `rules.py` defines what a secret looks like."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _TOO_SHORT: Final = 16
 def redact(text: str) -> str:
     """Return `text` with passwords, tokens, cookies, keys and credentials in URLs replaced by `[redacted]`.
 
-    Invisible characters, and those that only look like others, hide no secret: if one is found without them, the text
-    is returned without them, too.
+    Invisible characters and lookalikes hide no secret: if a secret is found after they are normalised, the normalised
+    text is returned.
     """
     if len(text) < _TOO_SHORT and text.isidentifier():
-        return text  # a single word, as names of fields are: no rule matches less
+        return text  # a single short word, such as a field's name: no rule matches it
     text = _redact(text)
     if unusual(text):
         for seen in {_normal(ANSI.sub("", text)), _normal(text)}:
@@ -51,7 +51,7 @@ def _redact(text: str) -> str:
 
 @lru_cache(1024)
 def _worth_trying(hints: tuple[str, ...]) -> list[tuple[Group, tuple[str, ...]]]:
-    """Return the groups of which a text with these hints may have a lead, and the words that it may begin with."""
+    """Return the groups whose lead may occur in a text with these hints, and the words that the lead may begin with."""
     absent = set(HINTS).difference(hints)
     return [
         (group, tuple(word for word in group.starts if word not in absent))
@@ -61,7 +61,7 @@ def _worth_trying(hints: tuple[str, ...]) -> list[tuple[Group, tuple[str, ...]]]
 
 
 def _lower(text: str) -> str:
-    """Return the text in lower case, letter by letter: to patterns U+017F is an s, and U+0130 grows."""
+    """Return the text in lower case at the same length: U+0130 would grow, and patterns treat U+017F as an s."""
     lower = text.lower()
     if len(lower) != len(text):
         lower = "".join(letter.lower()[0] for letter in text)
@@ -96,7 +96,7 @@ def _substituted(group: Group, words: tuple[str, ...], text: str, lower: str) ->
 
 
 def _secret(rule: Rule, text: str, start: int, at: int) -> tuple[int, int] | None:
-    """Return where the secret begins and ends that the rule finds, whose lead is from `start` to `at`, if it does."""
+    """Return the span of the secret that the rule finds after the lead at `start` to `at`, or None."""
     match = rule.pattern.match(text, at)
     if match is None or (rule.before and not rule.before.search(text, max(0, start - _WINDOW), start)):
         return None

@@ -1,4 +1,4 @@
-"""What secrets look like in text. A rule says where they begin, and has examples that a test redacts."""
+"""Rules that find secrets in text. Each has examples that a test redacts."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ _FLAGS = re.IGNORECASE | re.DOTALL
 
 @dataclass(frozen=True)
 class Rule:
-    """One way in which secrets are written. `{}` in an example stands for the secret."""
+    """One notation of secrets. `{}` in an example stands for the secret."""
 
     pattern: re.Pattern[str]
-    """What stands between the lead and the secret; without `end`, its group `secret` is the secret."""
+    """Matches the text between the lead and the secret; without `end`, its group `secret` is the secret."""
     examples: tuple[str, ...]
     end: Callable[[str, int], int] | None = None
-    """Returns where the secret ends that begins there."""
+    """Returns the end of the secret that begins at an index."""
     harmless: Callable[[str, str, str], bool] | None = None
-    """Tells by head, value and what follows whether it is no secret."""
+    """Returns whether head, value and following text show that the value is no secret."""
     before: re.Pattern[str] | None = None
-    """What must stand right before the lead."""
+    """Must match directly before the lead."""
     whole: bool = False
-    """Whether the lead and all that the pattern matches is the secret."""
+    """Whether the secret is the lead and everything that the pattern matches."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rules about what follows a lead. The first that finds a secret takes it."""
+    """Rules for the text after a lead. The first rule that finds a secret applies."""
 
     starts: tuple[str, ...]
-    """Words, in lower case: a lead begins with one of them."""
+    """Words in lower case. Each lead begins with one of them."""
     lead: re.Pattern[str]
-    """It is matched against the text in lower case, unless `cased`."""
+    """Matched against the text in lower case, unless `cased`."""
     rules: tuple[Rule, ...]
     hints: frozenset[str] = frozenset()
-    """A text without all of these has no lead. Most log lines have no hint at all."""
+    """A text that contains none of these has no lead. Most log lines contain no hint."""
     cased: bool = False
     any: re.Pattern[str] = field(init=False)
-    """What one of the patterns matches: tried once, where most names are just mentioned."""
+    """Matches if one of the patterns matches. Tried first, because most names have no value after them."""
 
     def __post_init__(self) -> None:
-        """Derive what can be derived, so that a new rule cannot lack it."""
+        """Set the derived fields, so that a new rule cannot omit them."""
         if not self.hints:
             common = _common(self.starts)
             object.__setattr__(self, "hints", frozenset((common,) if common else self.starts))
@@ -56,7 +56,7 @@ class Group:
 
 
 def _common(words: tuple[str, ...]) -> str:
-    """Return what all the words have in common, if it is long enough to be rare in other text."""
+    """Return the longest text that all words contain, if it is long enough to be rare in other text."""
     first, *others = words
     parts = (first[i:j] for i in range(len(first)) for j in range(len(first), i + _RARE - 1, -1))
     return max((part for part in parts if all(part in word for word in others)), key=len, default="")
@@ -70,14 +70,14 @@ def _lead(words: tuple[str, ...], behind: str = "") -> re.Pattern[str]:
 
 
 def _group(starts: str, rest: str, *examples: str, behind: str = "", **more: object) -> Group:
-    """Return a group of one rule: literal words behind `behind`, and the pattern that follows them."""
+    """Return a group of one rule: literal words after the pattern `behind`, and the pattern that follows them."""
     words = tuple(starts.split())
     rule = Rule(re.compile(rest, _FLAGS), examples, **more)  # type: ignore[arg-type]
     return Group(words, _lead(words, behind), (rule,))
 
 
 def _is_word(head: str, value: str, _after: str) -> bool:
-    """Tell words ("basic configuration", "token verification") from what a scheme carries: random letters, or many."""
+    """Return whether the value is a word ("basic configuration", "token verification") and no credentials."""
     value = value.strip(".'\"")
     word = value.isalpha() and (value.islower() or value.istitle()) and len(value) < _LONGEST_WORD
     return value.lower() in PROSE or len(value) < _SHORTEST_TOKEN or (word and not head.lower().startswith("bearer"))
@@ -92,7 +92,7 @@ def _end_of_token(text: str, start: int) -> int:
     return start if value is None else value.end()
 
 
-# A quotation mark, also one inside of JSON inside of JSON, or of an address or a page.
+# A quotation mark, also in nested JSON, in a URL or in HTML.
 _MARK = r"(?:\\{0,15}['\"]|%22|%27|&quot;|&\#3[49];)"
 _IS = (
     r"\s{0,8}(?::\s?(?:str|bytes|string|SecretStr)(?:\s\|\sNone)?\s{0,4}=|=>|->|:=|==?|:|%3D|%3A|%253D|%253A"
@@ -101,7 +101,7 @@ _IS = (
 _HOST = (
     r"@(?=[\w.\-\[%]{1,255}\]?(?::\d{1,5})?(?:[/?\#\s'\"<>,;)\]}|\\]|$))(?!(?:(?!://|['\"][,:}\])])\S){0,200}@[\w\[])"
 )
-# A port and what may follow it: then there is no password.
+# Not a port: then there is no password.
 _PORT = r"(?!\d{1,5}(?:[/?\#\s'\"<>,;)\]}|\\]|$))"
 
 _PRIVATE_KEY = _group(
@@ -124,7 +124,7 @@ _ADDRESS = Group(
     _lead(("://",), r"(?<=[a-z0-9+.\-])"),
     (
         Rule(
-            # Drivers take passwords with any sign in them: what ends one is the host.
+            # Drivers accept any character in a password: the host ends it.
             re.compile(rf"[^\s/?\#@:\['\"<>]{{0,256}}:{_PORT}(?P<secret>[^\n]{{1,256}}?){_HOST}", _FLAGS),
             (
                 "postgresql://ada:{}@db:5432/app_db",
@@ -148,7 +148,7 @@ _ADDRESS = Group(
 )
 _JWT = _group(
     "eyj",
-    # Bounded, and without backtracking: a text may have thousands of beginnings and no end.
+    # Bounded and without backtracking: a text may contain thousands of beginnings and no end.
     r"[A-Za-z0-9_-]{6,1024}+(?:\.[A-Za-z0-9_-]++){1,4}",
     "eyJhbGciOiJIUzI1NiJ9.{}.c2ln",
     behind=r"\b",
@@ -167,7 +167,7 @@ _SCHEME = _group(
 
 
 def _shape(prefixes: str, rest: str, *examples: str) -> Group:
-    """Return the rule of a secret that is known by how it begins; it is taken whole."""
+    """Return the group of a secret with a known prefix; the whole match is the secret."""
     spelt = tuple(prefixes.split())
     rule = Rule(re.compile(rest, re.DOTALL), examples, whole=True)
     return Group(tuple(word.lower() for word in spelt), _lead(spelt, r"(?<!\w)"), (rule,), cased=True)
@@ -191,7 +191,7 @@ _SHAPES = (
 
 
 def _named(then: str, *examples: str, end: Callable[[str, int], int] = end_of_value, before: str = "") -> Rule:
-    """Return a rule of secrets that stand behind their name."""
+    """Return a rule for secrets that follow their name."""
     return Rule(
         re.compile(then, _FLAGS), examples, end, is_harmless, re.compile(before, re.IGNORECASE) if before else None
     )
@@ -221,7 +221,7 @@ _NAMED = Group(
             before=rf"{_MARK}(?:name|key|header|field){_MARK}\s?:\s?{_QUOTED_NAME}",
         ),
         _named(
-            # A field of a form, as it is sent
+            # A field of a multipart form
             rf"{_MARK}[^\n\\]{{0,40}}(?:(?:\\r)?\\n|\r?\n){{2}}", 'name="password"\r\n\r\n{}\r\n--boundary',
             end=end_of_line, before=r"name=\\{0,7}['\"][\w.\-]{0,60}$",
         ),
@@ -234,13 +234,13 @@ _NAMED = Group(
             before=rf"(?:name|key|id)={_MARK}[\w.\-]{{0,60}}$",
         ),
         _named(
-            # In prose, only what looks random.
+            # In prose, only values that look random.
             r"[\])]?\s{1,4}(?:(?:is|was|to|-|\u2013|\u2014|\u2192|\|)\s)?(?=[A-Za-z0-9+=~!-]{8})"
             r"(?=[A-Za-z+=~!-]{0,60}[0-9])(?=[0-9+=~!-]{0,60}[A-Za-z])(?=[A-Za-z0-9+=~!-]{8,200}(?:[\s,;)\]'\"]|\.?$|\.\s))",
             "password is {}0Ab", "the token 0a{}", "apikey {}0Ab",
         ),
         _named(
-            # And what stands in quotation marks.
+            # In prose, values in quotation marks.
             r"\s(?:(?:is|was)\s)?", "wrong password '{}'", "ALTER ROLE ada PASSWORD 'it''s {}'", end=end_of_quoted,
         ),
     ),
@@ -290,12 +290,12 @@ _OTHERS = (
     ),
 )
 GROUPS = (_PRIVATE_KEY, _HEADER, _ADDRESS, _JWT, _SCHEME, *_SHAPES, _NAMED, _OPTION, _ELEMENT, *_OTHERS)
-"""In this order: a rule does not see what an earlier one has replaced."""
+"""Applied in this order: a rule does not see the text that an earlier one has replaced."""
 
 
 _ALL_HINTS = set().union(*(group.hints for group in GROUPS))
 for _one in GROUPS:
-    # A hint that is part of another one stands for both: the fewer there are, the less an ordinary line costs.
+    # A hint that is part of another one replaces it: fewer hints make ordinary lines cheaper.
     least = frozenset(min((part for part in _ALL_HINTS if part in hint), key=len) for hint in _one.hints)
     object.__setattr__(_one, "hints", least)
 HINTS = tuple(sorted(set().union(*(group.hints for group in GROUPS)) - {secret_names.SHORT}))

@@ -1,16 +1,16 @@
-"""What secrets are called, and which words after such a name are no secret."""
+"""Names of secrets, and words after such a name that are no secret."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-# Unmistakable wherever they end a word (`PGPASSWORD`, `authtoken`). An underscore stands for any separator, or none.
+# Unambiguous also at the end of a longer word (`PGPASSWORD`, `authtoken`). `_` stands for any separator or none.
 _ANYWHERE = """
     pass_word passwd passwort pass_phrase secret token api_key access_key private_key signing_key encryption_key
     authorization credential cookie sessionid sessid
 """.split()  # noqa: SIM905
-# Ends of ordinary words, too (`compass`): these count only where a word of their own begins.
+# Also the end of ordinary words (`compass`): these count only where a word begins.
 _APART = """
     pass passcode pwd pw jwt session session_id csrf otp totp mfa_code pin_code pincode sid sig signature x-auth
 """.split()  # noqa: SIM905
@@ -29,28 +29,28 @@ def _fewest(words: set[str]) -> tuple[str, ...]:
 
 
 STARTS = _fewest(_FIRSTS)
-"""What every name begins with, in lower case: finding a word is much cheaper than matching a pattern."""
+"""Beginnings of all names, in lower case: finding a word is much cheaper than matching a pattern."""
 HINTS = _fewest(_FIRSTS.difference(_SHORT_NAMES))
 SHORT = "short name"
-"""Stands for the names that are so short that they occur inside of other words all the time."""
+"""Hint that stands for the names that are so short that they often occur inside other words."""
 SHORT_HINT = re.compile(rf"(?:{'|'.join(_SHORT_NAMES)})s?[\W_]")
-"""Where one of them may be."""
+"""Matches where a short name may be."""
 _ENDING = r"s?(?:[_-]?(?:hash|confirm(?:ation)?|value|code|key|[0-9]))?"
 _APART_SPELT = rf"{_spelt(_APART)}|csrf\w{{0,40}}"
 NAME = rf"(?:(?:{_spelt(_ANYWHERE)})|(?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:{_APART_SPELT})){_ENDING}"
 """A name, as a pattern whose matches begin with one of `STARTS`."""
 NAME_IN_LOWER = re.compile(rf"(?:(?:{_spelt(_ANYWHERE)})|(?P<apart>{_APART_SPELT})){_ENDING}(?![\w,.;])")
-"""The same in a text that is in lower case, several times faster; `apart` must begin a word."""
+"""The same for a text in lower case, several times faster; `apart` must begin a word."""
 
 
 def begins_word(text: str, start: int) -> bool:
-    """Tell whether a word begins at `start`: behind no letter, or as in `dbPass`."""
+    """Return whether a word begins at `start`: no letter before it, or as in `dbPass`."""
     before = text[start - 1 : start]
     return not (before.isascii() and before.isalpha()) or (before.islower() and text[start].isupper())
 
 
 _SECRET = re.compile(rf"(?:{NAME}|(?:^|[_.\-\s])(?:auth|bearer|ssh[_-]?key))$", re.IGNORECASE)
-# Names that only mention a secret, and whose values help: token_type, password_file, max_tokens.
+# Names that only mention a secret, and whose values are useful: token_type, password_file, max_tokens.
 _HARMLESS = re.compile(
     r"(?:type|file|path|count|length|expires|ttl|_at|_s)$|^(?:max|min|total|num|has|is|used|prompt)[_-]", re.IGNORECASE
 )
@@ -58,8 +58,8 @@ _LOOKED_AT = 200
 
 
 def is_secret_key(name: str) -> bool:
-    """Tell whether a value is a secret by its name alone: `password`, `X-Api-Key`, `sessionToken`."""
-    # Of a very long name, its end decides.
+    """Return whether the name alone shows that a value is a secret: `password`, `X-Api-Key`, `sessionToken`."""
+    # The end of a very long name decides.
     return _is_secret(name[-_LOOKED_AT:])
 
 
@@ -77,20 +77,20 @@ _FUNCTION_WORDS = frozenset(
 
 
 def _is_sentence(text: str) -> bool:
-    """Tell `log in first` and `who, and until when` from what may be a phrase that is a secret."""
+    """Return whether text is a sentence (`log in first`) and not a passphrase."""
     sentence = _SENTENCE.match(text)
     return sentence is not None and not _FUNCTION_WORDS.isdisjoint(re.split(r"\W+", sentence[0]))
 
 
 def is_harmless(head: str, value: str, after: str) -> bool:
-    """Tell what helps the operator from what is secret: `token: expired`, `tokens: 512`, `session: log in first`.
+    """Return whether a value is useful and no secret: `token: expired`, `tokens: 512`, `session: log in first`.
 
-    `head` is what stands before the value, `after` some of what follows it.
+    `head` is the text before the value, `after` some of the text behind it.
     """
     bare = value.strip("\\'\"")
     first = _FIRST_WORD.match(bare)
     if first is not None and first[0].lower() in PROSE:
-        # What is in quotation marks and goes on after that word may be a passphrase.
+        # A value in quotation marks that continues after that word may be a passphrase.
         return bare == value or first.end() >= len(bare) - 1
     if bare == value and head.endswith(": ") and "pass" not in head.lower() and _is_sentence(value + after):
         return True
@@ -113,4 +113,4 @@ PROSE = frozenset(
     without wrong
     """.split()  # noqa: SIM905
 )
-"""Words that say something about a secret and are none."""
+"""Words that describe a secret and are no secret."""

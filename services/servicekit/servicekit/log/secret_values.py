@@ -1,4 +1,4 @@
-"""Where a secret's value ends, once it is known where it begins."""
+"""Finds the end of a secret's value from its beginning."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ _QUOTE = re.compile(
     r"""[bru]{0,2}(?P<esc>\\{0,15})(?P<mark>['"]|&quot;|&\#3[49];|%22|%27)""", re.IGNORECASE | re.VERBOSE
 )
 _UNQUOTED = re.compile(
-    # Marks and separators belong to it where it goes on behind them, unless another name begins there.
+    # Marks and separators belong to the value if it continues after them, unless another name begins there.
     r"[^\s,;&'\"\])}]+(?:['\"\])},;]+(?![\w.-]{1,40}['\"\\]{0,3}\s?[=:])[^\s,;&'\"\])}]+)*"
 )
 _BLOCK = re.compile(r"[|>][+-]?[ \t]*\r?\n(?:(?:[ \t]+[^\n]*)?(?:\n|$))+")
 _SHELL_QUOTE = "'\"'\"'"
-"""How a shell's word in quotation marks has one of them in it."""
+"""A quotation mark inside a shell's quoted word."""
 _BRACKETS_MAX = 2000
 _OPENING = {"[": "]", "(": ")", "{": "}"}
 _BRACKET = re.compile(r"[\[\](){}\n'\"]")
 
 
 def end_of_value(text: str, start: int) -> int:
-    """Return where the value ends: in quotation marks, in brackets, a block of YAML, or a word."""
+    """Return where the value ends: with its quotation marks, its brackets, a block of YAML, or a word."""
     quote = _QUOTE.match(text, start)
     if quote is not None:
         return _end_of_quoted(text, quote)
@@ -31,13 +31,13 @@ def end_of_value(text: str, start: int) -> int:
 
 
 def end_of_quoted(text: str, start: int) -> int:
-    """Return where a value in quotation marks ends; `start`, if there are none."""
+    """Return where a value in quotation marks ends, or `start` if there are none."""
     quote = _QUOTE.match(text, start)
     return start if quote is None else _end_of_quoted(text, quote)
 
 
 def end_of_word(text: str, start: int) -> int:
-    """Return where an argument of a command ends."""
+    """Return where a command's argument ends."""
     end = end_of_quoted(text, start)
     while end == start or (end < len(text) and not text[end].isspace() and text[end] not in "'\""):
         if end >= len(text) or text[end].isspace() or (end == start and text[end] in "'\""):
@@ -47,7 +47,7 @@ def end_of_word(text: str, start: int) -> int:
 
 
 def end_of_line(text: str, start: int) -> int:
-    """Return where a header's value ends: with its line, unless it is in quotation marks or brackets."""
+    """Return where a header's value ends: at the end of its line, unless it is in quotation marks or brackets."""
     if _QUOTE.match(text, start) or text[start : start + 1] == "[":
         return end_of_value(text, start)
     end = text.find("\n", start)
@@ -55,7 +55,7 @@ def end_of_line(text: str, start: int) -> int:
 
 
 def end_of_element(text: str, start: int) -> int:
-    """Return where the text of an element of XML ends."""
+    """Return where the text of an XML element ends."""
     end = text.find("<", start)
     return len(text) if end < 0 else end
 
@@ -63,7 +63,7 @@ def end_of_element(text: str, start: int) -> int:
 def _end_of_quoted(text: str, quote: re.Match[str]) -> int:
     """Return where the quotation ends: at the same mark behind as many backslashes, with no word right behind it.
 
-    A mark that is doubled (SQL, CSV) or escaped belongs to the value. What is never closed goes on to the end.
+    A mark that is doubled (SQL, CSV) or escaped belongs to the value. An unclosed quotation ends with the text.
     """
     mark, depth = quote["mark"].lower(), len(quote["esc"])
     lower = text if mark in "'\"" else text.lower()
@@ -84,15 +84,15 @@ def _end_of_quoted(text: str, quote: re.Match[str]) -> int:
             continue
         if text.startswith(closing, at):
             at += len(closing)
-            if not _goes_on(text, at) and found == quote.end() + depth:
-                # Nothing between two pairs: it was empty, and the next one begins.
+            if not _continues(text, at) and found == quote.end() + depth:
+                # The value was empty, and the next quotation begins.
                 return found + len(mark)
             continue
-        if not _goes_on(text, at):
+        if not _continues(text, at):
             return at
 
 
-def _goes_on(text: str, at: int) -> bool:
+def _continues(text: str, at: int) -> bool:
     return at < len(text) and (text[at].isalnum() or text[at] in "_$%@#^*+~<")
 
 
@@ -104,7 +104,7 @@ def _backslashes(text: str, at: int, first: int) -> int:
 
 
 def _end_of_brackets(text: str, start: int) -> int:
-    """Return where the brackets are closed; the end of the line, if they are not, or too far away."""
+    """Return where the brackets are closed, or the end of the line if they are not closed within the limit."""
     depth, at, line_end = 0, start, 0
     while True:
         sign = _BRACKET.search(text, at)

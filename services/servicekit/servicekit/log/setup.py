@@ -13,10 +13,10 @@ from servicekit.log.handler import JsonHandler
 def configure_logging(
     service: str, level: str, forward_to: tuple[str, InternalSecret] | None = None
 ) -> Forwarder | None:
-    """Make the root logger write JSON lines, and forward warnings to a URL under the internal secret, if one is given.
+    """Make the root logger write JSON lines and, if `forward_to` is given, forward warnings to its URL with its secret.
 
-    Call it once a process. Returns the forwarder; at the end of the process it sends what is queued, for a second at
-    most.
+    Call it once per process. Returns the forwarder; when the process ends, it sends the queued lines for at most one
+    second.
     """
     forwarder = Forwarder(service, *forward_to) if forward_to else None
     root = logging.getLogger()

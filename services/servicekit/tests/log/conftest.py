@@ -1,4 +1,4 @@
-"""A real HTTP receiver for log lines that can fail in the ways of a real one; a clock that tests set."""
+"""A real HTTP receiver for log lines that can fail on request; a clock that tests set."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Receiver:
         self._connections: list[socket.socket] = []
 
     def hold(self) -> None:
-        """Accept requests from now on, but do not answer them; `release` lets go of them."""
+        """Accept further requests without answering them, until `release` is set."""
         self.release.clear()
 
     @property
@@ -66,7 +66,7 @@ class Receiver:
 
     @property
     def numbers(self) -> list[int]:
-        """What stands under `n` in each of them: tests of forwarding number their lines."""
+        """The value of `n` in each entry: tests of forwarding number their lines."""
         return [entry["n"] for entry in self.entries]
 
     def start(self) -> Receiver:
@@ -104,7 +104,7 @@ class Receiver:
             block_on_close = False
 
             def handle_error(self, *_: object) -> None:
-                # A client that resets its connection is what some tests are about; standard error is what others read.
+                # Some tests reset connections on purpose, and other tests read standard error.
                 if not isinstance(sys.exception(), ConnectionError):
                     super().handle_error(*_)
 
@@ -113,7 +113,7 @@ class Receiver:
         return self
 
     def stop(self) -> None:
-        """Stop listening and let go of every request."""
+        """Stop listening and release every held request."""
         self.release.set()
         if self._server is not None:
             self._server.shutdown()
@@ -122,7 +122,7 @@ class Receiver:
             self.hang_up()
 
     def hang_up(self) -> None:
-        """Close every connection, as a server does with those that were idle for long."""
+        """Close every connection, as a server does with idle ones."""
         while self._connections:
             with contextlib.suppress(OSError):
                 self._connections.pop().shutdown(socket.SHUT_RDWR)
@@ -150,7 +150,7 @@ def receiver(new_receiver: Callable[[], Receiver]) -> Receiver:
 
 @pytest.fixture
 def new_forwarder(monkeypatch: pytest.MonkeyPatch, secret: InternalSecret) -> Iterator[Callable[[str], Forwarder]]:
-    """Makes forwarders that neither wait long nor pause."""
+    """Makes forwarders with short waits and no pauses."""
     for name, value in (("_TIMEOUT_S", 0.3), ("_BACKOFF_S", (0.02,)), ("_PAUSE_S", 0.0), ("_PAUSE_A_LINE_S", 0.0)):
         monkeypatch.setattr(forwarder_module, name, value)
     made: list[Forwarder] = []
@@ -168,7 +168,7 @@ def new_forwarder(monkeypatch: pytest.MonkeyPatch, secret: InternalSecret) -> It
 
 @dataclass
 class Clock:
-    """What the monotonic clock of this process shows; only a test advances it."""
+    """The monotonic clock of this process; only a test advances it."""
 
     now: float = 1000.0
 
@@ -182,7 +182,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Offered:
-    """Stands for a forwarder: keeps whatever a handler offers."""
+    """Replaces a forwarder and keeps everything that a handler offers."""
 
     def __init__(self) -> None:
         self.levels: list[str] = []
@@ -206,5 +206,5 @@ class Offered:
 
 @pytest.fixture
 def offered() -> Offered:
-    """Nothing yet."""
+    """An empty `Offered`."""
     return Offered()

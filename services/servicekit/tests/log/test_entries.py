@@ -13,7 +13,7 @@ from servicekit.log.entries import SIZE_MAX, build
 
 from plumbline.verification.checks.texts import is_unsafe, unsafe_texts
 
-# The machine may be busy; what counts is what comes out.
+# The machine may be busy, so there is no deadline.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KEYS = {"ts", "level", "service", "logger", "message", "request_id", "exception", "fields"}
 json_values = st.recursive(
@@ -53,7 +53,7 @@ def test_anything_becomes_a_safe_entry(raw: dict[str, Any]) -> None:
 
 @given(st.text(alphabet=st.characters(codec=None)))
 @patient
-def test_clean_text_is_clean_and_stays_so(text: str) -> None:
+def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     assert not is_unsafe(clean(text))
     assert clean(clean(text)) == clean(text)
 
@@ -74,7 +74,7 @@ def test_cleaning(dirty: str, tidy: str) -> None:
     assert clean(dirty) == tidy
 
 
-def test_secrets_go_from_message_exception_and_fields() -> None:
+def test_secrets_are_removed_from_message_exception_and_fields() -> None:
     raw = {
         "message": "cannot connect to postgresql://app_user:hunter2@db/app_db",
         "exception": "Traceback\n  File x\n  connect('password=hunter2')\nOperationalError: hunter2rest",
@@ -84,7 +84,7 @@ def test_secrets_go_from_message_exception_and_fields() -> None:
     assert b"hunter2" not in build(raw, "backend", "error")
 
 
-def test_a_secret_that_the_cut_slices_does_not_survive() -> None:
+def test_a_secret_at_the_cut_is_removed() -> None:
     pad = "x " * 8180
     entry = made({"message": f"{pad}password=hunter2hunter2 {'y ' * 9000}"})
     assert "hunter" not in entry["message"]
@@ -103,13 +103,13 @@ def test_a_secret_that_the_cut_slices_does_not_survive() -> None:
     ],
     ids=["message", "escapes", "exception", "many fields", "everything", "wide list"],
 )
-def test_huge_entries_are_cut_and_say_so(raw: dict[str, Any]) -> None:
+def test_huge_entries_are_cut_and_marked(raw: dict[str, Any]) -> None:
     entry = made(raw)
     assert entry["truncated"] is True
     assert entry["message"][0] == raw["message"][0]
 
 
-def test_the_end_of_a_long_traceback_survives() -> None:
+def test_the_end_of_a_long_traceback_is_kept() -> None:
     entry = made({"message": "m", "exception": "frame\n" * 20_000 + "ValueError: the cause"})
     assert entry["exception"].endswith("ValueError: the cause")
 
@@ -131,8 +131,8 @@ def test_a_small_entry_is_not_marked() -> None:
     ],
     ids=["message", "exception", "field", "many fields", "bytes"],
 )
-def test_the_mark_of_a_cut_outlasts_the_next_hands(raw: dict[str, Any]) -> None:
-    # A service builds the entry, the log-sink builds it again from that.
+def test_the_mark_of_a_cut_is_kept_when_an_entry_is_built_again(raw: dict[str, Any]) -> None:
+    # A service builds the entry, and the log-sink builds it again.
     first = made({**raw, "ts": 1763845137})
     assert first["truncated"] is True
     assert made(first) == first
@@ -145,7 +145,7 @@ def test_pairs_and_names_in_bytes_are_names_too() -> None:
     assert entry["fields"]["headers"][0] == ["host", "x"]
 
 
-def test_deep_structures_end() -> None:
+def test_deep_structures_are_cut() -> None:
     deep: Any = "bottom"
     for _ in range(400):
         deep = [deep]
@@ -167,12 +167,12 @@ def test_times_are_utc(given_ts: object, shown: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["yesterday", 1e300, float("nan"), -1e18, True, [], None])
-def test_a_time_that_is_none_becomes_now(bad: object) -> None:
+def test_an_invalid_time_becomes_now(bad: object) -> None:
     assert made({"message": "m", "ts": bad})["ts"].startswith("20")
 
 
 @pytest.mark.parametrize("bad", ["has space", "<script>", "x" * 129, 7, "line\nbreak", ""])
-def test_a_request_id_of_another_shape_is_left_out(bad: object) -> None:
+def test_a_malformed_request_id_is_left_out(bad: object) -> None:
     assert made({"message": "m", "request_id": bad})["request_id"] is None
 
 

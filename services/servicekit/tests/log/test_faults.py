@@ -1,4 +1,4 @@
-"""What clients do wrong is counted by kind: it costs little, and pushes out nothing that the stack itself says."""
+"""Errors of clients are counted by kind: they cost little and displace no entry of the stack itself."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def written(capsys):
     return [orjson.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_a_fault_is_told_with_its_kind_and_who_caused_it(log, capsys):
+def test_a_fault_is_logged_with_its_kind_and_client(log, capsys):
     handle_by(log)
     given = context.forwarded_for.set("10.0.0.1, 203.0.113.9"), context.request_id.set("a-request")
     client_fault(log, "bad_token", "a session token was refused: %s", "signature", code="x")
@@ -48,7 +48,7 @@ def test_a_fault_is_told_with_its_kind_and_who_caused_it(log, capsys):
     assert entry["fields"] == {"code": "x", "address": "203.0.113.9"}
 
 
-def test_of_what_a_client_sent_the_beginning_is_shown(log, capsys):
+def test_texts_of_a_client_are_shortened(log, capsys):
     handle_by(log)
     client_fault(log, "bad_path", "refused", path="/" + "a" * 30_000, port=80)
     request_fault(log, ValueError("wrong"), "failed", path="/" + "b" * 30_000)
@@ -56,13 +56,13 @@ def test_of_what_a_client_sent_the_beginning_is_shown(log, capsys):
     assert (first, second) == ({"path": f"/{'a' * 498}…", "port": 80}, {"path": f"/{'b' * 498}…"})
 
 
-def test_a_forwarded_address_that_is_none_is_left_out():
+def test_an_invalid_forwarded_address_is_left_out():
     given = context.forwarded_for.set("<script>")
     assert context.client_address() is None
     context.forwarded_for.reset(given)
 
 
-def test_faults_wait_beside_the_queue_and_push_out_nothing(log, new_receiver, new_forwarder):
+def test_faults_do_not_enter_the_queue_and_displace_nothing(log, new_receiver, new_forwarder):
     receiver = new_receiver()
     forwarder = new_forwarder(receiver.url)
     handle_by(log, forwarder)
@@ -100,7 +100,7 @@ def test_faults_that_a_receiver_refuses_are_counted_as_dropped_one_by_one(log, r
     assert ("level=warning;count=30" in dropped) != (sent == 30)
 
 
-def test_a_flood_of_faults_leaves_the_process_s_own_log_to_others(log, capsys):
+def test_a_flood_of_faults_leaves_room_in_the_own_log(log, capsys):
     handle_by(log)
     for _ in range(5000):
         client_fault(log, "bad_token", "no")
@@ -133,12 +133,12 @@ def test_an_exception_is_counted_by_the_place_that_raised_it(log, capsys):
 
 
 @pytest.mark.parametrize("name", ["django.request", "django.security.DisallowedHost", "_granian", "asyncio"])
-def test_what_frameworks_say_of_requests_is_counted(name):
+def test_warnings_of_frameworks_are_counted(name):
     record = logging.LogRecord(name, logging.ERROR, __file__, 1, "anything %s", ("x",), None)
     assert faults.kind_of_record(record) == f"request.{name}"
 
 
-def test_what_the_stack_itself_says_is_not_counted():
+def test_warnings_of_the_stack_itself_are_not_counted():
     assert faults.kind_of_record(logging.makeLogRecord({"name": "backend.database", "levelno": logging.ERROR})) is None
     assert faults.kind_of_record(logging.makeLogRecord({"name": "backend", "counted_as": "no kind"})) is None
 
@@ -160,11 +160,11 @@ OF_THE_STACK = {
     "live events were lost: their channels' members could not be read (%s)",
     "live events could not be delivered",
 }
-"""What the services warn of and no client can cause at will."""
+"""Warnings of the services that no client can cause at will."""
 
 
 @pytest.mark.parametrize("service", ["backend/backend", "data-processor/data_processor"])
-def test_whatever_else_a_service_warns_of_is_counted(service):
+def test_all_other_warnings_of_a_service_are_counted(service):
     said = set()
     for path in (Path(__file__).parents[3] / service).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,4 +1,4 @@
-"""More is logged than a process writes: what its own log has then, and that the forwarder is offered everything."""
+"""A flood of log records: the own log has a part of them, and the forwarder is offered all."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def written(capsys) -> list[str]:
     return [orjson.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
 
 
-def test_all_is_offered_and_a_part_is_written_with_the_number_left_out(logger, offered, capsys, clock):
+def test_all_lines_are_offered_and_a_part_is_written_with_the_number_left_out(logger, offered, capsys, clock):
     for number in range(10):
         logger.warning("m%d", number, extra={"fields": {"number": number}} if number % 2 else {"number": number})
     assert [entry["message"] for entry in offered.entries] == [f"m{number}" for number in range(10)]
     assert [entry["fields"] for entry in offered.entries] == [{"number": number} for number in range(10)]
     clock.now += 0.5
-    logger.warning("not told yet")
+    logger.warning("not reported yet")
     clock.now += 0.5
     logger.warning("calm again")
-    assert written(capsys) == ["m0", "m1", "not told yet", "8 warnings and errors were left out here", "calm again"]
+    assert written(capsys) == ["m0", "m1", "not reported yet", "8 warnings and errors were left out here", "calm again"]
 
 
 def test_each_level_is_offered_under_its_name(logger, offered):
@@ -45,7 +45,7 @@ def test_each_level_is_offered_under_its_name(logger, offered):
     assert [entry["level"] for entry in offered.entries] == offered.levels == 2 * [*LEVELS_KEPT]
 
 
-def test_information_is_written_in_full_and_offered_never(logger, offered, capsys):
+def test_information_is_always_written_and_never_offered(logger, offered, capsys):
     for number in range(5):
         logger.warning("m%d", number)
         logger.info("quiet %d", number)
@@ -56,7 +56,7 @@ def test_information_is_written_in_full_and_offered_never(logger, offered, capsy
     assert len(offered.lines) == 5
 
 
-def test_a_traceback_takes_more_of_what_is_written(logger, offered, capsys, monkeypatch):
+def test_a_traceback_costs_more_of_the_rate_limit(logger, offered, capsys, monkeypatch):
     monkeypatch.setattr(handler, "_BURST", 15)
     logger.handlers = [handler.JsonHandler("backend", offered)]
     for number in range(5):
@@ -69,14 +69,14 @@ def test_a_traceback_takes_more_of_what_is_written(logger, offered, capsys, monk
     assert len(written(capsys)) == 2
 
 
-def test_a_record_that_cannot_be_rendered_costs_its_caller_nothing_and_is_counted(logger, offered, capsys, monkeypatch):
+def test_a_record_that_cannot_be_rendered_raises_nothing_and_is_counted(logger, offered, capsys, monkeypatch):
     monkeypatch.setattr(handler, "render", lambda *_: 1 / 0)
     logger.warning("an error of ours")
     assert (offered.lines, offered.dropped) == ([], ["warning"])
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_a_line_that_waits_says_what_was_so_when_it_was_logged(logger, offered):
+def test_a_waiting_line_has_the_values_of_the_time_it_was_logged(logger, offered):
     fields, deep, argument = {"state": "then"}, {"states": ["then"]}, ["then"]
     token = context.request_id.set("r-12345678")
     try:
@@ -89,7 +89,7 @@ def test_a_line_that_waits_says_what_was_so_when_it_was_logged(logger, offered):
     assert {(entry["message"], entry["request_id"]) for entry in offered.entries} == {("['then']", "r-12345678")}
 
 
-def test_a_line_that_waits_is_small_and_keeps_no_frame_alive(logger, offered):
+def test_a_waiting_line_is_small_and_keeps_no_frame_alive(logger, offered):
     class Held:
         pass
 

@@ -1,4 +1,4 @@
-"""The forwarder never makes its caller wait, keeps the order, and owns up to what it lost."""
+"""The forwarder never blocks its caller, keeps the order, and reports the lines that it lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def numbered(number: int) -> bytes:
     return b'{"n":%d}\n' % number
 
 
-def test_lines_arrive_in_order_as_ndjson_without_a_word_of_losses(receiver, new_forwarder):
+def test_lines_arrive_in_order_as_ndjson_without_losses(receiver, new_forwarder):
     forwarder = new_forwarder(receiver.url)
     for number in range(QUEUE_SIZE):
         forwarder.offer("warning", numbered(number))
@@ -50,18 +50,18 @@ def test_while_a_receiver_is_away_newer_lines_supersede_the_oldest_counted_by_le
     ]  # fmt: skip
     assert {post.dropped for post in receiver.posts} == {None}
     complaints = capsys.readouterr().err.splitlines()
-    assert len(complaints) == 1, "one line of complaint for one outage"
+    assert len(complaints) == 1, "one message per outage"
     assert f"127.0.0.1:{receiver.port}" in complaints[0]
 
 
-def test_it_shows_the_internal_secret_as_its_file_holds_it_now(receiver, new_forwarder, tmp_path):
+def test_it_sends_the_current_internal_secret(receiver, new_forwarder, tmp_path):
     forwarder = new_forwarder(receiver.url)
     forwarder.offer("warning", numbered(1))
     wait_until(lambda: receiver.numbers == [1], "the first line arrives")
-    (tmp_path / "internal_secret").write_text("another secret, written meanwhile")
+    (tmp_path / "internal_secret").write_text("another secret, written later")
     forwarder.offer("warning", numbered(2))
     wait_until(lambda: receiver.numbers == [1, 2], "the second line arrives")
-    assert [post.internal for post in receiver.posts] == [INTERNAL_SECRET, "another secret, written meanwhile"]
+    assert [post.internal for post in receiver.posts] == [INTERNAL_SECRET, "another secret, written later"]
 
 
 def test_recovers_after_the_receiver_has_gone_and_come_back(receiver, new_forwarder, capsys):
@@ -90,7 +90,7 @@ def test_an_idle_connection_that_was_closed_is_no_outage(receiver, new_forwarder
     assert capsys.readouterr().err == ""
 
 
-def test_a_receiver_that_accepts_but_never_answers_holds_nobody_up(receiver, new_forwarder):
+def test_a_receiver_that_accepts_but_never_answers_blocks_no_caller(receiver, new_forwarder):
     receiver.hold()
     forwarder = new_forwarder(receiver.url)
     offered = 3 * QUEUE_SIZE
@@ -108,7 +108,7 @@ def test_a_receiver_that_accepts_but_never_answers_holds_nobody_up(receiver, new
     assert len(arrived) + superseded == offered, "nothing is lost without being counted"
 
 
-def test_what_is_sent_again_is_the_same_batch_and_says_so(receiver, new_forwarder):
+def test_a_repeated_request_has_the_same_batch_number(receiver, new_forwarder):
     receiver.statuses = [503, 503]
     forwarder = new_forwarder(receiver.url)
     forwarder.offer("warning", numbered(1))
@@ -153,7 +153,7 @@ def test_lines_that_the_receiver_refuses_are_not_sent_again_but_counted(receiver
     assert f"answered {status}" in capsys.readouterr().err
 
 
-def test_a_line_that_cannot_be_made_costs_itself_alone_and_is_counted(receiver, new_forwarder):
+def test_only_the_line_that_cannot_be_rendered_is_lost_and_it_is_counted(receiver, new_forwarder):
     forwarder = new_forwarder(receiver.url)
     lines = [numbered(1)]
     receiver.hold()
@@ -166,7 +166,7 @@ def test_a_line_that_cannot_be_made_costs_itself_alone_and_is_counted(receiver, 
     assert [post.dropped for post in receiver.posts if post.dropped] == ["backend;level=error;count=1"]
 
 
-def test_only_lines_that_are_sent_are_made(receiver, new_forwarder):
+def test_only_lines_that_are_sent_are_rendered(receiver, new_forwarder):
     forwarder = new_forwarder(receiver.url)
     made: list[int] = []
 
@@ -184,7 +184,7 @@ def test_only_lines_that_are_sent_are_made(receiver, new_forwarder):
     assert made == list(range(4 * QUEUE_SIZE, 5 * QUEUE_SIZE))
 
 
-def test_what_could_not_be_made_is_counted_with_the_next_line(receiver, new_forwarder):
+def test_a_line_that_could_not_be_rendered_is_counted_with_the_next_one(receiver, new_forwarder):
     forwarder = new_forwarder(receiver.url)
     forwarder.drop("error")
     forwarder.offer("warning", numbered(1))
@@ -192,7 +192,7 @@ def test_what_could_not_be_made_is_counted_with_the_next_line(receiver, new_forw
     assert [post.dropped for post in receiver.posts] == ["backend;level=error;count=1"]
 
 
-def test_the_largest_batch_is_one_that_the_sink_takes():
+def test_the_sink_accepts_the_largest_batch():
     assert QUEUE_SIZE * facts.ENTRY_MAX_BYTES < facts.INGEST_MAX_BYTES
 
 
@@ -212,10 +212,10 @@ def test_close_gives_up_on_a_receiver_that_is_away(new_receiver, new_forwarder, 
     forwarder.offer("warning", numbered(2))
     forwarder.close(20)
     assert not forwarder._thread.is_alive(), "it ended by itself, with the lines unsent"
-    assert "ends with 2 entries that nobody took" in capsys.readouterr().err
+    assert "ends with 2 entries not sent" in capsys.readouterr().err
 
 
-def test_close_does_not_sit_out_a_pause_between_attempts(new_receiver, new_forwarder, monkeypatch):
+def test_close_does_not_wait_for_the_pause_between_attempts(new_receiver, new_forwarder, monkeypatch):
     monkeypatch.setattr(module, "_BACKOFF_S", (3600.0,))
     receiver = new_receiver()
     forwarder = new_forwarder(receiver.url)
@@ -233,7 +233,7 @@ def test_close_returns_though_the_receiver_never_answers(receiver, secret, monke
     forwarder.offer("warning", numbered(1))
     wait_until(lambda: receiver.seen == 1, "the request is under way")
     forwarder.close(0.05)
-    assert forwarder._thread.is_alive(), "close came back before the thread, which ends with the process"
+    assert forwarder._thread.is_alive(), "close returned before the thread ended; the thread ends with the process"
     assert forwarder._thread.daemon
     receiver.stop()
     forwarder._thread.join(10)

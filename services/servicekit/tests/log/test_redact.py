@@ -49,10 +49,10 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXBhcnQ"
         f"csrftoken={SECRET}",
         f"passphrase is set, passphrase={SECRET}",
         f"hash $argon2id$v=19$m=65536,t=3,p=4${SECRET}",
-        # JSON inside of JSON inside of JSON
+        # nested JSON
         rf'"{{\\\"apiKey\\\":\\\"{SECRET}\\\"}}"',
         f'{{"X-Api-Key":"{SECRET}","page":2}}',
-        # as Python shows it
+        # Python's repr
         f"{{'password': b'{SECRET}'}}",
         f"('x-api-key', '{SECRET}')",
         f"[(b'host', b'x'), (b'cookie', b'access_token={SECRET}')]",
@@ -61,7 +61,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXBhcnQ"
         f"password: str = '{SECRET}'",
         f"SecretStr('{SECRET}')",
         f"assert password == '{SECRET}'",
-        # as addresses carry it
+        # in URLs
         f"https://{SECRET}@example.com/project.git",
         f"GET /x?X-Amz-Signature={SECRET}&page=2",
         f"GET /x?auth={SECRET}",
@@ -69,7 +69,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXBhcnQ"
         f"%22password%22%3A%22{SECRET}%22",
         f"Bearer%20{SECRET}",
         f"user[password]={SECRET}",
-        # as command lines and files carry it
+        # in command lines and files
         f"mysqldump --password {SECRET} app_db",
         f"Command '['psql', '--db-password', '{SECRET}']' failed",
         f"curl -u ada:{SECRET} http://x/",
@@ -88,7 +88,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXBhcnQ"
         f'Authorization: Digest username="ada", response="{SECRET}"',
     ],
 )
-def test_secret_does_not_survive(text: str) -> None:
+def test_secret_is_removed(text: str) -> None:
     assert SECRET not in redact(text)
     assert REDACTED in redact(text)
 
@@ -127,12 +127,12 @@ def test_tokens_are_known_by_their_shape() -> None:
         "open('username', 'password') takes two",
     ],
 )
-def test_what_is_no_secret_stays_readable(text: str) -> None:
+def test_other_text_stays_readable(text: str) -> None:
     assert redact(text) == text
 
 
 @pytest.mark.parametrize("text", ["user: alice, password=hunter2, port=1", "a=1 password=hunter2 b=2"])
-def test_only_the_secret_goes(text: str) -> None:
+def test_only_the_secret_is_removed(text: str) -> None:
     assert redact(text) == text.replace("hunter2", REDACTED)
 
 
@@ -169,7 +169,7 @@ def test_only_the_secret_goes(text: str) -> None:
         "auth",
     ],
 )
-def test_names_that_tell(name: str) -> None:
+def test_names_of_secrets(name: str) -> None:
     assert is_secret_key(name)
 
 
@@ -190,13 +190,13 @@ def test_names_that_tell(name: str) -> None:
         "password_changed_at",
     ],
 )
-def test_names_that_do_not_tell(name: str) -> None:
+def test_names_of_other_values(name: str) -> None:
     assert not is_secret_key(name)
 
 
 @given(st.text(), st.text(alphabet="abcXYZ0189_-", min_size=8), st.text())
 @patient
-def test_wherever_it_stands(before: str, secret: str, after: str) -> None:
+def test_a_secret_is_removed_at_any_place(before: str, secret: str, after: str) -> None:
     text = f"{before} password={secret}@#! {after}"
     if secret not in before and secret not in after and secret not in REDACTED:
         assert f"={secret}" not in redact(text)

@@ -1,4 +1,4 @@
-"""Attacks on the redaction: a secret of any signs, written in every way that programs write one, is never left."""
+"""Attacks on the redaction: a secret of any characters, in every notation that programs use, is removed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def nested(name: str, secret: str, levels: int) -> str:
 
 
 def one_word_if_at(secret: str) -> str:
-    """With an @ and a space, an address cannot be told from an address and something about somebody@elsewhere."""
+    """Return the secret as one word if it has an @: with a space, `user:pass word@host` is ambiguous."""
     return re.sub(r"\s", "", secret) if "@" in secret else secret
 
 
@@ -103,7 +103,7 @@ CARELESS = {
 @pytest.mark.parametrize("way", CARELESS)
 @given(names, st.from_regex(rf"{HEAD}[a-zA-Z0-9+/_.~$!*-]{{0,20}}{TAIL}", fullmatch=True), around, around)
 @patient
-def test_a_secret_without_spaces_that_is_not_quoted(way, name, secret, before, after):
+def test_an_unquoted_secret_without_spaces_is_removed(way, name, secret, before, after):
     found = redact(f"{before}{CARELESS[way](name, secret)} {after}")
     assert HEAD not in found
     assert TAIL not in found
@@ -129,7 +129,7 @@ def wide(text: str) -> str:
 @example("password", "\x1b", 0, "=")
 @example("password", "\x1b", 3, "=")
 @patient
-def test_signs_that_nobody_sees_hide_no_secret(name, sign, place, equals):
+def test_invisible_signs_hide_no_secret(name, sign, place, equals):
     place = min(place, len(name))
     if sign == "\x1bp":
         sign = "\x1b" if name[place : place + 1] == "p" else "\x1b[1m"
@@ -145,7 +145,7 @@ def test_signs_that_nobody_sees_hide_no_secret(name, sign, place, equals):
             assert TAIL not in found, (text, found)
 
 
-def test_every_sign_that_reads_as_an_ascii_letter_is_looked_through():
+def test_every_lookalike_of_an_ascii_letter_is_normalised():
     missed = [
         f"U+{code:04X}"
         for code in range(0x80, 0x20000)

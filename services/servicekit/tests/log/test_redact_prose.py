@@ -1,4 +1,4 @@
-"""What is no secret stays as it was said: the stack's own sentences, and lines of what runs beside it."""
+"""Text without a secret is unchanged: the stack's own sentences, and log lines of the programs that it runs."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ pages: 3, size: 41235 bytes, sha256: 0123456789abcdef0123456789abcdef
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_an_ordinary_line_is_left_as_it_is(line):
+def test_an_ordinary_line_is_unchanged(line):
     assert redact(line) == line
 
 
 def sentences(path):
-    """Yield what a module says in its strings, without those that describe code."""
+    """Yield the strings of a module without its docstrings."""
     tree = ast.parse(path.read_text())
     docs = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -88,7 +88,7 @@ def sentences(path):
 
 
 @pytest.mark.parametrize("service", ["backend/backend", "data-processor/data_processor", "log-sink/log_sink"])
-def test_no_sentence_of_the_stack_s_own_is_changed(service):
+def test_the_stack_s_own_sentences_are_unchanged(service):
     said = {
         text
         for path in (SERVICES / service).rglob("*.py")

@@ -44,7 +44,7 @@ class Sessions:
             verified = verify(self._secret, token)
         except TokenError as error:
             if error.suspicious:
-                client_fault(log, "bad_token", "refused a session token: %s", error)
+                client_fault(log, "bad_token", "a session token was refused: %s", error)
             raise Unauthenticated(str(error)) from None
         if len(self._verified) >= _MAX_VERIFIED:
             self._verified.clear()

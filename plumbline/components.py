@@ -1,7 +1,7 @@
 """The table of components: what the stack is made of, as data. Everything that deploys, checks or documents reads it.
 
-A new component is a row here, a service in docker/compose.yaml and a folder in k8s/base. Rows stand in the order in
-which their components start. What a file format forbids to read from here is compared with it by a test.
+A new component is a row here, a service in docker/compose.yaml and a folder in k8s/base. Components start in the order
+of the rows. Tests compare files that cannot read this table with it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Literal
 from servicekit import facts
 
 Kind = Literal["store", "service", "worker", "front"]
-"""A store is somebody else's program that keeps data. A service is our own and answers HTTP through the front door.
-A worker is our own, has no port, and shows that it lives by a heartbeat file. The front door is Caddy."""
+"""A store is a third-party program that keeps data. A service is our own and serves HTTP through the front door.
+A worker is our own, has no port, and touches a heartbeat file while it is alive. The front door is Caddy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port by its name in the stack. In containers it has this `number`; embedded takes free ones.
+    """A named port of the stack. `number` is used in containers; the embedded target uses free ports.
 
-    `setting` is the variable that tells the component its own port; empty if it reads none.
+    `setting` is the variable in which the component reads its own port; empty if there is none.
     """
 
     name: str
@@ -37,23 +37,22 @@ class ComponentSpec:
     does: str
     kind: Kind
     step: str = ""
-    """Step of the plan that starts it; empty: one of its own name."""
+    """Step of the plan that starts it; empty: the step of the same name."""
     image: str = ""
-    """Image that it runs from; empty: one of its own name."""
+    """Image that it runs from; empty: the image of the same name."""
     package: str = ""
-    """Python package of our own, in the folder of services/ of that name; empty for the programs of others."""
+    """Our Python package, in the folder of services/ of that name; empty for third-party programs."""
     command: str = "serve"
-    """What its package, or its image, is told to do."""
+    """Command of its package or image."""
     ports: tuple[Port, ...] = ()
     health_path: str = ""
-    """Where it says whether it can do its work, at its first port and at the front door. Below it, /live: whether it
-    answers at all."""
-    live_question: bytes = b""
-    """What to send to its first port to see whether it answers at all, if it does not speak HTTP."""
+    """Path of its readiness check, at its first port and at the front door. Its liveness check is /live below it."""
+    live_request: bytes = b""
+    """Bytes of the liveness check at its first port, if it does not speak HTTP."""
     needs: tuple[str, ...] = ()
     """Components that have to be ready before it starts."""
     needs_schema: bool = False
-    """Whether it starts only after every migration."""
+    """Whether it starts only after all migrations."""
     calls: tuple[str, ...] = ()
     """Names of the ports that it connects to."""
     migration: str = ""
@@ -61,26 +60,26 @@ class ComponentSpec:
     secrets: tuple[str, ...] = ()
     """Secret files that it reads."""
     migration_secrets: tuple[str, ...] = ()
-    """Secret files that its migrations read beyond these."""
+    """Additional secret files that its migrations read."""
     settings_model: str = ""
     """Module and class that declare its settings in settings.env; empty if it has none."""
     settings_file: str = ""
-    """File that reads its environment, where that is not a package of ours."""
+    """File that reads its environment, for third-party programs."""
     defaults: tuple[str, ...] = ()
-    """Files in docker/defaults that it is told in containers, in their order."""
+    """Files in docker/defaults with its settings in containers, in their order."""
     is_replicated: bool = True
-    """Whether several run side by side in a cluster."""
+    """Whether a cluster may run several replicas."""
     stop_signal: str = "TERM"
     stop_wait_s: int = 15
-    """How long it may take to stop before it is killed."""
+    """Time to stop before it is killed."""
     hangs_after_s: int = 60
-    """How long it may leave questions unanswered before it is killed and started again."""
+    """Time without an answer after which it is killed and restarted."""
     executables: tuple[str, ...] = ("python",)
-    """How the names of its programs begin."""
+    """Prefixes of the names of its programs."""
     keeps_data: bool = False
-    """Whether its data outlive it."""
+    """Whether its data survive a restart."""
     is_init: bool = False
-    """Whether its first process collects dead ones itself, and so needs no other parent in its container."""
+    """Whether its first process collects ended child processes, so that its container needs no init process."""
 
     @property
     def step_name(self) -> str:
@@ -89,7 +88,7 @@ class ComponentSpec:
 
     @property
     def image_name(self) -> str:
-        """Its image, without registry and tag."""
+        """Its image without registry and tag."""
         return self.image or self.name
 
     @property
@@ -99,12 +98,12 @@ class ComponentSpec:
 
     @property
     def live_path(self) -> str:
-        """Where it answers as long as it lives, whatever it needs."""
+        """Path of its liveness check, which does not depend on other components."""
         return f"{self.health_path}/live"
 
     @property
     def port(self) -> Port:
-        """Its first port, at which it is asked how it is."""
+        """Its first port, where its health is checked."""
         return self.ports[0]
 
 
@@ -116,14 +115,14 @@ POSTGRES = ComponentSpec(
     does="The database of all services.",
     kind="store",
     ports=(Port("postgres", 5432),),
-    live_question=(8).to_bytes(4) + (80877103).to_bytes(4),  # SSLRequest: a process that the server starts answers it
+    live_request=(8).to_bytes(4) + (80877103).to_bytes(4),  # SSLRequest, which a forked server process answers
     secrets=("postgres_password",),
     settings_file="docker/postgres/start.sh",
     defaults=("database",),
     is_replicated=False,
     stop_signal="INT",
     stop_wait_s=30,
-    # Starting it again ends everybody's transactions. Data are safe: that is a crash to it.
+    # A restart is a crash to it: data are safe, but all transactions end.
     hangs_after_s=180,
     executables=("postgres", "initdb"),
     keeps_data=True,
@@ -134,7 +133,7 @@ REDIS = ComponentSpec(
     does="Live events, the recorder's stream, and counts of logins. In memory only.",
     kind="store",
     ports=(Port("redis", 6379),),
-    live_question=b"PING\r\n",
+    live_request=b"PING\r\n",
     secrets=("redis_password",),
     settings_file="docker/redis/redis.sh",
     is_replicated=False,
@@ -188,9 +187,9 @@ DATA_PROCESSOR = ComponentSpec(
 )
 CADDY = ComponentSpec(
     name="caddy",
-    does="The front door, and the inside's way to the recorder.",
+    does="The front door, and the internal proxy to the recorder.",
     kind="front",
-    # The first is the one at which it answers for itself; what comes in by the other one it passes on.
+    # It answers health checks itself at the first port and forwards requests at the second.
     ports=(
         Port("internal", 9000, "PLUMBLINE_INTERNAL_PORT"),
         Port("front", facts.FRONT_PORT, "PLUMBLINE_FRONT_PORT"),
@@ -209,20 +208,20 @@ TABLE: tuple[ComponentSpec, ...] = (POSTGRES, REDIS, LOG_SINK, BACKEND, DATA_PRO
 
 SPECS: dict[str, ComponentSpec] = {one.name: one for one in TABLE}
 COMPONENTS: tuple[str, ...] = tuple(SPECS)
-"""Every component, in the order in which they start."""
+"""All components, in the order in which they start."""
 OUR_OWN: tuple[str, ...] = tuple(one.name for one in TABLE if one.package)
-"""Those that are our own code."""
+"""The components that are our own code."""
 SERVICES: tuple[str, ...] = tuple(one.name for one in TABLE if one.kind == "service")
-"""Those of our own that answer HTTP, each with a health address."""
+"""Our own components that serve HTTP, each with a health check."""
 HEALTH_PATHS: dict[str, str] = {name: SPECS[name].health_path for name in SERVICES}
-"""Where each service's health is found, at the front door and at the service itself."""
+"""Path of each service's health check, at the front door and at the service itself."""
 MIGRATING: tuple[str, ...] = tuple(one.name for one in TABLE if one.migration)
-"""Those with migrations, in the order in which these run: later tables refer to earlier ones."""
+"""Components with migrations, in the order in which these run: later tables refer to earlier ones."""
 IMAGES: tuple[str, ...] = tuple(dict.fromkeys(one.image_name for one in TABLE))
-"""Every image of ours. The component of the same name is the one that builds it."""
+"""All our images. The component of the same name builds it."""
 PORTS: dict[str, Port] = {port.name: port for one in TABLE for port in one.ports}
 OWNERS: dict[str, str] = {port.name: one.name for one in TABLE for port in one.ports}
-"""Name of a port to the component that listens there."""
+"""Port name to the component that listens there."""
 MIGRATION_CALLS: tuple[str, ...] = ("postgres", "internal")
 """Names of the ports that migrations connect to."""
 
@@ -238,5 +237,5 @@ def started_by(step: str) -> tuple[str, ...]:
 
 
 def variable(name: str) -> str:
-    """Return the name of a component, a port or a secret as a part of a variable's name: DATA_PROCESSOR."""
+    """Return the name of a component, port or secret in the form of an environment variable: DATA_PROCESSOR."""
     return name.replace("-", "_").upper()

@@ -25,12 +25,12 @@ done
 [ -r "${PGDATA:-}/pg_hba.conf" ] && sed 's/^/rule /' "$PGDATA/pg_hba.conf"
 exit 0
 """
-"""Prints processes and sockets in containers with a shell, without ps and ss."""
+"""Prints processes and sockets of a container that has a shell, but no ps or ss."""
 CONTAINER_PORTS = {name: port.number for name, port in PORTS.items()}
-"""The port of each name in every container and pod."""
+"""Port name to number, in containers and pods."""
 _LISTENS = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 _RESOLVER = "127.0.0.11"
-"""Address of the engine's DNS server inside of containers."""
+"""Address of the engine's DNS server in containers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,11 @@ class Listener:
 class Inside:
     """Processes and sockets of a stack.
 
-    `ports` holds the declared number of each named port. `isolated` says that only the stack's own network reaches what
-    the components listen on; `published` is what the machine passes on to them nevertheless, at its own addresses.
-    `unix_sockets` holds component and path of each on this machine. `settings_elsewhere` says that manifests, too, give
-    settings to components. `secrets_shared` says that containers read the secret files of the home themselves, under
-    accounts of their own. `may_be_root` names components that the deployer's own account runs, whichever that is.
-    `authentication_rules` are the lines of Postgres's pg_hba.conf.
+    `ports` holds the declared number of each named port. `isolated`: only the stack's network reaches the listeners.
+    `published`: addresses of this machine that lead to them nevertheless. `unix_sockets`: component and path of each on
+    this machine. `settings_elsewhere`: manifests also set settings. `secrets_shared`: containers with other accounts
+    read the home's secret files. `may_be_root`: components that run under the deployer's account, which may be root.
+    `authentication_rules`: the lines of Postgres's pg_hba.conf.
     """
 
     processes: tuple[Process, ...]
@@ -80,12 +79,12 @@ class Inside:
     authentication_rules: tuple[str, ...] = ()
 
 
-def read(component: str, place: str, said: str) -> tuple[list[Process], set[Listener], list[str]]:
-    """Return processes, listeners and rules from what SCRIPT printed in a container."""
+def read(component: str, place: str, output: str) -> tuple[list[Process], set[Listener], list[str]]:
+    """Return processes, listeners and rules from the output of SCRIPT in a container."""
     processes: dict[int, Process] = {}
     listeners = set()
     rules = []
-    for line in said.splitlines():
+    for line in output.splitlines():
         kind, _, rest = line.partition(" ")
         if kind == "process":
             pid, parent, uid, command, environment = rest.split()
@@ -100,7 +99,7 @@ def read(component: str, place: str, said: str) -> tuple[list[Process], set[List
 
 
 def _belongs(process: Process, processes: Mapping[int, Process]) -> bool:
-    """Return whether a process descends from the container's first; health checks and this script do not."""
+    """Return whether a process descends from the container's process 1; health checks and this script do not."""
     while process.pid != 1:
         if process.parent not in processes:
             return False

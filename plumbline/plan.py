@@ -1,4 +1,4 @@
-"""The order of a deployment, as data. Which components a step starts is in the table of components."""
+"""The steps of a deployment, as data. The table of components assigns components to steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plumbline.components import MIGRATING, SPECS, migration_step, started_by
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: its name, what it does in a sentence, and what it changes."""
+    """One step: its name, a sentence about what it does, and what it changes."""
 
     name: str
     does: str
@@ -19,7 +19,7 @@ class Step:
 
     @property
     def components(self) -> tuple[str, ...]:
-        """The components that it leaves running."""
+        """The components that it starts."""
         return started_by(self.name)
 
 
@@ -27,10 +27,10 @@ PLAN: tuple[Step, ...] = (
     Step("preflight", "Check everything that must be true before anything is changed.", "nothing"),
     Step(
         "secrets",
-        "Generate the secret files that do not exist yet, and notice those that were replaced.",
-        "secret files, readable by their owner alone",
+        "Generate missing secret files, and detect replaced ones.",
+        "secret files, readable only by their owner",
     ),
-    Step("images", "Build what has changed of the images that containers run from, where there are any.", "images"),
+    Step("images", "Build changed container images, on targets with containers.", "images"),
     Step(
         "postgres",
         f"Start Postgres {facts.POSTGRES_MAJOR} and wait until {facts.DATABASE_USER} can log in to "
@@ -40,7 +40,7 @@ PLAN: tuple[Step, ...] = (
     Step("redis", "Start Redis, which keeps nothing on disk.", "memory only"),
     Step("log-sink", "Start the recorder of warnings and errors.", "memory only"),
     *(Step(migration_step(name), SPECS[name].migration, "the schema") for name in MIGRATING),
-    Step("services", "Start the services and wait until each says it is ready.", "running processes"),
-    Step("caddy", "Open the front door, last, so that no client meets a half-started stack.", "the front port"),
-    Step("identity", "Ask every service through the front door who it is, and compare.", "nothing"),
+    Step("services", "Start the services and wait until each is ready.", "running processes"),
+    Step("caddy", "Start the front door last, so that no client meets a half-started stack.", "the front port"),
+    Step("identity", "Check through the front door that every service belongs to this deployment.", "nothing"),
 )

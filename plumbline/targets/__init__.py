@@ -1,1 +1,1 @@
-"""Ways to carry out the one plan. Only these modules know how a component is started or stopped."""
+"""The targets. Only these modules know how a component is started or stopped."""

@@ -1,4 +1,4 @@
-"""What a target can do. A check never asks which one it runs on."""
+"""The interface of a target. Checks use it without knowing which target it is."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from plumbline.stack import Component, Stack
 
 
 class Target(Protocol):
-    """Carries out the steps of the plan, and stops and starts components by name."""
+    """Runs the steps of the plan, and stops and starts components by name."""
 
     name: str
 
     def problems(self) -> list[str]:
-        """Return everything that stands in the way of a deployment, each with its way out. Changes nothing."""
+        """Return all problems that prevent a deployment, each with its solution. Changes nothing."""
 
     def unchanged(self) -> bool:
-        """Say whether exactly this stack, from exactly these files, is up and ready."""
+        """Return whether exactly this stack, from exactly these files, is ready."""
 
     def from_this_checkout(self) -> bool:
-        """Say whether the stack was deployed from the files of this checkout as they are now."""
+        """Return whether the stack was deployed from the current files of this checkout."""
 
     def begin(self) -> None:
-        """Remember that a deployment has begun, and which identity it has."""
+        """Store that a deployment has begun, and its identity."""
 
     def run(self, step: str) -> str:
-        """Carry out one step of the plan and return a few words on what was done. Raises StepError."""
+        """Run one step of the plan and return its result in a few words. Raises StepError."""
 
     def down(self) -> list[str]:
-        """Stop every component, last started first, and return the names of those that were running. Data stay."""
+        """Stop all components in reverse order and return the names of those that were running. Keeps data."""
 
     def remove(self) -> list[str]:
-        """Stop the stack and delete all it made: data, secrets, logs, state. Return what was kept, each in words."""
+        """Stop the stack and delete its data, secrets, logs and state. Return descriptions of what was kept."""
 
     def stack(self) -> Stack:
-        """Return the stack as it is now."""
+        """Return the current state of the stack."""
 
     def component(self, name: str) -> Component:
         """Return the state of one component."""
@@ -47,16 +47,16 @@ class Target(Protocol):
         """Stop components in order, and wait until each has ended."""
 
     def kill(self, component: str) -> None:
-        """End a component's processes without warning, as a crash would. Whatever supervises it may restart it."""
+        """Kill a component's processes, as a crash would. Its supervisor may restart it."""
 
     def kill_process(self, process: Process) -> None:
-        """End one process of `inside` without warning. Whatever supervises it may start another."""
+        """Kill one process of `inside`. Its supervisor may start another."""
 
     def inside(self) -> Inside:
-        """Return what runs in the components and what they listen on. Raises NotGivenError where that can't be seen."""
+        """Return the components' processes and listeners. Raises NotGivenError if they cannot be read."""
 
     def log_tail(self, component: str, lines: int) -> list[str]:
-        """Return the last lines that a component, or a migration step, wrote."""
+        """Return the last lines of the log of a component or migration step."""
 
     def describe(self) -> dict[str, str]:
-        """Return file name to text for a diagnostics bundle. Holds no secret."""
+        """Return file name to text for a diagnostics bundle, without secrets."""

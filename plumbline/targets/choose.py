@@ -1,4 +1,4 @@
-"""Which target to use, and why."""
+"""Chooses the target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TARGETS = (*_KINDS, "auto")
 
 
 def choose(wanted: str, home: Home, front_port: int | None = None) -> tuple[Target, str]:
-    """Return the target to use and, in a few words, why. A stack that exists keeps its target."""
+    """Return the target and, in a few words, the reason. An existing stack keeps its target."""
     existing = home.load().target
     if existing and existing not in _KINDS:
         raise PlumblineError(

@@ -1,4 +1,4 @@
-"""What every target of ours does alike: it remembers its stack in a home, and gives each deployment an identity."""
+"""The common part of all targets: the state of the stack in a home, and the identity of each deployment."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _FRONT_HOST, _FRONT_PORT = "PLUMBLINE_FRONT_HOST", "PLUMBLINE_FRONT_PORT"
 
 
 class TargetInAHome(ABC):
-    """The part of a target that does not depend on what carries the stack."""
+    """The part of a target that does not depend on how components run."""
 
     name: str
     refused_settings: Mapping[str, str] = {}
-    """Settings that this target has no use for, and why."""
+    """Settings that this target refuses, and why."""
 
     def __init__(self, home: Home, front_port: int | None = None) -> None:
         self.home = home
@@ -38,16 +38,16 @@ class TargetInAHome(ABC):
 
     @cached_property
     def _wanted(self) -> Wanted:
-        """What settings.env asks for."""
+        """The settings of settings.env."""
         return wanted(self.home.settings, refused=self.refused_settings, defaults=self._setting_defaults())
 
     def _setting_defaults(self) -> Mapping[str, Mapping[str, str]]:
-        """Return what this target tells each part where that is not the part's own default."""
+        """Return this target's settings for each part that differ from the part's own defaults."""
         return {}
 
     @property
     def _applied(self) -> Wanted:
-        """What the stack was deployed with."""
+        """The settings that the stack was deployed with."""
         return Wanted(tuple(map(Setting.remembered, self._state.settings)))
 
     def _settings_problems(self) -> list[str]:
@@ -59,8 +59,8 @@ class TargetInAHome(ABC):
             )
         return found
 
-    def _as_wanted(self) -> bool:
-        """Say whether the stack was deployed with the settings, secrets and front port that are wanted now."""
+    def _is_as_wanted(self) -> bool:
+        """Return whether the stack was deployed with the settings, secrets and front port that are wanted now."""
         if self._settings_problems() or self._wanted.settings != self._applied.settings:
             return False
         if secret_files.fingerprints(self.home.secrets) != self._state.secrets:
@@ -68,21 +68,21 @@ class TargetInAHome(ABC):
         return self._front_port() in (0, self._state.ports["front"])
 
     def _front_port(self) -> int:
-        """Return the front port to use; 0 is any free one."""
+        """Return the front port to use; 0 means any free port."""
         if self._wanted_front is not None:
             return self._wanted_front
-        asked = self._wanted.of(CADDY.name).get(_FRONT_PORT)
-        return int(asked) if asked else self._state.ports.get("front", facts.FRONT_PORT)
+        port = self._wanted.of(CADDY.name).get(_FRONT_PORT)
+        return int(port) if port else self._state.ports.get("front", facts.FRONT_PORT)
 
     def _front(self) -> str:
-        """Return where this machine reaches the front door, as host:port."""
+        """Return the front door's address on this machine, as host:port."""
         host = self._applied.of(CADDY.name).get(_FRONT_HOST, "127.0.0.1")
         if ipaddress.ip_address(host).is_unspecified:
             host = "127.0.0.1"
         return f"{f'[{host}]' if ':' in host else host}:{self._state.ports.get('front', 0)}"
 
     def run(self, step: str) -> str:
-        """Carry out one step of the plan and return a few words on what was done."""
+        """Run one step of the plan and return its result in a few words."""
         steps: dict[str, Callable[[], str]] = {
             "secrets": self._make_secrets,
             "images": self._make_images,
@@ -93,12 +93,12 @@ class TargetInAHome(ABC):
         return (steps | self._own_steps())[step]()
 
     def _own_steps(self) -> dict[str, Callable[[], str]]:
-        """Return the steps that this target carries out in a way of its own."""
+        """Return the steps that this target implements differently."""
         return {}
 
     @abstractmethod
     def _make_images(self) -> str:
-        """Make the images that the stack runs from, if it does."""
+        """Build the images of the stack, if it uses images."""
 
     @abstractmethod
     def _bring_up(self, *names: str) -> str:
@@ -110,10 +110,10 @@ class TargetInAHome(ABC):
 
     @abstractmethod
     def stack(self) -> Stack:
-        """Return the stack as it is now."""
+        """Return the current state of the stack."""
 
     def _stack(self, front: str, postgres: PostgresAddress, redis: str, components: Iterable[Component]) -> Stack:
-        """Return the stack with its front door and its Redis at these addresses, each `host:port`."""
+        """Return the stack with these addresses of its front door and Redis, each `host:port`."""
         return Stack(
             stack_id=self._state.stack_id,
             target=self.name,
@@ -134,14 +134,13 @@ class TargetInAHome(ABC):
         return PostgresAddress(host, port, facts.DATABASE_NAME, facts.DATABASE_USER, password_file)
 
     def _remembers(self, marks: dict[str, str]) -> bool:
-        """Say whether the deployment was made from files and programs with these marks."""
+        """Return whether the deployment was made from files and programs with these marks."""
         return marks == {"sources": self._state.sources, "programs": self._state.programs}
 
     def _begin(self, marks: dict[str, str], *, resume: bool) -> None:
-        """Remember that a deployment has begun.
+        """Store that a deployment has begun.
 
-        Unless it is to `resume` what runs, it gets a new identity: no process of an earlier one can then be taken for
-        one of this.
+        Without `resume` it gets a new identity, so that no process of an earlier deployment passes for one of this.
         """
         if not resume:
             self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
@@ -154,10 +153,10 @@ class TargetInAHome(ABC):
         before, now = self._state.secrets, secret_files.fingerprints(self.home.secrets, make_key=True)
         self._state = self.home.save(self._state, secrets=now)
         changed = [name for name in now if before.get(name, now[name]) != now[name]]
-        return "; ".join([f"{len(created)} generated" if created else "all there", *map(_replaced, changed)])
+        return "; ".join([f"{len(created)} generated" if created else "all present", *map(_replaced, changed)])
 
     def _differences(self) -> list[str]:
-        """Return how those who answer at the front door differ from this deployment; nothing if they are it."""
+        """Return how the services behind the front door differ from this deployment; empty if they belong to it."""
         return compare(self.stack().base_url, self._state.stack_id)
 
     def _verify_identity(self) -> str:

@@ -1,4 +1,4 @@
-"""What `docker compose` typed by hand needs first: secret files, and docker/.env that names their folder."""
+"""Preparation for `docker compose` by hand: secret files, and their folder in docker/.env."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be true before a Compose deployment changes anything."""
+"""The checks before a Compose deployment changes anything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from plumbline.targets.compose.project import Project
 
 
 def problems(project: Project, is_ours: Callable[[int], bool]) -> list[str]:
-    """Return every problem of a deployment of `project`, each with its way out."""
+    """Return all problems of a deployment of `project`, each with its solution."""
     found = [
         *preflight.python_problems(),
         *preflight.folder_problems(project.home),
@@ -33,7 +33,7 @@ def problems(project: Project, is_ours: Callable[[int], bool]) -> list[str]:
 
 
 def config_problems(config: dict[str, Any]) -> Iterator[str]:
-    """A compose file that somebody changed into one that must not be deployed."""
+    """Find changes of the compose file that must not be deployed."""
     services = config["services"]
     for name in COMPONENTS:
         if name not in services:
@@ -44,7 +44,7 @@ def config_problems(config: dict[str, Any]) -> Iterator[str]:
         inner = [str(port["target"]) for port in published if port["target"] != facts.FRONT_PORT]
         if name == CADDY.name and inner:
             yield (
-                f"the compose file publishes port {', '.join(inner)} of {CADDY.name}, which is for the inside alone: "
+                f"the compose file publishes port {', '.join(inner)} of {CADDY.name}, which is internal: "
                 f"publish {facts.FRONT_PORT} and no other"
             )
         if ports and name != CADDY.name:
@@ -59,9 +59,9 @@ def config_problems(config: dict[str, Any]) -> Iterator[str]:
 
 
 def volume_problems(project: Project) -> Iterator[str]:
-    """A data volume that another major version of Postgres wrote.
+    """Find a data volume that another major version of Postgres wrote.
 
-    Looked at with the image that is there already, if there is one; Postgres itself refuses such a volume, too.
+    Reads it with the existing image, if any. Postgres itself refuses such a volume, too.
     """
     volumes = project.labelled("volume")
     running = containers.all_of(project).get(POSTGRES.name)
@@ -71,8 +71,8 @@ def volume_problems(project: Project) -> Iterator[str]:
     if engine.docker("image", "inspect", image).returncode != 0:
         return
     done = engine.docker(
-        "run", "--rm", "--network=none", "--read-only", "--volume", f"{volumes[0]}:/looked-at:ro", "--entrypoint",
-        "cat", image, "/looked-at/cluster/PG_VERSION",
+        "run", "--rm", "--network=none", "--read-only", "--volume", f"{volumes[0]}:/volume:ro", "--entrypoint",
+        "cat", image, "/volume/cluster/PG_VERSION",
     )  # fmt: skip
     major = done.stdout.strip()
     if done.returncode == 0 and major != str(facts.POSTGRES_MAJOR):

@@ -1,4 +1,4 @@
-"""The containers of a project as the engine sees them, and as components of a stack."""
+"""The containers of a project, as the engine reports them and as components of a stack."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from plumbline.targets.compose import engine
 from plumbline.targets.compose.project import Project
 
 READY_PATIENCE_S = 180
-"""Long enough on a machine that is busy with other things: one that ends is not waited for."""
+"""Long enough for a busy machine. The wait stops at once if the container ends."""
 _POLL_S = 0.25
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 _RESTARTS_MAX = 3
 _WORDS_MAX = 160
 _SETTLED = timedelta(minutes=1)
-"""Age from which a container that was often started again has got over it."""
-_STOPPED_BY_SOMEBODY = (0, 130, 137, 143)
-"""Exit codes of a container that was told to end, politely or not."""
+"""Age from which a container that restarted often is taken to be stable."""
+_STOPPED_BY_USER = (0, 130, 137, 143)
+"""Exit codes of a container that was stopped or killed by a command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
     """One container. `address` is on the stack's own network, "" while it does not run.
 
-    `published` is where this machine reaches it, as `host:port`; "" if nowhere.
+    `published` is its address on this machine, as `host:port`; "" if none.
     """
 
     id: str
@@ -48,7 +48,7 @@ class Container:
     published: str = ""
     health_words: str = ""
     bindings: tuple[tuple[str, str, int], ...] = ()
-    """Protocol, address and number of each port of this machine that leads into it."""
+    """Protocol, address and number of each port of this machine that is forwarded to it."""
 
     def component(self) -> Component:
         """Return the component that this container is."""
@@ -58,7 +58,7 @@ class Container:
             state, detail = self._running()
         elif self.status == "restarting":
             state, detail = "failed", f"it ended {self.restarts + 1} times, last with exit status {self.exit_code}"
-        elif self.status == "exited" and self.exit_code in _STOPPED_BY_SOMEBODY:
+        elif self.status == "exited" and self.exit_code in _STOPPED_BY_USER:
             state = "stopped"
         elif self.status in ("created", "paused", "removing"):
             state, detail = "stopped", self.status
@@ -105,7 +105,7 @@ def _read(raw: dict[str, Any]) -> Container:
 
 
 def _last_words(checks: list[dict[str, Any]]) -> str:
-    """Return what the last health check said."""
+    """Return the output of the last health check."""
     words = " ".join(str(checks[-1].get("Output", "")).split()) if checks else ""
     return words if len(words) <= _WORDS_MAX else f"{words[:_WORDS_MAX]}…"
 
@@ -120,7 +120,7 @@ def _published(bindings: dict[str, list[dict[str, str]]]) -> str:
 
 
 def all_of(project: Project) -> dict[str, Container]:
-    """Return a project's containers by service; a service that has none is not there."""
+    """Return a project's containers by service, without services that have none."""
     found = (_read(raw) for raw in engine.inspect(project.labelled("container")))
     return {container.service: container for container in found}
 
@@ -131,15 +131,15 @@ def one_of(project: Project, service: str) -> Container:
         return all_of(project)[service]
     except KeyError:
         raise StepError(
-            f"{service} has no container", component=service, hint="./deploy-local.sh makes what is missing"
+            f"{service} has no container", component=service, hint="./deploy-local.sh creates what is missing"
         ) from None
 
 
 def wait_ready(project: Project, *services: str) -> dict[str, Container]:
-    """Wait until each service's own health check says yes and return their containers. Raises StepError.
+    """Wait until each service's health check passes and return their containers. Raises StepError.
 
-    The wait ends at once if one of the containers ends. The check is run here and not only by the engine, which asks
-    every few seconds and no sooner.
+    The wait ends at once if one of the containers ends. The check is also run here, because the engine runs it only
+    every few seconds.
     """
     deadline = time.monotonic() + READY_PATIENCE_S
     first = {service: one_of(project, service) for service in services}
@@ -160,9 +160,7 @@ def wait_ready(project: Project, *services: str) -> dict[str, Container]:
         seen = {one.service: one for one in map(_read, engine.inspect([one.id for one in first.values()]))}
         for service in services:
             if service not in seen:
-                raise StepError(
-                    f"the container of {service} was removed while it was being waited for", component=service
-                )
+                raise StepError(f"the container of {service} was removed before it was ready", component=service)
 
 
 def _unready(container: Container, first: Container) -> str | None:
@@ -170,26 +168,26 @@ def _unready(container: Container, first: Container) -> str | None:
     service = container.service
     if container.status in ("exited", "dead", "restarting") or container.restarts > first.restarts:
         raise StepError(
-            f"{service} ended while it was being waited for",
+            f"{service} ended before it was ready",
             component=service,
             exit_code=_last_exit_code(container),
         )
     if container.status != "running":
         return f"its container is {container.status}"
-    asked = engine.docker("exec", container.id, *container.health_command, timeout=30)
-    if asked.returncode != 0:
-        return engine.last_words(asked.stderr or asked.stdout, 2)
+    check = engine.docker("exec", container.id, *container.health_command, timeout=30)
+    if check.returncode != 0:
+        return engine.last_words(check.stderr or check.stdout, 2)
     if container.health == "unhealthy":
-        # `status` shows what the engine found last. It asks again within seconds.
-        return "it answers, but the engine has not asked again since it did not"
+        # `status` shows the engine's last result. The engine checks again within seconds.
+        return "it answers, but the engine has not repeated its failed health check yet"
     return None
 
 
 def _last_exit_code(container: Container) -> int:
-    """Return with which code a container last ended. Its state has forgotten that once it was started again."""
+    """Return the exit code with which a container last ended, which its state no longer holds after a restart."""
     if container.status != "running":
         return container.exit_code
-    # To the nanosecond: of a bound in seconds, the engine leaves out the last one, which is the one that counts.
+    # With nanoseconds: the engine rounds a bound in seconds down, and would leave out the last event.
     done = engine.docker(
         "events", "--since", "10m", "--until", f"{time.time():.9f}",
         "--filter", f"container={container.id}", "--filter", "event=die",
@@ -200,7 +198,7 @@ def _last_exit_code(container: Container) -> int:
 
 
 def inside(project: Project) -> Inside:
-    """Return what runs in the containers, and what this machine publishes of them."""
+    """Return the processes and listeners of the containers, and the ports that this machine publishes."""
     running = [one for one in all_of(project).values() if one.status == "running"]
     with ThreadPoolExecutor(max(1, len(running))) as pool:
         said = pool.map(lambda one: engine.output("exec", one.id, "sh", "-c", SCRIPT, component=one.service), running)
@@ -219,7 +217,7 @@ def inside(project: Project) -> Inside:
 
 
 def log_tail(container: Container, lines: int) -> list[str]:
-    """Return the last lines that a container wrote, standard output and error in the order the engine kept them."""
+    """Return the last lines of a container's output and error streams, in the order of the engine's timestamps."""
     done = engine.docker("logs", "--tail", str(lines), "--timestamps", container.id)
     both = sorted([*done.stdout.splitlines(), *done.stderr.splitlines()])
     return [line.partition(" ")[2] for line in both][-lines:]

@@ -26,9 +26,9 @@ _WAYS_OUT = {
     r"port is already allocated|address already in use":
         "stop what holds the port (./deploy-local.sh doctor names it), or choose another with --port",
     r"no space left on device":
-        "make room on the engine's disk (docker system df shows what fills it), then ./deploy-local.sh again",
+        "free space on the engine's disk (docker system df shows its use), then ./deploy-local.sh again",
 }  # fmt: skip
-"""What the engine or Compose says, as a pattern, and what to do about it."""
+"""Pattern of an error of the engine or Compose to its solution."""
 
 
 def docker(
@@ -37,7 +37,7 @@ def docker(
     stdin: str = "",
     timeout: float = _PATIENCE_S,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `docker ARGUMENTS` and return what came of it, whatever its exit code. Raises StepError if it hangs."""
+    """Run `docker ARGUMENTS` and return the result, for any exit code. Raises StepError if it hangs."""
     try:
         return subprocess.run(
             ["docker", *arguments],
@@ -45,14 +45,14 @@ def docker(
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise StepError(
-            f"docker {arguments[0]} did not end within {timeout:g} s", hint="is the engine well? docker info"
+            f"docker {arguments[0]} did not end within {timeout:g} s", hint="check the engine: docker info"
         ) from None
     except FileNotFoundError:
-        raise StepError("there is no docker command any more", hint="./deploy-local.sh doctor") from None
+        raise StepError("the docker command was removed", hint="./deploy-local.sh doctor") from None
 
 
 def output(*arguments: str, env: Mapping[str, str] | None = None, stdin: str = "", component: str | None = None) -> str:
-    """Run `docker ARGUMENTS` and return its output. Raises StepError with what it said if it fails."""
+    """Run `docker ARGUMENTS` and return its output. If it fails, raises StepError with its message."""
     done = docker(*arguments, env=env, stdin=stdin)
     if done.returncode != 0:
         said = last_words(done.stderr or done.stdout)
@@ -66,12 +66,12 @@ def output(*arguments: str, env: Mapping[str, str] | None = None, stdin: str = "
 
 
 def way_out(said: str) -> str | None:
-    """Return what to do about what the engine or Compose said, where that is known."""
+    """Return the solution of an error of the engine or Compose, None if it is not known."""
     return next((hint for sign, hint in _WAYS_OUT.items() if re.search(sign, said, re.IGNORECASE)), None)
 
 
 def _named(arguments: Sequence[str]) -> str:
-    """Return what a person calls a command: `docker compose up`, whatever stands between."""
+    """Return the short name of a command, without its options: `docker compose up`."""
     words = []
     skip = False
     for argument in arguments:
@@ -82,12 +82,12 @@ def _named(arguments: Sequence[str]) -> str:
 
 
 def last_words(text: str, lines: int = 5) -> str:
-    """Return the end of what a command said."""
-    return "\n".join(text.strip().splitlines()[-lines:]) or "it said nothing"
+    """Return the last lines of a command's output."""
+    return "\n".join(text.strip().splitlines()[-lines:]) or "no output"
 
 
 def inspect(ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what the engine knows about containers; those that have gone meanwhile are left out."""
+    """Return the engine's data of containers, without those that no longer exist."""
     if not ids:
         return []
     found: list[dict[str, Any]] = json.loads(docker("container", "inspect", *ids).stdout or "[]")
@@ -95,24 +95,24 @@ def inspect(ids: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def platform() -> str:
-    """Return what kind of images the engine runs, such as linux/amd64. Raises StepError."""
+    """Return the platform of the engine's images, such as linux/amd64. Raises StepError."""
     return output("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").strip()
 
 
 def absence() -> str | None:
-    """Return why no Docker engine can be used here, or None if one answers."""
+    """Return why no Docker engine can be used, None if one answers."""
     found = _absence()
     return found[0] if found else None
 
 
 def _absence() -> tuple[str, str] | None:
-    """Return why no engine can be used and the way out, or None."""
+    """Return why no engine can be used and the solution, or None."""
     if shutil.which("docker") is None:
         return "no docker command here", _INSTALL
     try:
         done = docker("version", "--format", "{{.Server.Version}}", timeout=_ANSWER_PATIENCE_S)
     except StepError:
-        return f"the Docker engine did not answer within {_ANSWER_PATIENCE_S} s", "see what holds it up (docker info)"
+        return f"the Docker engine did not answer within {_ANSWER_PATIENCE_S} s", "check it (docker info)"
     if done.returncode == 0 and done.stdout.strip():
         return None
     if re.search(_PERMISSION, done.stderr):
@@ -121,7 +121,7 @@ def _absence() -> tuple[str, str] | None:
 
 
 def problems() -> Iterator[str]:
-    """Everything about the engine and its plugins that stands in the way, each with its way out."""
+    """All problems of the engine and its plugins, each with its solution."""
     absent = _absence()
     if absent:
         yield f"{': '.join(absent)}, or use --target embedded"

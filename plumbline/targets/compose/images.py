@@ -1,4 +1,4 @@
-"""The images of a stack: built with visible progress, or pulled, or there already."""
+"""The images of a stack: built with visible progress, pulled, or already present."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INPUTS = (
     "docker/service",
     *(f"docker/{one.image_name}" for one in TABLE if not one.package),
 )
-"""What images are built from beyond `fingerprint.SOURCES`."""
+"""Inputs of the images beyond `fingerprint.SOURCES`."""
 _WORTH_SHOWING_S = 0.5
 _STEP = re.compile(r"#(?P<number>\d+) \[(?P<what>[^\]]+)\] (?P<does>(?:RUN|COPY|FROM) .*)")
 _OTHER = re.compile(r"#(?P<number>\d+) (?P<word>\S+) ?(?P<rest>.*)")
@@ -35,15 +35,15 @@ _UNREACHABLE = re.compile(
     r"|connection refused|TLS handshake|certificate signed by unknown authority|failed to copy",
 )
 _COPY = re.compile(r"^COPY (?:--chmod=\S+ )?(?!--)(.+) \S+$", re.MULTILINE)
-"""What a Dockerfile copies of its context, and not of another stage."""
+"""What a Dockerfile copies from its context, not from another stage."""
 _NO_REGISTRY = (
-    "no container registry gives the base images: docker/offline/build.sh makes them from Debian packages and wheels; "
-    "then run ./deploy-local.sh again"
+    "no container registry provides the base images: docker/offline/build.sh builds them from Debian packages and "
+    "wheels; then run ./deploy-local.sh again"
 )
 
 
 def build(project: Project) -> str:
-    """Build what has changed since the last time, and see that the others are there. Raises StepError."""
+    """Build changed images and pull missing ones. Raises StepError."""
     begun = time.monotonic()
     log = project.home.logs / f"{LOG}.log"
     _run(project.arguments("--progress", "plain", "build"), project, log)
@@ -51,17 +51,17 @@ def build(project: Project) -> str:
         done = engine.docker("pull", image, timeout=600)
         if done.returncode != 0:
             raise StepError(
-                f"image {image} cannot be had: {engine.last_words(done.stderr)}", component=LOG,
+                f"image {image} cannot be pulled: {engine.last_words(done.stderr)}", component=LOG,
                 exit_code=done.returncode, hint=_hint(done.stderr),
             )  # fmt: skip
     return f"built in {time.monotonic() - begun:.1f} s" if _built_something(log) else "nothing to build"
 
 
 def revisions(root: Path = ROOT) -> dict[str, str]:
-    """Return by component the commit that last changed what its image is made of; "-dirty" if it was changed since.
+    """Return by component the last commit that changed inputs of its image; "-dirty" if they were changed since.
 
-    Not the checkout's own commit: with that in its label an image would be another one, and its container a new one,
-    after every commit to something else. "unknown" where git cannot say.
+    Not the checkout's commit: as a label, it would change the image, and so replace the container, after every commit
+    to other files. "unknown" if git does not know it.
     """
     found = {}
     for name, inputs in inputs_of_images(root).items():
@@ -72,7 +72,7 @@ def revisions(root: Path = ROOT) -> dict[str, str]:
 
 
 def inputs_of_images(root: Path = ROOT) -> dict[str, list[str]]:
-    """Return, by component, what its image is built from, as compose.yaml and its Dockerfile say."""
+    """Return by component the inputs of its image, from compose.yaml and its Dockerfile."""
     services: dict[str, dict[str, Any]] = yaml.safe_load((root / "docker" / "compose.yaml").read_text())["services"]
     found = {}
     for name, build in ((name, service["build"]) for name, service in services.items() if "build" in service):
@@ -91,7 +91,7 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def missing(project: Project) -> list[str]:
-    """Return the names of the images that the project needs and the engine does not have."""
+    """Return the names of the project's images that the engine does not have."""
     needed = sorted({service["image"] for service in project.resolved()["services"].values()})
     if engine.docker("image", "inspect", *needed).returncode == 0:
         return []
@@ -99,7 +99,7 @@ def missing(project: Project) -> list[str]:
 
 
 def remove(project: Project) -> None:
-    """Remove the images that were built for this stack. Those that others may use stay."""
+    """Remove the images that were built for this stack, but not those that others may use."""
     names = engine.output("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=plumbline/*")
     own = [name for name in names.split() if name.endswith(f":{project.tag}")]
     if own:
@@ -114,7 +114,7 @@ def _run(arguments: list[str], project: Project, log: Path) -> None:
         ["docker", *arguments], env=environment, cwd=project.folder, text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
     ) as process:  # fmt: skip
-        assert process.stdout is not None  # noqa: S101  it was asked for
+        assert process.stdout is not None  # noqa: S101  set by PIPE
         progress = _Progress()
         try:
             for line in process.stdout:
@@ -147,7 +147,7 @@ def _built_something(log: Path) -> bool:
 
 
 class _Progress:
-    """Shows each step of a build as it begins to take time, and how long it took; not what was built before."""
+    """Shows each build step that takes time, and its duration, without cached steps."""
 
     def __init__(self) -> None:
         self._steps: dict[str, str] = {}

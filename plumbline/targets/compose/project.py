@@ -1,4 +1,4 @@
-"""One Compose project: which files describe it, what it is called, and the environment they are read with."""
+"""A Compose project: its files, its name and its environment."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from plumbline.targets.compose import engine
 CHECKOUT = ROOT / "docker"
 _CA_BUNDLES = ("PIP_CERT", "SSL_CERT_FILE")
 _PUBLISHED = {"PLUMBLINE_FRONT_HOST": "PLUMBLINE_PUBLISH_ADDRESS", "PLUMBLINE_FRONT_PORT": "PLUMBLINE_PUBLISH_PORT"}
-"""What is set of the front door, and the variables of compose.yaml that it becomes; in its container it stays."""
+"""Settings of the front door that become variables of compose.yaml, and not settings in its container."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The Compose project of one home, the settings that its parts are told beyond compose.yaml, its secrets' marks.
+    """The Compose project of one home. `told` holds settings beyond compose.yaml, `marks` fingerprints of secrets.
 
     `folder` holds compose.yaml: the checkout's docker/, or an unpacked bundle.
     """
@@ -42,7 +42,7 @@ class Project:
 
     @property
     def tag(self) -> str:
-        """Tag of the images that this stack is made of: its own, so that stacks side by side cannot mix."""
+        """Tag of this stack's images. Each stack has its own, so that stacks do not share images."""
         return hashlib.sha256(str(self.home.root).encode()).hexdigest()[:12]
 
     @property
@@ -57,7 +57,7 @@ class Project:
 
     @property
     def from_bundle(self) -> bool:
-        """Say whether the images came in a bundle, and are not to be built."""
+        """Return whether the images came in a bundle and are not built."""
         return (self.unpacked / "compose.yaml").exists()
 
     @property
@@ -66,7 +66,7 @@ class Project:
         return self.unpacked if self.from_bundle else CHECKOUT
 
     def environment(self) -> dict[str, str]:
-        """Return the environment for Compose: the caller's, and over it what is this stack's own."""
+        """Return the environment for Compose: the caller's, overridden by this stack's own."""
         environment = dict(os.environ)
         if "PLUMBLINE_CA_BUNDLE" not in environment:
             for name in _CA_BUNDLES:
@@ -76,8 +76,8 @@ class Project:
         return environment | {
             "COMPOSE_PROJECT_NAME": self.name,
             "COMPOSE_ANSI": "never",
-            # An attestation says when something was built: with containerd's image store, an image that was built
-            # again of the same would be another one, and its container a new one.
+            # An attestation holds the time of the build. With containerd's image store, it would change the image at
+            # each build of the same files, and so replace the container.
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
             "PLUMBLINE_SECRETS_DIR": str(self.home.secrets),
             "PLUMBLINE_TAG": self.tag,
@@ -88,9 +88,9 @@ class Project:
         }
 
     def additions(self) -> str:
-        """Return what is laid over compose.yaml: the settings of each part, and of its migrations; marks of secrets.
+        """Return the overrides of compose.yaml: settings of each part and its migrations, and marks of secrets.
 
-        A container with another label is another container: it is made anew when a secret that it reads is replaced.
+        The marks are labels, so that Compose recreates a container when a secret that it reads is replaced.
         """
         services: dict[str, dict[str, dict[str, str]]] = {}
         for part in PARTS:
@@ -109,7 +109,7 @@ class Project:
             services = yaml.safe_load((self.folder / "compose.yaml").read_text())["services"]
             return {name: service.get("secrets", []) for name, service in services.items()}
         except (OSError, yaml.YAMLError, LookupError, TypeError, AttributeError):
-            return {}  # Compose itself says what is wrong with the file
+            return {}  # Compose itself reports the error
 
     def arguments(self, *arguments: str) -> list[str]:
         """Return `compose …` with this project's file."""
@@ -120,12 +120,12 @@ class Project:
         whole = self.arguments("--file", "-", *arguments)
         return engine.output(*whole, env=self.environment(), stdin=self.additions(), component=component)
 
-    def look(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `docker compose ARGUMENTS` on this project and return what came of it, whatever its exit code."""
+    def try_compose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `docker compose ARGUMENTS` on this project and return the result, for any exit code."""
         return engine.docker(*self.arguments("--file", "-", *arguments), env=self.environment(), stdin=self.additions())
 
     def resolved(self) -> dict[str, Any]:
-        """Return the configuration as Compose understands it. It names secret files, and holds no secret."""
+        """Return the configuration as Compose reads it. It names secret files, but holds no secret."""
         try:
             config: dict[str, Any] = json.loads(self.compose("config", "--format", "json"))
         except StepError as error:
@@ -134,7 +134,7 @@ class Project:
         return config
 
     def labelled(self, kind: str) -> list[str]:
-        """Return the ids of all that belongs to this project: `container`, `volume` or `network`."""
+        """Return the ids of this project's objects of a kind: `container`, `volume` or `network`."""
         every = ("--all",) if kind == "container" else ()
         label = f"label=com.docker.compose.project={self.name}"
         return engine.output(kind, "ls", *every, "--quiet", "--filter", label).split()

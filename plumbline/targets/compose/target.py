@@ -1,4 +1,4 @@
-"""The compose target: carries out the plan with containers of a Docker engine."""
+"""The compose target: runs the stack as containers of a Docker engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ComposeTarget(TargetInAHome):
 
     name = "compose"
 
-    # What there is
+    # State
 
     @property
     def project(self) -> Project:
@@ -39,7 +39,7 @@ class ComposeTarget(TargetInAHome):
         return found.component() if found else Component(name, "stopped")
 
     def stack(self) -> Stack:
-        """Return the stack as it is now. Database and Redis are at their containers' own addresses."""
+        """Return the current state of the stack. Postgres and Redis are at their containers' own addresses."""
         found = containers.all_of(self.project)
         postgres, redis, front = (found.get(one.name) for one in (POSTGRES, REDIS, CADDY))
         return self._stack(
@@ -49,10 +49,10 @@ class ComposeTarget(TargetInAHome):
             (found[name].component() if name in found else Component(name, "stopped") for name in COMPONENTS),
         )
 
-    # Before anything is changed
+    # Preflight
 
     def problems(self) -> list[str]:
-        """Return everything that stands in the way of a deployment."""
+        """Return all problems that prevent a deployment."""
         project = Project(self.home, self._state.stack_id, self._front_port(), self._wanted)
         return self._settings_problems() + checks.problems(project, self._owns_port)
 
@@ -62,19 +62,19 @@ class ComposeTarget(TargetInAHome):
         try:
             front = containers.all_of(self.project).get(CADDY.name)
         except StepError:
-            return True  # the engine does not answer, which is a problem of its own
+            return True  # the engine does not answer, which another check reports
         return bool(front and front.status == "running")
 
     def unchanged(self) -> bool:
-        """Say whether exactly this stack, from exactly these files, is up and ready."""
+        """Return whether exactly this stack, from exactly these files, is ready."""
         state = self._state
-        if state.phase != "ready" or not self._as_wanted() or not self._remembers(self._marks()):
+        if state.phase != "ready" or not self._is_as_wanted() or not self._remembers(self._marks()):
             return False
         stack = self.stack()
         return stack.running and not compare(stack.base_url, state.stack_id)
 
     def from_this_checkout(self) -> bool:
-        """Say whether the stack was deployed from the files of this checkout, or of its bundle, as they are now."""
+        """Return whether the stack was deployed from the current files of this checkout or its bundle."""
         return self._sources() == self._state.sources
 
     def _sources(self) -> str:
@@ -83,19 +83,19 @@ class ComposeTarget(TargetInAHome):
         return fingerprint.of_sources(also=images.INPUTS)
 
     def _marks(self) -> dict[str, str]:
-        # Without what may change under a deployment: its settings, and with them the front port.
+        # Without settings and front port, which may change during the life of a deployment.
         neutral = Project(self.home)
         return {"sources": self._sources(), "programs": fingerprint.of_programs([neutral.resolved()])}
 
     def begin(self) -> None:
-        """Remember that a deployment has begun, and which identity it has."""
+        """Store that a deployment has begun, and its identity."""
         self.home.prepare()
         front = self._front_port() or self._state.ports.get("front") or net.free_port()
         self._state = self.home.save(self._state, target=self.name, ports={"front": front})
         marks = self._marks()
         self._begin(marks, resume=self._remembers(marks) and bool(containers.all_of(self.project)))
 
-    # The steps of the plan
+    # Steps of the plan
 
     def _make_secrets(self) -> str:
         done = super()._make_secrets()
@@ -116,7 +116,7 @@ class ComposeTarget(TargetInAHome):
     def _bring_up(self, *names: str) -> str:
         before = containers.all_of(self.project)
         paused = [before[name].id for name in names if name in before and before[name].status == "paused"]
-        if paused:  # Compose would try to start them, which the engine refuses
+        if paused:  # Compose would start them, which the engine refuses for paused containers
             engine.output("unpause", *paused, component=names[0])
         self.project.compose("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *names, component=names[0])
         with causes.named(self.log_tail):
@@ -139,7 +139,7 @@ class ComposeTarget(TargetInAHome):
                 raise StepError(f"the migrations of {name} ended with an error", component=step, exit_code=exit_code)
         return "at head"
 
-    # Afterwards
+    # Operation
 
     def start(self, *components: str) -> None:
         """Start components and wait until each is ready."""
@@ -156,25 +156,25 @@ class ComposeTarget(TargetInAHome):
             engine.output("stop", *ids)
 
     def kill(self, component: str) -> None:
-        """Kill every process of a component's container; the engine starts it again.
+        """Kill all processes of a component's container; the engine restarts it.
 
-        From inside, because the engine takes its own `kill` for an order to stay stopped.
+        They are killed from inside, because the engine does not restart a container after its own `kill`.
         """
         engine.docker("exec", containers.one_of(self.project, component).id, "sh", "-c", _KILL_ALL)
 
     def down(self) -> list[str]:
-        """Stop and remove every container, last started first. The volume stays."""
+        """Stop and remove all containers in reverse order. Keeps the volume."""
         found = containers.all_of(self.project)
         running = [name for name in COMPONENTS if name in found and found[name].status == "running"]
         if found or self.project.labelled("network"):
-            # Without the file, which may have changed or gone: the engine knows what belongs to the project.
+            # Without the file, which may be changed or deleted: the engine knows the project's containers.
             engine.output("compose", "--project-name", self.project.name, "down", "--remove-orphans")
         if self.home.exists:
             self._state = self.home.save_down(self._state)
         return running
 
     def remove(self) -> list[str]:
-        """Stop the stack and delete all it made."""
+        """Stop the stack and delete everything it created."""
         self.down()
         volumes = self.project.labelled("volume")
         if volumes:
@@ -183,15 +183,15 @@ class ComposeTarget(TargetInAHome):
         return self.home.remove()
 
     def kill_process(self, process: Process) -> None:
-        """End one process without warning."""
+        """Kill one process."""
         engine.docker("exec", process.place, "sh", "-c", f"kill -9 {process.pid}")
 
     def inside(self) -> Inside:
-        """Return what runs in the containers."""
+        """Return the processes and listeners in the containers."""
         return containers.inside(self.project)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
-        """Return the last lines of a container's log, or of the build's."""
+        """Return the last lines of the log of a container or of the build."""
         if component == images.LOG:
             log = self.home.logs / f"{images.LOG}.log"
             return log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
@@ -211,7 +211,7 @@ class ComposeTarget(TargetInAHome):
             "compose-images.txt": ("images",),
         }
         for name, arguments in commands.items():
-            done = self.project.look(*arguments)
+            done = self.project.try_compose(*arguments)
             files[name] = done.stdout + done.stderr
         files["docker-info.txt"] = engine.docker("info").stdout
         return files

@@ -45,7 +45,7 @@ def heartbeat(home: Home, name: str) -> Heartbeat:
 def questions(home: Home, ports: dict[str, int]) -> dict[str, Question | Heartbeat]:
     """Return what to ask each component. None of it needs a password, and none asks for what another one has to do."""
     return {
-        one.name: Question(ports[one.port.name], one.live_question or _HTTP.format(one.live_path).encode())
+        one.name: Question(ports[one.port.name], one.live_request or _HTTP.format(one.live_path).encode())
         if one.ports
         else heartbeat(home, one.name)
         for one in TABLE

@@ -88,9 +88,7 @@ class Cluster:
         if not self.binaries.exists():
             wheel = bundled_binaries()
             if wheel is None:
-                raise PlumblineError(
-                    "the wheel with the Postgres programs has gone missing", "./deploy-local.sh doctor"
-                )
+                raise PlumblineError("the wheel with the Postgres programs was removed", "./deploy-local.sh doctor")
             _copy_programs(self.binaries, wheel.parents[2])
 
     def create(self, password: str) -> None:

@@ -47,7 +47,7 @@ class EmbeddedTarget(TargetInAHome):
         super().__init__(home, front_port)
         self._supervisor = Supervisor(home)
 
-    # What there is
+    # State
 
     def _layout(self) -> Layout:
         return Layout(self.home, self._state.ports, self._state.stack_id, self._applied, self._state.secrets)
@@ -59,7 +59,7 @@ class EmbeddedTarget(TargetInAHome):
         return postgres.Cluster(binaries, data, account, self._state.ports["postgres"])
 
     def _programs_mark(self, ports: dict[str, int]) -> str:
-        # Without what may change under a deployment: its settings, and with them the front port.
+        # Without settings and front port, which may change during the life of a deployment.
         return fingerprint.of_programs(Layout(self.home, {**ports, "front": 0}, "").programs(self._cluster))
 
     def component(self, name: str) -> Component:
@@ -104,7 +104,7 @@ class EmbeddedTarget(TargetInAHome):
         return tuple(
             Component(
                 name, "failed", None, behind[name][0], self._log_file(name),
-                f"{words}, pid {behind[name][0]} runs on: ./deploy-local.sh ends it and starts anew",
+                f"{words}, pid {behind[name][0]} runs on: ./deploy-local.sh ends it and starts it again",
             )
             if name in behind
             else Component(name, "stopped", log_file=self._log_file(name))
@@ -114,10 +114,10 @@ class EmbeddedTarget(TargetInAHome):
     def _log_file(self, name: str) -> str:
         return str(self.home.logs / f"{name}.log")
 
-    # Before anything is changed
+    # Preflight
 
     def problems(self) -> list[str]:
-        """Return everything that stands in the way of a deployment."""
+        """Return all problems that prevent a deployment."""
         return self._settings_problems() + preflight.embedded_problems(self.home, self._front_port(), self._owns_port)
 
     def _owns_port(self, port: int) -> bool:
@@ -130,22 +130,22 @@ class EmbeddedTarget(TargetInAHome):
         return False
 
     def unchanged(self) -> bool:
-        """Say whether exactly this stack, from exactly these files, is up and ready."""
+        """Return whether exactly this stack, from exactly these files, is ready."""
         state = self._state
         if state.phase != "ready" or not self._supervisor.alive() or not self.stack().running:
             return False
-        if not self._as_wanted() or not self.from_this_checkout():
+        if not self._is_as_wanted() or not self.from_this_checkout():
             return False
         if self._programs_mark(state.ports) != state.programs:
             return False
         return not self._differences()
 
     def from_this_checkout(self) -> bool:
-        """Say whether the stack was deployed from the files of this checkout as they are now."""
+        """Return whether the stack was deployed from the current files of this checkout."""
         return fingerprint.of_sources() == self._state.sources
 
     def begin(self) -> None:
-        """Remember that a deployment has begun, and which identity it has."""
+        """Store that a deployment has begun, and its identity."""
         self.home.prepare()
         self._supervisor.end_if_hung()
         ports = self._choose_ports()
@@ -171,7 +171,7 @@ class EmbeddedTarget(TargetInAHome):
         component = self.component(OWNERS[name])
         return port == self._state.ports.get(name) and component.state == "running"
 
-    # The steps of the plan
+    # Steps of the plan
 
     def _own_steps(self) -> dict[str, Callable[[], str]]:
         return {POSTGRES.step_name: self._start_postgres}
@@ -282,7 +282,7 @@ class EmbeddedTarget(TargetInAHome):
     def _probe_front(self) -> str | None:
         return health_of(f"http://{self._front()}{CADDY.health_path}").reason
 
-    # Afterwards
+    # Operation
 
     def start(self, *components: str) -> None:
         """Start components and wait until each is ready."""
@@ -314,13 +314,13 @@ class EmbeddedTarget(TargetInAHome):
         return running
 
     def remove(self) -> list[str]:
-        """Stop the stack and delete all it made."""
+        """Stop the stack and delete everything it created."""
         self.down()
         self._supervisor.shutdown()  # also where it was killed, and left its socket outside of the home
         return postgres.remove_private_place(self.home.root) + self.home.remove()
 
     def kill_process(self, process: Process) -> None:
-        """End one process without warning."""
+        """Kill one process."""
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(process.pid).kill()
 

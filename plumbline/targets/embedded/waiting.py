@@ -46,9 +46,9 @@ class Starting:
         """Raise StepError if the process has ended, also where the supervisor has started another since."""
         component = self._supervisor.component(self._name)
         if component.state in ("failed", "stopped") or component.pid != self._pid:
-            how = self._supervisor.last_end(self._name) or "nobody knows how"
+            how = self._supervisor.last_end(self._name) or "unknown reason"
             raise StepError(
-                self._because(f"{self._name} ended while it was being waited for ({how})"),
+                self._because(f"{self._name} ended before it was ready ({how})"),
                 component=self._name,
                 exit_code=self._supervisor.exit_status(self._name),
             )

@@ -70,7 +70,7 @@ def wanted(home: Home) -> Choice | None:
     )
 
 
-def _say_so(choice: Choice) -> str:
+def _confirming_command(choice: Choice) -> str:
     return f"{CONTEXT_VARIABLE}={choice.context} ./deploy-local.sh up --target kubernetes"
 
 
@@ -80,7 +80,7 @@ def refused(choice: Choice) -> list[str]:
     if not known and not choice.agreed:
         kinds = "kind, k3d, minikube, Docker Desktop, OrbStack, Rancher Desktop, Colima"
         unknown = f"context {choice.context} is not of a cluster for development ({kinds})"
-        return [f"{unknown}: if it is meant all the same, say so: {_say_so(choice)}"]
+        return [f"{unknown}: if you want to use it, run {_confirming_command(choice)}"]
     found = []
     command = loader(choice.context, []) or []
     if choice.overlay == LOCAL and not choice.registry:
@@ -96,12 +96,12 @@ def disagreed(choice: Choice, namespace: str, ask: Callable[[str], str] | None =
     if choice.agreed:
         return []
     if ask is None and not sys.stdin.isatty():
-        return [f"nobody is here to agree to context {choice.context}: name it, {_say_so(choice)}"]
+        return [f"no terminal to confirm context {choice.context}: run {_confirming_command(choice)}"]
     question = (
-        f"\nThis deploys overlay {choice.overlay} to context {choice.context}, namespace {namespace}. Go on? [y/N] "
+        f"\nThis deploys overlay {choice.overlay} to context {choice.context}, namespace {namespace}. Continue? [y/N] "
     )
     try:
         answer = (ask or input)(question)
     except EOFError:
         answer = ""
-    return [] if answer.strip().lower() in ("y", "yes") else [f"you did not agree to context {choice.context}"]
+    return [] if answer.strip().lower() in ("y", "yes") else [f"you did not confirm context {choice.context}"]

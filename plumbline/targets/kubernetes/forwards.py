@@ -67,7 +67,7 @@ class Forwards:
         """Start a forward anew, to a pod that is there now, and wait until `probe` finds nothing wrong through it."""
         if not self.alive():
             raise StepError(
-                "nothing forwards to the cluster any more", hint="./deploy-local.sh up starts what is missing"
+                "the port-forwards to the cluster have ended", hint="./deploy-local.sh up starts them again"
             )
         program = f"forward-{name}"
         self._supervisor.stop(program)

@@ -50,8 +50,8 @@ def _run(arguments: list[str], stdin: str = "", timeout: float = _PATIENCE_S) ->
 
 
 def last_words(text: str, lines: int = 5) -> str:
-    """Return the end of what a command said."""
-    return "\n".join(text.strip().splitlines()[-lines:]) or "it said nothing"
+    """Return the last lines of a command's output."""
+    return "\n".join(text.strip().splitlines()[-lines:]) or "no output"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _WAYS_OUT = {
 }
 _RESTARTS_MAX = 3
 _SETTLED = timedelta(minutes=1)
-"""Age from which a container that was often started again has got over it."""
+"""Age from which a container that restarted often is taken to be stable."""
 _FINAL = 78
 """Exit code of our programs that trying again will not change."""
 

@@ -61,7 +61,7 @@ class KubernetesTarget(TargetInAHome):
         self._choice = contexts.remembered(home)
         self._rendered: Manifests | None = None
 
-    # What there is
+    # State
 
     def _setting_defaults(self) -> Mapping[str, Mapping[str, str]]:
         return rendering.setting_defaults()
@@ -102,7 +102,7 @@ class KubernetesTarget(TargetInAHome):
             return tuple(Component(name, "failed", detail=str(error).splitlines()[0]) for name in COMPONENTS)
         is_external = self._state.ports.get("postgres") == PostgresPort.EXTERNAL and self._state.phase == "ready"
         return tuple(
-            Component(name, "running", detail="from elsewhere")
+            Component(name, "running", detail="external")
             if name == POSTGRES.name and is_external
             else snapshot.component(name)
             for name in COMPONENTS
@@ -119,7 +119,7 @@ class KubernetesTarget(TargetInAHome):
         )
 
     def _postgres_address(self) -> PostgresAddress:
-        """Through a forward, or where a Postgres from elsewhere is."""
+        """Return the address of the forwarded port, or of an external Postgres."""
         port = self._state.ports.get("postgres", PostgresPort.NOT_FORWARDED)
         own = self._postgres_at("127.0.0.1", max(port, 0))
         if port != PostgresPort.EXTERNAL:
@@ -134,10 +134,10 @@ class KubernetesTarget(TargetInAHome):
         manifests = self._manifests()
         return manifests.environment(manifests.workload(BACKEND.name).main)
 
-    # Before anything is changed
+    # Preflight
 
     def problems(self) -> list[str]:
-        """Return everything that stands in the way of a deployment; asks whether the cluster is the one meant."""
+        """Return all problems that prevent a deployment. Asks the user to confirm the cluster."""
         found = [
             *self._settings_problems(),
             *preflight.python_problems(),
@@ -166,22 +166,22 @@ class KubernetesTarget(TargetInAHome):
         return self._choice is not None and self._forwards.owner_of(port, self._state.ports)
 
     def unchanged(self) -> bool:
-        """Say whether exactly this stack, from exactly these files, is up and ready."""
+        """Return whether exactly this stack, from exactly these files, is ready."""
         state, choice = self._state, contexts.wanted(self.home)
         if state.phase != "ready" or choice is None or self._choice is None or choice.context != self._choice.context:
             return False
-        if not self._as_wanted() or not self._forwards.alive():
+        if not self._is_as_wanted() or not self._forwards.alive():
             return False
         if not self._remembers(self._marks(choice)) or not self.stack().running:
             return False
         return not self._differences()
 
     def from_this_checkout(self) -> bool:
-        """Say whether the stack was deployed from the files of this checkout as they are now."""
+        """Return whether the stack was deployed from the current files of this checkout."""
         return fingerprint.of_sources(also=_SOURCES) == self._state.sources
 
     def _marks(self, choice: Choice) -> dict[str, str]:
-        # Without what may change under a deployment: its settings.
+        # Without settings, which may change during the life of a deployment.
         neutral = self._recipe(choice, stack_id="", told=Wanted())
         return {
             "sources": fingerprint.of_sources(also=_SOURCES),
@@ -189,7 +189,7 @@ class KubernetesTarget(TargetInAHome):
         }
 
     def begin(self) -> None:
-        """Remember that a deployment has begun, to which cluster, and which identity it has."""
+        """Store that a deployment has begun, its cluster and its identity."""
         choice = contexts.wanted(self.home)
         if choice is None:
             raise StepError("kubectl has no current context any more")
@@ -208,7 +208,7 @@ class KubernetesTarget(TargetInAHome):
     def _running(self) -> bool:
         return any(pod for pod in pods.fetch(self._cluster).pods)
 
-    # The steps of the plan
+    # Steps of the plan
 
     def _own_steps(self) -> dict[str, Callable[[], str]]:
         return {POSTGRES.step_name: self._start_postgres, CADDY.step_name: self._open_front}
@@ -231,7 +231,7 @@ class KubernetesTarget(TargetInAHome):
     def _start_postgres(self) -> str:
         self._apply(rendering.surroundings(self._manifests()))
         if self._state.ports["postgres"] == PostgresPort.EXTERNAL:
-            return "from elsewhere"
+            return "external"
         return self._bring_up(POSTGRES.name)
 
     def _bring_up(self, *names: str) -> str:
@@ -291,7 +291,7 @@ class KubernetesTarget(TargetInAHome):
         }
         return probes[name]
 
-    # Afterwards
+    # Operation
 
     def start(self, *components: str) -> None:
         """Give components the pods that they had, and wait until each is ready and can be reached from here."""
@@ -326,7 +326,7 @@ class KubernetesTarget(TargetInAHome):
     def _workload(self, snapshot: pods.Snapshot, name: str) -> dict[str, Document]:
         workload = snapshot.workloads.get(name)
         if workload is None:
-            raise StepError(f"{name} is not this stack's own to stop and start: an operator, or somebody else, runs it")
+            raise StepError(f"{name} cannot be stopped or started here: an operator, or another party, runs it")
         return workload
 
     def _scale(self, workload: dict[str, Document], replicas: int) -> None:
@@ -365,7 +365,7 @@ class KubernetesTarget(TargetInAHome):
         return self.home.remove()
 
     def kill_process(self, process: Process) -> None:
-        """End one process without warning."""
+        """Kill one process."""
         container, command = f"--container={process.component}", f"kill -9 {process.pid}"
         self._cluster.run("exec", process.place, container, "--", "sh", "-c", command)
 
@@ -393,7 +393,7 @@ class KubernetesTarget(TargetInAHome):
 
 @contextmanager
 def _in_words() -> Iterator[None]:
-    """Outside a deployment nobody accounts for a failed step: its words are all there is to show."""
+    """Outside a deployment nobody accounts for a failed step: its words are all present is to show."""
     try:
         yield
     except StepError as error:

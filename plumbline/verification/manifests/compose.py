@@ -18,8 +18,8 @@ from plumbline.verification.manifests.quantities import parse
 
 DIFFERENT = {
     "PLUMBLINE_STACK_ID": "each deployment has its own",
-    "PLUMBLINE_POSTGRES_HOST": "Postgres may come from elsewhere",
-    "PLUMBLINE_POSTGRES_PORT": "Postgres may come from elsewhere",
+    "PLUMBLINE_POSTGRES_HOST": "Postgres may be external",
+    "PLUMBLINE_POSTGRES_PORT": "Postgres may be external",
     "PLUMBLINE_POOL_SIZE": "many pods share the connections of one Postgres",
     "PLUMBLINE_COOKIE_SECURE": "TLS ends in front of Caddy",
     "PLUMBLINE_FRONT_TRUSTED_PROXIES": "an ingress stands before Caddy",

@@ -36,7 +36,7 @@ def test_a_published_postgres_is_refused() -> None:
 def test_a_second_port_of_the_front_door_is_refused() -> None:
     ports = [*config()["services"]["caddy"]["ports"], {"target": 9000, "published": "9000"}]
     (problem,) = checks.config_problems(config(caddy={"ports": ports}))
-    assert "publishes port 9000 of caddy, which is for the inside alone" in problem
+    assert "publishes port 9000 of caddy, which is internal" in problem
 
 
 @pytest.mark.parametrize(("change", "word"), [({"network_mode": "host"}, "host"), ({"privileged": True}, "privileged")])
@@ -156,4 +156,4 @@ def test_an_engine_that_hangs_is_not_called_absent(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(engine, "_ANSWER_PATIENCE_S", 0.1)
     (problem,) = engine.problems()
-    assert problem.startswith("the Docker engine did not answer within 0.1 s: see what holds it up")
+    assert problem.startswith("the Docker engine did not answer within 0.1 s: check it (docker info)")

@@ -40,7 +40,7 @@ def test_the_exit_code_is_the_last_one_even_where_it_runs_again(
     monkeypatch.setattr(containers, "_read", lambda _: now)
     monkeypatch.setattr(engine, "inspect", lambda _: [{}])
     monkeypatch.setattr(engine, "docker", docker)
-    with pytest.raises(StepError, match="backend ended while it was being waited for") as failure:
+    with pytest.raises(StepError, match="backend ended before it was ready") as failure:
         containers.wait_ready(Project(Home(tmp_path)), "backend")
     assert failure.value.exit_code == expected
 

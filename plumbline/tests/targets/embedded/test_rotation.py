@@ -42,11 +42,11 @@ def test_a_new_password_is_taken_over_while_postgres_runs(home: Home, monkeypatc
 
     (home.secrets / "postgres_password").write_bytes(b"\xef\xbb\xbfit's another \r\n")
     assert _up_to_postgres(home) == [
-        "all there; postgres_password was replaced",
+        "all present; postgres_password was replaced",
         "restarted with its new password",
     ]
     assert _rows(home) == [(0,), (1,)]
-    assert _up_to_postgres(home) == ["all there", "already running"]
+    assert _up_to_postgres(home) == ["all present", "already running"]
 
     # Postgres is stopped at this moment, and its role has the password before.
     (home.secrets / "postgres_password").unlink()
@@ -54,6 +54,6 @@ def test_a_new_password_is_taken_over_while_postgres_runs(home: Home, monkeypatc
         patch.setattr(postgres.Cluster, "set_password", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             _up_to_postgres(home)
-    assert _up_to_postgres(home) == ["all there", "restarted with its new password"]
+    assert _up_to_postgres(home) == ["all present", "restarted with its new password"]
     assert _rows(home) == [(0,), (1,), (2,)]
     assert home.load().stack_id == identity, "services that read nothing of it would be started anew, too"

@@ -74,15 +74,15 @@ def test_only_what_reads_a_changed_setting_or_secret_is_restarted(supervisor: Su
 def test_a_stack_with_other_settings_than_the_file_says_is_not_as_wanted(home: Home) -> None:
     home.prepare()
     home.save(home.load(), target="embedded", ports={"front": 8080})
-    assert EmbeddedTarget(home)._as_wanted()
+    assert EmbeddedTarget(home)._is_as_wanted()
     home.settings.write_text("PLUMBLINE_POOL_SIZE=3\n")
     target = EmbeddedTarget(home)
-    assert not target._as_wanted()
+    assert not target._is_as_wanted()
     target._begin({}, resume=True)
-    assert EmbeddedTarget(home)._as_wanted()
+    assert EmbeddedTarget(home)._is_as_wanted()
     assert EmbeddedTarget(home)._layout().told.of("backend") == {"PLUMBLINE_POOL_SIZE": "3"}
     home.settings.write_text("PLUMBLINE_POOL_SIZE=3\nPLUMBLINE_NO=1\n")
-    assert not EmbeddedTarget(home)._as_wanted()
+    assert not EmbeddedTarget(home)._is_as_wanted()
 
 
 def test_a_wrong_file_is_refused_before_anything_is_changed(home: Home) -> None:
@@ -108,13 +108,13 @@ def test_a_replaced_secret_is_noticed_and_said_once(home: Home) -> None:
     target = EmbeddedTarget(home, 0)
     target._state = home.save(home.load(), target="embedded", ports={"front": 1})
     assert target.run("secrets") == f"{len(secret_files.SECRETS)} generated"
-    assert EmbeddedTarget(home, 0)._as_wanted()
+    assert EmbeddedTarget(home, 0)._is_as_wanted()
     (home.secrets / "token_secret").write_bytes(b"\xef\xbb\xbfof my own choice\r\n")
     again = EmbeddedTarget(home, 0)
-    assert not again._as_wanted()
-    assert again.run("secrets") == "all there; token_secret was replaced: every session ends"
+    assert not again._is_as_wanted()
+    assert again.run("secrets") == "all present; token_secret was replaced: every session ends"
     assert (home.secrets / "token_secret").read_bytes() == b"of my own choice"
-    assert EmbeddedTarget(home, 0).run("secrets") == "all there"
+    assert EmbeddedTarget(home, 0).run("secrets") == "all present"
     (home.secrets / "redis_password").unlink()
     assert EmbeddedTarget(home, 0).run("secrets").startswith("1 generated; redis_password was replaced")
     state = (home.root / "state.json").read_text()

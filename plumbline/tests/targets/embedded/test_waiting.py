@@ -32,7 +32,7 @@ def test_a_process_that_ends_is_named_at_once_with_the_cause(
     supervisor.apply([program(code=ENDS.format(lives_s))])
     with pytest.raises(StepError) as failed:
         wait(home, supervisor)
-    assert str(failed.value) == ("one ended while it was being waited for (exit status 1): the setting COLOUR is wrong")
+    assert str(failed.value) == ("one ended before it was ready (exit status 1): the setting COLOUR is wrong")
     assert failed.value.exit_code == 1
 
 
@@ -62,7 +62,7 @@ def test_one_that_ends_is_named_while_another_is_still_starting(
         supervisor.start(name)
         starting[name] = waiting.Starting(supervisor, home.logs, name, 0)
     began = time.monotonic()
-    with pytest.raises(StepError, match="two ended while it was being waited for"):
+    with pytest.raises(StepError, match="two ended before it was ready"):
         waiting.until_ready(starting, dict.fromkeys(starting, lambda: "does not answer"))
     assert time.monotonic() - began < waiting.PATIENCE_S
 

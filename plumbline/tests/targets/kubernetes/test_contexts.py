@@ -58,7 +58,7 @@ def test_a_known_context_is_shown_and_asked_about() -> None:
 
     assert contexts.disagreed(Choice("docker-desktop"), "plumbline-1", answer) == []
     assert contexts.disagreed(Choice("docker-desktop"), "plumbline-1", answer) == [
-        "you did not agree to context docker-desktop"
+        "you did not confirm context docker-desktop"
     ]
     assert "overlay local to context docker-desktop, namespace plumbline-1" in asked[0]
 
@@ -66,9 +66,7 @@ def test_a_known_context_is_shown_and_asked_about() -> None:
 def test_where_nobody_can_be_asked_nothing_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     (problem,) = contexts.disagreed(Choice("docker-desktop"), "plumbline-1")
-    assert problem.startswith(
-        "nobody is here to agree to context docker-desktop: name it, PLUMBLINE_KUBERNETES_CONTEXT="
-    )
+    assert problem.startswith("no terminal to confirm context docker-desktop: run PLUMBLINE_KUBERNETES_CONTEXT=")
 
 
 def test_a_missing_loader_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -315,9 +315,9 @@ def test_a_postgres_from_elsewhere_is_neither_started_nor_stopped(
     monkeypatch.setattr("plumbline.targets.kubernetes.rendering.Recipe.documents", _without_postgres(), raising=True)
     deploy.up(home, target(), "asked for")
     stack = target().stack()
-    assert stack.component("postgres").detail == "from elsewhere"
+    assert stack.component("postgres").detail == "external"
     assert stack.postgres.host == "postgres"
-    with pytest.raises(StepError, match="not this stack's own"):
+    with pytest.raises(StepError, match="cannot be stopped or started here"):
         target().stop("postgres")
 
 

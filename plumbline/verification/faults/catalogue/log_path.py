@@ -70,7 +70,7 @@ AREA = Area(
               {"smoke/test_isolation.py::test_forged_datagrams_are_counted_and_not_shown": "forged"}),
         Fault("redis-appends", "Redis appends every change to a file",
               Patch(_REDIS, "appendonly no\n", "appendonly yes\nappenddirname redis-aof\n"),
-              {"start": "redis ended while it was being waited for"}),
+              {"start": "redis ended before it was ready"}),
         Fault("redis-memory-unbounded", "Redis may take all memory of the machine",
               Patch(_REDIS, "maxmemory 128mb\n", "maxmemory 0\n"),
               {"smoke/test_stores.py::test_redis_writes_nothing_to_disk_and_limits_its_memory": "redis: maxmemory is 0"}),

@@ -1,1 +1,1 @@
-"""The embedded target: real parts as processes of this machine, for one that has Python and nothing else."""
+"""The embedded target: the stack as processes of this machine, which needs only Python."""

@@ -1,4 +1,4 @@
-"""Postgres refuses to run as root; a root caller lends it a system account of its own."""
+"""The account of Postgres, which refuses to run as root. If the caller is root, it runs under a system account."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ SYSTEM_USER = "plumbline"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account that a process runs under; None fields mean the caller's own."""
+    """The account of a process; None stands for the caller's own."""
 
     name: str | None = None
     uid: int | None = None
     gid: int | None = None
 
     def popen_arguments(self) -> dict[str, object]:
-        """Return the arguments that make subprocess start a command under this account."""
+        """Return the arguments of subprocess that run a command under this account."""
         if self.uid is None:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def own(self, path: Path) -> None:
-        """Hand `path` itself (not what is in it) to this account."""
+        """Make this account the owner of `path`, but not of its contents."""
         if self.uid is not None:
             os.chown(path, self.uid, self.gid if self.gid is not None else -1)
 
     def can_enter(self, directory: Path) -> bool:
-        """Say whether this account can reach `directory`, whatever the permissions on the way there."""
+        """Return whether this account can enter `directory`, including all its parents."""
         if self.uid is None:
             return os.access(directory, os.X_OK)
         try:
@@ -48,7 +48,7 @@ class Account:
 
 
 def problem() -> str | None:
-    """Return why no unprivileged account can be had, or None."""
+    """Return why no unprivileged account is available, or None."""
     if os.geteuid() != 0 or _lookup() is not None or shutil.which("useradd", path=_ADMIN_PATH):
         return None
     return (
@@ -61,7 +61,7 @@ _ADMIN_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def for_postgres() -> Account:
-    """Return the account for Postgres: the caller's own, or for root the system user `plumbline` (made if absent)."""
+    """Return the account for Postgres: the caller's own, or for root the system user `plumbline`, created if absent."""
     if os.geteuid() != 0:
         return Account()
     found = _lookup()

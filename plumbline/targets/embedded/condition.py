@@ -1,4 +1,4 @@
-"""What is wrong with a component that its supervisor takes to be running: leftovers, restarts without end, hangs."""
+"""Problems of a component that its supervisor cannot see: leftover processes, repeated restarts, hangs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from plumbline.stack import Component
 
 WINDOW = timedelta(minutes=5)
 ENDS_MAX = 3
-"""How often a component may end by itself in that time before its restarts are called what they are."""
+"""How often a component may end by itself in that time before it counts as failed."""
 SETTLED = timedelta(minutes=1)
-"""Age from which a component has got over it."""
+"""Age from which a restarted component is taken to be stable."""
 ANSWER_S = 3.0
 
 
 def ends(log: str, name: str, now: datetime) -> list[str]:
-    """Return how a program ended by itself lately, from supervisord's own log. Its clock is the local one."""
+    """Return how a program ended by itself recently, from supervisord's log, which uses local time."""
     pattern = rf"^(\S+ [\d:]+),\d+ \w+ exited: {re.escape(name)} \(([^;)]*)"
     found = re.findall(pattern, log, re.MULTILINE)
     return [how for at, how in found if now - datetime.strptime(at, "%Y-%m-%d %H:%M:%S").astimezone() < WINDOW]
@@ -27,12 +27,10 @@ def ends(log: str, name: str, now: datetime) -> list[str]:
 def judged(
     component: Component, strays: Iterable[int], ended: list[str], silence: str | None, now: datetime | None = None
 ) -> Component:
-    """Return the component with what is wrong with it, if anything is."""
+    """Return the component, marked as failed if it has a problem."""
     others = ", ".join(map(str, strays))
     if others:
-        words = (
-            f"its supervisor does not know pid {others}, which an earlier start left behind: ./deploy-local.sh ends it"
-        )
+        words = f"pid {others} is left over from an earlier start, unknown to the supervisor: ./deploy-local.sh ends it"
         return replace(component, state="failed", detail=words)
     now = now or datetime.now(UTC)
     age = now - datetime.fromisoformat(component.since) if component.since else timedelta(0)
@@ -44,6 +42,6 @@ def judged(
         )
         return replace(component, state="failed", detail=words)
     if component.state == "running" and silence and (age > SETTLED or "within" in silence):
-        words = f"pid {component.pid} hangs: {silence}; what goes on hanging is restarted, see logs/watch.log"
+        words = f"pid {component.pid} hangs: {silence}; it is restarted if this lasts, see logs/watch.log"
         return replace(component, state="failed", detail=words)
     return component

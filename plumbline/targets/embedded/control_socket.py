@@ -1,4 +1,4 @@
-"""Where supervisord listens: in the home, or, if that lies too deep for a socket, in a folder of a random name."""
+"""The socket of supervisord: in the home, or in a folder with a random name if the home's path is too long."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from plumbline.home import Home
 
 _PATH_MAX = 90
-"""The kernel takes some hundred bytes for a socket's path, and supervisord adds to it while it opens one."""
+"""The kernel limits a socket's path to about 100 bytes, and supervisord appends to it while it opens one."""
 _FOLDER_MAX = 50
 _NAME = "supervisor.sock"
 
 
 def find(home: Home) -> Path:
-    """Return the path of the socket, whether there is one yet or not."""
+    """Return the path of the socket, which may not exist yet."""
     with contextlib.suppress(OSError):
         folder = _link(home).readlink()
         if _is_ours(folder):
@@ -26,7 +26,7 @@ def find(home: Home) -> Path:
 
 
 def make(home: Home) -> Path:
-    """Return a path where a socket can be opened. Other users can neither reach it nor have taken it before."""
+    """Return a path where a socket can be opened, in a folder that other users cannot enter and did not create."""
     if len(str(home.run / _NAME)) <= _PATH_MAX:
         return home.run / _NAME
     link = _link(home)
@@ -38,11 +38,11 @@ def make(home: Home) -> Path:
 
 
 def remove(home: Home) -> None:
-    """Delete the folder outside of the home, if there is one."""
+    """Delete the folder outside of the home, if any."""
     link = _link(home)
     if link.is_symlink() and _is_ours(link.readlink()):
         folder = link.readlink()
-        for left in folder.glob(f"{_NAME}*"):  # of a supervisord that was killed
+        for left in folder.glob(f"{_NAME}*"):  # left by a killed supervisord
             left.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something else is in it
             folder.rmdir()
@@ -54,7 +54,7 @@ def _link(home: Home) -> Path:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Say whether a folder is this user's alone: when /tmp was cleared, another user may have made one of its name."""
+    """Return whether only this user can use the folder. Another user may have created it after /tmp was cleared."""
     try:
         found = folder.lstat()
     except OSError:

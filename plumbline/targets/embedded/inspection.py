@@ -1,4 +1,4 @@
-"""The processes of a stack as this machine sees them, and what they listen on."""
+"""The processes of a stack on this machine, and their listeners."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from plumbline.inside import Inside, Listener, Process
 from plumbline.stack import Component
 
 SUPERVISOR = "supervisor"
-"""What processes are called here that belong to no component: supervisord itself, and the watch."""
+"""Name of processes that belong to no component: supervisord and the watch."""
 
 
 def inside(
     components: Iterable[Component], supervisor: int | None, ports: Mapping[str, int], rules: Iterable[str]
 ) -> Inside:
-    """Return what runs below the supervisor."""
+    """Return the processes and listeners under the supervisor."""
     owners = {one.pid: one.name for one in components if one.pid}
     processes = []
     for component, process in _all(supervisor, owners):
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # ended meanwhile
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # it has ended
             environment: dict[str, str] = {}
-            with contextlib.suppress(psutil.AccessDenied):  # of another account, which a caller but root cannot read
+            with contextlib.suppress(psutil.AccessDenied):  # of another account: only root can read it
                 environment = process.environ()
             command = tuple(part for part in process.cmdline() if part)
             processes.append(
                 Process(component, "", process.pid, process.ppid(), process.uids().effective, command, environment)
             )
-    # Postgres runs under an account of its own where the caller is root; all others are the caller's.
+    # If the caller is root, Postgres runs under another account, and all others run as root.
     may_be_root = frozenset({*COMPONENTS, SUPERVISOR} - {"postgres"}) if os.geteuid() == 0 else frozenset()
     by_pid = {one.pid: one.component for one in processes}
     unix_sockets = {

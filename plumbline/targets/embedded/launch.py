@@ -1,7 +1,7 @@
-"""Becomes a program that writes to a log file of its own: `launch.py LOG ACCOUNT PROGRAM ARGUMENT…`; ACCOUNT may be "".
+"""Executes a program with its output in a log file: `launch.py LOG ACCOUNT PROGRAM ARGUMENT…`; ACCOUNT may be "".
 
-Through a pipe of the supervisor, a program would stand still as soon as the supervisor does: 64 KiB later. The file is
-opened here, before the account changes, because its folder is closed to the account.
+With a pipe to the supervisor, a program would block when the supervisor hangs and the pipe's 64 KiB are full. The file
+is opened before the account changes, because the account cannot enter its folder.
 """
 
 import os
@@ -21,7 +21,7 @@ def main(log: str, account: str, program: str, *arguments: str) -> None:
             os.initgroups(account, entry.pw_gid)
             os.setgid(entry.pw_gid)
             os.setuid(entry.pw_uid)
-        os.execv(program, [program, *arguments])  # noqa: S606  a shell is what it is not to be
+        os.execv(program, [program, *arguments])  # noqa: S606  no shell on purpose
     except (OSError, KeyError) as error:
         sys.exit(f"{program} cannot be run: {error}")
 

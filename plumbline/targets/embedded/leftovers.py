@@ -1,4 +1,4 @@
-"""Processes that a stack left behind when its supervisor was killed."""
+"""Processes that are left over after a supervisor was killed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from plumbline.components import TABLE, ComponentSpec
 
 
 def find(directories: list[Path], supervisor_pid: int | None) -> list[psutil.Process]:
-    """Return processes that work in one of `directories` and that no living supervisor answers for.
+    """Return processes whose working directory is in `directories` and that have no running supervisor.
 
-    Each component has a working directory of its own, which is what tells its processes from everybody else's: several
-    servers overwrite their command line and environment.
+    The working directory identifies a component's processes, because it is unique and several servers overwrite their
+    command line and environment.
     """
     wanted = {str(directory.resolve()) for directory in directories}
     supervised: set[int] = set()
@@ -32,12 +32,12 @@ def find(directories: list[Path], supervisor_pid: int | None) -> list[psutil.Pro
 
 
 def _is_server(process: psutil.Process) -> bool:
-    # A shell of a person may stand in that directory too.
+    # A user's shell may be in that directory, too.
     return _spec(process) is not None
 
 
 def _spec(process: psutil.Process) -> ComponentSpec | None:
-    """Return the first component that runs such a program."""
+    """Return the first component that runs this program."""
     name = Path(process.exe()).name
     return next((one for one in TABLE if name.startswith(one.executables)), None)
 
@@ -48,7 +48,7 @@ def _stop_signal(process: psutil.Process) -> signal.Signals:
 
 
 def end(processes: list[psutil.Process]) -> None:
-    """End processes: asked first (Postgres by a fast shutdown), killed after ten seconds."""
+    """Stop processes with their stop signal (Postgres: fast shutdown), and kill them after ten seconds."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(_stop_signal(process))
@@ -61,7 +61,7 @@ def end(processes: list[psutil.Process]) -> None:
 def wait(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
     """Wait until the processes have ended; return those that have not.
 
-    A zombie has ended, too: it stays one where process 1 is no init, as in many containers.
+    A zombie counts as ended: in containers without an init process, nothing collects it.
     """
     deadline = time.monotonic() + timeout_s
     while True:

@@ -1,6 +1,6 @@
-"""Does a component answer? Any answer will do, to the smallest question that its main loop has to answer by itself.
+"""Liveness checks of components. Any answer counts, to a minimal request that the main loop must answer itself.
 
-A worker, which has no port, is asked for nothing: it writes a heartbeat file in its directory again and again.
+A worker has no port. It touches a heartbeat file repeatedly instead.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from plumbline.components import TABLE
 from plumbline.home import Home
 
 ANSWER_S = 5.0
-"""How long one that lives may take on a busy machine."""
+"""Time to answer on a busy machine."""
 HEARTBEAT_S = 10.0
-"""How old the heartbeat of a worker that lives may be; workers write one every second."""
+"""Maximum age of a worker's heartbeat; workers touch it every second."""
 _HTTP = "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked at a port of this machine."""
+class LivenessRequest:
+    """A liveness request to a port of this machine."""
 
     port: int
-    words: bytes
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The file that a worker touches again and again."""
+    """The file that a worker touches repeatedly."""
 
     file: Path
 
@@ -42,29 +42,29 @@ def heartbeat(home: Home, name: str) -> Heartbeat:
     return Heartbeat(home.run / f"{name}.heartbeat")
 
 
-def questions(home: Home, ports: dict[str, int]) -> dict[str, Question | Heartbeat]:
-    """Return what to ask each component. None of it needs a password, and none asks for what another one has to do."""
+def checks(home: Home, ports: dict[str, int]) -> dict[str, LivenessRequest | Heartbeat]:
+    """Return each component's liveness check. It needs no password and does not depend on other components."""
     return {
-        one.name: Question(ports[one.port.name], one.live_request or _HTTP.format(one.live_path).encode())
+        one.name: LivenessRequest(ports[one.port.name], one.live_request or _HTTP.format(one.live_path).encode())
         if one.ports
         else heartbeat(home, one.name)
         for one in TABLE
     }
 
 
-def silent(question: Question | Heartbeat, patience_s: float = ANSWER_S) -> str | None:
-    """Ask. Return why there is no answer, None if there is one."""
-    if isinstance(question, Heartbeat):
-        return _stale(question.file)
+def silent(check: LivenessRequest | Heartbeat, patience_s: float = ANSWER_S) -> str | None:
+    """Run the check. Return why there is no answer, None if there is one."""
+    if isinstance(check, Heartbeat):
+        return _stale(check.file)
     try:
-        with socket.create_connection(("127.0.0.1", question.port), patience_s) as connection:
-            connection.sendall(question.words)
+        with socket.create_connection(("127.0.0.1", check.port), patience_s) as connection:
+            connection.sendall(check.data)
             answered = connection.recv(1) != b""
     except TimeoutError:
         return f"no answer within {patience_s:g} s"
     except OSError as error:
-        return f"port {question.port}: {error.strerror or error}"
-    return None if answered else f"port {question.port}: the connection was closed without an answer"
+        return f"port {check.port}: {error.strerror or error}"
+    return None if answered else f"port {check.port}: the connection was closed without an answer"
 
 
 def _stale(file: Path) -> str | None:
@@ -75,8 +75,8 @@ def _stale(file: Path) -> str | None:
     return f"no heartbeat within {HEARTBEAT_S:g} s" if age > HEARTBEAT_S else None
 
 
-def all_silent(asked: Mapping[str, Question | Heartbeat], patience_s: float) -> dict[str, str]:
-    """Ask all of them at the same time; return those that do not answer, and why."""
-    with ThreadPoolExecutor(max(1, len(asked))) as pool:
-        reasons = pool.map(lambda one: silent(one, patience_s), asked.values())
-        return {name: reason for name, reason in zip(asked, reasons, strict=True) if reason}
+def all_silent(wanted: Mapping[str, LivenessRequest | Heartbeat], patience_s: float) -> dict[str, str]:
+    """Run all checks concurrently; return the components that do not answer, and why."""
+    with ThreadPoolExecutor(max(1, len(wanted))) as pool:
+        reasons = pool.map(lambda one: silent(one, patience_s), wanted.values())
+        return {name: reason for name, reason in zip(wanted, reasons, strict=True) if reason}

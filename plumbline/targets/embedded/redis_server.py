@@ -1,4 +1,4 @@
-"""A real redis-server, started by docker/redis/redis.sh as on every target: the one on PATH, else that of a wheel."""
+"""The redis-server on PATH or of a wheel, started by docker/redis/redis.sh as on every target."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def find() -> Path | None:
 
 
 def command(port: int, folder: Path) -> list[str]:
-    """Return the command line of a Redis on loopback, with a working folder that tells whose it is."""
+    """Return the command line of Redis on loopback. The working folder identifies its process."""
     return [
         "/bin/sh", str(_SCRIPT), "--port", str(port), "--bind", "127.0.0.1", "--daemonize", "no", "--dir", str(folder)
     ]  # fmt: skip
 
 
 def environment(program: Path, password_file: Path) -> dict[str, str]:
-    """Return what the script reads: which program to run, and where the password is."""
+    """Return the environment of the script: the program and the password file."""
     return {
         "PATH": os.defpath,
         "PLUMBLINE_REDIS_SERVER": str(program),

@@ -28,12 +28,12 @@ _NAME = "supervisord"
 _LOG = f"{_NAME}.log"
 _LAUNCH = Path(__file__).with_name("launch.py")
 _ANSWER_S = 10.0
-"""How long supervisord may take to answer. It does so at once, unless it hangs."""
+"""Time for supervisord to answer. Normally it answers at once."""
 LOG_MAX_BYTES = 10 * 1024**2
 LOG_FILES_KEPT = 3
 OWN_LOGS = frozenset({_LOG})
-"""Logs that their writer keeps small by itself."""
-# STARTING says: younger than a second. So may Caddy be in a ready stack; readiness is for probes to say, not for ages.
+"""Logs that their writer rotates itself."""
+# STARTING means younger than one second. It counts as running: probes, not the age, decide whether it is ready.
 _STATES: dict[str, ComponentState] = {
     "RUNNING": "running", "STARTING": "running", "BACKOFF": "failed", "FATAL": "failed", "EXITED": "failed",
     "UNKNOWN": "failed", "STOPPED": "stopped", "STOPPING": "stopped",
@@ -42,7 +42,7 @@ _STATES: dict[str, ComponentState] = {
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A process to supervise. `user` is the account name it runs under, None for the caller's own."""
+    """A process to supervise. `user` is its account, None for the caller's own."""
 
     name: str
     command: list[str]
@@ -88,7 +88,7 @@ def _quote(part: str) -> str:
 
 
 class _Connection(UnixStreamHTTPConnection):  # type: ignore[misc]
-    """One that does not wait for ever. The class it extends leaves the time limit out."""
+    """A connection with a timeout, which its base class lacks."""
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -99,7 +99,7 @@ class _Connection(UnixStreamHTTPConnection):  # type: ignore[misc]
 class _Transport(SupervisorTransport):  # type: ignore[misc]
     def __init__(self, socket_file: Path) -> None:
         super().__init__(None, None, serverurl=f"unix://{socket_file}")
-        self._get_connection = self._connect  # an attribute there, which a method would not replace
+        self._get_connection = self._connect  # an attribute in the base class, so a method would not replace it
         self._file = str(socket_file)
 
     def _connect(self) -> _Connection:
@@ -115,9 +115,9 @@ class Supervisor:
         self._home = home
         self._config = home.run / "supervisord.conf"
         self._pid_file = home.run / "supervisord.pid"
-        self._talk_to(control_socket.find(home))
+        self._connect_to(control_socket.find(home))
 
-    def _talk_to(self, socket_file: Path) -> None:
+    def _connect_to(self, socket_file: Path) -> None:
         self._socket = socket_file
         self._transport = _Transport(self._socket)
         self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=self._transport).supervisor
@@ -126,11 +126,11 @@ class Supervisor:
         try:
             return getattr(self._rpc, method)(*arguments)
         except (OSError, http.client.HTTPException):
-            self._transport.close()  # a connection that failed once would refuse every later call
+            self._transport.close()  # after a failure, the connection would refuse all later calls
             raise
 
     def alive(self) -> bool:
-        """Say whether this home's supervisord answers."""
+        """Return whether this home's supervisord answers."""
         if not self._socket.exists():
             return False
         try:
@@ -144,7 +144,7 @@ class Supervisor:
         return int(self._call("getPID")) if self.alive() else None
 
     def hung_pid(self) -> int | None:
-        """Return supervisord's process id if it is there and does not answer."""
+        """Return supervisord's process id if it exists but does not answer."""
         try:
             process = psutil.Process(int(self._pid_file.read_text()))
             ours = str(self._config) in process.cmdline()
@@ -153,7 +153,7 @@ class Supervisor:
         return process.pid if ours and not self.alive() else None
 
     def end_if_hung(self) -> None:
-        """Kill a supervisord that does not answer. What it supervised runs on, and is left behind."""
+        """Kill a supervisord that does not answer. Its programs keep running as leftover processes."""
         pid = self.hung_pid()
         if pid is not None:
             process = psutil.Process(pid)
@@ -161,14 +161,14 @@ class Supervisor:
             _wait(process, 10)
 
     def apply(self, programs: list[Program]) -> None:
-        """Make supervisord know exactly `programs`, starting it if need be. What runs unchanged goes on running."""
+        """Configure supervisord with exactly `programs`, and start it if needed. Unchanged programs keep running."""
         for program in programs:
             if not os.access(program.command[0], os.X_OK):
-                sentence = f"{program.name} could not be started: {program.command[0]} is not there, or is no program"
+                sentence = f"{program.name} cannot be started: {program.command[0]} does not exist or is not executable"
                 raise StepError(sentence, component=program.name)
         running = self.alive()
         if not running:
-            self._talk_to(control_socket.make(self._home))
+            self._connect_to(control_socket.make(self._home))
         text = self._render(programs)
         for program in programs:
             program.directory.mkdir(parents=True, exist_ok=True)
@@ -214,7 +214,7 @@ serverurl=unix://{_escape(str(self._socket))}
         return head + "\n".join(program.section(self._home.logs, 10 * (i + 1)) for i, program in enumerate(programs))
 
     def _launch(self) -> None:
-        # A clean environment: nothing of the caller's shell, and so none of its secrets, reaches the services.
+        # A clean environment, so that the services inherit no variable, and no secret, of the caller's shell.
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._home.run), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
             [sys.executable, "-I", "-m", "supervisor.supervisord", "-c", str(self._config)],
@@ -242,7 +242,7 @@ serverurl=unix://{_escape(str(self._socket))}
         return _component(info, log_file)
 
     def age(self, name: str) -> float | None:
-        """Return for how many seconds a program has been running; None if it is not to run, or ends at the moment."""
+        """Return for how many seconds a program has been running; None if it is stopped or stopping."""
         try:
             info = self._call("getProcessInfo", name)
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
@@ -250,7 +250,7 @@ serverurl=unix://{_escape(str(self._socket))}
         return float(info["now"] - info["start"]) if info["statename"] == "RUNNING" else None
 
     def ends(self, name: str) -> list[str]:
-        """Return how a program ended by itself in the last minutes."""
+        """Return how often and how a program ended by itself in the last minutes."""
         with contextlib.suppress(OSError):
             log = (self._home.logs / _LOG).read_text(errors="replace")
             return condition.ends(log, name, datetime.now(UTC))
@@ -258,7 +258,7 @@ serverurl=unix://{_escape(str(self._socket))}
 
     def last_end(self, name: str) -> str:
         """Return how a program last ended, as `exit status 1` or `terminated by SIGKILL`; empty if it never did."""
-        # From the log: the interface says 0 of a program that ended within its first second.
+        # From the log: the interface reports status 0 for a program that ended within its first second.
         with contextlib.suppress(OSError):
             log = (self._home.logs / _LOG).read_text(errors="replace")
             ended = re.findall(rf" exited: {re.escape(name)} \(([^;)]*)", log)
@@ -271,7 +271,7 @@ serverurl=unix://{_escape(str(self._socket))}
         return int(status[1]) if status else None
 
     def start(self, name: str) -> bool:
-        """Start a program; return False if it was running already. Does not wait until it is ready."""
+        """Start a program without waiting until it is ready; return False if it was already running."""
         if self.component(name).state == "running":
             return False
         with contextlib.suppress(xmlrpc.client.Fault):
@@ -279,11 +279,11 @@ serverurl=unix://{_escape(str(self._socket))}
         try:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as error:
-            raise StepError(f"{name} could not be started: {error.faultString}", component=name) from None
+            raise StepError(f"{name} cannot be started: {error.faultString}", component=name) from None
         return True
 
     def stop(self, *names: str) -> None:
-        """Stop programs, all at the same time, and wait until they have ended."""
+        """Stop programs concurrently and wait until they have ended."""
         for name in names:
             with contextlib.suppress(xmlrpc.client.Fault):  # not running
                 self._call("stopProcess", name, False)
@@ -294,7 +294,7 @@ serverurl=unix://{_escape(str(self._socket))}
             time.sleep(0.02)
 
     def kill(self, name: str) -> None:
-        """Kill a program's whole process tree; supervisord starts it again."""
+        """Kill a program's whole process tree; supervisord restarts it."""
         pid = self.component(name).pid
         if pid:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -304,12 +304,12 @@ serverurl=unix://{_escape(str(self._socket))}
                         one.kill()
 
     def shutdown(self) -> None:
-        """End supervisord, and with it what it still supervises."""
+        """Stop all programs and supervisord."""
         pid = self.pid()
         if pid is not None:
             process = psutil.Process(pid)
             with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
-                # Left to itself, supervisord ends one program after the other, and looks once a second.
+                # supervisord itself would stop one program after the other, and check once a second.
                 self.stop(*(info["name"] for info in self._call("getAllProcessInfo")))
                 self._call("shutdown")
             _wait(process, 60)

@@ -1,4 +1,4 @@
-"""The embedded target: carries out the plan with processes of this machine under a supervisor."""
+"""The embedded target: runs the stack as processes of this machine under a supervisor."""
 
 from __future__ import annotations
 
@@ -77,17 +77,17 @@ class EmbeddedTarget(TargetInAHome):
         )
 
     def _with_supervisor(self) -> Iterator[Component]:
-        """Return what the supervisor says of each component, and what it cannot see."""
+        """Return the supervisor's state of each component, with problems that it cannot see."""
         found = {name: self.component(name) for name in COMPONENTS}
-        questions = liveness.questions(self.home, self._state.ports)
-        running = {name: one for name, one in questions.items() if found[name].pid}
+        checks = liveness.checks(self.home, self._state.ports)
+        running = {name: one for name, one in checks.items() if found[name].pid}
         silent = liveness.all_silent(running, condition.ANSWER_S)
         strays = self._left_behind(self._supervisor.pid())
         for name, component in found.items():
             yield condition.judged(component, strays.get(name, ()), self._supervisor.ends(name), silent.get(name))
 
     def _left_behind(self, supervisor_pid: int | None) -> dict[str, list[int]]:
-        """Return the processes of each component that no supervisor, or not this one, answers for."""
+        """Return each component's processes that are not under this supervisor."""
         places = {self._layout().directory(name).resolve(): name for name in COMPONENTS}
         for data in (self.home.data / "postgres", postgres.private_place(self.home.root) / "postgres"):
             places[data.resolve()] = POSTGRES.name
@@ -98,13 +98,13 @@ class EmbeddedTarget(TargetInAHome):
         return behind
 
     def _without_supervisor(self) -> tuple[Component, ...]:
-        """Return what there is while no supervisor answers: nothing, unless it left processes behind."""
+        """Return the components while no supervisor answers: stopped, unless processes are left over."""
         behind, hung = self._left_behind(None), self._supervisor.hung_pid()
         words = f"its supervisor, pid {hung}, does not answer" if hung else "its supervisor is gone"
         return tuple(
             Component(
                 name, "failed", None, behind[name][0], self._log_file(name),
-                f"{words}, pid {behind[name][0]} runs on: ./deploy-local.sh ends it and starts it again",
+                f"{words}, pid {behind[name][0]} still runs: ./deploy-local.sh ends it and starts it again",
             )
             if name in behind
             else Component(name, "stopped", log_file=self._log_file(name))
@@ -121,7 +121,7 @@ class EmbeddedTarget(TargetInAHome):
         return self._settings_problems() + preflight.embedded_problems(self.home, self._front_port(), self._owns_port)
 
     def _owns_port(self, port: int) -> bool:
-        """Say whether the listener on `port` is this stack's own Caddy, supervised or left behind."""
+        """Return whether the listener on `port` is this stack's Caddy, supervised or left over."""
         listener = net.listener(port)
         if listener is None:
             return False
@@ -160,14 +160,14 @@ class EmbeddedTarget(TargetInAHome):
         ports = {"front": front}
         for name in [one for one in PORTS if one not in ports]:
             port = known.get(name)
-            # One that another program took in the meantime would keep its component from starting for ever.
+            # If another program has taken the port, the component could never start.
             while port is None or port in ports.values() or not (net.is_free(port) or self._holds(name, port)):
                 port = net.free_port()
             ports[name] = port
         return ports
 
     def _holds(self, name: str, port: int) -> bool:
-        """Say whether the component that port `name` belongs to runs, so that it is what listens on `port`."""
+        """Return whether the component of port `name` runs and listens on `port`."""
         component = self.component(OWNERS[name])
         return port == self._state.ports.get(name) and component.state == "running"
 
@@ -245,7 +245,7 @@ class EmbeddedTarget(TargetInAHome):
         """Start components and wait until each is ready; return those that were not running."""
         for name in names:
             if not SPECS[name].ports:
-                # That of an earlier process says nothing about the new one.
+                # The heartbeat of an earlier process does not count.
                 liveness.heartbeat(self.home, name).file.unlink(missing_ok=True)
         written = {name: waiting.written(self.home.logs, name) for name in names}
         started = [name for name in names if self._supervisor.start(name)]
@@ -260,7 +260,7 @@ class EmbeddedTarget(TargetInAHome):
         return waiting.until_ready(starting, probes, settled)
 
     def _probe(self, name: str) -> Callable[[], str | None]:
-        """Return what says why a component is not ready, None if it is."""
+        """Return a function that returns why a component is not ready, None if it is."""
         own: dict[str, Callable[[], str | None]] = {
             POSTGRES.name: lambda: self._cluster.probe(self._password()),
             REDIS.name: self._probe_redis,
@@ -277,7 +277,7 @@ class EmbeddedTarget(TargetInAHome):
 
     def _probe_service(self, name: str) -> str | None:
         health = health_of(self._layout().url(name, HEALTH_PATHS[name]))
-        return health.reason or (None if health.stack_id == self._state.stack_id else "answers as another stack")
+        return health.reason or (None if health.stack_id == self._state.stack_id else "it belongs to another stack")
 
     def _probe_front(self) -> str | None:
         return health_of(f"http://{self._front()}{CADDY.health_path}").reason
@@ -293,11 +293,11 @@ class EmbeddedTarget(TargetInAHome):
         self._supervisor.stop(*components)
 
     def kill(self, component: str) -> None:
-        """Kill a component's processes; the supervisor starts them again."""
+        """Kill a component's processes; the supervisor restarts them."""
         self._supervisor.kill(component)
 
     def down(self) -> list[str]:
-        """Stop every component, last started first. Data stay."""
+        """Stop all components in reverse order. Keeps data."""
         running: list[str] = []
         if self._supervisor.alive():
             running = [name for name in COMPONENTS if self.component(name).pid]
@@ -316,7 +316,7 @@ class EmbeddedTarget(TargetInAHome):
     def remove(self) -> list[str]:
         """Stop the stack and delete everything it created."""
         self.down()
-        self._supervisor.shutdown()  # also where it was killed, and left its socket outside of the home
+        self._supervisor.shutdown()  # also after it was killed, and left its socket outside of the home
         return postgres.remove_private_place(self.home.root) + self.home.remove()
 
     def kill_process(self, process: Process) -> None:
@@ -325,7 +325,7 @@ class EmbeddedTarget(TargetInAHome):
             psutil.Process(process.pid).kill()
 
     def inside(self) -> Inside:
-        """Return what runs under the supervisor."""
+        """Return the processes and listeners under the supervisor."""
         rules = (self._cluster.data / "pg_hba.conf").read_text().splitlines()
         return inspection.inside(map(self.component, COMPONENTS), self._supervisor.pid(), self._state.ports, rules)
 

@@ -1,4 +1,4 @@
-"""Waiting until processes are ready, and no longer than they live."""
+"""Waits until processes are ready, or until they end."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from plumbline.targets.embedded.supervisor import Supervisor
 PATIENCE_S = 120
 _POLL_S = 0.05
 _CHILDREN_MAX = 2
-"""How many server processes of a component may end before it is ready. After more, the next ones would end as well."""
+"""How many server processes may end before their component is ready. After more, later ones will end, too."""
 STORES = frozenset(one.name for one in TABLE if one.kind == "store")
-"""Postgres has a process for each connection, so that one ends after each question."""
+"""Components whose child processes end normally: Postgres has one for each connection."""
 Probe = Callable[[], str | None]
 
 
 def written(logs: Path, name: str) -> int:
-    """Return how much a component has written so far: what comes later is about its next start."""
+    """Return the size of a component's log; later output belongs to its next start."""
     try:
         return (logs / f"{name}.log").stat().st_size
     except OSError:
@@ -32,7 +32,7 @@ def written(logs: Path, name: str) -> int:
 
 
 class Starting:
-    """A component that was just started, and is waited for. `before` is how much it had written earlier."""
+    """A component that is starting. `before` is the size of its log before the start."""
 
     def __init__(self, supervisor: Supervisor, logs: Path, name: str, before: int) -> None:
         self._supervisor = supervisor
@@ -43,7 +43,7 @@ class Starting:
         self._children: set[int] = set()
 
     def require_alive(self) -> None:
-        """Raise StepError if the process has ended, also where the supervisor has started another since."""
+        """Raise StepError if the process has ended, even if the supervisor has restarted it."""
         component = self._supervisor.component(self._name)
         if component.state in ("failed", "stopped") or component.pid != self._pid:
             how = self._supervisor.last_end(self._name) or "unknown reason"
@@ -77,7 +77,7 @@ class Starting:
 def until_ready(
     starting: Mapping[str, Starting], probes: Mapping[str, Probe], settled: tuple[str, ...] = ()
 ) -> dict[str, str | None]:
-    """Wait until each probe returns None or one of `settled`. Raises StepError, at once if a process ends."""
+    """Wait until each probe returns None or one of `settled`. Raises StepError at once if a process ends."""
     deadline = time.monotonic() + PATIENCE_S
     answers: dict[str, str | None] = {}
     while True:

@@ -1,6 +1,6 @@
-"""The stack's own watch: `python -m plumbline.targets.embedded.watch HOME PORTS`, which the supervisor runs.
+"""The watch of the stack: `python -m plumbline.targets.embedded.watch HOME PORTS`, run by the supervisor.
 
-It kills components that hang, which the supervisor then starts again, and keeps log files small.
+It kills hanging components, which the supervisor then restarts, and rotates log files.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from plumbline import home_files
 from plumbline.components import SPECS
 from plumbline.home import Home
 from plumbline.targets.embedded import liveness
-from plumbline.targets.embedded.liveness import ANSWER_S, Heartbeat, Question
+from plumbline.targets.embedded.liveness import ANSWER_S, Heartbeat, LivenessRequest
 from plumbline.targets.embedded.supervisor import LOG_FILES_KEPT, LOG_MAX_BYTES, OWN_LOGS, Supervisor
 
 EVERY_S = 5.0
 YOUNG_S = 60.0
-"""A component that is younger is still starting, and is not asked."""
+"""A younger component is still starting, and is not checked."""
 
 
 class HangDetector:
-    """Counts the questions in a row that a component left unanswered, and says when it has hung for too long."""
+    """Counts consecutive failed checks of a component, and detects when it hangs."""
 
     def __init__(self, failures_max: int) -> None:
         self._failures_max = failures_max
@@ -36,8 +36,8 @@ class HangDetector:
         self._asked_at: float | None = None
 
     def observe(self, reason: str | None, now: float) -> bool:
-        """Take the reason why the last question failed, or None; return whether to start the component again."""
-        # After a pause as long as that, this machine slept, or was too busy to run anything.
+        """Take the result of the last check, None if it passed; return whether to restart the component."""
+        # After such a long pause, this machine slept or was overloaded.
         late = self._asked_at is not None and now - self._asked_at > 2 * (EVERY_S + ANSWER_S)
         self._asked_at = now
         self._failures = 0 if reason is None or late else self._failures + 1
@@ -48,23 +48,23 @@ class HangDetector:
 
 
 def failures_of(name: str) -> int:
-    """Return how many questions in a row a component may leave unanswered."""
+    """Return how many consecutive checks of a component may fail."""
     return round(SPECS[name].hangs_after_s / (EVERY_S + ANSWER_S))
 
 
 def keep_alive(
     name: str,
-    question: Question | Heartbeat,
+    check: LivenessRequest | Heartbeat,
     supervisor: Supervisor,
     is_supervised: Callable[[], bool],
     failures_max: int,
 ) -> None:
-    """Start a component again whenever it hangs, for as long as `is_supervised` says so."""
+    """Kill a component whenever it hangs, as long as `is_supervised` returns True."""
     detector = HangDetector(failures_max)
     while is_supervised():
         time.sleep(EVERY_S)
-        reason = liveness.silent(question)
-        if reason is not None and not _is_to_answer(supervisor, name):
+        reason = liveness.silent(check)
+        if reason is not None and not _should_answer(supervisor, name):
             reason = None
         if detector.observe(reason, time.monotonic()):
             pid = supervisor.component(name).pid
@@ -73,15 +73,15 @@ def keep_alive(
                 print(f"{name} hung ({reason}): killed pid {pid}", flush=True)
 
 
-def _is_to_answer(supervisor: Supervisor, name: str) -> bool:
+def _should_answer(supervisor: Supervisor, name: str) -> bool:
     age = supervisor.age(name)
     return age is not None and age > YOUNG_S
 
 
 def rotate_logs(logs: Path) -> None:
-    """Move what is in a log file aside once it is large. Its writer appends, and so goes on at the beginning."""
+    """Copy and truncate large log files. Their writers append, and so continue at the beginning."""
     for path in home_files.logs(logs):
-        # A disk may be full, and a file deleted meanwhile: the watch goes on, and tries again next time.
+        # The disk may be full, or the file deleted: the watch continues and tries again next time.
         with contextlib.suppress(OSError):
             if path.name not in OWN_LOGS and path.stat().st_size > LOG_MAX_BYTES:
                 _rotate(path)
@@ -103,9 +103,9 @@ def main(home: Home, ports: dict[str, int]) -> None:
     def is_supervised() -> bool:
         return os.getppid() == supervising
 
-    for name, question in liveness.questions(home, ports).items():
-        # Each has a connection of its own to the supervisor.
-        arguments = (name, question, Supervisor(home), is_supervised, failures_of(name))
+    for name, check in liveness.checks(home, ports).items():
+        # Each thread has its own connection to the supervisor.
+        arguments = (name, check, Supervisor(home), is_supervised, failures_of(name))
         threading.Thread(target=keep_alive, args=arguments, daemon=True).start()
     while is_supervised():
         rotate_logs(home.logs)

@@ -30,7 +30,7 @@ def test_one_that_answers_runs() -> None:
         (timedelta(hours=1), {"silence": HANGS}, "pid 7 hangs: no answer within 3 s"),
         (timedelta(hours=1), {"silence": REFUSES}, "pid 7 hangs: port 1: Connection refused"),
         (timedelta(seconds=2), {"silence": HANGS}, "pid 7 hangs"),
-        (timedelta(hours=1), {"strays": [8, 9]}, "pid 8, 9, which an earlier start left behind"),
+        (timedelta(hours=1), {"strays": [8, 9]}, "pid 8, 9 is left over from an earlier start"),
         (timedelta(seconds=2), {"ended": ["exit status 1"] * 4}, "ended 4 times in 5 minutes, last by exit status 1"),
     ],
 )

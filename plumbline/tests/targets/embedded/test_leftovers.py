@@ -121,7 +121,7 @@ def test_a_stack_does_not_call_stopped_what_runs_on_without_its_supervisor(start
     stack = EmbeddedTarget(home).stack()
     caddy = stack.component("caddy")
     assert (caddy.state, caddy.pid) == ("failed", server.pid)
-    assert caddy.detail.startswith(f"its supervisor is gone, pid {server.pid} runs on")
+    assert caddy.detail.startswith(f"its supervisor is gone, pid {server.pid} still runs")
     assert stack.component("backend").state == "stopped"
 
 

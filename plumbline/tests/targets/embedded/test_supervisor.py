@@ -178,7 +178,7 @@ def test_a_program_that_was_ended_by_a_signal_says_which(supervisor, program):
 
 
 def test_a_program_that_does_not_exist_is_refused_in_words(supervisor, home):
-    with pytest.raises(StepError, match=r"one could not be started: .*absent") as caught:
+    with pytest.raises(StepError, match=r"one cannot be started: .*absent") as caught:
         supervisor.apply([Program("one", [str(home.root / "absent")], home.run / "one")])
     assert caught.value.component == "one"
 

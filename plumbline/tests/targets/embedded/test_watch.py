@@ -17,7 +17,7 @@ from plumbline.home import Home
 from plumbline.net import free_port
 from plumbline.stack import Component
 from plumbline.targets.embedded import liveness, watch
-from plumbline.targets.embedded.liveness import Question
+from plumbline.targets.embedded.liveness import LivenessRequest
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 from plumbline.targets.embedded.watch import ANSWER_S, EVERY_S, HangDetector
 from plumbline.verification.throwaway import RedisServer, wait_until
@@ -49,7 +49,7 @@ def test_after_a_sleep_of_the_machine_no_component_is_blamed() -> None:
 
 
 def test_servers_answer_and_those_that_hang_do_not(redis_server: RedisServer) -> None:
-    ping = Question(redis_server.port, b"PING\r\n")
+    ping = LivenessRequest(redis_server.port, b"PING\r\n")
     assert liveness.silent(ping) is None
     os.kill(redis_server.pid, signal.SIGSTOP)
     try:
@@ -57,12 +57,12 @@ def test_servers_answer_and_those_that_hang_do_not(redis_server: RedisServer) ->
     finally:
         os.kill(redis_server.pid, signal.SIGCONT)
     port = free_port()
-    assert "refused" in str(liveness.silent(Question(port, b"")))
+    assert "refused" in str(liveness.silent(LivenessRequest(port, b"")))
 
 
 def test_postgres_answers_without_a_password(postgres_server: object, home: Home) -> None:
     port = postgres_server.port  # type: ignore[attr-defined]
-    asked = liveness.questions(home, dict.fromkeys(PORTS, 1) | {"postgres": port})
+    asked = liveness.checks(home, dict.fromkeys(PORTS, 1) | {"postgres": port})
     assert liveness.silent(asked["postgres"]) is None
 
 
@@ -85,23 +85,23 @@ def test_a_component_hangs_after_the_time_that_the_table_says() -> None:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "EVERY_S", 0.1)
     monkeypatch.setattr(watch, "YOUNG_S", 0.0)
-    monkeypatch.setattr(watch.liveness, "silent", lambda question: _silent(question, 0.5))
+    monkeypatch.setattr(watch.liveness, "silent", lambda check: _silent(check, 0.5))
 
 
 _silent = liveness.silent
 
 
 @pytest.fixture
-def answering(home: Home, supervisor: Supervisor, soon: None) -> Question:
+def answering(home: Home, supervisor: Supervisor, soon: None) -> LivenessRequest:
     """A program called `one` that answers, and how to ask it."""
     home.prepare()
     script = home.data / "echo.py"
     script.write_text(ECHO)
-    question = Question(free_port(), b"are you there?")
-    supervisor.apply([Program("one", [sys.executable, str(script), str(question.port)], home.run / "one")])
+    check = LivenessRequest(free_port(), b"are you there?")
+    supervisor.apply([Program("one", [sys.executable, str(script), str(check.port)], home.run / "one")])
     supervisor.start("one")
-    wait_until(lambda: _silent(question) is None, "it answers")
-    return question
+    wait_until(lambda: _silent(check) is None, "it answers")
+    return check
 
 
 def looks(number: int, until: Callable[[], bool]) -> Callable[[], bool]:
@@ -110,7 +110,7 @@ def looks(number: int, until: Callable[[], bool]) -> Callable[[], bool]:
     return lambda: next(left, None) is not None and not until()
 
 
-def test_one_that_hangs_is_started_again(supervisor: Supervisor, answering: Question) -> None:
+def test_one_that_hangs_is_started_again(supervisor: Supervisor, answering: LivenessRequest) -> None:
     wait_until(lambda: supervisor.age("one") is not None, "it counts as running")
     hung = supervisor.component("one").pid
     assert hung is not None
@@ -122,7 +122,7 @@ def test_one_that_hangs_is_started_again(supervisor: Supervisor, answering: Ques
     wait_until(lambda: _silent(answering) is None, "and answers")
 
 
-def test_one_that_was_stopped_stays_stopped(supervisor: Supervisor, answering: Question) -> None:
+def test_one_that_was_stopped_stays_stopped(supervisor: Supervisor, answering: LivenessRequest) -> None:
     supervisor.stop("one")
     watch.keep_alive("one", answering, supervisor, looks(2 * FAILURES_MAX, lambda: False), FAILURES_MAX)
     assert supervisor.component("one").state == "stopped"
@@ -173,7 +173,7 @@ def test_one_that_hangs_is_killed_though_the_disk_is_full(soon: None, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("builtins.print", full)
-    nothing_there = Question(free_port(), b"")
+    nothing_there = LivenessRequest(free_port(), b"")
     supervisor = cast(Supervisor, Remembering())
     watch.keep_alive("one", nothing_there, supervisor, looks(2 * FAILURES_MAX, lambda: False), FAILURES_MAX)
     assert killed == ["one", "one"]

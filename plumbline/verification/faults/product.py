@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.targets.embedded import accounts, postgres
 from plumbline.targets.embedded.target import EmbeddedTarget
+from plumbline.verification.checks.created import FOLDER
 from plumbline.verification.faults.fault import FRESH, UP, CatalogueError, Fault
 
 _LEFT_OUT = {"site", "test-artifacts"}
@@ -88,6 +90,7 @@ class Product:
         if last is not None:
             parts.update(last.how.restarts)
             self._revert(last)
+            self._forget()
             if self._with_stack and parts & {FRESH, UP}:
                 # A deployment would put right what the next fault changes in the home or in the database.
                 self._restart(parts)
@@ -97,6 +100,16 @@ class Product:
             self._apply(fault)
         if self._with_stack:
             self._restart(parts)
+
+    def _forget(self) -> None:
+        """Empty the logs, and the lists of what checks could not delete: the checks of the next fault read both."""
+        for name in COMPONENTS:
+            log = self.home / "logs" / f"{name}.log"
+            if log.exists():
+                os.truncate(log, 0)
+        for path in FOLDER.glob("*.jsonl"):
+            if str(self.home) in path.read_text().partition("\n")[0]:
+                path.unlink()
 
     def _apply(self, fault: Fault) -> None:
         try:

@@ -70,5 +70,7 @@ AREA = Area(
         Fault("recorder-does-not-open-without-backend", "the recorder stays closed while the backend is away",
                 _edit("forward_auth {$PLUMBLINE_BACKEND} {$PLUMBLINE_DATA_PROCESSOR} {", "forward_auth {$PLUMBLINE_BACKEND} {"),
                 {"logs/test_access.py::test_only_operators_can_read_while_the_backend_is_away": "502 == 200"}),
+        Fault("large-headers-taken", "Caddy reads headers of any size",
+                _edit("max_header_size 32KiB", "max_header_size 8MiB"), {"smoke/test_limits.py::test_headers_may_have_so_many_bytes_and_no_more": "431"}),
     ),
 )  # fmt: skip

@@ -10,6 +10,7 @@ _ACCESS = f"{_IN}/access.py"
 _DOCUMENTS = f"{_IN}/documents/services.py"
 _SERVING = f"{_IN}/documents/serving.py"
 _INSPECT = f"{_IN}/documents/files/inspect.py"
+_PDF = f"{_IN}/documents/files/pdf.py"
 _ANNOTATIONS = f"{_IN}/annotations/services.py"
 _TEMPLATES = f"{_IN}/templates/services.py"
 _CONFIG = f"{_IN}/config.py"
@@ -65,6 +66,9 @@ AREA = Area(
         Fault("gif-taken-for-png", "files of other types are taken as PNG by their name's sake",
               Patch(_INSPECT, '    if data.startswith(b"\\x89PNG\\r\\n\\x1a\\n"):', '    if data[:3] in (b"\\x89PN", b"GIF"):'),
               {"smoke/test_documents.py::test_invalid_files_are_refused_and_not_stored[other-format]": "expected 415, got 422", "smoke/test_limits.py::test_other_images_are_refused[gif]": "expected 415, got 422"}),
+        Fault("encrypted-pdfs-told-as-damaged", "an encrypted PDF is refused with the code of a damaged one",
+              Patch(_PDF, "remove its password first\", code=Code.ENCRYPTED)", 'remove its password first")'),
+              {"smoke/test_limits.py::test_files_that_cannot_be_opened_are_refused_by_their_reason[encrypted-pdf]": "encrypted"}),
         Fault("upload-limit-too-low", "documents within the documented size are refused",
               Patch(_CONFIG, "25 * 1024**2, ge=1024", "5 * 1024**2, ge=1024"),
               {"smoke/test_limits.py::test_the_size_of_documents_is_limited": "expected 201, got 413"}),
@@ -109,6 +113,16 @@ AREA = Area(
               Patch(_ANNOTATIONS, "AND {x} + {width} <= d.page_widths[{page}] * (1 + %(epsilon)s::float8)",
                     "AND d.page_widths[{page}] > 0 AND %(epsilon)s::float8 > 0"),
               {"smoke/test_annotations.py::test_invalid_annotations_are_refused": "expected 422, got 201"}),
+        Fault("patch-forgets-field", "a change of an annotation leaves its text as it was",
+              Patch(_ANNOTATIONS, "for column in _SETTABLE if column in changes)",
+                    "for column in _SETTABLE if column in changes and column != 'text') or 'page = a.page'"),
+              {"smoke/test_annotations.py::test_each_field_can_be_changed_alone[text]": "text", "smoke/test_annotations.py::test_an_annotation_is_stored_changed_and_deleted": "1.234,00"}),
+        Fault("template-names-repeat", "the second template of a name is answered as an error of ours",
+              Patch(_TEMPLATES, 'if "templates_name_key" not in str(error):', 'if "templates_key" not in str(error):'),
+              {"smoke/test_templates.py::test_a_channel_has_one_template_of_a_name": "expected 409, got 500"}),
+        Fault("unknown-fields-ignored", "misspelt fields of a request are ignored",
+              Patch(f"{_IN}/web/bodies.py", 'extra="forbid"', 'extra="ignore"'),
+              {"smoke/test_templates.py::test_unknown_fields_are_refused_and_named": "expected 422, got 201"}),
         Fault("lists-never-end", "the last page of a list says that there is another one",
               Patch(f"{_IN}/web/pages.py", "if len(rows) > self.limit else None", "if rows else None"),
               {"smoke/test_pages.py::test_the_last_page_says_that_it_is_the_last": "is None"}),
@@ -124,6 +138,10 @@ AREA = Area(
               Patch(_AUTH, '    if "HTTP_AUTHORIZATION" in request.META or SESSION_COOKIE not in request.COOKIES:',
                     "    if request.META:"),
               {"smoke/test_access.py::test_a_page_of_another_site_cannot_change_anything[POST /data-processor/templates/]": "expected 403 foreign_origin, got 201"}),
+        Fault("expired-session-goes-on-at-data-processor",
+              "a session that the data-processor has seen once never ends there",
+              Patch(_AUTH, "if verified.expires_at <= time():", "if verified.expires_at <= 0 * time():"),
+              {"smoke/test_access.py::test_a_session_that_was_used_expires_too[/data-processor/templates/]": "/data-processor/templates/"}),
         Fault("deleted-user-reads-documents", "the session of a deleted user goes on at the data-processor",
               Patch(f"{_IN}/web/accounts.py", "    if not account.exists:\n", "    if account is None:\n"),
               {"smoke/test_deletions.py::test_the_token_of_a_deleted_account_is_refused": "/data-processor/templates/"}),

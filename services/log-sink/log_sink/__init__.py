@@ -1,1 +1,1 @@
-"""The recorder: takes log entries in from Caddy, keeps the newest in Redis, shows them to operators."""
+"""The recorder: receives log entries through Caddy, keeps the newest in Redis, shows them to operators."""

@@ -27,7 +27,7 @@ _KILL_AFTER_S = 4
 def main() -> int:
     """Read the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m log_sink", description=__doc__)
-    parser.add_subparsers(dest="command", required=True).add_parser("serve", help="take entries in and answer readers")
+    parser.add_subparsers(dest="command", required=True).add_parser("serve", help="receive entries and answer readers")
     parser.parse_args()
     try:
         settings = LogSinkSettings()  # type: ignore[call-arg]
@@ -42,7 +42,7 @@ def main() -> int:
     if taken := _taken(settings):
         print(f"log-sink cannot start: {taken}", file=sys.stderr)
         return EXIT_FAILED
-    # This process logs it if a worker hangs.
+    # This process logs when a worker hangs.
     configure_logging("log-sink", settings.log_level)
     server = Granian(
         "log_sink.app:create_app",
@@ -58,7 +58,7 @@ def main() -> int:
         respawn_interval=1.0,
         workers_kill_timeout=_KILL_AFTER_S,
     )
-    # A worker that replaces a dead one must not be a copy of a process whose threads hold locks at that moment.
+    # A new worker must not be forked from a process whose threads may hold locks.
     multiprocessing.set_start_method("spawn")
     with announced_stops() as announce, watched_workers() as watch:
         server.on_startup(announce)
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def _taken(settings: LogSinkSettings) -> str | None:
-    """Name the first address that is not free, in a sentence; the server would print a traceback."""
+    """Return an error message for the first address that is not free; the server would print a traceback."""
     wanted = (
         (settings.host, settings.port, socket.SOCK_STREAM, "PLUMBLINE_PORT"),
         (settings.ingest_host, settings.ingest_port, socket.SOCK_DGRAM, "PLUMBLINE_INGEST_PORT"),

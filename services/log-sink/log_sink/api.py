@@ -29,7 +29,7 @@ def _sink(request: Request) -> Sink:
 
 
 async def entries(request: Request) -> Response:
-    """What is kept, newest first: `{items, since}`; `?service=&level=&request_id=&q=&limit=`."""
+    """The kept entries, newest first: `{items, since}`; `?service=&level=&request_id=&q=&limit=`."""
     try:
         wanted = parse_filter(request.query_params.multi_items(), also=("limit",))
     except BadQueryError as error:
@@ -56,7 +56,7 @@ def _unreadable(error: Exception) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """200 while entries can be written and read, 503 with the reason while not."""
+    """200 while entries can be written and read, else 503 with the reason."""
     try:
         await _sink(request).store.ping()
     except (RedisError, OSError) as error:
@@ -74,7 +74,7 @@ async def live(request: Request) -> Response:
 
 
 async def ingest(request: Request) -> Response:
-    """Take NDJSON, one entry a line. 204 as soon as it is in memory: senders do not wait for Redis."""
+    """Receive NDJSON, one entry per line. 204 once it is in memory: senders do not wait for Redis."""
     sink = _sink(request)
     limit = sink.settings.ingest_body_max
     body, received = bytearray(), 0
@@ -84,10 +84,10 @@ async def ingest(request: Request) -> Response:
             if received <= limit:
                 body += chunk
             elif received > 2 * limit:
-                # Up to here the rest is read and discarded: a sender that is still sending would not see the answer.
+                # Up to this size the rest is read and discarded, because a client that still sends misses the answer.
                 break
     except ClientDisconnect:
-        # A forwarder sends an incomplete body again: taking a part of it would show entries twice.
+        # A forwarder sends an incomplete body again, so accepting a part of it would show entries twice.
         return problem_response(Code.INCOMPLETE, "The body ended early.")
     if received > limit:
         return problem_response(Code.BODY_TOO_LARGE, f"Send at most {limit} bytes of log entries at a time.")

@@ -40,9 +40,9 @@ _CODES = {404: Code.NO_SUCH_ADDRESS, 405: Code.METHOD_NOT_ALLOWED}
 
 
 class Envelope:
-    """Gives every request its id and every answer that id and the security headers.
+    """Sets the request id, adds it and the security headers to every response.
 
-    Refuses what did not come through Caddy.
+    Refuses requests that did not come through Caddy.
     """
 
     def __init__(self, app: ASGIApp, secret: InternalSecret) -> None:
@@ -91,7 +91,7 @@ async def _http_problem(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed unexpectedly", request.method, request.url.path, exc_info=error)
-    return problem_response(Code.INTERNAL_ERROR, "The log-sink failed on this request; its log says why.")
+    return problem_response(Code.INTERNAL_ERROR, "The log-sink failed on this request; its log has the cause.")
 
 
 def create_app() -> ASGIApp:
@@ -99,12 +99,12 @@ def create_app() -> ASGIApp:
     lifeline.end_with_parent()
     settings = LogSinkSettings()  # type: ignore[call-arg]
     configure_logging("log-sink", settings.log_level)
-    # Around all of it: what answers an unforeseen error stands outside of the framework's own middleware.
+    # Outermost: the framework answers unexpected errors outside of its own middleware.
     return Envelope(build(settings), settings.internal_secret())
 
 
 def build(settings: LogSinkSettings) -> Starlette:
-    """Return what is inside the envelope: the routes."""
+    """Return the application without the envelope: the routes."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""What one sink holds in memory: the newest entries on their way to Redis, and exact counts of all others."""
+"""The memory of one sink: the newest entries on their way to Redis, and exact counts of all others."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _CELL = itemgetter(0)
 
 
 class Cell(NamedTuple):
-    """What entries are counted by."""
+    """The key by which entries are counted."""
 
     service: str
     level: str
 
 
 Raw = dict[str, Any]
-"""An entry as it came in, parsed. What is stored is built from it: see `entries.py`."""
+"""A parsed entry as it arrived. `entries.py` builds the stored entry from it."""
 Arrival = tuple[Cell, Raw]
 
 
 @dataclass
 class Faults:
-    """Faults of one kind: the first, and how many there are."""
+    """Faults of one kind: the first, and their number."""
 
     raw: Raw
     count: int
@@ -38,7 +38,7 @@ class Faults:
 class Batch:
     """Everything that arrived since the last batch. `entries` are the newest; the others are superseded.
 
-    `faults` are counted by kind beside the entries: however many come, they supersede nothing else.
+    `faults` are counted by kind, apart from the entries, so they supersede nothing else.
     """
 
     arrived: Counter[Cell] = field(default_factory=Counter)
@@ -47,7 +47,7 @@ class Batch:
     faults: dict[tuple[Cell, str], Faults] = field(default_factory=dict)
 
     def superseded(self) -> Counter[Cell]:
-        """Return how many entries of each cell newer ones of this batch have superseded."""
+        """Return for each cell the number of entries that newer ones of this batch superseded."""
         faults: Counter[Cell] = Counter()
         for (cell, _), some in self.faults.items():
             faults[cell] += some.count
@@ -55,20 +55,20 @@ class Batch:
 
 
 class Buffer:
-    """Collects arrivals for the writer. Never grows beyond one batch, never waits."""
+    """Collects arrivals for the writer. Never grows beyond one batch, never blocks."""
 
     def __init__(self) -> None:
         self._batch = Batch()
         self._filled = asyncio.Event()
 
     def add(self, arrivals: list[Arrival]) -> None:
-        """Take entries in order of arrival."""
+        """Add entries in order of arrival."""
         self._batch.arrived.update(map(_CELL, arrivals))
         self._batch.entries.extend(arrivals)
         self._filled.set()
 
     def count(self, cell: Cell, kind: str, raw: Raw, count: int) -> None:
-        """Take `count` faults of a kind; `raw` is one of them."""
+        """Add `count` faults of a kind; `raw` is one of them."""
         self._batch.arrived[cell] += count
         some = self._batch.faults.get((cell, kind))
         if some is None:
@@ -90,12 +90,12 @@ class Buffer:
             self._filled.set()
 
     async def take(self) -> Batch:
-        """Wait for something to arrive, and return it all."""
+        """Wait until something has arrived, and return all of it."""
         await self._filled.wait()
         return self.take_now()
 
     def take_now(self) -> Batch:
-        """Return what is there, which may be nothing."""
+        """Return what has arrived, which may be nothing."""
         batch, self._batch = self._batch, Batch()
         self._filled.clear()
         return batch

@@ -1,4 +1,4 @@
-"""Caddy's own log entries (its default JSON encoding), and what becomes of them."""
+"""Classifies and translates Caddy's own log entries (its default JSON encoding)."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from servicekit.log.entries import shorten
 from servicekit.log.faults import REQUEST
 
 SERVICE = "caddy"
-# Errors that mean that a client has gone. Only an answer to the client fails with `writing:`; other errors of reading,
+# Errors of a client that disconnected. Only an answer to the client fails with `writing:`; other errors of reading,
 # dialling or writing are between Caddy and a service.
 _CLIENT_LEFT = re.compile(r"context canceled$|http2: stream closed|client disconnected|^writing: ")
-# Names that have a place of their own in the entry, or are left out.
+# Names that are mapped to other parts of the entry, or are left out.
 _PLACED = frozenset(
     ("level", "ts", "logger", "msg", "request", "request_id", "uuid", "error", "stacktrace", "status", "duration")
 ) | frozenset(("size", "err_trace", "bytes_read", "user_id", "resp_headers"))
 _REQUEST_FIELDS = ("method", "host", "uri", "proto", "remote_ip", "client_ip")
 _SHOWN_MAX = 2000
-"""Characters of what a client has sent that are shown: 32 KiB of it would cost too much work."""
+"""Characters that are shown of a text from a client: 32 KiB of it would cost too much work."""
 
 
 def is_caddys(raw: dict[str, Any]) -> bool:
-    """Tell whether an entry is Caddy's: it has `msg` and no service."""
+    """Return whether an entry is Caddy's: it has `msg` and no service."""
     return "msg" in raw and "service" not in raw
 
 
 def is_access(raw: dict[str, Any]) -> bool:
-    """Tell whether the entry reports a handled request."""
+    """Return whether the entry reports a handled request."""
     return isinstance(raw.get("status"), int) and str(raw.get("logger", "")).startswith("http.log")
 
 
 def is_of_clients(raw: dict[str, Any]) -> bool:
-    """Tell whether a client caused the entry: a status below 500, or a client that left before the answer ended.
+    """Return whether a client caused the entry: a status below 500, or a client that left before the answer ended.
 
     Caddy logs every status from 400 on as an error, and a browser that closes its live tail as a warning.
     """
@@ -45,17 +45,17 @@ def is_of_clients(raw: dict[str, Any]) -> bool:
 def kind(raw: dict[str, Any]) -> str | None:
     """Return the kind of fault that an entry about a request is counted as; None for all others.
 
-    A kind is a status and the service that was asked, or a part of Caddy and that service.
+    A kind is a status, or a part of Caddy, and the service that the request was for.
     """
     if is_access(raw):
-        return f"{REQUEST}.{raw['status']}.{_asked(raw)}"
+        return f"{REQUEST}.{raw['status']}.{_service_of(raw)}"
     name = str(raw.get("logger", ""))
     if not name.startswith("http.") or not isinstance(raw.get("request"), dict):
         return None
-    return f"{REQUEST}.{name}.{_asked(raw)}"
+    return f"{REQUEST}.{name}.{_service_of(raw)}"
 
 
-def _asked(raw: dict[str, Any]) -> str:
+def _service_of(raw: dict[str, Any]) -> str:
     request = raw.get("request")
     path = str(request.get("uri", "")).split("?", 1)[0] if isinstance(request, dict) else ""
     if path == "/ingest" or path.startswith("/logs"):
@@ -64,7 +64,7 @@ def _asked(raw: dict[str, Any]) -> str:
 
 
 def translate(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return the entry in our own form, without headers and bodies."""
+    """Return the entry in the recorder's format, without headers and bodies."""
     request = raw.get("request")
     request = request if isinstance(request, dict) else {}
     fields = {name: shorten(request[name], _SHOWN_MAX) for name in _REQUEST_FIELDS if name in request}

@@ -1,4 +1,4 @@
-"""Parses lines that arrive, and builds the safe entries that are stored."""
+"""Parses arriving lines, and builds the safe entries that are stored."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from log_sink import caddy
 
 
 def parse(line: bytes) -> Any:
-    """Return what the line holds, or None if it holds no JSON."""
+    """Return the line's JSON value, or None if it is no JSON."""
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         pass
-    # Broken UTF-8, raw control characters and lone surrogates spoil a word, not the entry. Rare, so it may be slow.
+    # Tolerate broken UTF-8, raw control characters and lone surrogates. They are rare, so this may be slow.
     try:
         return json.loads(line.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
@@ -25,7 +25,7 @@ def parse(line: bytes) -> Any:
 
 
 def build(raw: dict[str, Any], service: str, level: str) -> bytes:
-    """Return the entry as `servicekit.log.entries.build` does; `raw` is in our own form or in Caddy's.
+    """Return the entry as `servicekit.log.entries.build` does; `raw` is in the recorder's format or in Caddy's.
 
     Services send clean entries, but the sink does not rely on that.
     """

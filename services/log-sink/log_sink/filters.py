@@ -22,7 +22,7 @@ class BadQueryError(ValueError):
 
 @dataclass(frozen=True)
 class Filter:
-    """Every condition must hold; an empty one always does. Services and levels may be lists separated by commas."""
+    """Every condition must hold; empty conditions always hold. Services and levels may be lists separated by commas."""
 
     services: frozenset[str] = frozenset()
     levels: frozenset[str] = frozenset()
@@ -31,7 +31,7 @@ class Filter:
     limit: int = LOG_CAP
 
     def matches(self, entry: dict[str, Any]) -> bool:
-        """Tell whether the entry is asked for. Case does not matter in text."""
+        """Return whether the entry matches. Text is compared without case."""
         if self.services and entry.get("service") not in self.services:
             return False
         if self.levels and entry.get("level") not in self.levels:
@@ -42,7 +42,7 @@ class Filter:
 
 
 def searched(entry: dict[str, Any]) -> Iterable[str]:
-    """Yield every text of an entry that a search looks at."""
+    """Yield every text of an entry that is searched."""
     yield entry.get("message") or ""
     yield entry.get("logger") or ""
     yield entry.get("exception") or ""

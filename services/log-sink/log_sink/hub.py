@@ -1,4 +1,4 @@
-"""One reader of the Redis stream for all live readers of this process."""
+"""Reads the Redis stream once for all live readers of this process."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _RETRY_S = 0.5
 
 @dataclass(frozen=True)
 class Position:
-    """How far a live reader has read: the two halves of the id of its last entry."""
+    """The position of a live reader: the two halves of the id of its last entry."""
 
     epoch: int
     sequence: int
 
     @classmethod
     def parse(cls, text: str) -> Position:
-        """Read `<epoch>-<sequence>`; ValueError if it is something else. `0` means: from the beginning."""
+        """Parse `<epoch>-<sequence>`; raises ValueError for other text. `0` means the beginning."""
         epoch, _, sequence = text.partition("-")
         if not (text.isascii() and epoch.isdigit() and (sequence or "0").isdigit() and len(text) <= 40):
             raise ValueError(text)
@@ -40,7 +40,7 @@ class Position:
 
 @dataclass
 class News:
-    """What a reader has not seen yet, oldest first; `missed` entries are gone; `emptied`: forget what you have."""
+    """Entries that a reader has not seen, oldest first; `missed` more are gone; `emptied`: discard all earlier ones."""
 
     entries: list[Kept]
     missed: int = 0
@@ -48,7 +48,7 @@ class News:
 
 
 class Hub:
-    """Keeps the newest entries and the counts in memory, and wakes the readers that wait for news."""
+    """Keeps the newest entries and the counts in memory, and wakes the readers that wait for changes."""
 
     def __init__(self, store: Store, on_new_epoch: Callable[[], None] = lambda: None) -> None:
         self._store = store
@@ -56,7 +56,7 @@ class Hub:
         self._newest: list[Kept] = []
         self._changed = asyncio.Event()
         self._stats_at = 0.0
-        self._stats_owed = False
+        self._stats_pending = False
         self.epoch = 0
         self.stats: dict[str, Any] | None = None
         self.away = True
@@ -66,7 +66,7 @@ class Hub:
         self._unread.set()
 
     async def run(self) -> None:
-        """Follow the stream until cancelled, across every restart of Redis."""
+        """Follow the stream until cancelled, also across restarts of Redis."""
         while True:
             try:
                 await self._reload()
@@ -80,18 +80,18 @@ class Hub:
                 await asyncio.sleep(_RETRY_S)
 
     def close(self) -> None:
-        """Let every reader end."""
+        """End every reader."""
         self.closed = True
         self._wake()
 
     async def end_readers(self) -> None:
-        """Let every reader end; return when none is left."""
+        """End every reader; return when none is left."""
         self.close()
         await self._unread.wait()
 
     @contextmanager
     def reader(self) -> Iterator[None]:
-        """Count one reader for as long as the context lasts."""
+        """Count one reader while the context is open."""
         self.readers += 1
         self._unread.clear()
         try:
@@ -102,27 +102,27 @@ class Hub:
                 self._unread.set()
 
     def changed(self) -> asyncio.Event:
-        """Return the event that the next change sets. Get it before reading what is there."""
+        """Return the event that the next change sets. Call it before reading."""
         return self._changed
 
     def newest(self) -> Position:
-        """Return the position of a reader that wants only what comes from now on."""
+        """Return the position of a reader that wants only future entries."""
         if self._newest:
             return Position(self._newest[-1].epoch, self._newest[-1].sequence)
         return Position(self.epoch, 0)
 
     def news(self, position: Position) -> News:
-        """Return what lies between `position` and now."""
+        """Return the news since `position`."""
         if position.epoch not in (self.epoch, 0):
             return News(list(self._newest), emptied=True)
         fresh = [kept for kept in self._newest if (kept.epoch, kept.sequence) > (position.epoch, position.sequence)]
-        # Numbers that are missing between two entries are those of faults that were replaced: nothing was missed.
+        # Numbers missing between two entries belong to faults that were replaced: nothing was missed.
         missed = self._newest[0].sequence - position.sequence - 1 if fresh and position.epoch else 0
         return News(fresh, missed=max(0, missed))
 
     async def _reload(self) -> None:
         stats, kept = await self._store.read()
-        # All at once, so that no reader takes old entries for those of a new epoch.
+        # Without await, so that no reader mistakes old entries for those of a new epoch.
         self._newest = kept[::-1]
         self._show(stats)
         if stats.epoch != self.epoch:
@@ -132,8 +132,8 @@ class Hub:
 
     async def _follow(self) -> None:
         last = self._newest[-1].id if self._newest else f"{self.epoch}-0"
-        fresh = await self._store.after(last, _STATS_SOON_MS if self._stats_owed else BLOCK_MS)
-        self._stats_owed |= bool(fresh)
+        fresh = await self._store.after(last, _STATS_SOON_MS if self._stats_pending else BLOCK_MS)
+        self._stats_pending |= bool(fresh)
         changed = bool(fresh)
         if time.monotonic() - self._stats_at >= _STATS_EVERY_S or any(kept.epoch != self.epoch for kept in fresh):
             stats = await self._store.stats()
@@ -149,7 +149,7 @@ class Hub:
     def _show(self, stats: Stats) -> bool:
         shown = stats.as_dict()
         changed, self.stats = shown != self.stats, shown
-        self._stats_at, self._stats_owed = time.monotonic(), False
+        self._stats_at, self._stats_pending = time.monotonic(), False
         return changed
 
     def _wake(self) -> None:

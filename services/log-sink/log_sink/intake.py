@@ -1,4 +1,4 @@
-"""From lines to arrivals: which are kept, from which service, and at which level. Each line is parsed once."""
+"""Turns lines into arrivals: selects those that are kept, with service and level. Each line is parsed once."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _NAMES = {
     "critical": ("critical", "fatal", "panic", "dpanic"),
 }
 LEVELS = {spelt: level for level, names in _NAMES.items() for name in names for spelt in (name, name.upper())}
-"""The levels that are kept: what services and Caddy call them, and what the recorder does."""
+"""The levels that are kept: names of services and of Caddy, mapped to the recorder's names."""
 _BELOW = frozenset(("debug", "info", "notice", "trace"))
 LINE_MAX = ENTRY_MAX_BYTES
-"""Longer lines are cut on arrival, so that a full buffer stays small in memory."""
+"""Longer lines are cut on arrival, so that a full buffer stays small."""
 SERVICES_MAX = 32
 KINDS_MAX = 128
 _COUNT_MAX = 10**9
@@ -36,14 +36,14 @@ _REPORT_S = 60.0
 
 
 class _Unreported:
-    """A count that is reported once in `_REPORT_S`."""
+    """A count that is reported at most once per `_REPORT_S`."""
 
     def __init__(self) -> None:
         self._count = 0
         self._reported_at = float("-inf")
 
     def add(self, count: int) -> int:
-        """Add to the count; return what to report now, 0 if a report was made a moment ago."""
+        """Add to the count; return the number to report now, 0 if the last report is more recent than `_REPORT_S`."""
         self._count += count
         now = time.monotonic()
         if now - self._reported_at < _REPORT_S:
@@ -65,7 +65,7 @@ class Intake:
         self._refused = _Unreported()
 
     def feed(self, lines: Iterable[bytes], source: str) -> None:
-        """Take lines of JSON, one entry each. Unreadable ones are counted and reported, not raised."""
+        """Take lines of JSON, one entry each. Unreadable lines are counted and reported; they raise nothing."""
         arrivals: list[Arrival] = []
         unreadable = 0
         for line in lines:
@@ -103,18 +103,18 @@ class Intake:
         self._buffer.supersede(self._cell(service, _kept(level)), count)
 
     def refused(self, count: int) -> None:
-        """Count datagrams that do not come from Caddy, and report them now and then."""
+        """Count datagrams that do not come from Caddy, and report them occasionally."""
         self._buffer.drop(Cell(UNKNOWN, UNKNOWN), count)
         if number := self._refused.add(count):
             logger.warning(
-                "datagrams that do not carry the internal secret, and so are not Caddy's, were dropped: %d. "
+                "datagrams without the internal secret, so not from Caddy, were dropped: %d. "
                 "Does another program send to this port?",
                 number,
                 extra={"fields": {"datagrams": number}},
             )
 
     def unreadable(self, count: int, source: str) -> None:
-        """Count lines that could not be read, and report them now and then."""
+        """Count lines that could not be read, and report them occasionally."""
         self._buffer.drop(Cell(UNKNOWN, UNKNOWN), count)
         if number := self._unreadable.add(count):
             logger.warning(
@@ -133,7 +133,7 @@ class Intake:
             return self._cells.setdefault((cell.service, level), cell)
 
     def _service(self, name: Any) -> str:
-        """Return the name to count a service by. Names are few and simple, so that counters stay so."""
+        """Return the name to count a service by. Names are limited, so that counters stay few and simple."""
         if not isinstance(name, str) or _SERVICE.fullmatch(name) is None:
             return UNKNOWN
         if name not in self._services and len(self._services) >= SERVICES_MAX:
@@ -142,7 +142,7 @@ class Intake:
         return name
 
     def _kind(self, kind: str) -> str:
-        """Return the kind to count by. Kinds are few, whatever a service names."""
+        """Return the kind to count by. The number of kinds is limited."""
         if kind not in self._kinds and len(self._kinds) >= KINDS_MAX:
             return f"{kind.partition('.')[0]}.other"
         self._kinds.add(kind)

@@ -1,4 +1,4 @@
-"""The operator's page, its login form and their assets: plain files, nothing from outside."""
+"""The operator's page, its login form and their assets: plain files, nothing from other sites."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from starlette.staticfiles import StaticFiles
 WEB = Path(str(resources.files(__package__).joinpath("web")))
 _GUARD = (WEB / "guard.js").read_text(encoding="utf-8")
 GUARD_SOURCE = f"'sha256-{base64.b64encode(hashlib.sha256(_GUARD.encode()).digest()).decode()}'"
-"""What a Content-Security-Policy has to allow for the one script that stands in the pages themselves."""
+"""Source that a Content-Security-Policy must allow for the pages' only inline script."""
 _FACTS = {"LOG_CAP": LOG_CAP, "FAULTS_KEPT": FAULTS_KEPT, "LEVELS_KEPT": " ".join(LEVELS_KEPT)}
-"""What the pages and their scripts have to know: the pages name each in braces."""
-# A page needs scripts of its own version, so browsers ask each time whether theirs is current.
+"""Facts for the pages and their scripts: the pages contain the names in braces."""
+# A page needs scripts of its own version, so browsers revalidate theirs each time.
 _FRESH = {"Cache-Control": "no-cache"}
 
 
@@ -30,7 +30,7 @@ class _Assets(StaticFiles):
         return response
 
 
-def _filled(name: str) -> str:
+def _rendered(name: str) -> str:
     text = (WEB / name).read_text(encoding="utf-8")
     for fact, value in _FACTS.items():
         text = text.replace(f"{{{fact}}}", str(value))
@@ -38,7 +38,7 @@ def _filled(name: str) -> str:
     return f"{before}<script>{_GUARD}</script>{after}"
 
 
-_PAGE, _LOGIN = _filled("index.html"), _filled("login.html")
+_PAGE, _LOGIN = _rendered("index.html"), _rendered("login.html")
 
 
 async def _page(request: Request) -> Response:

@@ -9,12 +9,12 @@
 --         then service, level, kind, count, entry of each fault, then service, level, entry of each entry
 --
 -- An entry's id is <epoch>-<sequence>: when this buffer began to fill (ms), and the number of the arrival.
--- A reader that knows two ids knows how many lie between them; a reader with an id of another epoch knows that the
--- buffer was emptied in between.
+-- Two ids of one epoch show how many entries lie between them. An id of another epoch shows that the buffer was
+-- emptied in between.
 --
 -- Faults of one kind, <group>.<name>, are one entry in a window. The first is appended; those after it are counted as
--- superseded, and as `folded`: they have no sequence number. When the window is over, an entry with their number takes
--- the place of the first. Of one group at most `share` entries are kept; the oldest of them are removed.
+-- superseded, and as `folded`: they have no sequence number. When the window is over, an entry with their number replaces
+-- the first. Of one group at most `share` entries are kept; the oldest of them are removed.
 local stream, counters = KEYS[1], KEYS[2]
 
 local function field_of(item, name)
@@ -43,8 +43,8 @@ local function milliseconds()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- Counters and stream live and die together. If they disagree something else has touched one of them (or nothing is
--- there yet): start again with what the stream holds.
+-- Counters and stream belong together. If they disagree, another program changed one of them (or both are empty):
+-- restart the counters with the content of the stream.
 local function settle()
   local flat, epoch = redis.call('HGETALL', counters), nil
   local total = { received = 0, superseded = 0, dropped = 0 }
@@ -152,7 +152,7 @@ local function make_room_in_group(kind)
   end
 end
 
--- Append an entry about faults, in the place of another one if `replaced` is its id.
+-- Append an entry about faults; it replaces the entry with the id `replaced`, if given.
 local function append_fault(service, level, entry, kind, amount, replaced)
   local ids, field = ids_of(kind)
   local id
@@ -195,7 +195,7 @@ end
 
 local cap, batch, memory = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local cells, faults = tonumber(ARGV[7]), tonumber(ARGV[8])
--- A sink that lost the connection cannot know whether its batch went in, and sends it again.
+-- A sink that lost the connection cannot know whether its batch was written, and sends it again.
 if tonumber(redis.call('GET', KEYS[3]) or '0') >= batch then
   return 'repeated'
 end
@@ -211,8 +211,8 @@ for _ = 1, cells do
   at = at + 5
 end
 
--- Whether newer entries have pushed out the one about these faults: then the next fault gets an entry of its own.
-local function is_pushed_out(id)
+-- Whether newer entries have superseded the one about these faults: then the next fault gets its own entry.
+local function is_superseded(id)
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
   return not oldest or tonumber(string.match(oldest[1], '%d+$')) > tonumber(string.match(id, '%d+$'))
 end
@@ -222,7 +222,7 @@ for _ = 1, faults do
   local amount, cell = tonumber(ARGV[at + 3]), service .. '|' .. level
   local of = cell .. '|' .. kind
   local folded = amount
-  if windows[of] and not is_pushed_out(string.match(windows[of], ' (%S+)')) then
+  if windows[of] and not is_superseded(string.match(windows[of], ' (%S+)')) then
     local till, id, shown, total = string.match(windows[of], '^(%d+) (%S+) (%d+) (%d+)$')
     windows[of] = string.format('%s %s %s %.0f', till, id, shown, tonumber(total) + amount)
   else

@@ -1,4 +1,4 @@
-"""JSON answers and problem documents."""
+"""JSON responses and problem documents."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def json_response(body: Any, status: int = 200) -> Response:
 def problem_response(
     code: Code, detail: str, *, status: int | None = None, headers: dict[str, str] | None = None, **extra: Any
 ) -> Response:
-    """Return a problem document; a 503 says when to try again."""
+    """Return a problem document; a 503 has a `Retry-After`."""
     body = problem(code, detail, status=status, **extra)
     fixed = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if body["status"] == 503 else {})
     return Response(orjson.dumps(body), body["status"], fixed | (headers or {}), CONTENT_TYPE)
 
 
 def redis_away() -> Response:
-    """Return the 503 of everything that reads Redis."""
+    """Return the 503 of routes that read Redis."""
     return problem_response(
         Code.REDIS_UNAVAILABLE,
         "The recorder's Redis does not answer. Entries wait in the log-sink and appear once it is back.",

@@ -1,4 +1,4 @@
-"""The sink's own warnings go straight into its own buffer: not through Caddy, and each text once a minute at most."""
+"""Puts the sink's own warnings into its buffer, without Caddy, and each text at most once a minute."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from log_sink.buffer import Buffer, Cell
 
 SERVICE = "log-sink"
 REPEAT_S = 60.0
-"""The same text is recorded once in this time; repeats are counted as dropped, and the next one says how many."""
+"""The same text is recorded once in this time. Repeats are counted as dropped; the next entry has their number."""
 _TEXTS_MAX = 64
 
 
@@ -29,14 +29,14 @@ class SelfLogHandler(logging.Handler):
         self._seen.clear()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Record one; a repeat within `REPEAT_S` is only counted."""
+        """Record one record; a repeat within `REPEAT_S` is only counted."""
         try:
             cell = Cell(SERVICE, level_of(record.levelno))
             key = (record.name, str(record.msg))
             now = time.monotonic()
-            told_at, repeats = self._seen.get(key, (float("-inf"), 0))
-            if now - told_at < REPEAT_S:
-                self._seen[key] = (told_at, repeats + 1)
+            recorded_at, repeats = self._seen.get(key, (float("-inf"), 0))
+            if now - recorded_at < REPEAT_S:
+                self._seen[key] = (recorded_at, repeats + 1)
                 self._buffer.drop(cell, 1)
                 return
             self._seen[key] = (now, 0)

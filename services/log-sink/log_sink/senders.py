@@ -10,13 +10,13 @@ _BATCH = re.compile(r"(?P<sender>[0-9a-f]{32})-(?P<number>[0-9]{1,15})")
 
 
 class Senders:
-    """The number of the last batch of each of the `SENDERS_MAX` forwarders that sent last."""
+    """The number of the last batch of each of the `SENDERS_MAX` most recent forwarders."""
 
     def __init__(self) -> None:
         self._last: OrderedDict[str, int] = OrderedDict()
 
     def is_repeated(self, batch: str) -> bool:
-        """Tell whether the batch `<forwarder>-<number>` has come before, and remember it. False without a name."""
+        """Return whether the batch `<forwarder>-<number>` arrived before, and remember it. False without a name."""
         match = _BATCH.fullmatch(batch)
         if match is None:
             return False

@@ -1,4 +1,4 @@
-"""Puts the parts of one sink together, and starts and stops them in order."""
+"""Connects the parts of one sink, and starts and stops them in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from log_sink.writer import Writer
 logger = logging.getLogger(__name__)
 
 _COUNT_LOST_EVERY_S = 1.0
-_SILENT_AFTER_S = 3.0
+_GAP_REPORTED_S = 3.0
 _LAST_WRITE_S = 2.0
 
 
@@ -37,7 +37,7 @@ class Sink:
         self.intake = Intake(self.buffer)
         self.senders = Senders()
         self._redis = connect(settings.redis_url, settings.redis_password())
-        # A blocking read holds its connection; it gets one of its own, with room for the block.
+        # A blocking read occupies its connection, so it gets its own, with a longer timeout.
         self._tail_redis = connect(settings.redis_url, settings.redis_password(), BLOCK_MS / 1000 + ANSWER_WITHIN_S)
         self.store = Store(self._redis)
         self._self_log = SelfLogHandler(self.buffer)
@@ -47,7 +47,7 @@ class Sink:
         self._stopping = False
 
     async def start(self) -> None:
-        """Listen and work. Raises OSError if the ingest address is taken."""
+        """Start listening and all tasks. Raises OSError if the ingest address is taken."""
         logging.getLogger().addHandler(self._self_log)
         secret = self.settings.internal_secret()
         self._udp = UdpListener(self.intake, secret, self.settings.ingest_host, self.settings.ingest_port)
@@ -58,12 +58,12 @@ class Sink:
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(self._task_ended)
             self._tasks.append(task)
-        # A Redis that answers is read before the first reader comes; one that does not answer delays nothing.
+        # Read Redis before the first reader comes, but do not wait longer for a Redis that does not answer.
         with suppress(TimeoutError):
             await asyncio.wait_for(first_read.wait(), ANSWER_WITHIN_S)
 
     async def stop(self) -> None:
-        """Stop receiving, write what is left for two seconds at most, and close everything."""
+        """Stop receiving, write the rest within two seconds, and close everything."""
         self._stopping = True
         self.hub.close()
         self._udp.count_lost()
@@ -73,7 +73,7 @@ class Sink:
         try:
             await asyncio.wait_for(self._writer.finish(), _LAST_WRITE_S)
         except (RedisError, OSError, TimeoutError) as error:
-            logger.warning("stopped while Redis was away (%s): what was still in memory is lost", error)
+            logger.warning("stopped while Redis was away (%s): the entries in memory are lost", error)
         for redis in (self._redis, self._tail_redis):
             with suppress(RedisError, OSError):
                 await redis.aclose()
@@ -82,13 +82,13 @@ class Sink:
         first = True
         while True:
             with suppress(RedisError, OSError):
-                silence_s = await self.store.note_listening()
-                if first and silence_s is not None and silence_s > _SILENT_AFTER_S:
-                    # Datagrams that no sink received cannot be counted, so this says that there may have been some.
+                gap_s = await self.store.note_listening()
+                if first and gap_s is not None and gap_s > _GAP_REPORTED_S:
+                    # Datagrams that no sink received cannot be counted, so only the interval is reported.
                     logger.warning(
-                        "nobody listened to Caddy for %.0f s before this process did; what Caddy itself said then "
-                        "is in its own log alone",
-                        silence_s,
+                        "no sink received Caddy's log entries for %.0f s before this process started; "
+                        "entries of that time are only in Caddy's own log",
+                        gap_s,
                     )
                 first = False
                 await self.store.close_windows()
@@ -98,6 +98,6 @@ class Sink:
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if self._stopping or task.cancelled():
             return
-        # The supervisor starts it again, which is better than a sink that only seems to work.
+        # The supervisor restarts it, which is better than a sink that only seems to work.
         logger.critical("the %s stopped working; this process ends", task.get_name(), exc_info=task.exception())
         os.kill(os.getpid(), signal.SIGTERM)

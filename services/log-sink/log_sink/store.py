@@ -1,4 +1,4 @@
-"""The Redis side of the recorder: one script writes and counts, plain reads show."""
+"""The recorder in Redis: one script writes, counts and reads."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ LISTENED = f"{LOG_STREAM}:listened"
 _SCRIPT = resources.files(__package__).joinpath("recorder.lua").read_text()
 _BATCH_MEMORY_S = 24 * 3600
 ANSWER_WITHIN_S = 0.8
-"""How long one Redis call may take; with one reconnect that keeps every request below two seconds."""
+"""Time limit of one Redis call; with one reconnect every request takes less than two seconds."""
 
 
 class Kept(NamedTuple):
     """One entry of the stream. `epoch` and `sequence` are the two halves of its id.
 
-    Of faults that are counted: their kind, how many they are, and the id of the entry whose place this one has taken.
+    For counted faults: their kind, their number, and the id of the entry that this one replaces.
     """
 
     epoch: int
@@ -64,21 +64,21 @@ class Kept(NamedTuple):
 
     @property
     def group(self) -> str:
-        """Whose faults these are; empty for all other entries."""
+        """The group of faults; empty for all other entries."""
         return self.kind.partition(".")[0]
 
 
 @dataclass(frozen=True)
 class Stats:
-    """Counts since the buffer began to fill. For each service and level, received = kept + superseded + dropped."""
+    """Counts since the recorder was last empty. For each service and level, received = kept + superseded + dropped."""
 
     epoch: int
-    """Since when, in milliseconds since 1970."""
+    """Start of the counts, in milliseconds since 1970."""
     cells: dict[tuple[str, str], dict[str, int]]
 
     @property
     def since(self) -> str:
-        """Since when, in ISO 8601."""
+        """Start of the counts, in ISO 8601."""
         return iso(self.epoch)
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,21 +103,21 @@ KINDS = ("received", "kept", "superseded", "dropped")
 
 
 def connect(url: str, password: str, answer_within_s: float = ANSWER_WITHIN_S) -> Redis:
-    """Return a client whose calls end within `answer_within_s` seconds, one reconnect apart."""
+    """Return a client whose calls end within `answer_within_s` seconds, plus one reconnect."""
     return Redis.from_url(
         url,
         password=password,
         socket_timeout=answer_within_s,
         socket_connect_timeout=answer_within_s,
-        # A pooled connection that a Redis restart has closed must not fail a request; a Redis that is slow must.
+        # Retry once on a pooled connection that a restart of Redis closed, but not on a slow Redis.
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
 
 
 def why_unusable(error: Exception) -> str:
-    """Say in a few words why Redis could not be used."""
+    """Return a short reason why Redis could not be used."""
     if isinstance(error, AuthenticationError):
-        return "Redis refuses the password: the file that PLUMBLINE_REDIS_PASSWORD_FILE names holds another one"
+        return "Redis refuses the password: the file of PLUMBLINE_REDIS_PASSWORD_FILE has a different one"
     return f"Redis does not answer ({error.__class__.__name__})"
 
 
@@ -141,13 +141,13 @@ class Store:
         await self._redis.ping()
 
     async def note_listening(self) -> float | None:
-        """Note that a sink listens now; return how many seconds ago one last did, None if none ever has."""
+        """Store that a sink is listening; return the seconds since one last did, or None if none did."""
         now = time.time()
         before = await self._redis.set(LISTENED, f"{now:.3f}", ex=_BATCH_MEMORY_S, get=True)
         return None if before is None else now - float(before)
 
     def prepare(self, batch: Batch) -> list[Any]:
-        """Return the arguments of the one command that writes `batch`. Send them again as often as needed."""
+        """Return the arguments of the command that writes `batch`. They may be sent repeatedly."""
         self._batch += 1
         superseded = batch.superseded()
         cells = sorted(batch.arrived.keys() | batch.dropped.keys())
@@ -170,7 +170,7 @@ class Store:
         return args
 
     async def write(self, prepared: list[Any]) -> None:
-        """Write a prepared batch. Safe to repeat: a batch that went in before is not counted again."""
+        """Write a prepared batch. Safe to repeat: a batch that was written before is not counted again."""
         await self._script(keys=[LOG_STREAM, COUNTERS, self._last_batch_key], args=prepared)
 
     async def close_windows(self) -> None:
@@ -178,11 +178,11 @@ class Store:
         await self._script(keys=[LOG_STREAM, COUNTERS], args=["close", *self._folding])
 
     async def stats(self) -> Stats:
-        """Return the counts of one instant."""
+        """Return the counts."""
         return (await self._run("stats"))[0]
 
     async def read(self) -> tuple[Stats, list[Kept]]:
-        """Return the counts and everything that is kept, newest first, of one instant."""
+        """Return the counts and all kept entries, newest first, from one atomic read."""
         return await self._run("read")
 
     async def _run(self, what: str) -> tuple[Stats, list[Kept]]:
@@ -206,7 +206,7 @@ class Store:
         return Stats(epoch, cells), [one._replace(times=counts.get(one.id, one.times)) for one in kept_now]
 
     async def after(self, last_id: str, wait_ms: int) -> list[Kept]:
-        """Return what is kept and newer than `last_id`, oldest first; wait up to `wait_ms` for it to exist."""
+        """Return the entries newer than `last_id`, oldest first; wait up to `wait_ms` if there are none."""
         answer = await self._redis.xread({LOG_STREAM: last_id}, count=LOG_CAP, block=wait_ms)
         return [_kept(item) for _, items in _streams(answer) for item in items]
 
@@ -215,14 +215,14 @@ def _built(cell: Cell, raw: Raw) -> bytes:
     try:
         return entries.build(raw, *cell)
     except Exception:
-        # An error of ours in one entry must not hold up the others of the batch.
+        # One entry that fails must not block the others of the batch.
         logger.exception("an entry from %s could not be built", cell.service)
-        return entries.build({"message": "This entry could not be built; the log-sink's log says why."}, *cell)
+        return entries.build({"message": "This entry could not be built; the log-sink's log has the cause."}, *cell)
 
 
 def _streams(answer: Any) -> list[tuple[bytes, list[Any]]]:
     if isinstance(answer, dict):
-        # RESP3 answers a mapping of stream to a list of lists of entries.
+        # RESP3 returns a mapping of stream to a list of lists of entries.
         return [(name, [item for chunk in chunks for item in chunk]) for name, chunks in answer.items()]
     return answer or []
 
@@ -230,14 +230,14 @@ def _streams(answer: Any) -> list[tuple[bytes, list[Any]]]:
 def _kept(item: tuple[bytes, dict[bytes, bytes] | list[bytes]]) -> Kept:
     identity, values = item
     epoch, sequence = identity.split(b"-")
-    # Scripts answer names and values in one list, commands a mapping.
+    # Scripts return names and values in one list, commands a mapping.
     pairs = values if isinstance(values, dict) else dict(zip(values[::2], values[1::2], strict=True))
     about = {name: pairs[name.encode()].decode() for name in ("kind", "replaces") if name.encode() in pairs}
     return Kept(int(epoch), int(sequence), pairs.get(b"entry", b"{}"), times=int(pairs.get(b"count", 1)), **about)
 
 
 def newest_of(entries: Iterable[Kept]) -> list[Kept]:
-    """Return what the recorder keeps of entries in order of arrival: see `recorder.lua`, which decides it."""
+    """Return the entries that the recorder keeps, in order of arrival, by the rules of `recorder.lua`."""
     newest, left = [], Counter(dict.fromkeys(GROUPS, FAULTS_KEPT))
     replaced: set[str] = set()
     for one in reversed(list(entries)):

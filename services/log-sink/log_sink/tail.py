@@ -27,7 +27,7 @@ _STREAM_MAX_S = 600.0
 
 
 async def stream(request: Request) -> Response:
-    """Everything newer than `Last-Event-ID` (or `?after=`, 0 for all that is kept), then whatever arrives.
+    """All entries newer than `Last-Event-ID` (or `?after=`, 0 for all that are kept), then new ones as they arrive.
 
     Events: unnamed with `id` (an entry), `gap` ({missed}: entries that were superseded before this reader could get
     them), `reset` ({since}: the buffer was emptied, what follows is all there is), `stats` (also the heartbeat: one
@@ -69,7 +69,7 @@ async def _events(hub: Hub, position: Position, wanted: Filter) -> AsyncIterator
 
 
 class _Reader:
-    """One live reader: what it has been sent. It holds no queue, so a slow one costs nothing."""
+    """The state of one live reader. It has no queue, so a slow reader costs nothing."""
 
     def __init__(self, hub: Hub, position: Position, wanted: Filter) -> None:
         self._hub = hub

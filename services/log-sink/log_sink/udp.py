@@ -1,4 +1,4 @@
-"""Receives Caddy's own log entries: UDP, one entry a datagram, with the internal secret in it."""
+"""Receives Caddy's own log entries over UDP: one entry per datagram, with the internal secret in it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")
 _MEMINFO_DROPS = 8
 _KEY = re.compile(rb',"plumbline_key":("(?:[^"\\]|\\.)*")')
-"""As the Caddyfile appends it. It cannot stand inside another value: there its quotation marks would be escaped."""
+"""As the Caddyfile appends it. It cannot match inside another value, where quotation marks are escaped."""
 
 
 def without_secret(datagram: bytes, secret: InternalSecret) -> bytes | None:
-    """Return Caddy's entry without the secret; None if it does not carry it: any user of the machine can send one."""
+    """Return Caddy's entry without the secret; None without it, because any user of the machine can send datagrams."""
     found = _KEY.search(datagram)
     if found is None:
         return None
@@ -43,23 +43,23 @@ class UdpListener:
     def __init__(self, intake: Intake, secret: InternalSecret, host: str, port: int) -> None:
         self._intake = intake
         self._secret = secret
-        self._socket = _bound(host, port)
+        self._socket = _bind(host, port)
         _enlarge(self._socket)
         self._lost = 0
 
     def start(self) -> None:
-        """Begin to read, on the running loop."""
+        """Start reading, on the running loop."""
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read)
 
     def close(self) -> None:
-        """Take in what has arrived, and stop."""
+        """Read what has arrived, and stop."""
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
         while self._read():
             pass
         self._socket.close()
 
     def count_lost(self) -> None:
-        """Report what the kernel dropped since the last call, because datagrams came faster than they were read."""
+        """Report datagrams that the kernel dropped since the last call because they came faster than they were read."""
         try:
             raw = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
             total = _MEMINFO.unpack(raw)[_MEMINFO_DROPS]
@@ -85,7 +85,7 @@ class UdpListener:
         return len(datagrams) == _DATAGRAMS_A_TURN
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][0]
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
@@ -101,5 +101,5 @@ def _enlarge(sock: socket.socket) -> None:
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
     except OSError:
-        # Only root may exceed net.core.rmem_max; this is cut to it.
+        # Only root may exceed net.core.rmem_max; this size is limited to it.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)

@@ -1,4 +1,4 @@
-"""Moves the buffer into Redis, batch by batch, for as long as the process lives."""
+"""Writes the buffer to Redis in batches while the process runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from log_sink.store import Store
 logger = logging.getLogger(__name__)
 
 _PAUSE_AN_ENTRY_S = 0.002
-"""After a batch, for each entry in it: at most 500 entries a second are built, however many arrive."""
+"""Pause after a batch, per entry in it, so that at most 500 entries a second are built."""
 _RETRY_S = (0.05, 0.1, 0.2, 0.5)
 
 
 class Writer:
-    """The one task that writes. While Redis is away one batch waits here, the newest entries in the buffer."""
+    """The only task that writes. While Redis is away, one batch waits here and the newest entries in the buffer."""
 
     def __init__(self, buffer: Buffer, store: Store) -> None:
         self._buffer = buffer
@@ -37,7 +37,7 @@ class Writer:
             await asyncio.sleep(_PAUSE_AN_ENTRY_S * len(batch.entries))
 
     async def finish(self) -> None:
-        """Write what is left, once; called after `run` was cancelled. Raises RedisError if Redis is away."""
+        """Write the rest once; call it after `run` was cancelled. Raises RedisError if Redis is away."""
         if self._unwritten is not None:
             await self._store.write(self._unwritten)
         batch = self._buffer.take_now()
@@ -53,8 +53,8 @@ class Writer:
             except (RedisError, OSError) as error:
                 if attempt == 0:
                     failed_at = time.monotonic()
-                    logger.warning("Redis does not take entries (%s); the newest %d wait here", error, LOG_CAP)
+                    logger.warning("Redis does not accept entries (%s); the newest %d wait in memory", error, LOG_CAP)
                 await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
                 attempt += 1
         if attempt:
-            logger.warning("Redis takes entries again, after %.1f s", time.monotonic() - failed_at)
+            logger.warning("Redis accepts entries again after %.1f s", time.monotonic() - failed_at)

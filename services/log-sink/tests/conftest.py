@@ -55,11 +55,11 @@ class SinkProcess(ServiceProcess):
         return self.get("/logs/entries", params=query).json()["items"]
 
     def messages(self, **query: str) -> list[str]:
-        """Return what was said, without what the sink may say itself when the machine is busy."""
+        """Return the messages without the sink's own ones, which a busy machine may cause."""
         return [entry["message"] for entry in self.kept(**query) if entry["service"] != "log-sink"]
 
     def received(self) -> int:
-        """Return how many entries came in, the sink's own left out."""
+        """Return the number of received entries without the sink's own."""
         shown = self.stats().get("by_service", {})
         return sum(counts["received"] for service, counts in shown.items() if service != "log-sink")
 
@@ -115,13 +115,13 @@ class EventStream:
     def until(self, wanted: Callable[[tuple[str, str | None, Any]], bool]) -> list[tuple[str, str | None, Any]]:
         """Return all events up to and including the first wanted one."""
         seen = []
-        # The heartbeat keeps a stream alive for ever: what does not come within it has to fail.
+        # The heartbeat keeps a stream alive for ever, so a missing event must fail here.
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             seen.append(self.next())
             if wanted(seen[-1]):
                 return seen
-        raise AssertionError(f"waited 30 s in vain; the last of {len(seen)} events: {seen[-1]}")
+        raise AssertionError(f"the event did not come within 30 s; the last of {len(seen)} events: {seen[-1]}")
 
 
 def service_entry(message: str, **changes: Any) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def empty_redis(redis_server: RedisServer) -> Iterator[redis.Redis]:
 def start_sink(
     empty_redis: redis.Redis, redis_server: RedisServer, tmp_path: Path
 ) -> Iterator[Callable[..., SinkProcess]]:
-    """Start sinks; all are gone after the test."""
+    """Start sinks; all are stopped after the test."""
     with ExitStack() as started:
 
         def start(*, wait: bool = True, **settings: object) -> SinkProcess:

@@ -1,4 +1,4 @@
-"""What every answer of the log-sink carries, whatever it says."""
+"""Headers of every answer of the log-sink."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def test_allow_names_every_method(sink: SinkProcess, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/logs/", "/logs/entries", "/logs/stats", "/logs/entries?limit=x", "/nowhere"])
-def test_what_needs_a_session_is_kept_out_of_caches(sink: SinkProcess, path: str) -> None:
+def test_answers_that_need_a_session_are_not_cached(sink: SinkProcess, path: str) -> None:
     assert sink.get(path).headers["Cache-Control"] == "no-store"

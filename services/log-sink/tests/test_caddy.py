@@ -9,12 +9,14 @@ from log_sink.entries import build
 Make = Callable[..., dict[str, Any]]
 
 
-def told(raw: dict[str, Any]) -> dict[str, Any]:
+def translated(raw: dict[str, Any]) -> dict[str, Any]:
     return json.loads(build(raw, "caddy", "error"))
 
 
-def test_access_entry_reads_like_a_sentence(access: Make) -> None:
-    entry = told(access(502, "/channels/?token=hunter2", error="dial tcp 127.0.0.1:1: connect: connection refused"))
+def test_the_message_of_an_access_entry(access: Make) -> None:
+    entry = translated(
+        access(502, "/channels/?token=hunter2", error="dial tcp 127.0.0.1:1: connect: connection refused")
+    )
     assert entry["message"] == "502 GET /channels/ — dial tcp 127.0.0.1:1: connect: connection refused"
     assert entry["logger"] == "http.log.access.log0"
     assert entry["request_id"] == "3f1c3f6c9d8b"
@@ -22,33 +24,35 @@ def test_access_entry_reads_like_a_sentence(access: Make) -> None:
     assert entry["fields"]["remote_ip"] == "127.0.0.1"
 
 
-def test_of_a_long_address_the_beginning_is_shown(access: Make) -> None:
-    entry = told(access(502, "/" + "a" * 30_000))
+def test_a_long_address_is_shortened(access: Make) -> None:
+    entry = translated(access(502, "/" + "a" * 30_000))
     assert len(entry["fields"]["uri"]) == 2000
     assert entry["message"].endswith("a…")
 
 
-def test_headers_stay_behind(access: Make) -> None:
-    assert "hunter2" not in json.dumps(told(access(502, "/x?token=hunter2")))
+def test_headers_are_left_out(access: Make) -> None:
+    assert "hunter2" not in json.dumps(translated(access(502, "/x?token=hunter2")))
 
 
 def test_an_appended_request_id_wins(access: Make) -> None:
-    assert told(access(request_id="appended1"))["request_id"] == "appended1"
+    assert translated(access(request_id="appended1"))["request_id"] == "appended1"
 
 
 def test_error_log_entry_keeps_its_cause(access: Make) -> None:
-    entry = told(access(logger="http.log.error", msg="dial tcp: refused", err_id="abc", err_trace="reverseproxy.go:1"))
+    entry = translated(
+        access(logger="http.log.error", msg="dial tcp: refused", err_id="abc", err_trace="reverseproxy.go:1")
+    )
     assert entry["message"] == "502 GET /channels/ — dial tcp: refused"
     assert entry["fields"]["err_id"] == "abc"
 
 
-def test_other_entries_keep_what_they_say() -> None:
+def test_other_entries_keep_their_message() -> None:
     raw = {"level": "error", "ts": 1.0, "logger": "tls.obtain", "msg": "will retry", "error": "timeout", "attempt": 3}
-    entry = told(raw)
+    entry = translated(raw)
     assert entry["message"] == "will retry — timeout"
     assert entry["fields"] == {"attempt": 3}
 
 
-def test_odd_shapes_do_no_harm() -> None:
+def test_malformed_entries_raise_nothing() -> None:
     for request in (None, [], "x", {"headers": []}, {"headers": {"X-Request-Id": []}}, {"uri": 7}):
-        told({"msg": "m", "status": 502, "logger": "http.log.access", "request": request})
+        translated({"msg": "m", "status": 502, "logger": "http.log.access", "request": request})

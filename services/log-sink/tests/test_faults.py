@@ -1,4 +1,4 @@
-"""Faults that clients cause: one entry a kind and minute with their number, and never more than a small share."""
+"""Faults that clients cause: one entry per kind and minute with their number, and never more than a small share."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ async def shown(store: Store) -> list[dict[str, Any]]:
     return [one.as_dict() for one in kept]
 
 
-def test_the_first_is_told_at_once_and_the_others_are_counted(
+def test_the_first_is_recorded_at_once_and_the_others_are_counted(
     redis_server: RedisServer, empty_redis: redis.Redis
 ) -> None:
     async def work(stores: list[Store]) -> None:
         await put(stores[0], (BACKEND, "client.bad_token", 1), name="first")
         (only,) = await shown(stores[0])
         assert (only["message"], only["kind"], only["count"]) == ("first client.bad_token", "client.bad_token", 1)
-        # Another process of the service, by way of another sink.
+        # Another process of the service, through another sink.
         await put(stores[1], (BACKEND, "client.bad_token", 249), name="later")
         (only,) = await shown(stores[0])
         assert (only["message"], only["count"]) == ("first client.bad_token", 250)
@@ -102,7 +102,7 @@ async def end_minutes(client: redis.Redis) -> None:
             client.hset(f"{LOG_STREAM}:counters", name, b"1 " + value.split(b" ", 1)[1])
 
 
-def test_one_fault_is_not_told_twice(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
+def test_one_fault_is_not_recorded_twice(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
     async def work(stores: list[Store]) -> None:
         await put(stores[0], (BACKEND, "client.bad_token", 1))
         before = await shown(stores[0])
@@ -113,7 +113,7 @@ def test_one_fault_is_not_told_twice(redis_server: RedisServer, empty_redis: red
     run(redis_server.url, work)
 
 
-def test_no_mixture_of_kinds_services_and_numbers_pushes_out_an_entry(
+def test_no_mixture_of_kinds_services_and_numbers_supersedes_an_entry(
     redis_server: RedisServer, empty_redis: redis.Redis
 ) -> None:
     choice = random.Random(16)
@@ -139,9 +139,7 @@ def test_no_mixture_of_kinds_services_and_numbers_pushes_out_an_entry(
     run(redis_server.url, work)
 
 
-def test_the_share_holds_where_every_fault_is_a_minute_of_its_own(
-    redis_server: RedisServer, empty_redis: redis.Redis
-) -> None:
+def test_the_share_holds_if_every_fault_has_its_own_minute(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
     async def work(stores: list[Store]) -> None:
         await put(stores[0], entries=50, name="mine")
         for number in range(60):
@@ -154,15 +152,13 @@ def test_the_share_holds_where_every_fault_is_a_minute_of_its_own(
     run(redis_server.url, work, AT_ONCE)
 
 
-def test_faults_that_newer_entries_pushed_out_are_still_accounted_for(
-    redis_server: RedisServer, empty_redis: redis.Redis
-) -> None:
+def test_superseded_faults_are_still_counted(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
     async def work(stores: list[Store]) -> None:
         await put(stores[0], (BACKEND, "client.bad_token", 5))
         await put(stores[0], entries=LOG_CAP)
-        await put(stores[0], (BACKEND, "client.bad_token", 5), name="told anew")
+        await put(stores[0], (BACKEND, "client.bad_token", 5), name="new window")
         (newest, *_) = held = await shown(stores[0])
-        assert (newest["message"], newest["count"]) == ("told anew client.bad_token", 5)
+        assert (newest["message"], newest["count"]) == ("new window client.bad_token", 5)
         assert len(held) == LOG_CAP
         await put(stores[0], entries=LOG_CAP)
         await end_minutes(empty_redis)
@@ -173,7 +169,7 @@ def test_faults_that_newer_entries_pushed_out_are_still_accounted_for(
     run(redis_server.url, work)
 
 
-def test_an_account_that_begins_anew_keeps_the_share(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
+def test_counters_that_restart_keep_the_share(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
     async def work(stores: list[Store]) -> None:
         await put(stores[0], *[(BACKEND, f"client.kind_{number}", 1) for number in range(FAULTS_KEPT)])
         empty_redis.delete(f"{LOG_STREAM}:counters")
@@ -185,7 +181,7 @@ def test_an_account_that_begins_anew_keeps_the_share(redis_server: RedisServer, 
     run(redis_server.url, work)
 
 
-def test_a_live_reader_keeps_the_same_as_the_stream() -> None:
+def test_a_live_reader_keeps_the_same_entries_as_the_stream() -> None:
     mine = [Kept(1, number, b"{}") for number in range(1, 11)]
     faults = [Kept(1, 10 + number, b"{}", kind="client.bad_token") for number in range(1, 31)]
     after = Kept(1, 41, b"{}", "client.bad_token", 7, replaces=faults[-1].id)

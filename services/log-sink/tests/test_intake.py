@@ -46,7 +46,7 @@ def test_lower_levels_are_not_even_received(entry: Make, level: str) -> None:
     assert not batch.dropped
 
 
-def test_caddys_5xx_are_errors_and_a_clients_mistakes_are_not(access: Make) -> None:
+def test_caddys_5xx_are_errors_and_4xx_are_not(access: Make) -> None:
     batch = fed(*(access(status) for status in (200, 404, 422, 499, 500, 502, 503)))
     assert batch.arrived == {CADDY_ERROR: 3}
 
@@ -58,7 +58,7 @@ def aborted(uri: str, error: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_a_client_that_leaves_is_none_of_the_operators() -> None:
+def test_a_client_that_disconnects_is_not_recorded() -> None:
     batch = fed(*[aborted("/logs/stream?after=0", "reading: context canceled")] * 3)
     assert not batch.arrived
     assert not batch.dropped
@@ -73,12 +73,12 @@ def test_a_client_that_leaves_is_none_of_the_operators() -> None:
         "http2: stream closed",
     ],
 )
-def test_a_client_that_hangs_up_is_no_warning_in_any_of_gos_words(error: str) -> None:
+def test_every_go_error_of_a_disconnected_client_is_left_out(error: str) -> None:
     batch = fed(aborted("/channels/", error))
     assert (batch.arrived, batch.dropped) == ({}, {})
 
 
-def test_a_failed_request_of_a_client_that_hung_up_is_no_error(access: Make) -> None:
+def test_a_failed_request_of_a_disconnected_client_is_no_error(access: Make) -> None:
     assert not fed(access(502, error="context canceled")).arrived
     assert fed(access(502, error="unexpected EOF")).arrived == {CADDY_ERROR: 1}
 
@@ -119,7 +119,7 @@ def test_a_status_of_many_requests_is_counted_by_service(access: Make) -> None:
     assert batch.superseded() == {}
 
 
-def test_faults_of_services_are_counted_by_kind_and_push_out_nothing(entry: Make) -> None:
+def test_faults_of_services_are_counted_by_kind_and_supersede_nothing(entry: Make) -> None:
     bad = [entry(f"bad {number}", kind="client.bad_token", count=3) for number in range(250)]
     batch = fed(entry("mine"), *bad)
     assert counts(batch) == {"client.bad_token": 750}
@@ -130,17 +130,17 @@ def test_faults_of_services_are_counted_by_kind_and_push_out_nothing(entry: Make
 @pytest.mark.parametrize(
     "kind", ["bad_token", "client.", "client.a b", "client.a|b", "other.a", "client." + "a" * 101, 7, None, []]
 )
-def test_what_is_no_kind_is_an_entry_of_its_own(entry: Make, kind: object) -> None:
+def test_an_invalid_kind_becomes_an_ordinary_entry(entry: Make, kind: object) -> None:
     batch = fed(entry("m", kind=kind))
     assert (counts(batch), len(batch.entries)) == ({}, 1)
 
 
 @pytest.mark.parametrize("count", [0, -1, True, "7", 1.5, None, 10**12])
-def test_a_count_that_is_none_is_one(entry: Make, count: object) -> None:
+def test_an_invalid_count_is_one(entry: Make, count: object) -> None:
     assert counts(fed(entry("m", kind="client.bad_token", count=count))) == {"client.bad_token": 1}
 
 
-def test_kinds_stay_few(entry: Make) -> None:
+def test_the_number_of_kinds_is_limited(entry: Make) -> None:
     batch = fed(*(entry("m", kind=f"client.kind_{number}") for number in range(500)))
     assert len(batch.faults) == KINDS_MAX + 1
     assert counts(batch)["client.other"] == 500 - KINDS_MAX
@@ -167,18 +167,18 @@ def test_many_unreadable_lines_are_one_warning(caplog: pytest.LogCaptureFixture)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_empty_lines_are_nothing() -> None:
+def test_empty_lines_are_ignored() -> None:
     batch = fed(b"", b"  ", b"\r")
     assert not batch.dropped
 
 
-def test_only_the_newest_survive_and_the_others_are_counted(entry: Make) -> None:
+def test_only_the_newest_are_kept_and_the_others_are_counted(entry: Make) -> None:
     batch = fed(*(entry(f"m{number}", service=f"s{number % 2}") for number in range(1001)))
     assert [raw["message"] for _, raw in batch.entries] == [f"m{n}" for n in range(801, 1001)]
     assert batch.superseded() == {Cell("s0", "warning"): 401, Cell("s1", "warning"): 400}
 
 
-def test_service_names_stay_few_and_simple(entry: Make) -> None:
+def test_service_names_are_limited(entry: Make) -> None:
     batch = fed(
         *(entry("m", service=f"name-{number}") for number in range(500)),
         entry("m", service="a|b"),

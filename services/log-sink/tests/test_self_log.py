@@ -22,7 +22,7 @@ def log(buffer: Buffer) -> logging.Logger:
     return logger
 
 
-def test_the_same_trouble_is_recorded_once_and_counted(buffer: Buffer, log: logging.Logger) -> None:
+def test_the_same_warning_is_recorded_once_and_counted(buffer: Buffer, log: logging.Logger) -> None:
     for number in range(100):
         log.warning("Redis is away, attempt %d", number)
     batch = buffer.take_now()
@@ -30,7 +30,7 @@ def test_the_same_trouble_is_recorded_once_and_counted(buffer: Buffer, log: logg
     assert batch.dropped == {WARNING: 99}
 
 
-def test_repeats_are_told_with_the_next_one(
+def test_repeats_are_reported_with_the_next_one(
     buffer: Buffer, log: logging.Logger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
@@ -41,14 +41,14 @@ def test_repeats_are_told_with_the_next_one(
     assert newest["fields"]["collapsed"] == 2
 
 
-def test_different_troubles_are_all_recorded(buffer: Buffer, log: logging.Logger) -> None:
+def test_different_warnings_are_all_recorded(buffer: Buffer, log: logging.Logger) -> None:
     log.warning("one")
     log.error("two")
     log.info("not at all")
     assert buffer.take_now().arrived == {WARNING: 1, Cell("log-sink", "error"): 1}
 
 
-def test_what_is_remembered_stays_small(buffer: Buffer) -> None:
+def test_the_number_of_remembered_texts_is_limited(buffer: Buffer) -> None:
     handler = SelfLogHandler(buffer)
     logger = logging.Logger("log_sink.test")
     logger.addHandler(handler)

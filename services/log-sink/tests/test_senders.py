@@ -19,13 +19,13 @@ def test_numbers_rise_or_are_repeated() -> None:
 
 
 @pytest.mark.parametrize("batch", ["", "1", "0" * 32, f"{'0' * 32}-x", f"{'G' * 32}-1", f"{'0' * 32}-{'9' * 16}"])
-def test_what_names_no_batch_is_never_repeated(batch: str) -> None:
+def test_a_request_without_a_batch_is_never_repeated(batch: str) -> None:
     senders = Senders()
     assert not senders.is_repeated(batch)
     assert not senders.is_repeated(batch)
 
 
-def test_the_senders_heard_last_are_remembered() -> None:
+def test_the_most_recent_senders_are_remembered() -> None:
     senders = Senders()
     for number in range(SENDERS_MAX):
         assert not senders.is_repeated(f"{number:032x}-1")

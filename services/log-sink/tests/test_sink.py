@@ -1,4 +1,4 @@
-"""A running sink, from outside: what goes in, what comes out, and what happens when its surroundings fail."""
+"""A running sink, from outside: its input, its output, and failures of its environment."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_bad_queries_are_refused(sink: Any, path: str, query: str) -> None:
 
 
 @pytest.mark.parametrize("after", ["x", "1-2-3", "-", "1e3", "9" * 50])
-def test_a_position_that_is_none_is_refused(sink: Any, after: str) -> None:
+def test_an_invalid_position_is_refused(sink: Any, after: str) -> None:
     assert sink.get("/logs/stream", params={"after": after}).status_code == 422
     assert sink.get("/logs/stream", headers={"Last-Event-ID": after}).status_code == 422
 
@@ -69,7 +69,7 @@ def test_unknown_paths_and_methods_are_problems(sink: Any) -> None:
     assert sink.get("/ingest").json()["code"] == "method_not_allowed"
 
 
-def test_rubbish_is_counted_and_told_once(sink: Any, entry: Make) -> None:
+def test_unreadable_lines_are_counted_and_reported_once(sink: Any, entry: Make) -> None:
     assert sink.post(b"rubbish", b"\xff\xfe", b"[]", entry("good")).status_code == 204
     sink.datagram(b"more rubbish")
     wait_until(lambda: sink.stats()["dropped"] == 4, "bad lines are counted")
@@ -85,7 +85,7 @@ def test_a_body_that_is_too_large_is_refused(start_sink: Any, entry: Make) -> No
     wait_until(lambda: sink.messages() == ["fits"], "the small one arrives")
 
 
-def test_losses_of_forwarders_are_accounted_for(sink: Any, entry: Make) -> None:
+def test_losses_of_forwarders_are_counted(sink: Any, entry: Make) -> None:
     header = {"Plumbline-Dropped": "backend;level=warning;count=7, data-processor;level=error;count=2, rubbish"}
     sink.post(entry("m"), headers=header)
     wait_until(lambda: sink.stats()["dropped"] == 9, "losses are counted")
@@ -95,7 +95,7 @@ def test_losses_of_forwarders_are_accounted_for(sink: Any, entry: Make) -> None:
     assert counters_balance(shown)
 
 
-def test_what_a_forwarder_superseded_is_accounted_for(sink: Any, entry: Make) -> None:
+def test_entries_that_a_forwarder_superseded_are_counted(sink: Any, entry: Make) -> None:
     header = {"Plumbline-Superseded": "backend;level=warning;count=7, backend;level=error;count=2"}
     sink.post(entry("m"), headers=header)
     wait_until(lambda: sink.received() == 10, "all are counted")
@@ -105,7 +105,7 @@ def test_what_a_forwarder_superseded_is_accounted_for(sink: Any, entry: Make) ->
     assert counters_balance(shown)
 
 
-def test_a_batch_that_comes_again_is_counted_once(sink: Any, entry: Make) -> None:
+def test_a_repeated_batch_is_counted_once(sink: Any, entry: Make) -> None:
     sender = "0123456789abcdef" * 2
     losses = {"Plumbline-Dropped": "backend;level=warning;count=5", "Plumbline-Superseded": "x;level=error;count=3"}
     for number in ("1", "1", "2"):
@@ -168,7 +168,7 @@ def test_redis_away_then_back(sink: Any, redis_server: RedisServer, entry: Make)
     finally:
         redis_server.start()
     wait_until(lambda: sink.get("/logs/health").ok and sink.received() >= 3000, "entries come in after the outage")
-    wait_until(lambda: "takes entries again" in sink.kept(service="log-sink")[0]["message"], "the sink tells of it")
+    wait_until(lambda: "accepts entries again" in sink.kept(service="log-sink")[0]["message"], "the sink reports it")
     shown = sink.stats()
     assert shown["since"] > since
     assert shown["by_service"]["backend"]["received"] == 3000
@@ -178,7 +178,7 @@ def test_redis_away_then_back(sink: Any, redis_server: RedisServer, entry: Make)
     assert len(kept) >= LOG_CAP - 5
 
 
-def test_a_redis_that_hangs_holds_nobody(sink: Any, redis_server: RedisServer, entry: Make) -> None:
+def test_a_redis_that_hangs_blocks_no_request(sink: Any, redis_server: RedisServer, entry: Make) -> None:
     sink.post(entry("before"))
     wait_until(lambda: sink.messages() == ["before"], "an entry arrives")
     assert redis_server._process is not None
@@ -195,8 +195,8 @@ def test_a_redis_that_hangs_holds_nobody(sink: Any, redis_server: RedisServer, e
     assert counters_balance(shown)
 
 
-def test_what_the_kernel_drops_is_counted(sink: Any, entry: Make) -> None:
-    # The worker stands still while more arrives than the socket's buffer holds.
+def test_datagrams_that_the_kernel_drops_are_counted(sink: Any, entry: Make) -> None:
+    # The worker is stopped while more arrives than the socket's buffer can hold.
     payload = json.dumps(entry("m" * 3000, service="caddy")).encode()
     count = 60_000
     worker = sink.worker()
@@ -213,23 +213,23 @@ def test_what_the_kernel_drops_is_counted(sink: Any, entry: Make) -> None:
 
 
 @pytest.mark.parametrize(("ago_s", "told"), [(42, 1), (-60, 0), (None, 0)])
-def test_a_sink_says_for_how_long_nobody_had_listened(
+def test_a_sink_reports_how_long_none_was_listening(
     start_sink: Any, empty_redis: redis.Redis, entry: Make, ago_s: int | None, told: int
 ) -> None:
     if ago_s is not None:
-        # "Just now" lies ahead, because a sink takes seconds to start on a busy machine.
+        # "Just now" is in the future, because a sink takes seconds to start on a busy machine.
         empty_redis.set(LISTENED, time.time() - ago_s)
     sink = start_sink()
-    wait_until(lambda: abs(time.time() - float(empty_redis.get(LISTENED) or 0)) < 0.5, "it says that it listens")
+    wait_until(lambda: abs(time.time() - float(empty_redis.get(LISTENED) or 0)) < 0.5, "it stores that it listens")
     sink.post(entry("later"))
     wait_until(lambda: "later" in sink.messages(), "a later entry arrives")
-    said = [one["message"] for one in sink.kept(service="log-sink") if "nobody listened" in one["message"]]
+    said = [one["message"] for one in sink.kept(service="log-sink") if "no sink received" in one["message"]]
     assert len(said) == told
     assert all("4" in one for one in said)
 
 
-def test_its_own_trouble_does_not_feed_itself(sink: Any, redis_server: RedisServer, access: Make) -> None:
-    """Caddy reports a 502 of the recorder's own routes over and over; Redis comes and goes: few entries come of it."""
+def test_its_own_warnings_do_not_cause_more_warnings(sink: Any, redis_server: RedisServer, access: Make) -> None:
+    """Caddy reports many 502s of the recorder's own routes and Redis is interrupted: this makes few entries."""
     for _ in range(3):
         redis_server.stop()
         sink.datagram(*[json.dumps(access(502, "/logs/stream?after=0")).encode()] * 500)
@@ -243,7 +243,7 @@ def test_its_own_trouble_does_not_feed_itself(sink: Any, redis_server: RedisServ
     assert counters_balance(shown)
 
 
-def test_last_words_are_written_when_it_ends(sink: Any, empty_redis: redis.Redis, entry: Make) -> None:
+def test_the_last_entries_are_written_when_it_ends(sink: Any, empty_redis: redis.Redis, entry: Make) -> None:
     with sink.stream(params={"after": "0"}) as stream:
         stream.next()
         sink.flood(*(entry(f"m{n}") for n in range(30_000)))

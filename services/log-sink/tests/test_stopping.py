@@ -1,4 +1,4 @@
-"""A sink that is told to stop does, though one of its tasks misses being told once."""
+"""A sink stops, even if one of its tasks misses a cancellation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one script: what it writes, what it counts, and that both always agree. On a real Redis."""
+"""The script, on a real Redis: its entries and its counters always agree."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ batches = st.lists(
 @settings(
     deadline=None,
     max_examples=40,
-    # A failing case is small as it is; shrinking it on a real Redis takes minutes.
+    # Failing cases are small already; shrinking them on a real Redis takes minutes.
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -93,7 +93,7 @@ def test_everything_is_accounted_for(redis_server: RedisServer, empty_redis: red
     run(redis_server.url, work, sinks=2)
 
 
-def test_ids_tell_how_many_arrivals_lie_between(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
+def test_ids_show_how_many_arrivals_lie_between(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
     async def work(stores: list[Store]) -> list[int]:
         await stores[0].write(stores[0].prepare(batch_of(CELLS[:1] * 3)))
         await stores[0].write(stores[0].prepare(batch_of(CELLS[:1] * 1000)))
@@ -102,9 +102,7 @@ def test_ids_tell_how_many_arrivals_lie_between(redis_server: RedisServer, empty
     assert run(redis_server.url, work) == list(range(1003, 803, -1))
 
 
-def test_a_batch_that_went_in_unnoticed_is_not_counted_twice(
-    redis_server: RedisServer, empty_redis: redis.Redis
-) -> None:
+def test_a_batch_that_is_sent_again_is_not_counted_twice(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
     async def work(stores: list[Store]) -> dict[str, Any]:
         prepared = stores[0].prepare(batch_of(CELLS[:1]))
         await stores[0].write(prepared)
@@ -119,7 +117,7 @@ def test_a_batch_that_went_in_unnoticed_is_not_counted_twice(
     "damage",
     ["DEL logs:recent", "XTRIM logs:recent MAXLEN 0", "XTRIM logs:recent MAXLEN 3", "DEL logs:recent:counters"],
 )
-def test_foreign_hands_on_the_keys_start_the_account_anew(
+def test_foreign_changes_of_the_keys_restart_the_counters(
     redis_server: RedisServer, empty_redis: redis.Redis, damage: str
 ) -> None:
     async def work(stores: list[Store]) -> None:
@@ -138,9 +136,7 @@ def test_foreign_hands_on_the_keys_start_the_account_anew(
     run(redis_server.url, work)
 
 
-def test_an_entry_of_someone_else_does_not_break_the_account(
-    redis_server: RedisServer, empty_redis: redis.Redis
-) -> None:
+def test_a_foreign_entry_does_not_break_the_counters(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
     async def work(stores: list[Store]) -> None:
         await stores[0].write(stores[0].prepare(batch_of(CELLS * 100)))
         empty_redis.xadd(LOG_STREAM, {"hello": "world"})
@@ -152,7 +148,7 @@ def test_an_entry_of_someone_else_does_not_break_the_account(
     run(redis_server.url, work)
 
 
-def test_keys_of_another_kind_are_an_error_that_is_told(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
+def test_keys_of_another_type_are_an_error(redis_server: RedisServer, empty_redis: redis.Redis) -> None:
     empty_redis.set(LOG_STREAM, "not a stream")
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         run(redis_server.url, lambda stores: stores[0].stats())
@@ -167,7 +163,7 @@ def test_one_entry_that_cannot_be_built_does_not_stop_the_others(
 
     def build(raw: dict[str, Any], *rest: Any) -> bytes:
         if raw["message"] == "m1":
-            raise RuntimeError("a fault of ours")
+            raise RuntimeError("a seeded fault")
         return real(raw, *rest)
 
     monkeypatch.setattr(entries, "build", build)

@@ -1,4 +1,4 @@
-"""Nobody but Caddy is served, believed or recorded: whoever else is on the machine can reach the sink's ports, too."""
+"""Only Caddy's requests and datagrams are accepted: other users of the machine can reach the sink's ports, too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Make = Callable[..., dict[str, Any]]
 
 @pytest.mark.parametrize("path", ["/logs/entries", "/logs/stats", "/logs/stream", "/logs/", "/ingest", "/nothing"])
 @pytest.mark.parametrize("headers", [{}, {"X-Plumbline-Internal": "guessed"}, {"X-Operator": "operator"}])
-def test_strangers_read_and_write_nothing(sink: Any, entry: Make, path: str, headers: dict[str, str]) -> None:
+def test_requests_without_the_secret_read_and_write_nothing(
+    sink: Any, entry: Make, path: str, headers: dict[str, str]
+) -> None:
     method = "POST" if path == "/ingest" else "GET"
     answer = requests.request(method, sink.url + path, headers=headers, json=entry("forged"), timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (403, "front_door_only")
@@ -30,7 +32,7 @@ def test_strangers_read_and_write_nothing(sink: Any, entry: Make, path: str, hea
 
 
 @pytest.mark.parametrize("path", ["/logs/health", "/logs/health/live"])
-def test_everybody_may_ask_for_health(sink: Any, path: str) -> None:
+def test_health_needs_no_secret(sink: Any, path: str) -> None:
     assert requests.get(sink.url + path, timeout=10).status_code == 200
 
 
@@ -39,13 +41,13 @@ def test_forged_datagrams_are_counted_and_not_shown(sink: Any, access: Make) -> 
     guessed = forged.removesuffix(b"}") + b',"plumbline_key":"guessed"}'
     sink.unkeyed_datagram(forged, guessed, b"", *[forged] * 40)
     sink.datagram(json.dumps(access(502, "/real")).encode())
-    wait_until(lambda: sink.stats()["dropped"] == 43, "what was forged is counted")
+    wait_until(lambda: sink.stats()["dropped"] == 43, "forged datagrams are counted")
     assert sink.messages() == ["502 GET /real"]
     (told,) = sink.kept(service="log-sink")
     assert "internal secret" in told["message"]
 
 
-def test_the_secret_is_nowhere_in_what_is_kept_or_shown(sink: Any, access: Make, empty_redis: Any) -> None:
+def test_the_secret_is_neither_kept_nor_shown(sink: Any, access: Make, empty_redis: Any) -> None:
     long_one = {"level": "warn", "logger": "tls", "msg": "x" * 60_000}
     sink.datagram(*(json.dumps(one).encode() for one in (access(502, "/real"), long_one)))
     wait_until(lambda: len(sink.messages()) == 2, "both entries arrive")
@@ -60,7 +62,7 @@ def secret(tmp_path: Any) -> InternalSecret:
     return InternalSecret(tmp_path / "odd")
 
 
-def test_a_key_is_taken_out_wherever_it_stands_and_whatever_it_holds(secret: InternalSecret) -> None:
+def test_a_key_is_removed_at_any_place_and_with_any_value(secret: InternalSecret) -> None:
     key = ',"plumbline_key":"a \\"secret\\" with \\\\ and ü"'
     for place in ('{"level":"warn"%s}', '{"level":"warn"%s,"stack":"main.go"}\n'):
         entry = without_secret((place % key).encode(), secret)
@@ -84,7 +86,7 @@ def test_a_datagram_without_the_key_is_refused(secret: InternalSecret, forged: b
     assert without_secret(forged, secret) is None
 
 
-def test_many_strangers_are_one_warning_a_minute(
+def test_many_forged_datagrams_are_one_warning_a_minute(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter((1000.0, 1001.0, 1059.0, 1060.0))

@@ -1,4 +1,4 @@
-"""The live tail: no gap without a word, no repeat, whatever happens in between."""
+"""The live tail: no unreported gap and no repeat, in all conditions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def messages(events: list[tuple[str, str | None, Any]]) -> list[str]:
     return [data["message"] for name, _, data in events if name == "message"]
 
 
-def test_everything_kept_then_what_arrives(sink: Any, entry: Make) -> None:
+def test_all_kept_entries_then_new_ones(sink: Any, entry: Make) -> None:
     sink.post(entry("old 1"), entry("old 2"))
     wait_until(lambda: sink.stats()["kept"] == 2, "two entries are kept")
     with sink.stream(params={"after": "0"}) as stream:
@@ -34,7 +34,7 @@ def test_everything_kept_then_what_arrives(sink: Any, entry: Make) -> None:
         assert event[1] == event[2]["id"] == sink.kept()[0]["id"]
 
 
-def test_only_what_is_new_without_a_position(sink: Any, entry: Make) -> None:
+def test_only_new_entries_without_a_position(sink: Any, entry: Make) -> None:
     sink.post(entry("old"))
     wait_until(lambda: sink.stats()["kept"] == 1, "an entry is kept")
     with sink.stream() as stream:
@@ -43,13 +43,13 @@ def test_only_what_is_new_without_a_position(sink: Any, entry: Make) -> None:
         assert messages(stream.until(named("new"))) == ["new"]
 
 
-def test_going_on_where_it_was_cut(sink: Any, entry: Make) -> None:
+def test_resuming_after_an_interruption(sink: Any, entry: Make) -> None:
     seen: list[str] = []
     last = "0"
     for turn in range(5):
         with sink.stream(headers={"Last-Event-ID": last}) as stream:
             sink.post(*(entry(f"{turn}-{n}") for n in range(7)))
-            # Cut in the middle of what is on its way.
+            # Interrupted while entries are being sent.
             events = stream.until(named(f"{turn}-3"))
         assert not [event for event in events if event[0] in ("gap", "reset")]
         seen += messages(events)
@@ -59,7 +59,7 @@ def test_going_on_where_it_was_cut(sink: Any, entry: Make) -> None:
     assert seen == [f"{turn}-{n}" for turn in range(5) for n in range(7)]
 
 
-def test_what_was_superseded_meanwhile_is_one_number(sink: Any, entry: Make) -> None:
+def test_entries_superseded_in_between_are_one_number(sink: Any, entry: Make) -> None:
     sink.post(entry("seen"))
     wait_until(lambda: sink.stats()["kept"] == 1, "an entry is kept")
     last = sink.kept()[0]["id"]
@@ -72,7 +72,7 @@ def test_what_was_superseded_meanwhile_is_one_number(sink: Any, entry: Make) -> 
     assert messages(events) == [f"m{n}" for n in range(4800, 5000)]
 
 
-def test_seen_and_missed_add_up_in_a_flood(sink: Any, entry: Make) -> None:
+def test_seen_and_missed_balance_in_a_flood(sink: Any, entry: Make) -> None:
     total = 30_000
     with sink.stream(params={"after": "0"}) as stream:
         stream.next()
@@ -117,7 +117,7 @@ def test_a_reader_that_does_not_read_costs_nothing(sink: Any, entry: Make) -> No
         for turn in range(20):
             sink.post(*(entry(f"{turn}-{n} {'x' * 2000}", fields={"n": n}) for n in range(200)))
         last = f"19-199 {'x' * 2000}"
-        # The one that reads is not held up by the one that does not.
+        # The reader that reads is not blocked by the one that does not.
         assert stream.until(named(last))
     assert sink.received() == 4000
 
@@ -128,7 +128,7 @@ def test_readers_are_limited(start_sink: Any) -> None:
         stream.next()
         answer = sink.get("/logs/stream")
         assert (answer.status_code, answer.json()["code"]) == (503, "too_many_readers")
-    wait_until(lambda: _opens(sink), "the place is free again")
+    wait_until(lambda: _opens(sink), "a reader can connect again")
 
 
 def _opens(sink: Any) -> bool:

@@ -1,4 +1,4 @@
-"""From a logger's call to what an operator reads: that is small, clean and without secrets, whatever was said."""
+"""From a logger's call to the entry that an operator reads: small, clean and without secrets for any input."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ calm = settings(
 
 
 def read_whole(sink: Any, *lines: bytes) -> list[bytes]:
-    """Send lines and return the entries that are read of them, oldest first, each as the API shows it."""
+    """Send lines and return their entries from the API, oldest first."""
     mark = f"mark-{next(_numbers)}"
     sink.post(*lines, service_mark(mark))
     wait_until(lambda: any(one["message"] == mark for one in sink.kept(limit="1")), "the lines are in")
@@ -62,7 +62,7 @@ def service_mark(text: str) -> dict[str, Any]:
 
 @given(message=anything, fields=values, secret=spelt, name=names, error=anything)
 @calm
-def test_what_a_service_logs_is_read_small_clean_and_without_secrets(
+def test_entries_of_a_service_are_small_clean_and_without_secrets(
     sink: Any, message: str, fields: Any, secret: str, name: str, error: str
 ) -> None:
     try:
@@ -76,13 +76,13 @@ def test_what_a_service_logs_is_read_small_clean_and_without_secrets(
     assert SECRET.encode() not in read
     entry = json.loads(read)
     assert unsafe_texts(entry) == []
-    assert entry == {**json.loads(line), "id": entry["id"]}, "the sink has changed what was clean"
+    assert entry == {**json.loads(line), "id": entry["id"]}, "the sink changed a clean entry"
 
 
 @given(st.binary(max_size=400), st.sampled_from(["message", "exception", "logger", "request_id", "ts", "fields"]))
 @calm
-def test_what_anybody_sends_is_read_small_and_clean_too(sink: Any, rubbish: bytes, where: str) -> None:
-    # Neither a line end nor a quotation mark, so that it stays one line with a level.
+def test_entries_of_any_sender_are_small_and_clean(sink: Any, rubbish: bytes, where: str) -> None:
+    # Without line end and quotation mark, so that it stays one line with a level.
     inside = re.sub(rb'["\\\n\r]', b"?", rubbish) + b"\xff\x00\x1b[2J"
     line = b'{"level":"error","service":"backend","%s":"%s password=%s"}' % (where.encode(), inside, SECRET.encode())
     (read,) = read_whole(sink, line)
@@ -91,7 +91,7 @@ def test_what_anybody_sends_is_read_small_and_clean_too(sink: Any, rubbish: byte
     assert unsafe_texts(json.loads(read)) == []
 
 
-def test_a_megabyte_is_read_as_16_kib_and_says_that_it_was_cut(sink: Any, entry: Make) -> None:
+def test_a_megabyte_becomes_16_kib_that_are_marked_as_cut(sink: Any, entry: Make) -> None:
     for number, over in enumerate(
         ({"message": "🙂" * 250_000}, {"exception": "ü\n" * 500_000}, {"fields": {"x": "☃" * 350_000}})
     ):

@@ -1,4 +1,4 @@
-"""What happens to a batch that cannot be written at once. On a real Redis that comes and goes."""
+"""A batch that cannot be written at once, on a real Redis that is interrupted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def at_work(writer: Writer) -> AsyncIterator[None]:
-    """Let a writer write as long as the context lasts."""
+    """Run a writer while the context is open."""
     running = asyncio.create_task(writer.run())
     try:
         yield
@@ -39,7 +39,7 @@ async def at_work(writer: Writer) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def parts_for(server: RedisServer) -> AsyncIterator[tuple[Redis, Buffer, Writer]]:
-    """Yield a client of the Redis, a buffer, and a writer from the one to the other."""
+    """Yield a Redis client, a buffer, and a writer between them."""
     client = connect(server.url, REDIS_PASSWORD, 5)
     buffer = Buffer()
     yield client, buffer, Writer(buffer, Store(client))
@@ -85,7 +85,7 @@ def test_a_batch_that_waits_for_redis_comes_before_what_arrived_later(
     assert kept(empty_redis) == [f"later {number}" for number in range(LOG_CAP, 2 * LOG_CAP)]
 
 
-def test_what_was_written_is_not_written_again_at_the_end_though_redis_has_forgotten_the_batch(
+def test_a_written_batch_is_not_written_again_at_the_end_if_redis_forgot_its_number(
     redis_server: RedisServer, empty_redis: redis.Redis
 ) -> None:
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""What the script in the pages themselves does when a part of a page does not come."""
+"""The inline script of the pages, when a part of a page does not load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NewPage = Callable[..., Any]
 
 
 @pytest.mark.parametrize("script", ["main", "time"])
-def test_a_script_that_is_cut_off_is_fetched_again(new_page: NewPage, sink: Any, script: str) -> None:
+def test_an_interrupted_script_is_loaded_again(new_page: NewPage, sink: Any, script: str) -> None:
     page = new_page(sink.url)
     browser.cut(page, f"**/assets/{script}.js", times=1)
     browser.visit(page, "/logs/?service=backend")
@@ -24,7 +24,7 @@ def test_a_script_that_is_cut_off_is_fetched_again(new_page: NewPage, sink: Any,
     assert page.url.endswith("?service=backend")
 
 
-def test_a_style_that_is_cut_off_comes_while_somebody_types(new_page: NewPage, sink: Any) -> None:
+def test_an_interrupted_style_is_loaded_again_while_the_user_types(new_page: NewPage, sink: Any) -> None:
     page = new_page(sink.url)
     browser.cut(page, "**/assets/style.css", times=1)
     browser.visit(page, "/logs/login")
@@ -34,17 +34,17 @@ def test_a_style_that_is_cut_off_comes_while_somebody_types(new_page: NewPage, s
 
 
 @pytest.mark.parametrize("path", ["/logs/", "/logs/login"])
-def test_a_part_that_stays_away_is_said_and_tried_again(new_page: NewPage, sink: Any, keep: Any, path: str) -> None:
+def test_a_part_that_never_loads_is_reported_and_retried(new_page: NewPage, sink: Any, keep: Any, path: str) -> None:
     page = new_page(sink.url)
     browser.cut(page, "**/assets/dom.js")
     browser.visit(page, path)
-    page.wait_for_selector(".alarm:has-text('A part of this page did not arrive. Trying again…')")
+    page.wait_for_selector(".alarm:has-text('A part of this page did not load. Trying again…')")
     keep(page, f"cut-{path.rsplit('/')[-1] or 'page'}")
     page.wait_for_event("load")
-    page.wait_for_selector(".alarm:has-text('did not arrive')")
+    page.wait_for_selector(".alarm:has-text('did not load')")
 
 
-def test_a_page_that_does_not_start_says_so(new_page: NewPage, sink: Any) -> None:
+def test_a_page_that_does_not_start_reports_it(new_page: NewPage, sink: Any) -> None:
     page = new_page(sink.url)
     page.clock.install()
     page.route("**/assets/main.js", lambda route: route.fulfill(body="", content_type="text/javascript"))

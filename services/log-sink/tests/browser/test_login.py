@@ -1,4 +1,4 @@
-"""The sign-in form in a real Chromium. The backend's answers are played; the recorder's are its own."""
+"""The sign-in form in a real Chromium. The backend's answers are simulated; the recorder's are real."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sign_in(page: Any) -> None:
     page.keyboard.press("Enter")
 
 
-def test_an_operator_comes_in(open_page: Any, keep: Any) -> None:
+def test_an_operator_signs_in(open_page: Any, keep: Any) -> None:
     page = open_page("/logs/login", live=False)
     keep(page, "login")
     sent = answer(page, 200)
@@ -52,7 +52,7 @@ def test_an_operator_comes_in(open_page: Any, keep: Any) -> None:
         (200, 401, "cookies"),
     ],
 )
-def test_a_refusal_says_why(open_page: Any, keep: Any, login: int, stats: int, says: str) -> None:
+def test_a_refusal_shows_the_reason(open_page: Any, keep: Any, login: int, stats: int, says: str) -> None:
     page = open_page("/logs/login", live=False)
     answer(page, login, stats)
     sign_in(page)
@@ -63,7 +63,7 @@ def test_a_refusal_says_why(open_page: Any, keep: Any, login: int, stats: int, s
     keep(page, f"login-{login}-{stats}")
 
 
-def test_what_a_changing_network_cuts_is_asked_again(open_page: Any) -> None:
+def test_a_request_that_a_network_change_aborts_is_repeated(open_page: Any) -> None:
     page = open_page("/logs/login", live=False)
     answer(page, 200)
     for pattern in ("**/auth/login", "**/logs/stats"):
@@ -72,16 +72,16 @@ def test_what_a_changing_network_cuts_is_asked_again(open_page: Any) -> None:
     page.wait_for_selector("#line[data-state=live]")
 
 
-def test_nobody_there_is_said(open_page: Any) -> None:
+def test_a_stack_that_does_not_answer_is_reported(open_page: Any) -> None:
     page = open_page("/logs/login", live=False)
     browser.cut(page, "**/auth/login")
     sign_in(page)
-    page.wait_for_selector("#problem:has-text('Nobody answered')")
+    page.wait_for_selector("#problem:has-text('The stack did not answer')")
     assert page.is_enabled("#submit")
 
 
-def test_nothing_is_sent_before_the_form_works(new_page: Callable[..., Any], sink: Any) -> None:
-    """The form's own way of sending would show the session token as a page."""
+def test_nothing_is_sent_before_the_script_is_ready(new_page: Callable[..., Any], sink: Any) -> None:
+    """A submit without the script would show the session token as a page."""
     page = new_page(sink.url)
     sent = answer(page, 200)
     held: list[Any] = []

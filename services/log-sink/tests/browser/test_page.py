@@ -26,7 +26,7 @@ def shown(page: Any) -> list[str]:
 
 
 def holds(page: Any, condition: str) -> None:
-    # Polled by the clock: frames are scarce on a busy machine.
+    # Polled by time: a busy machine renders few frames.
     page.wait_for_function(condition, polling=50)
 
 
@@ -74,9 +74,11 @@ def test_a_bad_day(sink: Any, open_page: Any, keep: Any, entry: Make, name: str,
     assert width[0] <= width[1], "the page scrolls sideways"
 
 
-def test_live_without_gap_or_repeat_across_a_cut_line(start_sink: Any, sink: Any, open_page: Any, entry: Make) -> None:
+def test_live_without_gap_or_repeat_across_an_interruption(
+    start_sink: Any, sink: Any, open_page: Any, entry: Make
+) -> None:
     other = start_sink()
-    # Without what a sink says of itself when it comes back.
+    # Without the sink's own entries after a restart.
     page = open_page("/logs/?service=backend")
     sink.post(entry("one"))
     wait_for_rows(page, 1)
@@ -91,14 +93,14 @@ def test_live_without_gap_or_repeat_across_a_cut_line(start_sink: Any, sink: Any
     assert page.locator("li.mark").count() == 0
 
 
-def test_the_sink_goes_and_comes_back(sink: Any, open_page: Any, keep: Any, entry: Make) -> None:
-    # Without what a sink says of itself when it comes back.
+def test_the_sink_stops_and_returns(sink: Any, open_page: Any, keep: Any, entry: Make) -> None:
+    # Without the sink's own entries after a restart.
     page = open_page("/logs/?service=backend")
     sink.post(entry("before"))
     wait_for_rows(page, 1)
     sink.stop()
     page.wait_for_selector("#line[data-state=down]")
-    assert "live line is down" in page.text_content("#alarm")
+    assert "live connection is down" in page.text_content("#alarm")
     assert page.title().startswith("(Not live)")
     assert shown(page) == ["before"]
     keep(page, "line-down")
@@ -110,9 +112,7 @@ def test_the_sink_goes_and_comes_back(sink: Any, open_page: Any, keep: Any, entr
     assert page.locator("#alarm").is_hidden()
 
 
-def test_redis_goes_and_comes_back_empty(
-    sink: Any, open_page: Any, redis_server: RedisServer, keep: Any, entry: Make
-) -> None:
+def test_redis_returns_empty(sink: Any, open_page: Any, redis_server: RedisServer, keep: Any, entry: Make) -> None:
     page = open_page()
     sink.post(entry("before"))
     wait_for_rows(page, 1)
@@ -128,7 +128,7 @@ def test_redis_goes_and_comes_back_empty(
     assert "before" not in shown(page)
 
 
-def test_filters_live_in_the_address(sink: Any, open_page: Any, entry: Make) -> None:
+def test_filters_are_in_the_address(sink: Any, open_page: Any, entry: Make) -> None:
     day = a_bad_day(entry)
     sink.post(*day)
     wait_until(lambda: sink.stats()["kept"] == len(day), "the day is in")
@@ -164,7 +164,7 @@ def test_one_click_to_everything_with_the_request_id(sink: Any, open_page: Any, 
 def test_keyboard(sink: Any, open_page: Any, keep: Any, entry: Make) -> None:
     sink.post(entry("first"), entry("second", request_id="abc12345"), entry("third"))
     wait_until(lambda: sink.received() == 3, "entries arrive")
-    # Without what the sink may say itself when the machine is busy.
+    # Without the sink's own entries on a busy machine.
     page = open_page("/logs/?service=backend")
     wait_for_rows(page, 3)
     for key in "jjjk":
@@ -202,7 +202,7 @@ def test_reading_is_not_disturbed(sink: Any, open_page: Any, keep: Any, entry: M
     sink.post(*(entry(f"new {n}") for n in range(5)))
     holds(page, "() => document.getElementById('new').textContent === '↑ 5 new'")
     assert page.locator("li.entry").count() == 60
-    # The button above takes room; scroll anchoring keeps the rows in place, to a fraction of a pixel.
+    # The button above needs space; scroll anchoring keeps the rows in place, within a fraction of a pixel.
     moved = page.evaluate("document.querySelectorAll('li.entry')[20].getBoundingClientRect().top") - top
     assert abs(moved) < 1
     keep(page, "on-hold")
@@ -212,9 +212,7 @@ def test_reading_is_not_disturbed(sink: Any, open_page: Any, keep: Any, entry: M
     assert page.locator("#new").is_hidden()
 
 
-def test_a_flood_leaves_as_many_rows_as_are_kept_and_says_what_is_missing(
-    sink: Any, open_page: Any, entry: Make
-) -> None:
+def test_a_flood_leaves_the_kept_rows_and_reports_the_missing_ones(sink: Any, open_page: Any, entry: Make) -> None:
     page = open_page()
     sink.post(entry("before"))
     wait_for_rows(page, 1)
@@ -245,7 +243,7 @@ def test_signing_out(open_page: Any, status: int, says: str) -> None:
     assert page.url.endswith("/logs/login") == (status == 204)
 
 
-def test_signing_out_is_asked_again_where_it_was_cut(open_page: Any) -> None:
+def test_an_interrupted_sign_out_is_repeated(open_page: Any) -> None:
     page = open_page()
     page.route("**/auth/logout", lambda route: route.fulfill(status=204))
     browser.cut(page, "**/auth/logout", times=1)
@@ -253,7 +251,7 @@ def test_signing_out_is_asked_again_where_it_was_cut(open_page: Any) -> None:
     page.wait_for_selector("#submit:enabled")
 
 
-def test_what_is_read_aloud(sink: Any, open_page: Any, entry: Make) -> None:
+def test_screen_readers(sink: Any, open_page: Any, entry: Make) -> None:
     sink.post(entry("upload failed", level="error", exception=TRACEBACK, request_id="abc12345"))
     page = open_page("/logs/?service=backend")
     wait_for_rows(page, 1)
@@ -262,7 +260,7 @@ def test_what_is_read_aloud(sink: Any, open_page: Any, entry: Make) -> None:
     assert [" ".join(name.split())[9:] for name in names[:1]] == ["error backend upload failed ⋯ with exception"]
     assert names[1] == "Everything with request id abc12345"
     for role, name in [
-        ("status", None), ("region", "What is kept"), ("search", "Filters"), ("group", "Level"),
+        ("status", None), ("region", "Kept entries"), ("search", "Filters"), ("group", "Level"),
         ("combobox", "Service"), ("textbox", "Request id"), ("searchbox", "Text"), ("button", "Sign out"),
     ]:  # fmt: skip
         assert page.get_by_role(role, name=name).first.is_visible(), (role, name)
@@ -306,7 +304,9 @@ def test_not_allowed_and_not_reachable_look_different(
     keep(page, state)
 
 
-def test_dropped_entries_can_be_put_aside_until_there_are_more(sink: Any, open_page: Any, entry: Make) -> None:
+def test_the_alarm_of_dropped_entries_can_be_dismissed_until_there_are_more(
+    sink: Any, open_page: Any, entry: Make
+) -> None:
     sink.post(entry("m"), headers={"Plumbline-Dropped": "backend;level=warning;count=1"})
     page = open_page()
     page.wait_for_selector("#alarm-seen")
@@ -318,9 +318,9 @@ def test_dropped_entries_can_be_put_aside_until_there_are_more(sink: Any, open_p
     assert "2 entries were dropped" in page.text_content("#alarm-text")
 
 
-def test_a_page_in_the_background_still_tells(new_page: NewPage, sink: Any) -> None:
+def test_a_page_in_the_background_updates_its_title(new_page: NewPage, sink: Any) -> None:
     page = new_page(sink.url)
-    # Browsers give no frames to a page that nobody sees.
+    # Browsers render no frames of a page in the background.
     page.add_init_script("window.requestAnimationFrame = () => 0")
     browser.visit(page, "/logs/")
     page.wait_for_selector("#line[data-state=live]")

@@ -1,4 +1,4 @@
-// A fetch that is repeated when the network changes, which cuts requests and works again a moment later.
+// A fetch that is repeated once if it fails, because a change of the network aborts requests.
 
 const CUT_MS = 500;
 

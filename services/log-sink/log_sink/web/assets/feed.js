@@ -1,4 +1,4 @@
-// Brings entries into the page: one fetch, then server-sent events that continue where they were cut.
+// Brings entries into the page: one fetch, then server-sent events that resume after an interruption.
 
 import { learnClock } from "./time.js";
 
@@ -14,7 +14,7 @@ export class Feed {
   #loaded = false;
   #source = null;
   #attempt = 0;
-  #heardAt = 0;
+  #receivedAt = 0;
 
   constructor(handlers) {
     this.#handlers = handlers;
@@ -36,7 +36,7 @@ export class Feed {
     try {
       body = await response.json();
     } catch {
-      return this.#again("the answer broke off");
+      return this.#again("the answer was incomplete");
     }
     if (!this.#loaded) {
       this.#loaded = true;
@@ -50,14 +50,14 @@ export class Feed {
     this.#source?.close();
     const source = new EventSource(`/logs/stream?after=${encodeURIComponent(this.#last)}`);
     this.#source = source;
-    this.#heardAt = Date.now();
+    this.#receivedAt = Date.now();
     const on = (name, handle) => source.addEventListener(name, (event) => {
       if (source !== this.#source) return;
-      this.#heardAt = Date.now();
+      this.#receivedAt = Date.now();
       handle(JSON.parse(event.data), event);
     });
-    source.onopen = () => { this.#attempt = 0; this.#heardAt = Date.now(); };
-    source.onerror = () => { if (source === this.#source) this.#again("the live line broke"); };
+    source.onopen = () => { this.#attempt = 0; this.#receivedAt = Date.now(); };
+    source.onerror = () => { if (source === this.#source) this.#again("the live connection broke"); };
     on("message", (entry, event) => { this.#last = event.lastEventId; this.#handlers.entry(entry); });
     on("gap", (gap) => this.#handlers.gap(gap.missed));
     on("reset", (reset) => { this.#last = "0"; this.#handlers.reset(reset.since); });
@@ -69,7 +69,7 @@ export class Feed {
     this.#source?.close();
     this.#source = null;
     const wait = BACKOFF_MS[Math.min(this.#attempt, BACKOFF_MS.length - 1)];
-    // A stream that the server ends is back at once, so nothing is shown.
+    // A stream that the server ends is reopened at once, so nothing is shown.
     if (this.#attempt > 0 || !this.#loaded) this.#handlers.state("down", detail);
     this.#attempt += 1;
     // With fetch, because EventSource does not report why it failed, for instance that the session has ended.
@@ -77,7 +77,7 @@ export class Feed {
   }
 
   #watch() {
-    if (this.#source !== null && Date.now() - this.#heardAt > SILENCE_MS) this.#again("nothing was heard for 15 s");
+    if (this.#source !== null && Date.now() - this.#receivedAt > SILENCE_MS) this.#again("no data for 15 s");
   }
 }
 

@@ -1,4 +1,4 @@
-// Keys for what operators do often.
+// Keyboard shortcuts.
 
 import { byId } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// The list of rows. Rows that stay are kept, so that open ones stay open and the focus does not move.
+// The list of rows. Existing rows are reused, so that open ones stay open and the focus does not move.
 
 import { byId } from "./dom.js";
 import { isOpen, makeRow } from "./row.js";

@@ -1,4 +1,4 @@
-// Signs in at the backend, then asks the recorder whether this account may read it.
+// Signs in at the backend, then checks whether this account may read the recorder.
 
 import { ask } from "./ask.js";
 import { byId } from "./dom.js";
@@ -28,7 +28,7 @@ form.addEventListener("submit", async (event) => {
   try {
     await signIn();
   } catch {
-    complain("Nobody answered. Check that the stack is up, then try again.");
+    complain("The stack did not answer. Check that it is up, then try again.");
   } finally {
     submit.disabled = false;
   }

@@ -1,4 +1,4 @@
-// Puts the parts together: the feed fills the store, filters choose, the list shows.
+// Connects the parts: the feed fills the store, filters select, the list displays.
 
 import { ask } from "./ask.js";
 import { byId, setText } from "./dom.js";
@@ -35,7 +35,7 @@ function newest() {
   draw();
 }
 
-// Once a frame, however much arrives. A page in the background gets no frames, but its title must stay current.
+// At most once per frame. A page in the background gets no frames, but its title must stay current.
 function draw() {
   if (drawing) return;
   drawing = true;
@@ -78,8 +78,8 @@ function showWaiting(count) {
 }
 
 function alarm() {
-  if (line === "down" && loaded) return { text: `The live line is down (${detail}). What you see may be old; this page keeps trying.` };
-  if (line === "away") return { text: `${detail} What you see may be old.` };
+  if (line === "down" && loaded) return { text: `The live connection is down (${detail}). The entries may be outdated; this page keeps trying.` };
+  if (line === "away") return { text: `${detail} The entries may be outdated.` };
   if (stats === null || stats.dropped === 0 || sessionStorage.getItem(SEEN) === droppedKey()) return null;
   const were = stats.dropped === 1 ? "entry was" : "entries were";
   return { text: `${number(stats.dropped)} ${were} dropped and will never be seen here (${droppedBySource(stats)}).`, dismissable: true };

@@ -54,7 +54,7 @@ function details(entry, actions) {
   return el("div", { class: "details" },
     el("pre", { class: "full-message" }, entry.message),
     entry.count > 1 && el("p", { class: "counted" }, `This is the first of ${number(entry.count)} of this kind in a minute.`),
-    entry.truncated && el("p", { class: "cut" }, "This entry was longer than 16 KiB allow; it is cut where … stands."),
+    entry.truncated && el("p", { class: "cut" }, "This entry was longer than 16 KiB; … marks the cut."),
     entry.exception && el("pre", { class: "exception", tabindex: "0", "aria-label": "Exception" }, entry.exception),
     el("dl", { class: "facts" },
       ...fact("time", entry.ts), ...fact("logger", entry.logger || "—"),

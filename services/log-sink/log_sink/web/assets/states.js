@@ -1,4 +1,4 @@
-// The states in which the page shows no entries. Each looks different, so that silence is not mistaken for health.
+// The states in which the page shows no entries. Each looks different, so that a failure does not look like a healthy system.
 
 import { byId, el, setText } from "./dom.js";
 import { clock } from "./time.js";
@@ -19,7 +19,7 @@ export function showLine(state) {
   document.title = `${state === "live" || state === "paused" ? "" : `(${LINE[state]}) `}Recorder · Plumbline`;
 }
 
-// A state that may be dismissed says so: people stop reading an alarm that never goes away.
+// Some alarms can be dismissed: users stop reading an alarm that stays for ever.
 export function showAlarm(alarm) {
   byId("alarm").hidden = alarm === null;
   setText(byId("alarm-text"), alarm?.text ?? "");

@@ -1,9 +1,9 @@
-// The newest entries and the gaps between them, newest first, and the ones that wait while someone reads.
+// The newest entries and the gaps between them, newest first, and those that wait while the user reads.
 
-// The page says what the recorder keeps.
+// The page contains the recorder's limits.
 const kept = document.documentElement.dataset;
 const CAP = Number(kept.logCap);
-const FAULTS_CAP = Number(kept.faultsKept); // of each group of faults: what clients do wrong, and requests that failed
+const FAULTS_CAP = Number(kept.faultsKept); // per group of faults: errors of clients, and failed requests
 export const LEVELS = kept.levels.split(" ");
 
 // An item is {kind: "entry", id, entry} or {kind: "gap", id, missed} or {kind: "reset", id, since}.
@@ -31,7 +31,7 @@ export class Store {
     this.#put({ kind: "reset", id: `reset-${++this.#marks}`, since });
   }
 
-  // While someone reads, the list stands still and new entries wait.
+  // While the user reads, the list does not move and new entries wait.
   hold() { this.#held ??= this.#items; }
   release() { this.#held = null; }
 
@@ -53,7 +53,7 @@ export class Store {
   }
 }
 
-// As in the recorder: newer faults of a group replace the oldest of that group, and nothing else does.
+// As in the recorder: only newer faults of a group replace the oldest of that group.
 function withinShare(items) {
   const seen = {};
   return items.filter((item) => {

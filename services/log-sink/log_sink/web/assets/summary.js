@@ -1,4 +1,4 @@
-// The summary by service and level, and the counts, which have to balance.
+// The summary by service and level, and the counts, which must balance.
 
 import { byId, el, setText, svg } from "./dom.js";
 import { LEVELS } from "./store.js";
@@ -54,7 +54,7 @@ const EXPLAINED = {
 export function showCounts(stats) {
   const items = Object.entries(EXPLAINED).map(([name, meaning]) =>
     el("div", { title: meaning, class: name === "dropped" && stats.dropped > 0 ? "warn" : "" }, el("dt", {}, name), el("dd", { id: `count-${name}` }, number(stats[name]))));
-  items.push(el("div", { title: `Nothing from before is here: ${stats.since}` }, el("dt", {}, "filling since"), el("dd", { id: "since" }, clock(stats.since))));
+  items.push(el("div", { title: `Earlier entries are not kept: ${stats.since}` }, el("dt", {}, "filling since"), el("dd", { id: "since" }, clock(stats.since))));
   byId("counts").replaceChildren(...items);
 }
 
@@ -65,6 +65,6 @@ export function droppedBySource(stats) {
 
 export function showLastError(entries) {
   const last = entries.find((entry) => entry.level !== "warning");
-  setText(byId("last-error"), last ? `last error ${ago(last.ts)}` : entries.length ? "no error among what is kept" : "");
+  setText(byId("last-error"), last ? `last error ${ago(last.ts)}` : entries.length ? "no error among the kept entries" : "");
   byId("last-error").classList.toggle("recent", Boolean(last) && /^\d+ s/.test(ago(last.ts)));
 }

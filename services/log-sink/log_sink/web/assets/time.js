@@ -1,4 +1,4 @@
-// Times in words, by the server's clock: the clock of a laptop may be wrong.
+// Relative times by the server's clock, because the browser's clock may be wrong.
 
 let offset = 0;
 

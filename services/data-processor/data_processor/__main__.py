@@ -17,7 +17,7 @@ from data_processor import commands, config
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 1 failed, 75 try again later, 78 a setting has to be changed."""
+    """Run a command and return its exit code: 0 done, 1 failed, 75 try again later, 78 change a setting first."""
     parser = argparse.ArgumentParser(prog="python -m data_processor", description=__doc__)
     parser.add_argument("command", choices=["migrate", "serve", "wait"])
     command = parser.parse_args(arguments).command

@@ -10,7 +10,7 @@ from data_processor.web.errors import NotAMemberError, NotFoundError
 from data_processor.web.pages import Page
 
 CHANNEL_REFUSALS = (Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER, Code.DATABASE_AWAY)
-"""What a call about a channel refuses."""
+"""The refusals of a call about a channel."""
 
 _CHANNEL = """
     SELECT m.user_id AS member FROM channels c
@@ -53,7 +53,7 @@ def page_of_channel(statement: str, *, channel_id: int, user_id: int, page: Page
 
 
 def listed(rows: list[Row]) -> list[Row]:
-    """Return the items of a list without `member` and `of_channel`; a list without items has one row, of NULLs."""
+    """Return the items of a list without `member` and `of_channel`; a list without items has one row of NULLs."""
     for row in rows:
         row.pop("member", None)
         row.pop("of_channel", None)
@@ -61,7 +61,7 @@ def listed(rows: list[Row]) -> list[Row]:
 
 
 def refusals(code: Code) -> tuple[Code, ...]:
-    """Return what a call about one object refuses, `code` if there is no such object."""
+    """Return the refusals of a call about one object; `code` means that it does not exist."""
     return (code, Code.NOT_A_MEMBER, Code.DATABASE_AWAY)
 
 

@@ -1,4 +1,4 @@
-"""The backend's tables that ours refer to. Alembic owns them: Django neither creates nor changes them."""
+"""The backend's tables that our tables refer to. Alembic owns them: Django neither creates nor changes them."""
 
 from __future__ import annotations
 

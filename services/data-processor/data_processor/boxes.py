@@ -10,14 +10,14 @@ from typing_extensions import TypedDict
 from data_processor.web import bodies
 
 EPSILON = 1e-6
-"""How far a box may exceed the page, as a share of its side: rounding of a box that fills the page."""
+"""Allowed excess over the page, as a share of its side, for the rounding of a box that fills the page."""
 
 Side = Annotated[bodies.Finite, Field(ge=-1e9, le=1e9)]
 """Far above any page. Sums and products of such numbers stay finite."""
 
 
 class Box(bodies.Body):
-    """A bounding box as clients send it."""
+    """A bounding box in a request."""
 
     x: Side
     y: Side
@@ -26,7 +26,7 @@ class Box(bodies.Body):
 
 
 class BoundingBox(TypedDict):
-    """A bounding box as clients see it."""
+    """A bounding box in a response."""
 
     x: float
     y: float
@@ -39,13 +39,13 @@ COLUMNS = {side: f"box_{side}" for side in Box.model_fields}
 
 
 def to_columns(values: dict[str, Any]) -> dict[str, Any]:
-    """Return `values` with a column for each side that their `bounding_box` has, in its place."""
+    """Return `values` with their `bounding_box` replaced by a column for each of its sides."""
     rest = {key: value for key, value in values.items() if key != "bounding_box"}
     return rest | {COLUMNS[side]: value for side, value in values.get("bounding_box", {}).items()}
 
 
 def faults(box: Box, page_width: float, page_height: float, field: str = "bounding_box") -> list[tuple[str, str]]:
-    """Return what is wrong with a box on a page of that size, as pairs of field and message; none if it is fine."""
+    """Return the errors of a box on a page of that size, as pairs of field and message."""
     found = []
     for start_name, length_name, side in (("x", "width", page_width), ("y", "height", page_height)):
         start, length = getattr(box, start_name), getattr(box, length_name)

@@ -1,4 +1,4 @@
-"""The values of columns that hold one of a few."""
+"""The allowed values of columns with few values."""
 
 from __future__ import annotations
 

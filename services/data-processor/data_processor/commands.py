@@ -28,11 +28,11 @@ class NewerSchemaError(Exception):
 
 
 class NotYetError(Exception):
-    """A precondition is missing; the message says which."""
+    """A precondition is missing; the message names it."""
 
 
 def migrate(settings: DataProcessorSettings) -> int:
-    """Bring our tables to head, under the lock that both migration chains take."""
+    """Migrate our tables to head, under the lock of both migration chains."""
     process.configure(forward=False)
     from django.core.management import call_command
 
@@ -52,12 +52,12 @@ def _require_backend(conn: psycopg.Connection[Any]) -> None:
     missing = [name for (name,) in conn.execute(_MISSING, [[*backend_tables.REQUIRED, "stack_events"]])]
     if missing:
         raise NotYetError(
-            f"the backend's tables are not there yet ({', '.join(missing)}): run python -m backend migrate first"
+            f"the backend's tables do not exist yet ({', '.join(missing)}): run python -m backend migrate first"
         )
 
 
 def _refuse_newer(conn: psycopg.Connection[Any]) -> None:
-    # Django ignores unknown migrations and reports success, and the service would never be ready.
+    # Django ignores unknown migrations and reports success, but the service would never become ready.
     from data_processor.health import selectors
 
     try:
@@ -66,7 +66,7 @@ def _refuse_newer(conn: psycopg.Connection[Any]) -> None:
         return
     if unknown := sorted(applied - selectors.known()):
         raise NewerSchemaError(
-            f"the schema cannot be brought to {selectors.head()}: the database has {', '.join(unknown)}, which this "
+            f"the schema cannot be migrated to {selectors.head()}: the database has {', '.join(unknown)}, which this "
             "release does not know. Was it migrated by a newer release? Then deploy that release, or restore a dump "
             "that this one made"
         )
@@ -108,11 +108,11 @@ def serve(settings: DataProcessorSettings) -> int:
         respawn_failed_workers=True,
         respawn_interval=1.0,
         workers_kill_timeout=5,
-        # Reports a dead worker in the log of errors.
+        # Logs a dead worker as an error.
         log_level=LogLevels.error,
         log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
     )
-    # A forked worker could inherit locks that threads hold at that moment.
+    # A forked worker could inherit locks that are held by threads of this process.
     multiprocessing.set_start_method("spawn")
     server.on_startup(lambda: ready.announce(settings))
     with watched_workers() as watch:

@@ -12,7 +12,7 @@ from servicekit.settings import ADDRESS, DatabaseSettings, ServiceSettings, Toke
 
 SERVICE = "data-processor"
 FORM_OVERHEAD = 64 * 1024
-"""What may surround a file in a form."""
+"""Space for the form around a file."""
 FRONT_DOOR_MAX = (FRONT_UPLOAD_MAX_BYTES - FORM_OVERHEAD) // 1024**2 * 1024**2
 """In whole MiB."""
 
@@ -27,23 +27,23 @@ class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
         "the stack's own is always allowed.",
     )
     upload_max_bytes: int = Field(
-        25 * 1024**2, ge=1024, le=FRONT_DOOR_MAX, description="Largest document that is taken, in bytes."
+        25 * 1024**2, ge=1024, le=FRONT_DOOR_MAX, description="Largest document that is accepted, in bytes."
     )
     body_max_bytes: int = Field(1024**2, ge=1024, le=FRONT_DOOR_MAX, description="Largest JSON request body, in bytes.")
-    image_max_pixels: int = Field(40_000_000, ge=1, description="Largest image that is taken, in pixels.")
-    pdf_max_pages: int = Field(500, ge=1, le=10_000, description="Most pages that a PDF may have.")
-    pdf_text_max_chars: int = Field(500_000, ge=0, description="Most characters of a PDF's text layer that are kept.")
+    image_max_pixels: int = Field(40_000_000, ge=1, description="Largest image that is accepted, in pixels.")
+    pdf_max_pages: int = Field(500, ge=1, le=10_000, description="Largest number of pages of a PDF.")
+    pdf_text_max_chars: int = Field(500_000, ge=0, description="Largest stored text of a PDF, in characters.")
     decode_timeout_s: float = Field(15.0, gt=0, description="Longest time that decoding one file may take, in seconds.")
     slow_per_user: int = Field(
-        3, ge=1, description="Uploads of one user that a process takes at the same time, and other changes likewise."
+        3, ge=1, description="Concurrent uploads of one user per process, and as many other changes."
     )
     slow_per_address: int = Field(
-        6, ge=1, description="Uploads and changes from one address that a process takes at the same time."
+        6, ge=1, description="Concurrent uploads, and concurrent changes, from one address per process."
     )
     database_wait_s: float = Field(
         2.0,
         gt=0,
-        description="How long a request waits for a database connection before it is answered 503, in seconds.",
+        description="How long a request waits for a database connection before it gets a 503, in seconds.",
     )
     migration_wait_s: float = Field(
         60.0, ge=0, description="How long `migrate` waits for another migration, in seconds."

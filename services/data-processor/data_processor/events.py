@@ -60,7 +60,7 @@ def _publisher() -> Publisher:
 
 
 def publish(event: Event) -> None:
-    """Announce an event through this process's publisher, which starts with the first event."""
+    """Publish an event through this process's publisher, which starts with the first event."""
     with _starting:
         publisher = _publisher()
     publisher.publish(event)

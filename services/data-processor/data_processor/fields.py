@@ -1,4 +1,4 @@
-"""Columns and constraints that several tables have."""
+"""Columns and constraints of several tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def author(name: str) -> models.ForeignKey[object, object]:
 
 
 def author_index(table: str, name: str) -> models.Index:
-    """Return the index by which the deletion of a user finds rows."""
+    """Return the index that the deletion of a user needs."""
     return models.Index(fields=[name], condition=Q(**{f"{name}__isnull": False}), name=f"{table}_{name}_idx")
 
 
@@ -42,5 +42,5 @@ def box_check(name: str, *, relative: bool) -> models.CheckConstraint:
 
 
 def colour_check(name: str) -> models.CheckConstraint:
-    """Return the constraint that a colour is written #rrggbb in lower case."""
+    """Return the constraint that a colour has the form #rrggbb in lower case."""
     return models.CheckConstraint(condition=Q(colour__regex=r"^#[0-9a-f]{6}$"), name=name)

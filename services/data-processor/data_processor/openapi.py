@@ -1,4 +1,4 @@
-"""The description of the service in OpenAPI, written from its routes and what their operations declare."""
+"""The description of the service in OpenAPI, generated from its routes and the declarations of their operations."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def document(addresses: Mapping[str, Methods]) -> dict[str, Any]:
 
 
 class _Schemas:
-    """The JSON schema of every type that operations take and answer with."""
+    """The JSON schemas of all types in requests and responses."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         types: dict[tuple[str, Mode], Any] = {(repr(Problem), "serialization"): Problem}
@@ -68,7 +68,7 @@ class _Schemas:
         self.components = rest["$defs"]
 
     def content(self, by_media_type: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
-        """Return what a body is, in each of its media types. A type of None stands for bytes."""
+        """Return the content of a body by media type. A type of None means bytes."""
         return {
             media_type: {} if kind is None else {"schema": self._found[repr(kind), mode]}
             for media_type, kind in by_media_type.items()

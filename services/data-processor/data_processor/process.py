@@ -1,4 +1,4 @@
-"""Sets a process up: settings from the environment, logging, Django."""
+"""Configures a process: settings from the environment, logging, Django."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _FLUSH_S = 1.0
 
 
 def configure(*, forward: bool) -> None:
-    """Configure logging and Django. `forward` says whether warnings go to Caddy, by a thread that no fork keeps."""
+    """Configure logging and Django. `forward` sends warnings to Caddy, from a thread that a fork would lose."""
     settings = config.current()
     forwarder = configure_logging(config.SERVICE, settings.log_level, settings.log_forwarding() if forward else None)
     if forwarder is not None:
-        # A worker of granian ends through multiprocessing, which skips atexit.
+        # Granian's workers end through multiprocessing, which skips atexit.
         util.Finalize(None, forwarder.close, args=(_FLUSH_S,), exitpriority=0)
-    # Django reports every answer from 400 up here; ours are logged where they are decided. Its own errors stay.
+    # Django logs every response from 400 up here. The service logs refusals itself, so only exceptions are kept.
     logging.getLogger("django.request").addFilter(lambda record: record.exc_info is not None)
-    # The pool reports every attempt to reconnect; requests and /health report the outage.
+    # The pool logs every attempt to reconnect; requests and /health already report the outage.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     os.environ["DJANGO_SETTINGS_MODULE"] = "data_processor.settings"
     django.setup()

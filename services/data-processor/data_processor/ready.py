@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 _EVERY_S = 0.1
 _TIMEOUT_S = 3.0
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is listened on, and where to find it
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # listening address to reachable address
 
 
 def announce(settings: DataProcessorSettings) -> None:
-    """Ask /health in the background until it answers 200, then record it and stop asking."""
+    """Poll /health in the background until it returns 200, then record that the service is ready."""
     threading.Thread(target=_run, args=(settings,), name="ready", daemon=True).start()
 
 

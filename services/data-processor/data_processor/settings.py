@@ -1,4 +1,4 @@
-"""Django's settings, derived from the typed ones. Operators change those, not these."""
+"""Django's settings, derived from the typed ones in `config.py`, which operators change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
-# servicekit configures logging: Django must not put handlers of its own beside it.
+# servicekit configures logging: Django must not add its own handlers.
 LOGGING_CONFIG = None
 
 _connection = conninfo_to_dict(_typed.conninfo(config.SERVICE))

@@ -1,4 +1,4 @@
-"""Select lists of shapes. A shape is a TypedDict: what clients see of a row, and the names of the columns behind it."""
+"""Select lists of shapes. A shape is a TypedDict: the keys that clients get of a row, named like its columns."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import get_type_hints
 def columns(alias: str, shape: type, **expressions: str | None) -> str:
     """Return the select list for the keys of `shape`: columns of `alias`.
 
-    `expressions` holds SQL for keys that are no columns, and None for those that Python adds. Takes constants only.
+    `expressions` has SQL for keys that are no columns, and None for keys that Python adds. Takes constants only.
     """
     return ", ".join(f"{sql} AS {key}" for key, sql in _selected(alias, shape, expressions))
 
 
 def json_object(alias: str, shape: type, **expressions: str | None) -> str:
-    """Return the expression by which Postgres writes a row of `alias` as the JSON object of `shape`."""
+    """Return the expression with which Postgres writes a row of `alias` as the JSON object of `shape`."""
     pairs = ", ".join(f"'{key}', {sql}" for key, sql in _selected(alias, shape, expressions))
     return f"json_build_object({pairs})"
 

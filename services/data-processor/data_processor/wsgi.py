@@ -30,7 +30,7 @@ def application() -> Application:
             response = handler(environ, start_response)
         if not isinstance(response, HttpResponse):
             return cast(Iterable[bytes], response)
-        # Granian sends a list in one piece, and reads anything else chunk by chunk in another thread.
+        # Granian sends a list at once, and reads other iterables chunk by chunk in another thread.
         body = [response.content]
         response.close()
         return body

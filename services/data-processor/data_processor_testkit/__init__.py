@@ -1,1 +1,1 @@
-"""What the tests of the data-processor share: files made in code, and a running service."""
+"""Shared parts of the data-processor's tests: generated files and a running service."""

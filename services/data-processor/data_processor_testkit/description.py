@@ -1,5 +1,5 @@
-"""Answers held against the OpenAPI document that the service itself serves."""
-# ruff: noqa: S101  # what these find is a test's verdict
+"""Compares responses with the OpenAPI document that the service serves."""
+# ruff: noqa: S101  # these assertions are part of tests
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from openapi_schema_validator import OAS31Validator
 from servicekit.codes import Code
 
 OF_ANY_ADDRESS = {Code.NO_SUCH_ADDRESS, Code.METHOD_NOT_ALLOWED}
-"""Refusals of what is no call: they are no operation's."""
+"""Refusals of unknown calls, which belong to no operation."""
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 class Description:
-    """The document, ready to hold answers against it."""
+    """The document, prepared to check responses."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
@@ -29,7 +29,7 @@ class Description:
         self._paths = {path: re.compile(re.sub(r"{\w+}", r"[0-9]{1,19}", path)) for path in document["paths"]}
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
-        """Return what serves a request, if something does."""
+        """Return the operation of a request, if there is one."""
         wanted = "GET" if method == "HEAD" else method
         for template, pattern in self._paths.items():
             if pattern.fullmatch(path) and (wanted, template) in self.operations:
@@ -37,7 +37,7 @@ class Description:
         return None
 
     def check(self, method: str, path: str, answer: requests.Response) -> None:
-        """Fail unless the document has the answer's status, its media type, and a schema that its body follows."""
+        """Fail unless the document has the response's status, its media type, and a schema that matches its body."""
         operation = self.operation(method, path)
         media_type = answer.headers.get("Content-Type", "")
         code = answer.json()["code"] if media_type == "application/problem+json" and answer.content else None

@@ -1,4 +1,4 @@
-"""Files for uploads, made in code: whole ones, broken ones and hostile ones."""
+"""Generated files for uploads: valid, broken and hostile ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def noise(length: int) -> bytes:
     """Return a PNG of about `length` bytes that does not compress."""
     side = max(1, int((length / 3) ** 0.5))
     out = io.BytesIO()
-    # Seeded, so that every run judges the same bytes.
+    # Seeded, so that every run tests the same bytes.
     pixels = random.Random(side).randbytes(side * side * 3)  # noqa: S311
     Image.frombytes("RGB", (side, side), pixels).save(out, "PNG", compress_level=0)
     return out.getvalue()
@@ -43,7 +43,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """Return a PNG of about 2 KB whose header promises `width` x `height` pixels."""
+    """Return a PNG of about 2 KB whose header declares `width` x `height` pixels."""
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return PNG_HEADER + header + _chunk(b"IDAT", zlib.compress(bytes(1_500_000))) + _chunk(b"IEND", b"")
 
@@ -80,7 +80,7 @@ def pdf(
 
 
 def pdf_encrypted() -> bytes:
-    """Return a PDF whose trailer names an encryption that the empty password does not open."""
+    """Return an encrypted PDF that the empty password does not open."""
     text = "00" * 32
     encrypt = f"/Encrypt << /Filter /Standard /V 1 /R 2 /O <{text}> /U <{text}> /P -4 >> /ID [<{text}> <{text}>]"
     return pdf(trailer=encrypt)

@@ -1,5 +1,5 @@
 """A running data-processor, and its users."""
-# ruff: noqa: S101  # what these find is a test's verdict
+# ruff: noqa: S101  # these assertions are part of tests
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from data_processor_testkit.description import Description
 from plumbline.verification.service_process import ServiceProcess
 from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, through_caddy, wait_until
 
-TOKEN_SECRET = "0123456789abcdef0123456789abcdef-for-tests"  # noqa: S105  # of no deployment
+TOKEN_SECRET = "0123456789abcdef0123456789abcdef-for-tests"  # noqa: S105  # only for tests
 HEAD = max(path.stem for path in (Path(__file__).parents[1] / "data_processor/migrations").glob("[0-9]*.py"))
-"""The revision that the service wants its schema to be at."""
+"""The schema revision that the service requires."""
 _numbers = itertools.count(1)
 
 
@@ -64,7 +64,7 @@ class Service(ServiceProcess):
         return psutil.Process(self.pid).children(recursive=True)
 
     def health(self) -> requests.Response:
-        """Ask whether requests can be served."""
+        """Request /health."""
         return requests.get(self.base + "health", timeout=10)
 
     def wait_ready(self) -> None:
@@ -73,7 +73,7 @@ class Service(ServiceProcess):
 
     @contextmanager
     def database(self) -> Iterator[psycopg.Connection[Any]]:
-        """Yield a connection of the test's own, in autocommit."""
+        """Yield a separate connection, in autocommit."""
         with psycopg.connect(self.postgres.conninfo, autocommit=True) as connection:
             yield connection
 
@@ -83,7 +83,7 @@ class Service(ServiceProcess):
             return connection.execute(sql, parameters).fetchall()
 
     def record_job(self, person: Person, channel: int, template: int, documents: list[int]) -> int:
-        """Record a batch job as it was before jobs were refused for want of a worker; return its id."""
+        """Insert a batch job, as earlier releases recorded it; return its id."""
         ((job,),) = self.rows(
             "INSERT INTO batch_jobs (channel_id, template_id, total, created_by) VALUES (%s, %s, %s, %s) RETURNING id",
             channel, template, len(documents), person.id,
@@ -127,26 +127,26 @@ class Person:
         return int(channel_id)
 
     def join(self, channel_id: int) -> None:
-        """Become a member."""
+        """Join the channel."""
         with self.service.database() as connection:
             connection.execute("INSERT INTO memberships (channel_id, user_id) VALUES (%s, %s)", (channel_id, self.id))
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Send a request as this person, and hold the answer against the service's description."""
+        """Send a request as this person, and compare the response with the service's description."""
         answer = self._session.request(method, self.service.base + path, timeout=60, **arguments)
         self.service.description.check(method, urlsplit(answer.url).path, answer)
         return answer
 
     def get(self, path: str, **arguments: Any) -> requests.Response:
-        """Read."""
+        """Send a GET request."""
         return self.call("GET", path, **arguments)
 
     def post(self, path: str, **arguments: Any) -> requests.Response:
-        """Create."""
+        """Send a POST request."""
         return self.call("POST", path, **arguments)
 
     def upload(self, channel_id: object, data: bytes, filename: str = "file.bin") -> requests.Response:
-        """Upload a file with a declared type that says nothing."""
+        """Upload a file with a generic declared type."""
         files = {"file": (filename, data, "application/octet-stream")}
         return self.post("documents/", files=files, data={"channel_id": str(channel_id)})
 

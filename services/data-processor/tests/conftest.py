@@ -1,4 +1,4 @@
-"""A data-processor for the whole session, and users and documents for each test."""
+"""One data-processor per session, and users and documents for each test."""
 
 from __future__ import annotations
 

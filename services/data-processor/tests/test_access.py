@@ -60,7 +60,7 @@ def test_no_call_works_without_a_session(service: Service, path: str, method: st
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_expired_token_says_so_and_is_no_alarm(service: Service, person: Person) -> None:
+def test_expired_token_is_reported_and_not_logged(service: Service, person: Person) -> None:
     token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name), -1)
     body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthenticated")
 
@@ -68,7 +68,7 @@ def test_expired_token_says_so_and_is_no_alarm(service: Service, person: Person)
     assert not [entry for entry in service.entries() if entry["request_id"] == body["request_id"]]
 
 
-def test_token_that_was_remembered_expires_too(service: Service, person: Person) -> None:
+def test_cached_token_expires_too(service: Service, person: Person) -> None:
     token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name), 2)
     assert _bearer(service, f"Bearer {token}").status_code == 200
     deadline = time.monotonic() + 30
@@ -97,7 +97,7 @@ def test_unsigned_token_is_refused(service: Service, person: Person) -> None:
 @pytest.mark.parametrize(
     "header", ["Bearer", "Bearer  ", "Basic eDp5", "Bearer a.b.c", "Bearer " + "x" * 4000, "\xff\xfe"]
 )
-def test_odd_header_is_refused(service: Service, header: str) -> None:
+def test_malformed_header_is_refused(service: Service, header: str) -> None:
     response = through_caddy(
         "GET", service.base + "templates/", headers={"Authorization": header.encode("latin-1")}, timeout=30
     )
@@ -110,7 +110,7 @@ def _with_cookie(service: Service, person: Person, method: str, **headers: str) 
     return through_caddy(method, service.base + "templates/", cookies=cookies, headers=headers, timeout=30, **body)
 
 
-def test_session_cookie_lets_in(service: Service, person: Person) -> None:
+def test_session_cookie_is_accepted(service: Service, person: Person) -> None:
     assert _with_cookie(service, person, "GET").status_code == 200
     refusal(_with_cookie(service, person, "POST"), 404, "no_such_channel")
 
@@ -126,14 +126,14 @@ def test_session_cookie_lets_in(service: Service, person: Person) -> None:
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_page_of_another_origin_may_not_act_with_the_cookie(
+def test_page_of_another_origin_may_not_use_the_cookie(
     service: Service, person: Person, headers: dict[str, str]
 ) -> None:
     refusal(_with_cookie(service, person, "POST", **headers), 403, "foreign_origin")
     assert _with_cookie(service, person, "GET", **headers).status_code == 200
 
 
-def test_own_page_may_act_with_the_cookie(service: Service, person: Person) -> None:
+def test_own_page_may_use_the_cookie(service: Service, person: Person) -> None:
     for headers in ({"Origin": f"http://127.0.0.1:{service.port}"}, {"Sec-Fetch-Site": "same-origin"}):
         refusal(_with_cookie(service, person, "POST", **headers), 404, "no_such_channel")
 
@@ -146,7 +146,7 @@ def test_bearer_token_needs_no_origin(person: Person) -> None:
 
 
 @pytest.mark.parametrize(("is_operator", "status"), [(True, 200), (False, 403), (None, 401)])
-def test_operators_are_told_from_others(service: Service, is_operator: bool | None, status: int) -> None:
+def test_operators_are_recognised(service: Service, is_operator: bool | None, status: int) -> None:
     caller = Person(service, is_operator=bool(is_operator))
     headers = {} if is_operator is None else {"Authorization": f"Bearer {caller.token}"}
     address = service.base.replace("/data-processor/", "/auth/operator")
@@ -155,20 +155,20 @@ def test_operators_are_told_from_others(service: Service, is_operator: bool | No
     assert answer.headers.get("X-Operator") == (caller.name if status == 200 else None)
 
 
-def test_an_operators_token_is_worth_what_the_row_says(service: Service, person: Person) -> None:
+def test_operator_rights_come_from_the_database(service: Service, person: Person) -> None:
     token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name, True), 60)
     address = service.base.replace("/data-processor/", "/auth/operator")
     answer = through_caddy("GET", address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     refusal(answer, 403, "not_an_operator")
 
 
-def test_a_deleted_users_token_opens_nothing(service: Service, document: dict[str, Any]) -> None:
+def test_a_deleted_users_token_is_refused(service: Service, document: dict[str, Any]) -> None:
     gone = Person(service, is_operator=True)
     operator = service.base.replace("/data-processor/", "/auth/operator")
     assert gone.get("templates/").status_code == 200
     with service.database() as connection:
         connection.execute("DELETE FROM users WHERE id = %s", (gone.id,))
-    # An answer of the last two seconds may still hold, in each of the service's processes.
+    # Each process may still use an answer that it cached within the last two seconds.
     wait_until(
         lambda: {gone.get("templates/").status_code for _ in range(20)} == {401}, "the token is refused everywhere"
     )
@@ -192,7 +192,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def test_allow_names_every_method_of_every_path(service: Service, person: Person) -> None:
-    # Read as text: what routes lead to needs Django's settings.
+    # Read as text: importing the routes needs Django's settings.
     declared = re.findall(r'path\(\s*"([^"]+)",\s*Methods', URLS.read_text(encoding="utf-8"))
     paths = [re.sub(r"<id:\w+>", "1", path) for path in declared]
     root = service.base.removesuffix("data-processor/")
@@ -209,9 +209,7 @@ def test_allow_names_every_method_of_every_path(service: Service, person: Person
             assert set(answers[method].headers["Allow"].split(", ")) == taken, (method, address)
 
 
-def test_every_answer_is_kept_out_of_caches_and_read_as_what_it_says_it_is(
-    service: Service, person: Person, document: dict[str, Any]
-) -> None:
+def test_no_answer_is_cached_or_sniffed(service: Service, person: Person, document: dict[str, Any]) -> None:
     content = person.get(f"documents/{document['id']}/content")
     known = {"If-None-Match": content.headers["ETag"]}
     answers = {

@@ -1,4 +1,4 @@
-"""Annotations: their life, and boxes that are refused."""
+"""Annotations: creating, reading, changing and deleting, and boxes that are refused."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_created_annotation_is_in_the_database(
     assert person.get(f"{annotations}{body['id']}/").json() == body
 
 
-def test_what_is_left_out_gets_its_default(person: Person, annotations: str) -> None:
+def test_omitted_fields_get_their_defaults(person: Person, annotations: str) -> None:
     body = person.post(annotations, json=LEAST | {"colour": "#ABCDEF"}).json()
 
     assert (body["page"], body["text"], body["confidence"]) == (1, None, None)
@@ -99,7 +99,7 @@ def test_put_replaces_everything(person: Person, annotation: str) -> None:
     )
 
 
-def test_patch_changes_what_was_sent_and_nothing_else(service: Service, person: Person, annotation: str) -> None:
+def test_patch_changes_only_the_sent_fields(service: Service, person: Person, annotation: str) -> None:
     before = person.get(annotation).json()
     body = person.call("PATCH", annotation, json={"validation_status": "corrected", "bounding_box": {"x": 1}}).json()
 
@@ -112,7 +112,7 @@ def test_patch_changes_what_was_sent_and_nothing_else(service: Service, person: 
     assert service.rows("SELECT box_x, box_y FROM annotations WHERE id = %s", body["id"]) == [(1.0, 20.0)]
 
 
-def test_patch_can_take_a_text_away(person: Person, annotation: str) -> None:
+def test_patch_can_remove_a_text(person: Person, annotation: str) -> None:
     body = person.call("PATCH", annotation, json={"text": None, "confidence": None}).json()
 
     assert (body["text"], body["confidence"]) == (None, None)
@@ -138,7 +138,7 @@ def test_empty_patch_changes_nothing(person: Person, annotation: str) -> None:
         ({"x": 1e308, "width": 1e308}, "bounding_box.x"),
     ],
 )
-def test_box_off_the_page_is_refused_by_every_way_in(
+def test_box_off_the_page_is_refused_by_every_call(
     service: Service, person: Person, annotations: str, annotation: str, sides: dict[str, float], field: str
 ) -> None:
     before = person.get(annotation).json()
@@ -152,7 +152,7 @@ def test_box_off_the_page_is_refused_by_every_way_in(
     assert len(person.get(annotations).json()["items"]) == 1
 
 
-def test_box_that_fills_the_page_is_taken(person: Person, annotations: str) -> None:
+def test_box_that_fills_the_page_is_accepted(person: Person, annotations: str) -> None:
     for box in ({"x": 0, "y": 0, "width": 120, "height": 80}, {"x": 119.9, "y": 0.1, "width": 0.1, "height": 79.9}):
         assert person.post(annotations, json=LEAST | {"bounding_box": box}).status_code == 201
 
@@ -199,7 +199,7 @@ def test_box_is_measured_against_its_own_page(person: Person, channel: int) -> N
         ({"created_by": 1}, "created_by"),
     ],
 )
-def test_odd_value_is_refused_by_every_way_in(
+def test_invalid_value_is_refused_by_every_call(
     person: Person, annotations: str, annotation: str, change: dict[str, Any], field: str
 ) -> None:
     for method, path, body in (
@@ -211,7 +211,7 @@ def test_odd_value_is_refused_by_every_way_in(
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_number_that_is_none_is_refused(person: Person, annotations: str, number: str) -> None:
+def test_invalid_number_is_refused(person: Person, annotations: str, number: str) -> None:
     body = (
         f'{{"bounding_box": {{"x": {number}, "y": 0, "width": 1, "height": 1}}, "label_type": "a", "label_name": "b"}}'
     )
@@ -262,7 +262,7 @@ def test_any_member_may_change(service: Service, channel: int, annotation: str) 
     assert member.call("DELETE", annotation).status_code == 204
 
 
-def test_annotating_what_is_just_being_deleted_is_no_failure(
+def test_annotating_a_document_during_its_deletion_is_no_failure(
     service: Service, person: Person, document: dict[str, Any], annotations: str
 ) -> None:
     waiting = (

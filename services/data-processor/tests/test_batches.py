@@ -1,4 +1,4 @@
-"""Batch jobs: not started without a worker; those on record are read, listed and kept."""
+"""Batch jobs: none is started without a worker; recorded ones are read, listed and kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def documents(person: Person, channel: int) -> list[int]:
     return [person.upload(channel, samples.image(), f"scan {number}.png").json()["id"] for number in range(3)]
 
 
-def test_no_job_is_started_that_no_worker_would_carry_out(
+def test_no_job_is_started_without_a_worker(
     service: Service, person: Person, channel: int, template: int, documents: list[int]
 ) -> None:
     body = {"channel_id": channel, "template_id": template, "document_ids": documents}
@@ -38,9 +38,7 @@ def test_a_recorded_job_is_read_with_its_documents_in_order(
     ]
 
 
-def test_list_leaves_the_items_out(
-    service: Service, person: Person, channel: int, template: int, documents: list[int]
-) -> None:
+def test_list_has_no_items(service: Service, person: Person, channel: int, template: int, documents: list[int]) -> None:
     ids = [service.record_job(person, channel, template, documents) for _ in range(3)]
 
     for query in (f"?channel_id={channel}&limit=2", "?limit=2"):
@@ -51,7 +49,7 @@ def test_list_leaves_the_items_out(
         assert ([item["id"] for item in second["items"]], second["next"]) == (ids[:1], None)
 
 
-def test_document_that_is_deleted_stays_on_record(
+def test_deleted_document_stays_recorded(
     service: Service, person: Person, channel: int, template: int, documents: list[int]
 ) -> None:
     job = service.record_job(person, channel, template, documents[:1])

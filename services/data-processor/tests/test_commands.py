@@ -1,4 +1,4 @@
-"""The commands: exit codes and their one sentence, the order of migrations, the lock, the end."""
+"""The commands: exit codes and messages, the order of migrations, the lock, stopping."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_REDIS = "redis://127.0.0.1:1/0"
 
 @pytest.fixture(scope="module")
 def empty_postgres() -> Iterator[PostgresServer]:
-    """A Postgres of this module's own, without any table."""
+    """A Postgres for this module, without tables."""
     with throwaway_postgres() as server:
         yield server
 
@@ -66,7 +66,7 @@ def test_migrate_twice_changes_nothing(migrated: Service) -> None:
     assert migrated.rows(tables) == before
 
 
-def test_migrate_names_who_holds_the_lock(migrated: Service, own_folder: Path) -> None:
+def test_migrate_names_the_holder_of_the_lock(migrated: Service, own_folder: Path) -> None:
     waiting = Service(migrated.postgres, NO_REDIS, own_folder, MIGRATION_WAIT_S=0)
     with psycopg.connect(migrated.postgres.conninfo, application_name="another program") as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK_KEY,))
@@ -127,7 +127,7 @@ def test_missing_setting_names_its_variable(migrated: Service, own_folder: Path)
     assert (done.returncode, "PLUMBLINE_TOKEN_SECRET_FILE" in done.stderr) == (78, True)
 
 
-def test_migrate_without_postgres_says_try_again(migrated: Service, own_folder: Path) -> None:
+def test_migrate_without_postgres_may_be_retried(migrated: Service, own_folder: Path) -> None:
     done = Service(migrated.postgres, NO_REDIS, own_folder, POSTGRES_PORT=free_port()).run("migrate")
 
     assert done.returncode == 75

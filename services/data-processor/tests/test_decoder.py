@@ -1,4 +1,4 @@
-"""A file that exhausts a decoder ends with that decoder, and delays no other file."""
+"""A file that exhausts a decoder ends that decoder and delays no other file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def impatient(
     redis_server: RedisServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """A service of one process that gives a file two seconds."""
+    """A service of one process with a limit of two seconds per file."""
     folder = tmp_path_factory.mktemp("impatient")
     service = Service(postgres_server, redis_server.url, folder, WORKERS=1, DECODE_TIMEOUT_S=2)
     service.start()
@@ -64,7 +64,7 @@ def test_others_are_served_while_files_are_decoded(impatient: Service) -> None:
         refusal(attack.result(), 422, "too_complex")
 
 
-def test_decoder_that_dies_takes_no_other_file_along(impatient: Service) -> None:
+def test_decoder_that_dies_affects_no_other_file(impatient: Service) -> None:
     person = Person(impatient)
     channel = person.create_channel()
     assert person.upload(channel, samples.image()).status_code == 201

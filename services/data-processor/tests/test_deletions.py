@@ -1,4 +1,4 @@
-"""What the deletion of a channel takes with it here, and what the deletion of a user leaves."""
+"""The effects of deleting a channel, and of deleting a user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TABLES = ("documents", "document_contents", "annotations", "templates", "templat
 
 
 def furnish(service: Service, person: Person, channel: int, document: dict[str, Any]) -> dict[str, int]:
-    """Let `person` make one of everything beside `document`; return the ids."""
+    """Create one object of each kind for `document` as `person`; return the ids."""
     mark = {"page": 1, "bounding_box": BOX, "label_type": "field", "label_name": "sum"}
     annotation = person.post(f"documents/{document['id']}/annotations/", json=mark).json()
     label = {
@@ -29,7 +29,7 @@ def counts(service: Service) -> dict[str, int]:
     return {table: service.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
 
 
-def test_a_channel_takes_everything_with_it(
+def test_deleting_a_channel_deletes_its_content(
     service: Service, person: Person, channel: int, document: dict[str, Any]
 ) -> None:
     other = person.create_channel()
@@ -49,7 +49,7 @@ def test_a_channel_takes_everything_with_it(
     }  # fmt: skip
 
 
-def test_what_a_deleted_user_has_made_stays_without_a_name(
+def test_content_of_a_deleted_user_stays_without_a_name(
     service: Service, person: Person, channel: int, document: dict[str, Any]
 ) -> None:
     friend = Person(service)

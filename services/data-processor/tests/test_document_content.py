@@ -18,7 +18,7 @@ def stored(person: Person, channel: int) -> dict[str, Any]:
     return dict(person.upload(channel, BYTES, "a “b”😀.png").json())
 
 
-def test_content_comes_back_as_it_was(person: Person, stored: dict[str, Any]) -> None:
+def test_content_is_served_unchanged(person: Person, stored: dict[str, Any]) -> None:
     response = person.get(f"documents/{stored['id']}/content")
 
     assert response.content == BYTES
@@ -36,7 +36,7 @@ def test_content_is_harmless_in_a_browser(person: Person, stored: dict[str, Any]
     assert headers["Content-Disposition"] == "inline; filename*=utf-8''a%20%E2%80%9Cb%E2%80%9D%F0%9F%98%80.png"
 
 
-def test_pdf_is_offered_to_be_saved(person: Person, channel: int) -> None:
+def test_pdf_is_sent_as_a_download(person: Person, channel: int) -> None:
     document = person.upload(channel, samples.pdf()).json()
     person.call("PATCH", f"documents/{document['id']}/", json={"filename": 'q"uote.pdf'})
     headers = person.get(f"documents/{document['id']}/content").headers
@@ -69,7 +69,7 @@ def test_range_is_answered_with_that_part(
 @pytest.mark.parametrize(
     "wanted", ["bytes=", "bytes=-", "bytes=9-5", "bytes=0-1,4-5", "lines=0-1", "bytes=a-b", "x" * 5000]
 )
-def test_odd_range_is_answered_with_the_whole(person: Person, stored: dict[str, Any], wanted: str) -> None:
+def test_unsupported_range_is_answered_with_the_whole(person: Person, stored: dict[str, Any], wanted: str) -> None:
     response = person.get(f"documents/{stored['id']}/content", headers={"Range": wanted})
 
     assert (response.status_code, response.content == BYTES) == (200, True)
@@ -84,7 +84,7 @@ def test_range_outside_is_refused(person: Person, stored: dict[str, Any], wanted
 
 
 @pytest.mark.parametrize("kind", ["content", "thumbnail"])
-def test_what_the_client_has_is_not_sent_again(person: Person, stored: dict[str, Any], kind: str) -> None:
+def test_an_unchanged_file_is_not_sent_again(person: Person, stored: dict[str, Any], kind: str) -> None:
     path = f"documents/{stored['id']}/{kind}"
     etag = person.get(path).headers["ETag"]
 
@@ -102,7 +102,7 @@ def test_range_of_another_version_is_answered_with_the_whole(person: Person, sto
     assert (other.status_code, same.status_code) == (200, 206)
 
 
-def test_head_tells_the_size(person: Person, stored: dict[str, Any]) -> None:
+def test_head_has_the_size(person: Person, stored: dict[str, Any]) -> None:
     response = person.call("HEAD", f"documents/{stored['id']}/content")
 
     assert (response.status_code, response.content) == (200, b"")

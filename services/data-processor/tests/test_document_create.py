@@ -1,4 +1,4 @@
-"""Uploads: what is taken, what is kept of it, and what is refused."""
+"""Uploads: accepted files, stored data, and refusals."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("media_type", WHOLE)
-def test_image_is_stored_with_what_was_measured(
-    service: Service, person: Person, channel: int, media_type: str
-) -> None:
+def test_image_is_stored_with_its_size(service: Service, person: Person, channel: int, media_type: str) -> None:
     data = WHOLE[media_type]
     response = person.upload(channel, data, "picture.pdf")
 
@@ -59,19 +57,19 @@ def test_pdf_keeps_each_pages_size_and_its_text(service: Service, person: Person
     ((span),) = text
     assert (span["page"], span["text"]) == (1, "Total 42")
     x, y, width, height = span["box"]
-    # The baseline is 20 points below the top; the capitals stand on it.
+    # The baseline is 20 points below the top, and capitals have no part below it.
     assert (int(x), round(y + height)) == (10, 20)
     assert 40 < width < 60
     assert 5 < height < 15
 
 
-def test_pdf_text_of_a_turned_page_is_where_it_is_seen(service: Service, person: Person, channel: int) -> None:
+def test_pdf_text_of_a_rotated_page_has_its_displayed_position(service: Service, person: Person, channel: int) -> None:
     body = person.upload(channel, samples.pdf(extra="/Rotate 90 /Resources << /Font << /F 3 0 R >> >>")).json()
 
     assert (body["width"], body["height"]) == (100, 200)
     (((span,),),) = service.rows("SELECT text_layer FROM document_contents WHERE document_id = %s", body["id"])
     x, y, width, height = span["box"]
-    # What stood at the top left corner, reading right, now stands at the top right corner, reading down.
+    # Text at the top left corner, reading right, is displayed at the top right corner, reading down.
     assert 70 < x < 90
     assert (int(y), width < height) == (10, True)
 
@@ -150,7 +148,7 @@ def test_broken_file_is_logged_with_its_request(service: Service, person: Person
     ],
     ids=["gif", "bmp", "tiff", "html", "zip", "zeros", "avi"],
 )
-def test_other_type_is_refused_whatever_it_is_called(person: Person, channel: int, data: bytes) -> None:
+def test_other_type_is_refused_with_any_name(person: Person, channel: int, data: bytes) -> None:
     refusal(person.upload(channel, data, "photo.png"), 415, "wrong_media_type")
 
 
@@ -160,12 +158,12 @@ def test_stranger_may_not_upload(service: Service, stranger: Person, channel: in
     assert service.rows("SELECT id FROM documents WHERE channel_id = %s", channel) == []
 
 
-def test_channel_that_is_not_there(person: Person) -> None:
+def test_channel_that_does_not_exist(person: Person) -> None:
     refusal(person.upload(2**62, samples.image()), 404, "no_such_channel")
 
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "0", "1.5", "9" * 30, "\0", "１"])
-def test_odd_channel_id_is_refused(person: Person, value: str) -> None:
+def test_invalid_channel_id_is_refused(person: Person, value: str) -> None:
     body = refusal(person.upload(value, samples.image()), 422, "invalid")
 
     assert body["errors"][0]["field"] == "channel_id"
@@ -193,5 +191,5 @@ def test_missing_fields_are_named(person: Person) -> None:
         ("'; DROP TABLE documents; --", "'; DROP TABLE documents; --"),
     ],
 )
-def test_filename_is_made_harmless(person: Person, channel: int, sent: str, kept: str) -> None:
+def test_filename_is_cleaned(person: Person, channel: int, sent: str, kept: str) -> None:
     assert person.upload(channel, samples.image(), sent).json()["filename"] == kept

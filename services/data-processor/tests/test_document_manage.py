@@ -49,7 +49,7 @@ def test_list_shows_one_channel(person: Person, channel: int) -> None:
         ("channel_id=1&before=" + "9" * 40, "before"),
     ],
 )
-def test_odd_query_is_refused(person: Person, query: str, field: str) -> None:
+def test_invalid_query_is_refused(person: Person, query: str, field: str) -> None:
     body = refusal(person.get(f"documents/?{query}"), 422, "invalid")
 
     assert body["errors"][0]["field"] == field
@@ -63,7 +63,7 @@ def test_stranger_sees_nothing(person: Person, stranger: Person, channel: int, d
 
 
 @pytest.mark.parametrize("odd", ["0", "-1", "x", "9" * 19, "9" * 60, "1.0", "%00", "1%20", "１"])
-def test_odd_id_is_no_document(person: Person, odd: str) -> None:
+def test_invalid_id_is_no_document(person: Person, odd: str) -> None:
     refusal(person.get(f"documents/{odd}/"), 404, "no_such_address")
 
 
@@ -79,7 +79,7 @@ def test_rename_cleans_the_name(service: Service, person: Person, document: dict
 @pytest.mark.parametrize(
     "body", [{}, {"filename": ""}, {"filename": 3}, {"filename": "a\0"}, {"filename": "a", "size": 1}, [], "x"]
 )
-def test_odd_rename_is_refused(person: Person, document: dict[str, Any], body: Any) -> None:
+def test_invalid_rename_is_refused(person: Person, document: dict[str, Any], body: Any) -> None:
     refusal(person.call("PATCH", f"documents/{document['id']}/", json=body), 422, "invalid")
 
 
@@ -90,7 +90,7 @@ def test_stranger_may_not_change(stranger: Person, document: dict[str, Any]) -> 
     refusal(stranger.call("DELETE", path), 403, "not_a_member")
 
 
-def test_delete_takes_everything_along(service: Service, person: Person, document: dict[str, Any]) -> None:
+def test_delete_includes_everything_of_the_document(service: Service, person: Person, document: dict[str, Any]) -> None:
     box = {"x": 0, "y": 0, "width": 1, "height": 1}
     person.post(
         f"documents/{document['id']}/annotations/", json={"bounding_box": box, "label_type": "a", "label_name": "b"}

@@ -1,4 +1,4 @@
-"""The body of an upload: bounded by what arrives, and never a server error."""
+"""The body of an upload: limited by the received bytes, and never a server error."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _in_chunks(body: bytes) -> Iterator[bytes]:
         yield body[start : start + 65_536]
 
 
-def test_file_as_large_as_is_allowed_is_taken(person: Person, channel: int) -> None:
-    # Bytes after the image's end belong to the file and to no pixel.
+def test_file_of_the_largest_size_is_accepted(person: Person, channel: int) -> None:
+    # Bytes after the image's end belong to the file but to no pixel.
     data = samples.image()
     data += b"\0" * (LIMIT - len(data))
 
@@ -46,7 +46,7 @@ def test_file_with_one_byte_more_is_refused(person: Person, channel: int) -> Non
     assert body["limit"] == LIMIT
 
 
-def test_chunked_upload_is_taken(person: Person, channel: int) -> None:
+def test_chunked_upload_is_accepted(person: Person, channel: int) -> None:
     body = _form(channel, samples.image())
 
     assert person.post("documents/", data=_in_chunks(body), headers=FORM).status_code == 201
@@ -59,14 +59,14 @@ def test_chunked_upload_that_does_not_end_is_refused(person: Person, channel: in
 
 
 @pytest.mark.parametrize("left_out", [1, 4, 20])
-def test_chunked_upload_that_breaks_off_leaves_nothing(person: Person, channel: int, left_out: int) -> None:
+def test_interrupted_chunked_upload_stores_nothing(person: Person, channel: int, left_out: int) -> None:
     body = _form(channel, samples.image())[: -2 - left_out]
 
     refusal(person.post("documents/", data=_in_chunks(body), headers=FORM), 400, "incomplete")
     assert person.get(f"documents/?channel_id={channel}").json()["items"] == []
 
 
-def test_what_follows_the_closing_boundary_is_nothing_to_us(person: Person, channel: int) -> None:
+def test_bytes_after_the_closing_boundary_are_ignored(person: Person, channel: int) -> None:
     body = _form(channel, samples.image()) + b"an epilogue\r\n"
 
     assert person.post("documents/", data=_in_chunks(body), headers=FORM).status_code == 201

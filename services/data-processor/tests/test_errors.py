@@ -47,7 +47,7 @@ def paths(person: Person, channel: int, document: dict[str, Any]) -> list[tuple[
     ],
     ids=["empty", "cut", "no utf-8", "lone surrogate", "nan", "deep", "deep object", "raw nul"],
 )
-def test_what_is_not_json_is_refused(person: Person, paths: list[tuple[str, str]], body: bytes) -> None:
+def test_invalid_json_is_refused(person: Person, paths: list[tuple[str, str]], body: bytes) -> None:
     for method, path in paths:
         refusal(person.call(method, path, data=body, headers=JSON), 400, "invalid_json")
 
@@ -152,20 +152,20 @@ def test_unknown_address_is_a_problem(service: Service) -> None:
         ("GET", "batch/1/export/"),
     ],
 )
-def test_call_of_a_later_release_says_so(person: Person, method: str, path: str) -> None:
+def test_call_of_a_later_release_is_not_implemented(person: Person, method: str, path: str) -> None:
     body = refusal(person.call(method, path, json={}), 501, "not_implemented")
 
     assert "this release" in body["detail"]
 
 
-def test_other_method_names_those_that_are_taken(person: Person) -> None:
+def test_refused_method_names_the_allowed_ones(person: Person) -> None:
     response = person.call("DELETE", "templates/")
 
     refusal(response, 405, "method_not_allowed")
     assert response.headers["Allow"] == "GET, HEAD, POST"
 
 
-def test_request_id_is_kept_if_it_is_one(service: Service) -> None:
+def test_valid_request_id_is_kept(service: Service) -> None:
     def answered(sent: str) -> str:
         response = through_caddy("GET", service.base + "nothing", headers={"X-Request-Id": sent}, timeout=30)
         assert response.json()["request_id"] == response.headers["X-Request-Id"]
@@ -176,7 +176,7 @@ def test_request_id_is_kept_if_it_is_one(service: Service) -> None:
         assert re.fullmatch("[0-9a-f]{32}", answered(odd))
 
 
-def test_failure_is_a_plain_500_and_a_whole_entry(service: Service, person: Person, document: dict[str, Any]) -> None:
+def test_failure_is_a_plain_500_and_a_log_entry(service: Service, person: Person, document: dict[str, Any]) -> None:
     with service.database() as connection:
         connection.execute("ALTER TABLE annotations RENAME COLUMN colour TO color")
         try:

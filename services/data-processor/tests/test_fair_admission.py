@@ -1,4 +1,4 @@
-"""Who gets a place in the slow lane, and who is told that it is their own doing."""
+"""Admission to the slow lane, and the refusal of users and addresses with too many requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def enter(lane: SlowLane, stack: ExitStack, user: int, address: str, times: int 
         stack.enter_context(lane.place("uploads", user, address, patience_s=0))
 
 
-def test_one_user_fills_their_own_share_alone() -> None:
+def test_one_user_fills_only_their_share() -> None:
     lane = SlowLane(8, 3, 6)
     with ExitStack() as stack:
         enter(lane, stack, ALICE, HERE, times=3)
@@ -30,7 +30,7 @@ def test_one_user_fills_their_own_share_alone() -> None:
         enter(lane, stack, BOB, HERE)
 
 
-def test_one_address_fills_its_own_share_alone() -> None:
+def test_one_address_fills_only_its_share() -> None:
     lane = SlowLane(8, 3, 6)
     with ExitStack() as stack:
         enter(lane, stack, ALICE, HERE, times=3)
@@ -51,14 +51,14 @@ def test_a_small_room_keeps_a_place_for_others() -> None:
         enter(lane, stack, BOB, THERE)
 
 
-def test_a_place_is_free_again_however_the_work_ended() -> None:
+def test_a_place_is_free_again_after_success_and_failure() -> None:
     lane = SlowLane(1, 1, 1)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), lane.place("uploads", ALICE, HERE, patience_s=0):
             raise ZeroDivisionError
 
 
-def test_who_has_least_under_way_is_let_in_first() -> None:
+def test_the_user_with_the_fewest_requests_is_admitted_first() -> None:
     lane = SlowLane(4, 3, 4)
     order: list[int] = []
     done = threading.Event()

@@ -1,4 +1,4 @@
-"""A page costs what it shows, however much there is elsewhere: the service's own statements, explained by Postgres."""
+"""The cost of a page does not grow with other channels: EXPLAIN of the service's own statements."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ LISTS: dict[str, tuple[str, Callable[[Ids], object]]] = {
 
 @pytest.fixture(scope="module")
 def quiet(migrated: Service) -> Iterator[tuple[psycopg.Connection[Any], Ids]]:
-    """A quiet channel and a busy one whose rows are newer, as many in each; gone after these tests.
+    """A quiet channel and a busy one with newer rows, equally many in each; deleted after these tests.
 
     On the average of what the planner knows, reading everything backwards finds a page of either soon.
     """
     with psycopg.connect(migrated.postgres.conninfo) as connection:
-        # Nothing else, or the average would be another.
+        # No other rows, because they would change the average.
         connection.execute("TRUNCATE documents, templates, batch_jobs CASCADE")
         ((user,),) = connection.execute(
             "INSERT INTO users (username, display_name, password_hash) VALUES ('listing', 'x', 'x') RETURNING id"
@@ -114,7 +114,7 @@ def _fill(connection: psycopg.Connection[Any], channel: int, user: int) -> int:
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_quiet_channel_does_not_pay_for_a_busy_one(
+def test_a_busy_channel_does_not_slow_down_a_quiet_one(
     quiet: tuple[psycopg.Connection[Any], Ids], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection, ids = quiet
@@ -134,7 +134,7 @@ def test_a_quiet_channel_does_not_pay_for_a_busy_one(
         for node in _nodes(plans[0])
         if node.get("Relation Name") == table
     )
-    # Of all channels: a page of each of the two.
+    # The list of all channels reads a page of each of the two.
     assert 0 < read <= 2 * PAGE.probe, plans
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, complete, and says what the service does.
+"""The OpenAPI document is valid, complete, and matches the service.
 
 Every answer that a `Person` gets in the other tests is held against it, too.
 """
@@ -33,7 +33,7 @@ def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
 
 
 def test_every_address_and_method_is_described(service: Service, document: dict[str, Any]) -> None:
-    # Read as text: what routes lead to needs Django's settings.
+    # Read as text: importing the routes needs Django's settings.
     declared = re.findall(r'path\(\s*"([^"]+)",\s*Methods', (PACKAGE / "urls.py").read_text(encoding="utf-8"))
     paths = {re.sub(r"<id:(\w+)>", r"{\1}", path) for path in declared}
     assert {path.removeprefix("/data-processor/") for path in document["paths"]} - {"/auth/operator"} == paths - {
@@ -56,7 +56,7 @@ def test_every_part_of_a_path_and_every_parameter_of_a_query_is_described(servic
 
 
 @pytest.mark.parametrize("name", ["before", "limit", "channel_id"])
-def test_a_parameter_has_the_bounds_that_the_document_says(service: Service, person: Person, name: str) -> None:
+def test_a_parameter_has_the_documented_bounds(service: Service, person: Person, name: str) -> None:
     for (method, path), operation in service.description.operations.items():
         for parameter in operation["parameters"]:
             if parameter["name"] != name:
@@ -87,7 +87,7 @@ def test_every_refusal_in_the_code_is_described(document: dict[str, Any]) -> Non
     assert raised - OF_ANY_ADDRESS == described
 
 
-def test_what_needs_a_session_says_so(service: Service) -> None:
+def test_calls_that_need_a_session_declare_it(service: Service) -> None:
     for (method, path), operation in service.description.operations.items():
         address = service.base.removesuffix("/data-processor/") + re.sub(r"{\w+}", "1", path)
         refused = through_caddy(method, address, timeout=30).status_code == 401

@@ -20,7 +20,7 @@ from plumbline.net import free_port
 from plumbline.verification.throwaway import PostgresServer, RedisServer, wait_until
 
 PATIENCE_S = 20.0
-"""Far more than any answer takes, far less than a connection that hangs."""
+"""Much longer than any answer takes, and much shorter than a hanging connection."""
 
 
 def _unavailable(person: Person, path: str = "templates/") -> None:
@@ -30,7 +30,7 @@ def _unavailable(person: Person, path: str = "templates/") -> None:
 
 
 def _wait_served(person: Person) -> None:
-    # Often enough in a row that each server process has answered.
+    # Enough consecutive answers that each server process has answered.
     def served() -> bool:
         return all(person.call("GET", "templates/", headers={"Connection": "close"}).ok for _ in range(10))
 
@@ -38,7 +38,7 @@ def _wait_served(person: Person) -> None:
 
 
 class Stall:
-    """Every process of Postgres, stopped: the kernel accepts connections, and no process answers."""
+    """Stops every process of Postgres: the kernel accepts connections, but no process answers."""
 
     def __init__(self, port: int) -> None:
         listening = psutil.net_connections("tcp4")
@@ -46,7 +46,7 @@ class Stall:
         self._stopped: list[psutil.Process] = []
 
     def begin(self) -> None:
-        """Stop them, the one first that could start others."""
+        """Stop them, first the one that could start others."""
         main = psutil.Process(self._main)
         main.suspend()
         children = main.children(recursive=True)
@@ -55,7 +55,7 @@ class Stall:
         self._stopped = [main, *children]
 
     def end(self) -> None:
-        """Let them go on."""
+        """Resume them."""
         for process in self._stopped:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.resume()
@@ -64,7 +64,7 @@ class Stall:
 
 @pytest.fixture
 def stall(postgres_server: PostgresServer) -> Iterator[Stall]:
-    """A way to stall Postgres, which ends with the test."""
+    """Stalls Postgres, at most until the test ends."""
     stall = Stall(postgres_server.port)
     try:
         yield stall
@@ -72,7 +72,7 @@ def stall(postgres_server: PostgresServer) -> Iterator[Stall]:
         stall.end()
 
 
-def test_postgres_away_is_said_and_forgotten(
+def test_postgres_away_is_reported_until_it_is_back(
     service: Service, postgres_server: PostgresServer, person: Person, channel: int
 ) -> None:
     person.upload(channel, samples.image())
@@ -90,12 +90,12 @@ def test_postgres_away_is_said_and_forgotten(
     _wait_served(person)
     assert person.upload(channel, samples.image()).status_code == 201
     away = [entry for entry in service.entries() if "Postgres is away" in entry["message"]]
-    # Once for each process and each ten seconds, not for each of the requests.
+    # Once per process and ten seconds, not per request.
     assert 1 <= len(away) <= 12
     assert all(entry["level"] == "error" for entry in away)
 
 
-def test_postgres_that_was_restarted_costs_at_most_a_refusal(
+def test_a_restart_of_postgres_causes_at_most_one_refusal(
     service: Service, postgres_server: PostgresServer, person: Person
 ) -> None:
     postgres_server.restart()
@@ -103,10 +103,10 @@ def test_postgres_that_was_restarted_costs_at_most_a_refusal(
     _wait_served(person)
 
 
-def test_stalled_postgres_holds_no_request_for_long(service: Service, stall: Stall, person: Person) -> None:
+def test_stalled_postgres_blocks_no_request_for_long(service: Service, stall: Stall, person: Person) -> None:
     assert person.get("templates/").status_code == 200
     stall.begin()
-    # Both fail by their own time limits if the service holds them.
+    # Both fail by their own timeouts if the service blocks them.
     _unavailable(person)
     wait_until(lambda: service.health().status_code == 503, "health notices", PATIENCE_S)
     stall.end()
@@ -136,7 +136,7 @@ def _workers(service: Service) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(service.pid).children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            # Beside them runs multiprocessing's own tracker of resources.
+            # multiprocessing's resource tracker runs, too.
             if any("spawn_main" in part for part in child.cmdline()):
                 found.append(child)
     return found
@@ -166,7 +166,7 @@ def test_worker_that_dies_is_replaced_and_reported(
         assert service.stop() == 0
 
 
-def test_upload_is_announced_after_it_is_stored(
+def test_upload_event_follows_the_commit(
     service: Service, redis_server: RedisServer, person: Person, channel: int
 ) -> None:
     with redis.Redis.from_url(redis_server.admin_url) as client, client.pubsub() as listener:

@@ -1,4 +1,4 @@
-"""A refusal that comes before the whole body was read reaches the client, and so does the next answer."""
+"""A refusal before the end of the body reaches the client, and so does the next answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JSON, FORM = {"Content-Type": "application/json"}, {"Content-Type": "multipart/f
         ("nowhere", JSON, 404),
     ],
 )
-def test_a_refusal_reaches_who_is_still_sending(
+def test_a_refusal_reaches_a_client_that_is_still_sending(
     service: Service, person: Person, path: str, headers: dict[str, str], status: int, chunked: bool
 ) -> None:
     def pieces() -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The tables: what the database itself refuses, and that models, migrations and constraints agree."""
+"""The tables: refusals of the database, and agreement of models, migrations and constraints."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_migrations_make_these_tables_and_no_others(migrated: Service) -> None:
     assert tables - backends == OWN
 
 
-def test_references_are_real_and_say_what_deleting_does(migrated: Service) -> None:
+def test_references_are_foreign_keys_with_on_delete(migrated: Service) -> None:
     cascade, set_null = "c", "n"
     assert migrated.rows(REFERENCES, list(OWN)) == [
         ("annotations", "users", "created_by", set_null),
@@ -76,12 +76,12 @@ REFERENCES_WITHOUT_INDEX = """
 """
 
 
-def test_every_reference_to_what_can_be_deleted_has_an_index(migrated: Service) -> None:
-    # Of both owners: without one, deleting a row reads the whole of each table that may refer to it.
+def test_every_reference_to_deletable_rows_has_an_index(migrated: Service) -> None:
+    # Of both services' tables: without an index, deleting a row reads every table that may refer to it.
     assert migrated.rows(REFERENCES_WITHOUT_INDEX) == []
 
 
-def test_bytes_are_stored_so_that_parts_can_be_read(migrated: Service) -> None:
+def test_bytes_are_stored_uncompressed_for_partial_reads(migrated: Service) -> None:
     assert migrated.rows(
         "SELECT attname, attstorage::text FROM pg_attribute"
         " WHERE attrelid = 'document_contents'::regclass AND attname IN ('data', 'thumbnail') ORDER BY 1"
@@ -122,7 +122,7 @@ def _insert(service: Service, table: str, values: dict[str, Any]) -> None:
         ({"validation_status": "maybe"}, "annotations_validation_status_check"),
     ],
 )
-def test_database_refuses_odd_annotations(
+def test_database_refuses_invalid_annotations(
     service: Service, person: Person, document: dict[str, Any], change: dict[str, Any], constraint: str
 ) -> None:
     whole = ANNOTATION | {"document_id": document["id"], "created_by": person.id}
@@ -145,7 +145,7 @@ def test_database_refuses_odd_annotations(
         ({"colour": "blue"}, "template_labels_colour_check"),
     ],
 )
-def test_database_refuses_odd_labels(
+def test_database_refuses_invalid_labels(
     service: Service, person: Person, channel: int, change: dict[str, Any], constraint: str
 ) -> None:
     template = person.post("templates/", json={"channel_id": channel, "name": "T"}).json()["id"]
@@ -167,7 +167,7 @@ def test_database_refuses_odd_labels(
         ("page_widths = '{1,2}'", "documents_pages_check"),
     ],
 )
-def test_database_refuses_odd_documents(
+def test_database_refuses_invalid_documents(
     service: Service, document: dict[str, Any], change: str, constraint: str
 ) -> None:
     with service.database() as connection, pytest.raises(psycopg.errors.CheckViolation, match=constraint):
@@ -183,7 +183,7 @@ def test_database_refuses_odd_documents(
         ("failed = -1", "batch_jobs_progress_check"),
     ],
 )
-def test_database_refuses_odd_jobs(
+def test_database_refuses_invalid_jobs(
     service: Service, person: Person, channel: int, document: dict[str, Any], change: str, constraint: str
 ) -> None:
     template = person.post("templates/", json={"channel_id": channel, "name": "T"}).json()["id"]
@@ -202,7 +202,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("table", LISTS)
-def test_list_has_an_index_behind_it(migrated: Service, table: str) -> None:
+def test_list_has_an_index(migrated: Service, table: str) -> None:
     with migrated.database() as connection:
         connection.execute("SET enable_seqscan = off")
         connection.execute("SET enable_sort = off")

@@ -1,4 +1,4 @@
-"""Bodies that trickle in and files that decode slowly take some of a process's threads, never all of them."""
+"""Slow bodies and files that decode slowly use some of a process's threads, never all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE_S = 20
 def small(
     migrated: Service, postgres_server: PostgresServer, redis_server: RedisServer, own_folder: Path
 ) -> Iterator[Service]:
-    """A service of one process that lets a file take a minute."""
+    """A service of one process with a limit of a minute per file."""
     service = Service(
         postgres_server, redis_server.url, own_folder, WORKERS=1, POOL_SIZE=POOL, DECODE_TIMEOUT_S=3 * PATIENCE_S
     )
@@ -46,7 +46,7 @@ def _still_serves(service: Service, person: Person) -> None:
 @pytest.mark.parametrize(
     ("path", "content_type"), [("documents/", "multipart/form-data; boundary=b"), ("templates/", "application/json")]
 )
-def test_bodies_that_trickle_in_leave_threads_for_others(small: Service, path: str, content_type: str) -> None:
+def test_slow_bodies_leave_threads_for_others(small: Service, path: str, content_type: str) -> None:
     person = Person(small)
     head = (
         f"POST /data-processor/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {person.token}\r\n"
@@ -59,16 +59,16 @@ def test_bodies_that_trickle_in_leave_threads_for_others(small: Service, path: s
             one.sendall(head.encode())
             one.settimeout(0.01)
 
-        def some_are_turned_away() -> bool:
+        def some_are_refused() -> bool:
             for one in crowd:
                 try:
                     answered.setdefault(one, one.recv(4096))
                 except TimeoutError:
                     continue
-            # Of two at a time the rest is read before they are told.
+            # The rest of two bodies at a time is read before their refusal.
             return len(answered) >= CROWD - POOL - 2
 
-        wait_until(some_are_turned_away, "those for whom there is no room are told", PATIENCE_S)
+        wait_until(some_are_refused, "requests without a place are refused", PATIENCE_S)
         assert {answer.split(b"\r\n")[0] for answer in answered.values()} == {b"HTTP/1.1 429 Too Many Requests"}
         assert all(b"retry-after: " in answer and b"too_many_at_once" in answer for answer in answered.values())
         _still_serves(small, person)
@@ -95,7 +95,7 @@ def test_files_that_decode_slowly_leave_threads_for_others(small: Service) -> No
         try:
             wait_until(
                 lambda: sum(upload.done() for upload in uploads) >= CROWD - POOL,
-                "those for whom there is no room are told",
+                "requests without a place are refused",
                 PATIENCE_S,
             )
             _still_serves(small, person)

@@ -1,4 +1,4 @@
-"""Only Caddy is served: every account of the machine can reach the data-processor's port."""
+"""Only requests through Caddy are served: every account of the machine can reach the data-processor's port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TIMEOUT_S = 30
 
 
 @pytest.mark.parametrize("claim", [{}, {"X-Plumbline-Internal": "guessed"}])
-def test_strangers_are_refused_even_with_a_session(service: Service, person: Person, claim: dict[str, str]) -> None:
+def test_direct_requests_are_refused_with_a_session(service: Service, person: Person, claim: dict[str, str]) -> None:
     headers = {"Authorization": f"Bearer {person.token}", **claim}
     root = service.base.removesuffix("/data-processor/")
     for path in ("/data-processor/templates/", "/data-processor/nothing", "/auth/operator"):

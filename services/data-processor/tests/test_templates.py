@@ -49,7 +49,7 @@ def test_created_template_is_in_the_database(service: Service, person: Person, c
     assert person.get(f"templates/{body['id']}/").json() == body
 
 
-def test_list_of_a_channel_and_of_all_ones_channels(service: Service, person: Person, channel: int) -> None:
+def test_list_of_one_channel_and_of_all_channels(service: Service, person: Person, channel: int) -> None:
     other, foreign = person.create_channel(), Person(service).create_channel()
     here = [_create(person, channel, f"T{number}", [LEAST]).json()["id"] for number in range(3)]
     there = _create(person, other, "T").json()["id"]
@@ -69,7 +69,7 @@ def test_stranger_lists_nothing(stranger: Person) -> None:
 
 def test_put_replaces_name_and_labels(service: Service, person: Person, channel: int) -> None:
     template = _create(person, channel, labels=[LABEL, LEAST]).json()
-    # The two change places: names stay unique throughout.
+    # The two labels swap positions; names stay unique at every step.
     labels = [LEAST, LABEL | {"required": False}]
     response = person.call("PUT", f"templates/{template['id']}/", json={"name": "Receipt", "labels": labels})
 
@@ -122,7 +122,7 @@ def test_refused_replacement_leaves_the_labels(person: Person, channel: int) -> 
         ("none", "labels"),
     ],
 )
-def test_odd_label_is_refused(service: Service, person: Person, channel: int, labels: Any, field: str) -> None:
+def test_invalid_label_is_refused(service: Service, person: Person, channel: int, labels: Any, field: str) -> None:
     template = _create(person, channel).json()
     created = person.post("templates/", json={"channel_id": channel, "name": "New", "labels": labels})
     replaced = person.call("PUT", f"templates/{template['id']}/", json={"name": "New", "labels": labels})
@@ -132,7 +132,7 @@ def test_odd_label_is_refused(service: Service, person: Person, channel: int, la
     assert service.rows("SELECT name FROM templates WHERE channel_id = %s", channel) == [("Invoice",)]
 
 
-def test_label_that_fills_the_page_is_taken(person: Person, channel: int) -> None:
+def test_label_that_fills_the_page_is_accepted(person: Person, channel: int) -> None:
     for number, box in enumerate(
         ({"x": 0, "y": 0, "width": 1, "height": 1}, {"x": 0.9, "y": 0.7, "width": 0.1, "height": 0.3})
     ):
@@ -164,7 +164,7 @@ def test_stranger_may_do_nothing(person: Person, stranger: Person, channel: int)
     refusal(_create(person, 2**62), 404, "no_such_channel")
 
 
-def test_names_have_one_form_and_something_to_be_seen(person: Person, channel: int) -> None:
+def test_names_are_normalised_and_visible(person: Person, channel: int) -> None:
     label = {"label_type": " a ", "name": "cafe\u0301  1", "bounding_box": {"x": 0, "y": 0, "width": 1, "height": 1}}
     made = person.post(
         "templates/", json={"channel_id": channel, "name": " Re\u0301sume\u0301   A ", "labels": [label]}

@@ -1,4 +1,4 @@
-"""Requests get their turn unless every thread is at one that does not end."""
+"""Requests are served unless every thread is blocked by one that does not end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from data_processor.web import turns
 from data_processor.web.turns import Turns
 
 
-def test_threads_that_are_all_stuck_are_told_from_threads_that_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stuck_threads_are_distinguished_from_busy_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(turns.time, "monotonic", lambda: now)
     both = Turns(2)
@@ -15,7 +15,7 @@ def test_threads_that_are_all_stuck_are_told_from_threads_that_are_busy(monkeypa
         now += 10 * turns.STUCK_S
         assert both.taken(), "one is free"
         with both.one():
-            assert both.taken(), "the last one was free until now"
+            assert both.taken(), "the last one was free until recently"
             now += turns.STUCK_S
             assert not both.taken()
         assert both.taken()

@@ -155,7 +155,7 @@ AREA = Area(
               {"smoke/test_answers.py::test_answers_to_sessions_have_no_store_and_nosniff": "no-store"}),
         Fault("export-pretends", "a call that this release does not carry out answers as if it did",
               Patch(f"{_IN}/not_implemented.py",
-                    '    raise NotImplementedYetError("documents are stored and not yet exported; their annotations can be read")',
+                    '    raise NotImplementedYetError("documents are stored but not yet exported; their annotations can be read")',
                     "    from django.http import HttpResponse\n\n    return HttpResponse(status=202)"),
               {"smoke/test_access.py::test_users_may_do_what_the_rules_say[POST /data-processor/documents/{document}/export/]": "expected 501 not_implemented, got 202"}),
         Fault("data-processor-says-other-version", "the data-processor reports another version than the stack's",

@@ -63,26 +63,26 @@ _ONE = (*_OF_DOCUMENT, Code.NO_SUCH_ANNOTATION)
 
 @operation(refuses=_OF_DOCUMENT)
 def annotation_list(caller: Caller, document_id: int, page: PageQuery) -> Listed[Annotation]:
-    """Answer a page of a document's annotations."""
+    """Return a page of a document's annotations."""
     return page.of(selectors.annotation_list(document_id=document_id, user_id=caller.user_id, page=page))
 
 
 @operation(status=201, refuses=_OF_DOCUMENT)
 def annotation_create(caller: Caller, document_id: int, body: AnnotationInput) -> Annotation:
-    """Put an annotation on a page of a document."""
+    """Create an annotation on a page of a document."""
     values = to_columns(body.model_dump())
     return services.annotation_create(document_id=document_id, user_id=caller.user_id, values=values)
 
 
 @operation(refuses=_ONE)
 def annotation_read(caller: Caller, document_id: int, annotation_id: int) -> Annotation:
-    """Answer one annotation."""
+    """Return one annotation."""
     return selectors.annotation_get(document_id=document_id, annotation_id=annotation_id, user_id=caller.user_id)
 
 
 @operation(refuses=_ONE)
 def annotation_replace(caller: Caller, document_id: int, annotation_id: int, body: AnnotationInput) -> Annotation:
-    """Put another annotation in the place of one: what is not sent gets its default."""
+    """Replace an annotation: fields that are not sent get their defaults."""
     changes = to_columns(body.model_dump())
     return services.annotation_update(
         document_id=document_id, annotation_id=annotation_id, user_id=caller.user_id, changes=changes
@@ -91,7 +91,7 @@ def annotation_replace(caller: Caller, document_id: int, annotation_id: int, bod
 
 @operation(refuses=_ONE)
 def annotation_update(caller: Caller, document_id: int, annotation_id: int, body: AnnotationChange) -> Annotation:
-    """Change what is sent, and only that; of the box, too, single sides."""
+    """Change only the fields that are sent; single sides of the box are possible."""
     changes = to_columns(body.sent())
     return services.annotation_update(
         document_id=document_id, annotation_id=annotation_id, user_id=caller.user_id, changes=changes

@@ -13,9 +13,9 @@ from data_processor.documents.models import Document
 
 
 class Annotation(models.Model):
-    """A box on a page, in the page's own units (pixels or PDF points) from its top left corner, and what it means.
+    """A box on a page, in the page's own units (pixels or PDF points) from its top left corner, with its meaning.
 
-    That a box lies inside its page is checked by the statement that writes it: the page's size is in `documents`.
+    The statement that writes a box checks that it is inside its page: the page's size is in `documents`.
     """
 
     document = models.ForeignKey(Document, models.CASCADE, db_index=False, related_name="annotations")

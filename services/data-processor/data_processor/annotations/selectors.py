@@ -19,7 +19,7 @@ from data_processor.web.pages import Page
 
 
 class Annotation(TypedDict):
-    """A box on a page of a document, and what it means."""
+    """A box on a page of a document, with its meaning."""
 
     id: int
     document_id: int
@@ -78,7 +78,7 @@ def annotation_get(*, document_id: int, annotation_id: int, user_id: int) -> Ann
 
 
 def annotation_from(row: Row) -> Annotation:
-    """Return a row of `COLUMNS` as clients see it."""
+    """Return a row of `COLUMNS` as it is sent to clients."""
     row["bounding_box"] = dict(zip(boxes.COLUMNS, row["bounding_box"], strict=True))
     return cast(Annotation, row)
 

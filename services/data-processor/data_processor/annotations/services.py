@@ -1,4 +1,4 @@
-"""Changing annotations. Writing is one statement that checks membership and page; only a refusal costs a second."""
+"""Changing annotations. One statement writes and checks membership and page; only a refusal needs a second one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SETTABLE = (
     "label_type", "label_name", "colour", "text", "confidence", "validation_status",
 )  # fmt: skip
 
-# Agrees with boxes.faults, which finds the words for what this refuses. A page that is not there has no size: NULL.
+# Must agree with boxes.faults, which makes the error messages. A page that does not exist has the size NULL.
 _FITS = """
     {width} > 0 AND {height} > 0 AND {x} >= 0 AND {y} >= 0
     AND {x} + {width} <= d.page_widths[{page}] * (1 + %(epsilon)s::float8)
@@ -63,7 +63,7 @@ _DELETE = """
 
 
 def annotation_create(*, document_id: int, user_id: int, values: dict[str, Any]) -> Annotation:
-    """Put an annotation on a page. `values` holds each of `_SETTABLE`. Raises InvalidError for a box off the page."""
+    """Create an annotation. `values` has all columns of `_SETTABLE`. Raises InvalidError for a box off the page."""
     row = statements.row(_INSERT, {**values, "document_id": document_id, "user_id": user_id, "epsilon": EPSILON})
     if row is None:
         _refuse(document_id=document_id, user_id=user_id, page=values["page"], box=_box(values))
@@ -71,7 +71,7 @@ def annotation_create(*, document_id: int, user_id: int, values: dict[str, Any])
 
 
 def annotation_update(*, document_id: int, annotation_id: int, user_id: int, changes: dict[str, Any]) -> Annotation:
-    """Change those columns of an annotation that are in `changes`; what stays is checked with what is new."""
+    """Change the columns in `changes`; unchanged columns are checked together with the new values."""
     ids = {"document_id": document_id, "annotation_id": annotation_id, "user_id": user_id}
     if not changes:
         return selectors.annotation_get(**ids)
@@ -109,5 +109,5 @@ def _refuse(*, document_id: int, user_id: int, page: int, box: Box) -> NoReturn:
         raise InvalidError(("page", f"must be from 1 to {len(sizes)}, the pages of the document"))
     if found := faults(box, *sizes[page - 1]):
         raise InvalidError(*found)
-    # It fits and was refused: what it was checked against went away in between.
+    # The box fits but was refused: the document was deleted in between.
     raise NotFoundError(Code.NO_SUCH_DOCUMENT, document_id)

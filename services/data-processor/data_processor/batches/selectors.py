@@ -77,6 +77,6 @@ def batch_list(*, channel_id: int | None, user_id: int, page: Page) -> list[Batc
 def batch_get(*, batch_id: int, user_id: int) -> BatchJobWithItems:
     """Return one job with its items."""
     row = access.find(_ONE, Code.NO_SUCH_BATCH_JOB, object_id=batch_id, user_id=user_id)
-    # Postgres has written the items as JSON already.
+    # Postgres returns the items as JSON.
     row["items"] = orjson.Fragment(row["items"])
     return cast(BatchJobWithItems, row)

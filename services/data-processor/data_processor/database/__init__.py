@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend with two changes: Postgres carries out `on_delete`, and dead connections are noticed."""
+"""Django's PostgreSQL backend with two changes: Postgres executes `on_delete`, and dead connections are detected."""

@@ -1,4 +1,4 @@
-"""The connections that requests get from the pool."""
+"""The pooled connections of requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ outage = Outage(logging.getLogger(__name__), "Postgres", level=logging.ERROR)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A pooled connection that is known to be alive, or an error within the pool's timeout.
+    """Returns a pooled connection that is alive, or an error within the pool's timeout.
 
     While Postgres is away only one request a second waits for it: the others fail at once, because requests that wait
     hold threads that /health needs.
@@ -42,7 +42,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _hung_up(connection: psycopg.Connection[Any]) -> bool:
-    # An idle server sends nothing: bytes or an end of file on an idle connection mean that it shuts down.
+    # A server sends nothing on an idle connection: bytes or an end of file mean that it is shutting down.
     if connection.closed:
         return True
     poll = select.poll()

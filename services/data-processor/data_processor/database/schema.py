@@ -1,4 +1,4 @@
-"""Foreign keys whose `on_delete` Postgres carries out, so that it also holds for plain SQL and other services."""
+"""Foreign keys whose `on_delete` Postgres executes, so that it also applies to plain SQL and other services."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _ON_DELETE = {models.CASCADE: " ON DELETE CASCADE", models.SET_NULL: " ON DELETE
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     """Writes a foreign key's `on_delete` into its constraint.
 
-    References that are made with their table or altered go through here: one that is added to a table later needs the
-    clause in its migration.
+    This covers references that are created with their table or altered. A reference that is added to a table later
+    needs the clause in its migration.
     """
 
     def _create_fk_sql(self, model: type[models.Model], field: Any, suffix: str) -> Statement:

@@ -47,8 +47,8 @@ def _cursor(answer_s: float) -> Iterator[Any]:
 def newest(alias: str, column: str, owner: str) -> str:
     """Return the clauses for a page of a list: rows of `alias` whose `column` is `owner`, newest first.
 
-    A range, in the order of the index behind the list, instead of an equality: with that, Postgres may read the primary
-    key backwards, through everything that is newer elsewhere, and a quiet channel pays for a busy one.
+    A range in the order of the list's index, not an equality: with an equality Postgres may read the primary key
+    backwards through all newer rows of other channels, and a list of a quiet channel becomes slow.
     """
     return f"""
         WHERE ({alias}.{column}, {alias}.id) < ({owner}, %(before)s) AND {alias}.{column} >= {owner}
@@ -75,13 +75,13 @@ def row(sql: str, parameters: Mapping[str, Any], answer_s: float = ANSWER_S) -> 
 def release_connection() -> None:
     """Give this thread's connection back to the pool; the next statement takes one again.
 
-    For what takes long and asks nothing meanwhile: a few such requests would otherwise hold every connection there is.
+    Call it before long work without queries: otherwise a few such requests would hold every connection.
     """
     connection.close()
 
 
 def blob(sql: str, parameters: Mapping[str, Any]) -> Row | None:
-    """Run a statement and return its first row, transferred in binary: bytea would come as twice its size in text."""
+    """Run a statement and return its first row, transferred in binary: as text, bytea has twice its size."""
     with _cursor(TRANSFER_S) as cursor, connection.wrap_database_errors:
         cursor.cursor.execute(sql, parameters, binary=True)
         found: Row | None = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Ends statements that a stalled Postgres does not answer. psycopg waits for an answer without limit."""
+"""Ends statements that a stalled Postgres does not answer, because psycopg waits without limit."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ class Watchdog:
     """Running statements with their deadlines, and one thread that checks them."""
 
     def __init__(self) -> None:
-        self._under_way: dict[psycopg.Connection[Any], float] = {}
+        self._running: dict[psycopg.Connection[Any], float] = {}
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     @contextlib.contextmanager
     def limit(self, connection: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
         """Close the connection if the block takes longer than `seconds`: its statement then raises OperationalError."""
-        self._under_way[connection] = time.monotonic() + seconds
+        self._running[connection] = time.monotonic() + seconds
         try:
             yield
         finally:
-            del self._under_way[connection]
+            del self._running[connection]
 
     def _run(self) -> None:
         while True:
             time.sleep(_EVERY_S)
             now = time.monotonic()
-            for connection, until in list(self._under_way.items()):
+            for connection, until in list(self._running.items()):
                 if now > until:
                     _hang_up(connection)
 
 
 def _hang_up(connection: psycopg.Connection[Any]) -> None:
-    # A cancel request would wait for the same stalled server. Shut down, the waiting thread reads an end of file.
+    # A cancel request would wait for the same stalled server. After a shutdown the waiting thread reads an end of file.
     with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.shutdown(socket.SHUT_RDWR)
 

@@ -26,20 +26,20 @@ _ONE = access.refusals(Code.NO_SUCH_DOCUMENT)
 
 
 class DocumentUpdate(bodies.Body):
-    """What may be changed of a document: its name."""
+    """The changeable part of a document: its name."""
 
     filename: bodies.FileName
 
 
 @operation(refuses=access.CHANNEL_REFUSALS)
 def document_list(caller: Caller, channel_id: ChannelQuery, page: PageQuery) -> Listed[Document]:
-    """Answer a page of a channel's documents."""
+    """Return a page of a channel's documents."""
     return page.of(selectors.document_list(channel_id=channel_id, user_id=caller.user_id, page=page))
 
 
 @operation(status=201, refuses=(*SLOW_LANE_REFUSALS, *access.CHANNEL_REFUSALS, *FILE_REFUSALS))
 def document_create(caller: Caller, read: UploadReader) -> Document:
-    """Take an upload: multipart, with `file` and `channel_id`."""
+    """Store an upload: multipart, with `file` and `channel_id`."""
     with slow_lane("uploads"):
         upload = read()
         access.channel_require_member(channel_id=upload.channel_id, user_id=caller.user_id)
@@ -50,7 +50,7 @@ def document_create(caller: Caller, read: UploadReader) -> Document:
 
 @operation(refuses=_ONE)
 def document_read(caller: Caller, document_id: int) -> Document:
-    """Answer one document, without its bytes."""
+    """Return one document, without its bytes."""
     return selectors.document_get(document_id=document_id, user_id=caller.user_id)
 
 
@@ -70,7 +70,7 @@ def document_delete(caller: Caller, document_id: int) -> None:
 
 @operation(refuses=_ONE, answers=serving.answers(*get_args(MediaType)))
 def document_content(caller: Caller, request: serving.FileRequest, document_id: int) -> HttpResponse:
-    """Answer a document's bytes, or the part that `Range` asks for."""
+    """Return a document's bytes, or the part that `Range` names."""
     stored = selectors.document_file(document_id=document_id, user_id=caller.user_id)
     return serving.serve(
         request,
@@ -81,7 +81,7 @@ def document_content(caller: Caller, request: serving.FileRequest, document_id: 
 
 @operation(refuses=(*_ONE, *SLOW_LANE_REFUSALS, Code.NO_THUMBNAIL), answers=serving.answers(THUMBNAIL_TYPE))
 def document_thumbnail(caller: Caller, request: serving.FileRequest, document_id: int) -> HttpResponse:
-    """Answer a small picture of the first page."""
+    """Return a small picture of the first page."""
     stored = selectors.document_file(document_id=document_id, user_id=caller.user_id)
     etag = f'"{stored["sha256"]}-thumbnail"'
     if (fresh := serving.unchanged(request, etag)) is not None:

@@ -21,7 +21,7 @@ def _of_pages(template: str, output: models.Field[object, object], column: str) 
 
 
 class Document(models.Model):
-    """What was uploaded. Sizes are in pixels (images, upright) or PDF points, one entry a page."""
+    """An upload. Sizes are in pixels (images, upright) or PDF points, one entry per page."""
 
     channel = fields.channel()
     uploaded_by = fields.author("uploaded_by")
@@ -57,11 +57,11 @@ class Document(models.Model):
 
 
 class DocumentContent(models.Model):
-    """The bytes of a document and its text layer, in a table of their own that lists never read."""
+    """The bytes of a document and its text layer, in a separate table that lists never read."""
 
     document = models.OneToOneField(Document, models.CASCADE, primary_key=True, related_name="content")
     data = models.BinaryField()
-    # Made when first asked for.
+    # Created on the first request for it.
     thumbnail = models.BinaryField(null=True)
     # PDFs only: see documents.files.pdf.TextSpan for the shape.
     text_layer = models.JSONField(null=True)

@@ -18,7 +18,7 @@ from data_processor.web.pages import Page
 
 
 class Urls(TypedDict):
-    """Where a document and its bytes are."""
+    """The addresses of a document and its bytes."""
 
     self: str
     content: str
@@ -44,7 +44,7 @@ class Document(TypedDict):
 
 
 class StoredFile(TypedDict):
-    """What is served of a document's file beside its bytes."""
+    """The metadata of a document's file that is served with its bytes."""
 
     filename: str
     media_type: MediaType
@@ -76,14 +76,14 @@ def document_get(*, document_id: int, user_id: int) -> Document:
 
 
 def document_from(row: Row) -> Document:
-    """Return a row of `COLUMNS` as clients see it."""
+    """Return a row of `COLUMNS` as it is sent to clients."""
     address = f"/data-processor/documents/{row['id']}/"
     row["urls"] = {"self": address, "content": address + "content", "thumbnail": address + "thumbnail"}
     return cast(Document, row)
 
 
 def document_file(*, document_id: int, user_id: int) -> StoredFile:
-    """Return what is known of a document's file."""
+    """Return the metadata of a document's file."""
     row = access.find(_FILE, Code.NO_SUCH_DOCUMENT, object_id=document_id, user_id=user_id)
     return cast(StoredFile, row)
 
@@ -101,7 +101,7 @@ def document_data(*, document_id: int) -> bytes:
 
 
 def document_thumbnail(*, document_id: int) -> bytes | None:
-    """Return the thumbnail if it was made already. Checks no membership. Raises NotFoundError."""
+    """Return the thumbnail if it exists. Checks no membership. Raises NotFoundError."""
     found: bytes | None = _content(_THUMBNAIL, document_id)
     return found
 

@@ -60,7 +60,7 @@ _KEEP_THUMBNAIL = (
 def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes) -> Document:
     """Inspect and store a file, then send an event to the channel. The caller has checked the membership.
 
-    Raises UnsupportedTypeError (415) and InvalidError (422) for files that are not taken.
+    Raises UnsupportedTypeError (415) and InvalidError (422) for files that are not accepted.
     """
     statements.release_connection()
     found = inspect(data)
@@ -107,7 +107,7 @@ def document_update(*, document_id: int, user_id: int, filename: str) -> Documen
 def document_delete(*, document_id: int, identity: Identity) -> None:
     """Delete a document with its annotations; batch items keep its name and outcome.
 
-    Its uploader, the channel's creator and operators may, as members of the channel.
+    Its uploader, the channel's creator and operators may do so, if they are members of the channel.
     """
     parameters = {"document_id": document_id, "user_id": identity.user_id, "is_operator": identity.is_operator}
     if statements.row(_DELETE, parameters) is None:
@@ -118,7 +118,7 @@ def document_delete(*, document_id: int, identity: Identity) -> None:
 
 
 def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
-    """Return a document's thumbnail (WebP), which is made and stored when it is first asked for."""
+    """Return a document's thumbnail (WebP). The first request creates and stores it."""
     kept = selectors.document_thumbnail(document_id=document_id)
     if kept is not None:
         return kept
@@ -128,7 +128,7 @@ def document_thumbnail(*, document_id: int, media_type: str) -> bytes:
         with slow_lane("thumbnails"):
             _, made = decode("shrink", media_type, data)
     except BrokenFileError as error:
-        # The upload was accepted, but drawing it fails.
+        # The upload was accepted, but it cannot be rendered.
         cause = error.cause or str(error)
         client_fault(logger, "no_thumbnail", "no thumbnail can be made", document_id=document_id, cause=cause)
         raise ProblemError(Code.NO_THUMBNAIL, "no picture can be made of this document") from None

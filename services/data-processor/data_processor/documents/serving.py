@@ -16,7 +16,7 @@ from data_processor.web.inputs import Source
 from data_processor.web.operations import Answers
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-# A browser that shows the bytes runs no script, loads nothing, and gives them no origin.
+# A browser that displays the bytes runs no script, loads nothing, and gives them no origin.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -30,9 +30,9 @@ FileRequest = Annotated[
         lambda request: request,
         (Code.RANGE_NOT_SATISFIABLE,),
         (
-            _header("Range", "The part that is wanted: one range of bytes."),
-            _header("If-Range", "The entity tag for which `Range` counts; for another, the whole file is the answer."),
-            _header("If-None-Match", "Entity tags of what the client has."),
+            _header("Range", "The requested part: one range of bytes."),
+            _header("If-Range", "The entity tag for which `Range` applies; otherwise the answer is the whole file."),
+            _header("If-None-Match", "Entity tags of the versions that the client has."),
         ),
     ),
 ]
@@ -40,14 +40,14 @@ FileRequest = Annotated[
 
 
 def answers(*media_types: str) -> Answers:
-    """Return what `serve` answers with, for OpenAPI."""
+    """Return the responses of `serve`, for OpenAPI."""
     content = dict.fromkeys(media_types)
     return {200: content, 206: content, 304: {}}
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What is served: its name, its type as sniffed, its size in bytes and its entity tag with quotes."""
+    """A file to serve: its name, its detected type, its size in bytes and its entity tag with quotes."""
 
     filename: str
     media_type: str
@@ -65,10 +65,10 @@ def unchanged(request: HttpRequest, etag: str) -> HttpResponse | None:
 
 
 def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes]) -> HttpResponse:
-    """Return the file, or the part that the request's `Range` asks for. `read(start, length)` fetches bytes.
+    """Return the file, or the part that the request's `Range` names. `read(start, length)` fetches bytes.
 
-    Raises a 416 refusal for a range outside of the file. Several ranges at once, and ranges that are no byte ranges,
-    are answered with the whole file, as RFC 9110 allows.
+    Raises a 416 refusal for a range outside of the file. Several ranges, and ranges in other
+    units, are answered with the whole file, as RFC 9110 allows.
     """
     if (fresh := unchanged(request, file.etag)) is not None:
         return fresh
@@ -80,7 +80,7 @@ def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes]) -
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["ETag"] = file.etag
     response.headers["Content-Security-Policy"] = _POLICY
-    # Browsers show no PDF in a sandbox, so it is sent as a download.
+    # Browsers display no PDF in a sandbox, so it is sent as a download.
     as_attachment = file.media_type == "application/pdf"
     response.headers["Content-Disposition"] = content_disposition_header(as_attachment, file.filename) or "inline"
     if part is not None:

@@ -24,10 +24,10 @@ from data_processor.web.inputs import Number, Source
 
 _FORM = "multipart/form-data"
 _TAIL = 1024
-"""The longest closing boundary, and what a client may put after it."""
+"""Space for the longest closing boundary and a client's bytes after it."""
 
 
-_CHANNEL = Number("channel_id", "The channel that the document goes to.")
+_CHANNEL = Number("channel_id", "The channel of the document.")
 
 
 class UploadForm(TypedDict):
@@ -57,7 +57,7 @@ def _receive(request: HttpRequest) -> Upload:
     # A chunked body declares no length, and a declared length may be wrong: the stream counts.
     meta = {"CONTENT_TYPE": request.META.get("CONTENT_TYPE", ""), "CONTENT_LENGTH": str(limit)}
     try:
-        parser = _Parser(meta, body, [handler], "utf-8")  # type: ignore[arg-type]  # it asks for read() alone
+        parser = _Parser(meta, body, [handler], "utf-8")  # type: ignore[arg-type]  # it needs only read()
         fields, _files = parser.parse()
     except (TooLargeError, RequestDataTooBig):
         drain(stream, limit)
@@ -85,14 +85,14 @@ UploadReader = Annotated[
         body={_FORM: UploadForm},
     ),
 ]
-"""What reads the upload of a request, in the slow lane."""
+"""A function that reads the upload of a request, called in the slow lane."""
 
 
 def _refuse_incomplete(request: HttpRequest, body: _CountingStream, end: bytes) -> None:
     declared = request.META.get("CONTENT_LENGTH", "")
     if declared.isdigit() and body.count < int(declared):
         raise ProblemError(Code.INCOMPLETE, f"the upload ended after {body.count} of {declared} bytes: send it again")
-    # A chunked body that breaks off looks complete to the parser.
+    # An interrupted chunked body looks complete to the parser.
     if end not in body.tail:
         raise ProblemError(Code.INCOMPLETE, "the upload ended before its closing boundary: send it again")
 
@@ -134,7 +134,7 @@ class _InMemory(FileUploadHandler):
             self.filename = file_name
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Take the next bytes of the file."""
+        """Add the next bytes of the file."""
         if self._wanted:
             self._size += len(raw_data)
             if self._size > self._limit:
@@ -148,7 +148,7 @@ class _InMemory(FileUploadHandler):
 class _Parser(MultiPartParser):
     @property
     def boundary(self) -> bytes:
-        """What separates the parts."""
+        """The separator of the parts."""
         found: bytes = self._boundary  # type: ignore[attr-defined]
         return found
 

@@ -1,1 +1,1 @@
-"""Health: the process lives, the database answers, and its schema is the one of this code."""
+"""Health: the process is alive, the database answers, and its schema is that of this release."""

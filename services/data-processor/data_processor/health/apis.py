@@ -14,7 +14,7 @@ from data_processor.web.operations import JSON, json_response, operation
 
 @operation(answers={200: {JSON: Health}, 503: {JSON: Health}})
 def health() -> HttpResponse:
-    """Answer 200 if requests can be served, else 503 with the reason."""
+    """Return 200 if requests can be served, else 503 with the reason."""
     revision, reason = selectors.schema_state()
     stack_id = config.current().stack_id
     body = shape.payload(config.SERVICE, stack_id, schema_revision=revision, reason=reason)
@@ -26,5 +26,5 @@ def health() -> HttpResponse:
 
 @operation(answers={200: {JSON: Health}})
 def live() -> HttpResponse:
-    """Answer 200 as long as the process lives."""
+    """Return 200 while the process is alive."""
     return json_response(shape.payload(config.SERVICE, config.current().stack_id))

@@ -1,4 +1,4 @@
-"""State of the database: whether it answers, and whether its schema is the one of this code."""
+"""State of the database: whether it answers, and whether its schema is that of this release."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def schema_state() -> tuple[str | None, str | None]:
 
 
 def lacks(connection: psycopg.Connection[Any]) -> str | None:
-    """Return how the schema differs from the one of this code, or None."""
+    """Return how the schema differs from that of this release, or None."""
     try:
         row = connection.execute(_APPLIED, {"app": APP}).fetchone()
     except psycopg.errors.UndefinedTable:

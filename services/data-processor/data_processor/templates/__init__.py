@@ -1,1 +1,1 @@
-"""Templates: named sets of labels, each with its place on a page and the format that is expected there."""
+"""Templates: named sets of labels, each with its position on a page and the expected format."""

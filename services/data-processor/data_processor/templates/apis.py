@@ -75,7 +75,7 @@ def _label_rows(labels: list[LabelInput]) -> list[dict[str, Any]]:
 
 @operation(refuses=access.CHANNEL_REFUSALS)
 def template_list(caller: Caller, page: PageQuery, channel_id: AnyChannelQuery) -> Listed[Template]:
-    """Answer a page of the templates of one channel, or of all channels of the caller."""
+    """Return a page of the templates of one channel, or of all channels of the caller."""
     return page.of(selectors.template_list(channel_id=channel_id, user_id=caller.user_id, page=page))
 
 
@@ -89,13 +89,13 @@ def template_create(caller: Caller, body: TemplateInput) -> Template:
 
 @operation(refuses=access.refusals(Code.NO_SUCH_TEMPLATE))
 def template_read(caller: Caller, template_id: int) -> Template:
-    """Answer one template."""
+    """Return one template."""
     return selectors.template_get(template_id=template_id, user_id=caller.user_id)
 
 
 @operation(refuses=(*access.refusals(Code.NO_SUCH_TEMPLATE), Code.NAME_TAKEN))
 def template_replace(caller: Caller, template_id: int, body: TemplateReplacement) -> Template:
-    """Put another name and other labels in the place of a template's."""
+    """Replace a template's name and labels."""
     return services.template_replace(
         template_id=template_id, user_id=caller.user_id, name=body.name, labels=_label_rows(body.labels)
     )

@@ -9,7 +9,7 @@ from data_processor import fields
 
 
 class Template(models.Model):
-    """A named set of labels for one kind of document. Its name is unique in its channel, whatever its case."""
+    """A named set of labels for one kind of document. Its name is unique in its channel; case is ignored."""
 
     channel = fields.channel()
     name = models.TextField()
@@ -30,7 +30,7 @@ class Template(models.Model):
 
 
 class TemplateLabel(models.Model):
-    """Where on which page a value is expected: a box relative to the page (0 to 1), and a regular expression for it."""
+    """The position of an expected value: a page, a box relative to it (0 to 1), and a regular expression."""
 
     template = models.ForeignKey(Template, models.CASCADE, db_index=False, related_name="labels")
     position = models.IntegerField()

@@ -81,6 +81,6 @@ def template_get(*, template_id: int, user_id: int) -> Template:
 
 
 def _template(row: Row) -> Template:
-    # Postgres has written the labels as JSON already.
+    # Postgres returns the labels as JSON.
     row["labels"] = orjson.Fragment(row["labels"])
     return cast(Template, row)

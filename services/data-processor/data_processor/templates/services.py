@@ -1,4 +1,4 @@
-"""Changing templates. A template and its labels are written together or not at all."""
+"""Changing templates. A template and its labels are written atomically."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def template_create(*, channel_id: int, user_id: int, name: str, labels: list[di
 
 
 def template_replace(*, template_id: int, user_id: int, name: str, labels: list[dict[str, Any]]) -> Template:
-    """Give a template another name and other labels. Raises ConflictError if the channel has one of that name."""
+    """Replace a template's name and labels. Raises ConflictError if the channel has one of that name."""
     ids = {"template_id": template_id, "user_id": user_id}
     with _names_unique(name), transaction.atomic():
-        # Locks the row: two that replace the labels at once would otherwise leave a mixture.
+        # Locks the row: otherwise two concurrent replacements could mix their labels.
         if statements.row(_RENAME, ids | {"name": name}) is not None:
             statements.row(_CLEAR_LABELS, ids)
             statements.row(_INSERT_LABELS, {"template_id": template_id, "labels": Jsonb(labels)})
@@ -77,7 +77,7 @@ def template_replace(*, template_id: int, user_id: int, name: str, labels: list[
 
 
 def template_delete(*, template_id: int, user_id: int) -> None:
-    """Delete a template with its labels. Jobs that used it stay. Any member of the channel may."""
+    """Delete a template with its labels. Jobs that used it stay. Any member of the channel may do so."""
     ids = {"template_id": template_id, "user_id": user_id}
     if statements.row(_DELETE, ids) is None:
         selectors.template_get(**ids)

@@ -21,7 +21,7 @@ _accounts = Accounts()
 
 
 def confirm(identity: Identity) -> Identity:
-    """Return a session's identity as the database has it, or had it a moment ago. Raises UnauthorizedError.
+    """Return a session's identity by the database's current or recent state. Raises UnauthorizedError.
 
     While the database does not answer, its last answer holds, or the token alone: the request's own statement says
     what is wrong, and the recorder has to open most of all when the database is away.
@@ -39,7 +39,7 @@ def _ask(user_id: int) -> Account:
         return _accounts.unanswered(user_id)
     pool: ConnectionPool[psycopg.Connection[tuple[bool]]] = connection.pool  # type: ignore[attr-defined]
     try:
-        # Not Django's cursor, which waits as long as a whole request may.
+        # Not Django's cursor, which may wait as long as a whole request.
         with pool.connection(_WAIT_S) as conn, watchdog().limit(conn, _WAIT_S):
             row = conn.execute(ACCOUNT_QUERY, {"user_id": user_id}).fetchone()
     except (psycopg.Error, PoolTimeout):

@@ -28,7 +28,7 @@ caller: ContextVar[int | None] = ContextVar("caller", default=None)
 
 
 def identify(request: HttpRequest) -> Identity:
-    """Return who sent the request, if that user exists. Raises UnauthorizedError; a forged token is logged, too."""
+    """Return the user who sent the request, if the user exists. Raises UnauthorizedError; logs a forged token."""
     header = request.META.get("HTTP_AUTHORIZATION")
     token = tokens.token_from(header, None if header else request.COOKIES.get(SESSION_COOKIE))
     if token is None:
@@ -36,7 +36,7 @@ def identify(request: HttpRequest) -> Identity:
     try:
         verified = _verify(token)
         if verified.expires_at <= time():
-            # It was valid when it was cached: verifying it again raises the error that says it has expired.
+            # It was valid when it was cached: verifying it again raises the error for an expired token.
             verified = tokens.verify(_secret(), token)
     except TokenError as error:
         if error.suspicious:
@@ -59,7 +59,7 @@ def _secret() -> str:
 
 @lru_cache(maxsize=4096)
 def _verify(token: str) -> Verified:
-    # The result never changes, and checking a signature costs as much as a small query.
+    # Cached: the result never changes, and verifying a signature costs as much as a small query.
     return tokens.verify(_secret(), token)
 
 
@@ -77,4 +77,4 @@ def refuse_forgery(request: HttpRequest) -> None:
         return
     message = "refused a cross-site request"
     client_fault(logger, "foreign_origin", message, origin=origin, method=request.method, path=request.path)
-    raise ForbiddenError(Code.FOREIGN_ORIGIN, "this page may not act for you here: its origin is not allowed")
+    raise ForbiddenError(Code.FOREIGN_ORIGIN, "this page may not send requests for you: its origin is not allowed")

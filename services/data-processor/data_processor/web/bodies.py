@@ -26,7 +26,7 @@ _reading_rests = threading.BoundedSemaphore(2)
 
 
 class Readable(Protocol):
-    """The body of a request, as the server hands it over."""
+    """The body of a request, from the server."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes; none at the end."""
@@ -39,7 +39,7 @@ def _no_nul(text: str) -> str:
 
 
 def _name(value: object) -> object:
-    # Runs before lengths are checked. A value that is no text is refused by the type.
+    # Runs before lengths are checked. The type refuses values that are no text.
     return texts.name(value) if isinstance(value, str) else value
 
 
@@ -64,7 +64,7 @@ def _without_defaults(schema: dict[str, Any]) -> None:
 
 
 class Change(Body):
-    """Some fields of a thing: only those that are sent count, so the defaults stand for nothing."""
+    """A partial change: only the sent fields count, so the defaults have no meaning."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
@@ -82,11 +82,11 @@ REFUSALS = (
     Code.INVALID_JSON,
     Code.INVALID,
 )
-"""What `read` refuses."""
+"""The refusals of `read`."""
 
 
 def source(model: type[Body]) -> Source:
-    """Return what reads a JSON body as `model`."""
+    """Return the source that reads a JSON body as `model`."""
     return Source(lambda request: read(request, model), REFUSALS, body={"application/json": model})
 
 
@@ -107,13 +107,13 @@ def read(request: HttpRequest, model: type[BodyT]) -> BodyT:
 
 
 def stream_of(request: HttpRequest) -> Readable:
-    """Return the body as the server hands it over: Django's own stream ends where no length is declared."""
+    """Return the server's stream: Django's own stream is empty if no length is declared."""
     stream: Readable = cast(WSGIRequest, request).environ["wsgi.input"]
     return stream
 
 
 def read_bounded(stream: Readable, limit: int, what: str) -> bytes:
-    """Return the whole of `stream`; raises TooLargeError once it has more than `limit` bytes, whatever was declared."""
+    """Return the whole of `stream`; raises TooLargeError above `limit` bytes, regardless of the declared length."""
     parts, size = [], 0
     while chunk := stream.read(_CHUNK):
         size += len(chunk)
@@ -125,14 +125,14 @@ def read_bounded(stream: Readable, limit: int, what: str) -> bytes:
 
 
 def drain(stream: Readable, limit: int) -> None:
-    """Read a limited rest: a client that is still sending when the connection closes never sees the refusal."""
+    """Read a limited rest: a client that still sends when the connection closes would miss the refusal."""
     left = _DRAIN_FACTOR * limit
     while left > 0 and (chunk := stream.read(_CHUNK)):
         left -= len(chunk)
 
 
 def read_rest(request: HttpRequest) -> None:
-    """Read a limited rest of what a refused request still sends.
+    """Read a limited rest of a refused request.
 
     A proxy that is still sending when the answer comes and the connection ends makes a 502 of it. Few threads may be at
     this at once, and none for long: for those beyond, the refusal is worth less than the threads.

@@ -1,4 +1,4 @@
-"""The refusals of the service, and the one place that turns an exception into an answer."""
+"""The refusals of the service, and the function that turns an exception into a response."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _REFERENCES = {
     "_document_id_": Code.NO_SUCH_DOCUMENT,
     "_template_id_": Code.NO_SUCH_TEMPLATE,
 }
-"""What a foreign key refers to, by a part of its name. All others refer to the user who asks."""
+"""The target of a foreign key, by a part of its name. All others refer to the caller."""
 
 
 class ProblemError(Exception):
-    """A refusal that the client is told about: a code for programs and a sentence for people."""
+    """A refusal that is sent to the client: a code for programs and a sentence for people."""
 
     def __init__(self, code: Code, detail: str, **extra: Any) -> None:
         super().__init__(detail)
@@ -37,7 +37,7 @@ class ProblemError(Exception):
 
 
 class UnauthorizedError(ProblemError):
-    """There is no session, or none that this stack accepts."""
+    """There is no session, or this stack does not accept it."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Code.UNAUTHENTICATED, detail)
@@ -45,7 +45,7 @@ class UnauthorizedError(ProblemError):
 
 
 class ForbiddenError(ProblemError):
-    """The caller has a session but not the right."""
+    """The caller has a session but lacks the right."""
 
     def __init__(self, code: Code, detail: str) -> None:
         super().__init__(code, detail)
@@ -74,7 +74,7 @@ class ConflictError(ProblemError):
 
 
 class TooLargeError(ProblemError):
-    """The body is larger than this route takes."""
+    """The body is larger than this route accepts."""
 
     def __init__(self, limit: int, what: str) -> None:
         super().__init__(
@@ -83,7 +83,7 @@ class TooLargeError(ProblemError):
 
 
 class UnsupportedTypeError(ProblemError):
-    """The body has a type that this route does not take."""
+    """The body has a type that this route does not accept."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Code.WRONG_MEDIA_TYPE, detail)

@@ -13,11 +13,11 @@ REFUSALS = (
     Code.PAGE_SIZE,
     Code.TOO_COMPLEX,
 )
-"""The codes that such a file is refused with."""
+"""The codes of its refusals."""
 
 
 class BrokenFileError(Exception):
-    """A file that cannot be used: the reason for its owner, and the cause for the operator."""
+    """A file that cannot be used, with the reason for its owner and the cause for the operator."""
 
     def __init__(self, reason: str, *, code: Code = Code.BROKEN_FILE, cause: Exception | str | None = None) -> None:
         super().__init__(reason)

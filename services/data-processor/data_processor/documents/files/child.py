@@ -1,7 +1,7 @@
 """The process that decodes: `python -m data_processor.documents.files.child <descriptor>`, started by `decoder`.
 
-Says that it has started, then reads a request (JSON) and a file from the socket, answers with JSON and bytes, and so
-on until the socket closes.
+It sends `started`. Then, until the socket closes, it reads a request (JSON) and a file, and answers with JSON and
+bytes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from data_processor.documents.files import image, pdf, thumbnail
 from data_processor.documents.files.broken import BrokenFileError
 
 _MEMORY_MAX = 2 * 1024**3
-"""Address space in bytes: the largest image that is taken, a few times over."""
+"""Address space in bytes: a few times the largest image that is accepted."""
 
 _GRACE_S = 5
-"""How much longer than allowed a task may take before the process ends itself."""
+"""Time over a task's limit after which the process ends itself."""
 
 Answer = tuple[dict[str, Any], bytes]
 
@@ -51,7 +51,7 @@ _TASKS = {"inspect": inspect, "shrink": shrink}
 
 def main(descriptor: int) -> None:
     """Answer requests until the connection closes."""
-    # Some systems have no such limit. The time limit holds there, too.
+    # Some systems have no such limit. The time limit applies there, too.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX, _MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -61,7 +61,7 @@ def main(descriptor: int) -> None:
         while True:
             request = orjson.loads(connection.recv_bytes())
             data = connection.recv_bytes()
-            # Ends a task that takes too long when the parent process is gone.
+            # Ends a task that takes too long, even if the parent process has ended.
             signal.alarm(math.ceil(request["timeout_s"]) + _GRACE_S)
             try:
                 answer, attachment = _TASKS[request["task"]](request, data)

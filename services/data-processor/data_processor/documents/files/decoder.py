@@ -1,7 +1,7 @@
 """Decode uploaded files in child processes with limits of time and memory.
 
-Two kilobytes of PDF can ask for a million drawings, a JPEG for a thousand passes, and decoders have bugs. All of it
-stays in the child: a worker thread waits a limited time, and the next file gets a new child.
+A PDF of two kilobytes can contain a million drawings, a JPEG a thousand passes, and decoders have bugs. The child
+isolates them: a worker thread waits for a limited time, and the next file gets a new child.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class _Decoder:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
-    def ask(self, request: dict[str, Any], data: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes]:
-        """Return the child's answer. Raises BrokenFileError for a file that it refuses, or that it does not survive."""
+    def run(self, request: dict[str, Any], data: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+        """Return the child's answer. Raises BrokenFileError for a file that it refuses or that ends it."""
         reused = self._process is not None
         connection = self._connected()
         try:
@@ -47,14 +47,14 @@ class _Decoder:
                 raise BrokenFileError(
                     f"the file takes longer than {timeout_s:g} s to decode", code=Code.TOO_COMPLEX, cause="time limit"
                 )
-            # JSON, because a child that a file has taken over could put anything into a pickle.
+            # JSON, because a child that a file has compromised could send a malicious pickle.
             answer: dict[str, Any] = orjson.loads(connection.recv_bytes())
             attachment = connection.recv_bytes()
         except (EOFError, OSError) as error:
             code = self._end()
             if reused:
-                # The child may have ended before this file: ask a new one.
-                return self.ask(request, data, timeout_s)
+                # The child may have ended before this file: use a new one.
+                return self.run(request, data, timeout_s)
             raise BrokenFileError(
                 "the file cannot be decoded", code=Code.TOO_COMPLEX, cause=f"the decoder ended with {code}"
             ) from error
@@ -110,7 +110,7 @@ _starting = threading.Lock()
 
 
 def decode(task: str, media_type: str, data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Have a child carry out a task (see `child`) on a file. Raises BrokenFileError, and a 503 when all are busy."""
+    """Run a task (see `child`) on a file in a child process. Raises BrokenFileError, or a 503 if all are busy."""
     settings = config.current()
     request = {
         "task": task,
@@ -127,7 +127,7 @@ def decode(task: str, media_type: str, data: bytes) -> tuple[dict[str, Any], byt
     except queue.Empty:
         raise _busy(settings.decode_timeout_s) from None
     try:
-        return decoder.ask(request, data, settings.decode_timeout_s)
+        return decoder.run(request, data, settings.decode_timeout_s)
     finally:
         idle.put(decoder)
 

@@ -1,4 +1,4 @@
-"""Images, by Pillow. Only three decoders are used, and only after the size in the header was checked."""
+"""Images, with Pillow. Only three decoders are used, and only after the size in the header was checked."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ORIENTATION = 0x0112
 _SIDE_MAX = 65_535
 _PNG_END = b"IEND\xaeB`\x82"
 
-# The limit of the settings is stricter, and refuses instead of warning.
+# The limit of the settings is stricter and refuses instead of only warning.
 Image.MAX_IMAGE_PIXELS = None
 
 
 def measure(data: bytes, media_type: str, max_pixels: int) -> tuple[float, float]:
-    """Return width and height in pixels as the image is shown, that is upright. Raises BrokenFileError."""
+    """Return width and height in pixels of the upright image. Raises BrokenFileError."""
     with _opened(data, media_type, max_pixels) as image:
         width, height = image.size
         if image.getexif().get(_ORIENTATION) in _SWAPPED_ORIENTATIONS:
@@ -50,10 +50,10 @@ def _opened(data: bytes, media_type: str, max_pixels: int) -> Iterator[Image.Ima
     try:
         with Image.open(io.BytesIO(data), formats=[_DECODERS[media_type]]) as image:
             _refuse_oversized(*image.size, max_pixels)
-            # A JPEG of a camera may carry a second picture for other uses: the first is the image.
+            # A camera's JPEG may contain further pictures (MPO): the first one is the image.
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 raise BrokenFileError(
-                    "the image has several frames: send one that does not move", code=Code.SEVERAL_FRAMES
+                    "the image has several frames: send one without animation", code=Code.SEVERAL_FRAMES
                 )
             yield image
     except BrokenFileError:
@@ -68,5 +68,5 @@ def _opened(data: bytes, media_type: str, max_pixels: int) -> Iterator[Image.Ima
 def _refuse_oversized(width: int, height: int, limit: int) -> None:
     if width < 1 or height < 1 or max(width, height) > _SIDE_MAX or width * height > limit:
         raise BrokenFileError(
-            f"the image is {width} x {height} pixels: up to {limit} pixels are taken", code=Code.TOO_MANY_PIXELS
+            f"the image is {width} x {height} pixels: up to {limit} pixels are accepted", code=Code.TOO_MANY_PIXELS
         )

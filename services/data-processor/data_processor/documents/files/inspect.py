@@ -24,7 +24,7 @@ _PDF_HEADER_WITHIN = 1024
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a file is: its type, width and height of each page, and a PDF's text (see pdf.TextSpan)."""
+    """The content of a file: its type, the size of each page, and a PDF's text (see pdf.TextSpan)."""
 
     media_type: str
     page_sizes: list[PageSize]
@@ -45,13 +45,13 @@ def sniff(data: bytes) -> str | None:
 
 
 def inspect(data: bytes) -> Inspection:
-    """Return what a file is. Raises UnsupportedTypeError for other types, InvalidError for broken files."""
+    """Return the content of a file. Raises UnsupportedTypeError for other types, InvalidError for broken files."""
     if not data:
         raise InvalidError(("file", "is empty"), code=Code.BROKEN_FILE)
     media_type = sniff(data)
     if media_type is None:
         raise UnsupportedTypeError(
-            "only PNG, JPEG, WebP and PDF are taken, and the content of this file is none of them"
+            "only PNG, JPEG, WebP and PDF are accepted, and the content of this file is none of them"
         )
     try:
         found, _ = decode("inspect", media_type, data)

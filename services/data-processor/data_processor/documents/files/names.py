@@ -1,4 +1,4 @@
-"""File names from clients. They are shown, and never opened."""
+"""File names from clients. They are displayed, but never opened."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _BIDI = frozenset("\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\
 
 
 def clean_filename(name: str) -> str:
-    """Return the last part of a path, in the form that all names have, with something in it to be seen.
+    """Return the last part of a path, normalised; a fallback if it has no visible character.
 
-    Control characters are left out, and what is longer than 255 characters is cut.
+    Control characters are left out, and names are cut to 255 characters.
     """
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     kept = "".join(c for c in last if unicodedata.category(c) not in _DROPPED and c not in _BIDI)

@@ -1,4 +1,4 @@
-"""PDFs, by PDFium: page sizes, the text layer, a picture of the first page. For one thread, as PDFium itself."""
+"""PDFs, with PDFium: page sizes, the text layer, a picture of the first page. Not thread-safe, like PDFium itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from data_processor.documents.files.broken import BrokenFileError
 
 _SIDE_MIN = 1.0
 _SIDE_MAX = 14_400.0
-"""200 inches, the largest page that ISO 32000-1 (annex C) promises to work."""
+"""200 inches, the largest page that ISO 32000-1 (annex C) guarantees."""
 _SCALE = 100
 
 
@@ -33,7 +33,7 @@ class TextSpan(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Width and height of each page in points, as it is shown, and the text that the PDF carries."""
+    """Width and height of each displayed page in points, and the PDF's text layer."""
 
     page_sizes: list[tuple[float, float]]
     text: list[TextSpan]
@@ -45,7 +45,7 @@ def read(data: bytes, max_pages: int, max_chars: int) -> Reading:
     with _opened(data) as document:
         if len(document) > max_pages:
             raise BrokenFileError(
-                f"the PDF has {len(document)} pages: up to {max_pages} are taken", code=Code.TOO_MANY_PAGES
+                f"the PDF has {len(document)} pages: up to {max_pages} are accepted", code=Code.TOO_MANY_PAGES
             )
         sizes: list[tuple[float, float]] = []
         text: list[TextSpan] = []
@@ -100,12 +100,12 @@ def _page(document: pypdfium2.PdfDocument, number: int) -> Iterator[pypdfium2.Pd
 def _size(page: pypdfium2.PdfPage, number: int) -> tuple[float, float]:
     width, height = page.get_size()
     own = page.get_mediabox(fallback_ok=False)
-    # PDFium takes US Letter for a box without an area or without numbers.
+    # PDFium falls back to US Letter if a box has no area or no numbers.
     empty = own is not None and (own[0] == own[2] or own[1] == own[3])
     if empty or not all(math.isfinite(side) and _SIDE_MIN <= side <= _SIDE_MAX for side in (width, height)):
         measures = "no usable size" if empty else f"{width:g} x {height:g} points"
         raise BrokenFileError(
-            f"page {number} of the PDF has {measures}: sides from {_SIDE_MIN:g} to {_SIDE_MAX:g} points are taken",
+            f"page {number} of the PDF has {measures}: sides from {_SIDE_MIN:g} to {_SIDE_MAX:g} points are accepted",
             code=Code.PAGE_SIZE,
         )
     return round(width, 3), round(height, 3)

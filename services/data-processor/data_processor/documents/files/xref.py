@@ -1,7 +1,7 @@
-"""Is a PDF's cross-reference intact? PDFium rebuilds a broken one without saying so, and its pages are then a guess.
+"""Checks a PDF's cross-reference. PDFium rebuilds a broken one silently, and its pages are then a guess.
 
-Checked is the section that the file's end points to (ISO 32000-1, 7.5.4, 7.5.5 and 7.5.8): a table's entries must lead
-to the objects they promise; where a cross-reference stream is promised there must be one.
+It checks the section that the file's end points to (ISO 32000-1, 7.5.4, 7.5.5 and 7.5.8): a table's entries must point
+to their objects; the pointer to a cross-reference stream must find one.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _TRAILER_WITHIN = 2048
 
 
 def require_intact(data: bytes) -> None:
-    """Raise BrokenFileError unless the cross-reference section at the end of `data` holds."""
-    # Offsets count from the header, which some mailers push down.
+    """Raise BrokenFileError unless the cross-reference section at the end of `data` is valid."""
+    # Offsets count from the header; some mailers insert text before it.
     header = max(0, data.find(b"%PDF-"))
     starts = list(_START.finditer(data, max(0, len(data) - _TRAILER_WITHIN)))
     if not starts:
-        raise _broken("it ends without saying where its cross-reference is; probably it is truncated")
+        raise _broken("its end does not locate the cross-reference; it is probably truncated")
     at = header + int(starts[-1][1])
     if (table := _TABLE.match(data, at)) is not None:
         _require_table(data, table.end(), header)
     elif _STREAM.match(data, at) is None:
-        raise _broken(f"its cross-reference is not at byte {at}, where it is said to be")
+        raise _broken(f"its cross-reference is not at byte {at}, as its end states")
 
 
 def _require_table(data: bytes, at: int, header: int) -> None:
@@ -44,9 +44,9 @@ def _require_table(data: bytes, at: int, header: int) -> None:
             if entry is None:
                 raise _broken(f"the cross-reference entry of object {number} is damaged")
             at = entry.end()
-            # Offset 0 is how some writers mark an object that does not exist.
+            # Some writers use offset 0 for an object that does not exist.
             if entry[3] == b"n" and int(entry[1]) and _OBJECT.match(data, header + int(entry[1])) is None:
-                raise _broken(f"the cross-reference says that object {number} is where it is not")
+                raise _broken(f"the cross-reference has a wrong position of object {number}")
     if not sections:
         raise _broken("its cross-reference table is empty or damaged")
 

@@ -1,1 +1,1 @@
-"""Measures the services beside the least that the same work can cost: `python -m benchmarks`."""
+"""Compares the services with the lowest cost of the same work: `python -m benchmarks`."""

@@ -1,1 +1,1 @@
-"""The least that the same work costs: no sessions, no checks, no error messages, no events."""
+"""The lowest cost of the same work: no sessions, no checks, no error messages, no events."""

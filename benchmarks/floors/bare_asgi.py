@@ -73,7 +73,7 @@ async def entries(request: Request) -> Response:
 
 
 async def none(_request: Request) -> Response:
-    """Answer without any work: says that the server is ready."""
+    """Answer without any work, to show that the server is ready."""
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 

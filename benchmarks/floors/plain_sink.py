@@ -1,4 +1,4 @@
-"""The floor of the sink: takes a request, sends one XADD a line, and waits for each."""
+"""The floor of the sink: reads a request, sends one XADD per line, and waits for each."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What warnings cost the requests beside them."""
+"""The cost of warnings for concurrent requests."""

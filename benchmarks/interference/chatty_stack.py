@@ -1,4 +1,4 @@
-"""Caddy, log-sink, and a backend that logs as many warnings a second as it is told."""
+"""Caddy, log-sink, and a backend that logs a given number of warnings a second."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ChattyStack:
         here.wait_for("backend", f"http://127.0.0.1:{here.layout.ports['backend']}/health")
 
     def log(self, warnings: int) -> None:
-        """Let the backend log so many warnings a second from now on."""
+        """Set the number of warnings that the backend logs per second."""
         replace_text(self._folder / "rate", warnings // WORKERS)
 
     def logged(self) -> int:

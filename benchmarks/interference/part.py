@@ -18,9 +18,9 @@ from benchmarks.routes.case import Call
 from benchmarks.stack import bench_stack
 
 RATES = (1_000, 10_000)
-"""Warnings a second of all workers: what nobody may notice, and what has to be survived."""
+"""Warnings a second of all workers: a rate without measurable cost, and a rate that must be survived."""
 SLICES = 20
-"""Of either side, in turns, so that whatever else the machine does hits both."""
+"""Per side, in turns, so that other work of the machine affects both."""
 _SLICE_S = 2.0
 _SETTLE_S = 0.5
 """By then the last warnings of the slice before have been sent. Both sides wait."""
@@ -37,7 +37,7 @@ _FLOOD_COLUMNS = (
 _EXPLANATION = f"""\
 GET /channels/?limit=20 through Caddy, {CONNECTIONS / PACE_S:.0f} a second, from when a request was due to the end of
 its answer, in milliseconds. Slices of {_SLICE_S:g} s with warnings and without take turns, {{slices}} of each. How far
-chance carries a ratio: pairs of neighbouring slices are drawn anew {_DRAWS} times, and 9 of 10 draws lie between the
+chance carries a ratio: pairs of neighbouring slices are redrawn {_DRAWS} times, and 9 of 10 draws lie between the
 two figures. The row with 0 warnings compares quiet with quiet, so its ratios are noise. A ratio ends with < if its
 draws lie above those of that row.
 """

@@ -20,7 +20,7 @@ from plumbline.errors import PlumblineError
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _CUSTOM_PLANS = 5
-"""Number of times that Postgres plans a prepared statement anew before it considers a generic plan."""
+"""Number of times that Postgres replans a prepared statement before it considers a generic plan."""
 _READING = ("Scan", "Sort", "Aggregate")
 
 

@@ -1,1 +1,1 @@
-"""The load generator: one process, keep-alive connections, no pipelining; counts correct answers alone."""
+"""The load generator: one process, keep-alive connections, no pipelining; counts only correct answers."""

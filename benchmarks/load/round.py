@@ -1,4 +1,4 @@
-"""What the generator is told to do, and what it answers. Both travel between two processes."""
+"""The input and the result of the generator. Both are sent between two processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The load generator counts right answers alone: any other answer ends the measurement."""
+"""The load generator counts only correct answers: any other answer ends the measurement."""
 
 from __future__ import annotations
 

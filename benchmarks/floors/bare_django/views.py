@@ -24,7 +24,7 @@ ANNOTATION = (
 
 
 def none(_request: HttpRequest) -> HttpResponse:
-    """Answer without any work: says that the server is ready."""
+    """Answer without any work, to show that the server is ready."""
     return _answer({"status": "ok"})
 
 

@@ -1,4 +1,4 @@
-"""The application that granian serves: Django with its defaults, told where the database and the views are."""
+"""The application that granian serves: Django with its defaults, configured with the database and the views."""
 
 from __future__ import annotations
 

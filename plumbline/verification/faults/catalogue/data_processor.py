@@ -26,7 +26,7 @@ AREA = Area(
     faults=(
         Fault("stranger-lists-documents", "lists of a channel are shown to users who are no members",
               Patch(_ACCESS, 'if rows[0]["member"] is None:', "if not rows:"),
-              {"smoke/test_access.py::test_users_may_do_what_the_rules_say[GET /data-processor/documents/?channel_id={private}]": "outsider: expected 403 not_a_member, got 200"}),
+              {"smoke/test_access.py::test_users_may_do_what_the_rules_say[GET /data-processor/documents/?channel_id={private}]": "outsider: expected 403 not_a_member, got 200", "smoke/test_documents.py::test_documents_of_other_channels_are_refused": "expected 403, got 200", "smoke/test_templates.py::test_templates_of_other_channels_are_refused": "expected 403, got 200"}),
         Fault("stranger-reads-document", "single objects are shown to users who are no members of their channel",
               Patch(_ACCESS, 'if row.pop("member") is None:', 'if row.pop("member") == 0:'),
               {"smoke/test_documents.py::test_documents_of_other_channels_are_refused": "expected 403, got 200", "smoke/test_templates.py::test_templates_of_other_channels_are_refused": "expected 403, got 200"}),

@@ -1,4 +1,4 @@
-"""Which cluster is meant: asked, told or remembered; and how images get to it."""
+"""The choice of the cluster, from the environment, the home or the user; and how images get to it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NO_CONTEXT = (
     f"kubectl has no current context: choose one (kubectl config use-context NAME), or name one in {CONTEXT_VARIABLE}"
 )
 _SHARING = ("docker-desktop", "orbstack", "rancher-desktop", "colima")
-"""Contexts of clusters that run the images of the Docker engine beside them."""
+"""Contexts of clusters that use the images of the local Docker engine."""
 
 
 def loader(context: str, images: list[str]) -> list[str] | None:
-    """Return the command that brings images to a development cluster; [] if none is needed, None if it is no such."""
+    """Return the command that loads images into a development cluster; [] if not needed, None for other clusters."""
     name = context.partition("-")[2]
     if context.startswith("kind-"):
         return ["kind", "load", "docker-image", f"--name={name}", *images]
@@ -37,7 +37,7 @@ def loader(context: str, images: list[str]) -> list[str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The context, overlay and registry of one stack. `agreed` says that somebody said yes to just this context."""
+    """The context, overlay and registry of one stack. `agreed`: the user has confirmed this context."""
 
     context: str
     overlay: str = LOCAL
@@ -45,28 +45,28 @@ class Choice:
     agreed: bool = False
 
     def save(self, home: Home) -> None:
-        """Remember it: later commands must not follow a context that was switched meanwhile."""
+        """Save it: later commands must not follow a changed current context."""
         write_privately(home.root / "kubernetes.json", json.dumps(asdict(self), indent=2) + "\n")
 
 
 def remembered(home: Home) -> Choice | None:
-    """Return what a stack was deployed with, None if it never was."""
+    """Return the saved choice of a stack, None if it was never deployed."""
     path = home.root / "kubernetes.json"
     return Choice(**json.loads(path.read_text())) if path.exists() else None
 
 
 def wanted(home: Home) -> Choice | None:
-    """Return what a deployment now would use, None if there is no context at all."""
+    """Return the choice for a new deployment, None if there is no context."""
     before = remembered(home)
-    told = os.environ.get(CONTEXT_VARIABLE)
-    context = told or (before.context if before else None) or kubectl.current_context()
+    named = os.environ.get(CONTEXT_VARIABLE)
+    context = named or (before.context if before else None) or kubectl.current_context()
     if context is None:
         return None
     return Choice(
         context=context,
         overlay=os.environ.get(OVERLAY_VARIABLE) or (before.overlay if before else LOCAL),
         registry=os.environ.get(REGISTRY_VARIABLE) or (before.registry if before else ""),
-        agreed=bool(told) or bool(before and before.agreed and before.context == context),
+        agreed=bool(named) or bool(before and before.agreed and before.context == context),
     )
 
 
@@ -75,24 +75,24 @@ def _confirming_command(choice: Choice) -> str:
 
 
 def refused(choice: Choice) -> list[str]:
-    """Return what speaks against this cluster, without a word to it."""
+    """Return why this cluster cannot be used, without connecting to it."""
     known = loader(choice.context, []) is not None
     if not known and not choice.agreed:
         kinds = "kind, k3d, minikube, Docker Desktop, OrbStack, Rancher Desktop, Colima"
-        unknown = f"context {choice.context} is not of a cluster for development ({kinds})"
+        unknown = f"context {choice.context} is not a known development cluster ({kinds})"
         return [f"{unknown}: if you want to use it, run {_confirming_command(choice)}"]
     found = []
     command = loader(choice.context, []) or []
     if choice.overlay == LOCAL and not choice.registry:
         if not known:
-            found.append(f"no way is known to bring images to {choice.context}: name a registry in {REGISTRY_VARIABLE}")
+            found.append(f"images cannot be loaded into {choice.context}: name a registry in {REGISTRY_VARIABLE}")
         elif command and shutil.which(command[0]) is None:
             found.append(f"{command[0]}, which loads images into {choice.context}, is not on the PATH: install it")
     return found
 
 
-def disagreed(choice: Choice, namespace: str, ask: Callable[[str], str] | None = None) -> list[str]:
-    """Show what is going to be deployed to, ask for agreement unless it was given, and return what keeps it back."""
+def unconfirmed(choice: Choice, namespace: str, ask: Callable[[str], str] | None = None) -> list[str]:
+    """Ask the user to confirm the cluster, unless they already have; return why it is not confirmed."""
     if choice.agreed:
         return []
     if ask is None and not sys.stdin.isatty():

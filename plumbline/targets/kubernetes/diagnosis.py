@@ -1,4 +1,4 @@
-"""What can be read of a stack in a cluster: logs, events, resources. Nothing of it is a secret."""
+"""Diagnostics of a stack in a cluster: logs, events and resources, without secrets."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ def log_tail(home: Home, cluster: Cluster, component: str, lines: int) -> list[s
     if component in CONTAINERS:
         which = [f"job/{JOB}", f"--container={component}"]
     else:
-        which = _troubled(cluster, component) or [f"--selector={COMPONENT}={component}", "--all-containers", "--prefix"]
+        which = _failing_container(cluster, component) or [
+            f"--selector={COMPONENT}={component}",
+            "--all-containers",
+            "--prefix",
+        ]
     done = cluster.run("logs", *which, f"--tail={lines}")
     return (done.stdout or done.stderr).splitlines()[-lines:]
 
 
-def _troubled(cluster: Cluster, component: str) -> list[str]:
-    """The container whose words explain a failure: among those of all pods they would be lost."""
+def _failing_container(cluster: Cluster, component: str) -> list[str]:
+    """Return the arguments for the log of a failing container, empty if there is none."""
     try:
         found = pods.in_trouble(pods.fetch(cluster).of(component))
     except StepError:

@@ -1,4 +1,4 @@
-"""Port-forwards to the stack: they outlive the command that made them, and are started again when a pod goes."""
+"""Port-forwards to the stack. They outlive the command that starts them, and restart when a pod is replaced."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from plumbline.targets.kubernetes.kubectl import Cluster
 
 _PATIENCE_S = 60
 _KEPT = ("HOME", "PATH", "KUBECONFIG", "AWS_PROFILE", "CLOUDSDK_CONFIG", "NO_PROXY", "HTTPS_PROXY")
-"""What kubectl, and the plugin that gives it its credentials, may read from the environment."""
+"""Variables that kubectl and its credential plugins may read."""
 
 
 class PostgresPort(IntEnum):
-    """What the state holds in place of a forwarded port to Postgres."""
+    """Values of the state that stand for no forwarded port to Postgres."""
 
     EXTERNAL = 0
     """Postgres is not part of the stack."""
@@ -43,7 +43,7 @@ class Forwards:
         self._supervisor = Supervisor(home)
 
     def apply(self, wanted: dict[str, tuple[str, int, int]]) -> None:
-        """Have exactly these: name to Service, port of this machine, port of the Service."""
+        """Run exactly these forwards: name to Service, port of this machine, port of the Service."""
         program = kubectl.program() or "kubectl"
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self._supervisor.apply(
@@ -63,8 +63,8 @@ class Forwards:
             ]
         )
 
-    def renew(self, name: str, probe: Callable[[], str | None]) -> None:
-        """Start a forward anew, to a pod that is there now, and wait until `probe` finds nothing wrong through it."""
+    def restart(self, name: str, probe: Callable[[], str | None]) -> None:
+        """Restart a forward, which then uses a current pod, and wait until `probe` passes through it."""
         if not self.alive():
             raise StepError(
                 "the port-forwards to the cluster have ended", hint="./deploy-local.sh up starts them again"
@@ -81,11 +81,11 @@ class Forwards:
             time.sleep(0.1)
 
     def alive(self) -> bool:
-        """Say whether there are any."""
+        """Return whether the forwards run."""
         return self._supervisor.alive()
 
     def owner_of(self, port: int, ports: dict[str, int]) -> bool:
-        """Say whether it is one of these forwards that listens on `port`."""
+        """Return whether one of these forwards listens on `port`."""
         return self.alive() and port in ports.values()
 
     def end(self) -> None:
@@ -94,12 +94,12 @@ class Forwards:
 
 
 def probe_front(port: int) -> str | None:
-    """Say why the front door does not answer on `port`; None if it does, whatever state the services are in."""
+    """Return why the front door does not answer on `port`; None if it does, even if services are down."""
     return health_of(f"http://127.0.0.1:{port}{LOG_SINK.live_path}").reason
 
 
 def probe_postgres(address: PostgresAddress) -> str | None:
-    """Say why Postgres does not take a login at `address`; None if it does."""
+    """Return why a login to Postgres at `address` fails; None if it succeeds."""
     try:
         psycopg.connect(
             host=address.host, port=address.port, dbname=address.database, user=address.user,

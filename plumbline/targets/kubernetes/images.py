@@ -1,4 +1,4 @@
-"""The images of a stack: built by the engine of this machine, brought to the cluster under a name used only once."""
+"""The images of a stack: built by the local engine, and loaded into the cluster with a unique tag."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ _PATIENCE_S = 900
 
 
 def provide(recipe: Recipe) -> str:
-    """Build what has changed and bring it to the cluster. Raises StepError."""
+    """Build changed images and load them into the cluster. Raises StepError."""
     project = Project(recipe.home)
-    said = built.build(project)
+    result = built.build(project)
     services = project.resolved()["services"]
     names = []
     for image in IMAGES:
         name = f"{recipe.image(image)}:{recipe.tag}"
-        # A name of its own for every deployment: a node keeps what it once had under a name.
+        # A unique name for every deployment, because nodes cache images by name.
         engine.output("tag", services[image]["image"], name, component=built.LOG)
         names.append(name)
     if recipe.choice.registry:
         for name in names:
-            _carry(["docker", "push", "--quiet", name], name)
-        return f"{said}, pushed"
+            _transfer(["docker", "push", "--quiet", name], name)
+        return f"{result}, pushed"
     command = loader(recipe.choice.context, names)
     if command is None:
-        raise StepError(f"no way is known to bring images to {recipe.choice.context}", component=built.LOG)
+        raise StepError(f"images cannot be loaded into {recipe.choice.context}", component=built.LOG)
     if command:
-        _carry(command, recipe.choice.context)
-    return f"{said}, loaded" if command else said
+        _transfer(command, recipe.choice.context)
+    return f"{result}, loaded" if command else result
 
 
 def remove(recipe: Recipe) -> None:
-    """Remove the images that were built for this stack from the engine."""
+    """Remove this stack's images from the engine."""
     if engine.absence():
         return
     names = engine.output("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
@@ -50,7 +50,7 @@ def remove(recipe: Recipe) -> None:
     built.remove(Project(recipe.home))
 
 
-def _carry(command: list[str], where: str) -> None:
+def _transfer(command: list[str], where: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
     except subprocess.TimeoutExpired:

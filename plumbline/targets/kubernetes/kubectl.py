@@ -1,4 +1,4 @@
-"""The cluster, through the `kubectl` command: always one named context, never whichever is current by then."""
+"""The cluster, through the `kubectl` command, always with a named context."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATIENCE_S = 120
 Version = tuple[int, int]
 """Major and minor."""
 OLDEST: Version = (1, 27)
-"""Of kubectl, because k8s/ needs its kustomize, and of the cluster, because of fields that came with it."""
+"""Of kubectl, for its kustomize, and of the cluster, for fields that k8s/ uses."""
 MISSING = (
     "kubectl is not on the PATH: install {}.{} or newer (your system's package, or kubernetes.io/docs/tasks/tools), or "
     "name one in PLUMBLINE_KUBECTL"
@@ -24,7 +24,7 @@ MISSING = (
 
 
 def program() -> str | None:
-    """Return where kubectl is, None if it is not installed."""
+    """Return the path of kubectl, None if it is not installed."""
     return shutil.which(os.environ.get("PLUMBLINE_KUBECTL", "kubectl"))
 
 
@@ -37,7 +37,7 @@ def current_context() -> str | None:
 def _run(arguments: list[str], stdin: str = "", timeout: float = _PATIENCE_S) -> subprocess.CompletedProcess[str]:
     kubectl = program()
     if kubectl is None:
-        raise StepError("there is no kubectl any more", hint="./deploy-local.sh doctor")
+        raise StepError("kubectl was removed", hint="./deploy-local.sh doctor")
     try:
         return subprocess.run(
             [kubectl, *arguments],
@@ -45,7 +45,7 @@ def _run(arguments: list[str], stdin: str = "", timeout: float = _PATIENCE_S) ->
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise StepError(
-            f"kubectl {' '.join(arguments[:3])} did not end within {timeout:g} s", hint="does the cluster answer?"
+            f"kubectl {' '.join(arguments[:3])} did not end within {timeout:g} s", hint="check that the cluster answers"
         ) from None
 
 
@@ -66,11 +66,11 @@ class Cluster:
         return [f"--context={self.context}", f"--namespace={self.namespace}", *arguments]
 
     def run(self, *arguments: str, stdin: str = "", timeout: float = _PATIENCE_S) -> subprocess.CompletedProcess[str]:
-        """Run kubectl and return what came of it, whatever its exit code. Raises StepError if it hangs."""
+        """Run kubectl and return the result, for any exit code. Raises StepError if it hangs."""
         return _run(self.arguments(*arguments), stdin, timeout)
 
     def output(self, *arguments: str, stdin: str = "", component: str | None = None) -> str:
-        """Run kubectl and return its output. Raises StepError with what it said if it fails."""
+        """Run kubectl and return its output. If it fails, raises StepError with its message."""
         done = self.run(*arguments, stdin=stdin)
         if done.returncode != 0:
             raise StepError(
@@ -81,17 +81,17 @@ class Cluster:
         return done.stdout
 
     def items(self, kinds: str, *arguments: str) -> list[dict[str, Any]]:
-        """Return resources of these kinds; nothing where the namespace is not there. Raises StepError."""
+        """Return resources of these kinds, empty if the namespace does not exist. Raises StepError."""
         found: list[dict[str, Any]] = json.loads(
             self.output("get", kinds, "--output=json", "--ignore-not-found", *arguments) or '{"items": []}'
         )["items"]
         return found
 
     def versions(self) -> tuple[Version, Version]:
-        """Return the versions of kubectl and of the cluster. Raises StepError if it does not answer."""
+        """Return the versions of kubectl and the cluster. Raises StepError if the cluster does not answer."""
         done = self.run("version", "--output=json", "--request-timeout=10s", timeout=30)
         if done.returncode != 0:
-            way_out = "start it, or choose one of those that kubectl config get-contexts lists"
+            way_out = "start it, or choose a context of `kubectl config get-contexts`"
             raise StepError(
                 f"the cluster of context {self.context} does not answer: {last_words(done.stderr, 1)} ({way_out})"
             )
@@ -99,17 +99,17 @@ class Cluster:
         client, server = (_version(said[key]) for key in ("clientVersion", "serverVersion"))
         return client, server
 
-    def namespace_itself(self) -> dict[str, Any] | None:
+    def namespace_document(self) -> dict[str, Any] | None:
         """Return the namespace, None if there is none. Raises StepError."""
         said = self.output("get", "namespace", self.namespace, "--output=json", "--ignore-not-found")
         found: dict[str, Any] | None = json.loads(said) if said.strip() else None
         return found
 
     def allows(self, verb: str, what: str) -> bool:
-        """Say whether we may do this in the namespace."""
+        """Return whether the user may do this in the namespace."""
         return self.run("auth", "can-i", verb, what).returncode == 0
 
 
 def _version(said: dict[str, str]) -> Version:
-    # Some providers write the second as "32+".
+    # Some providers write the minor version as "32+".
     return int(said["major"]), int("".join(filter(str.isdecimal, said["minor"])))

@@ -1,4 +1,4 @@
-"""Renders folders of k8s/ the way `kubectl apply -k` would."""
+"""Renders folders of k8s/ like `kubectl apply -k`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_TOOL = (
 
 
 def tool() -> list[str] | None:
-    """Return the command that renders a folder, None if there is none on this machine."""
+    """Return the command that renders a folder, None if it is not installed."""
     named = os.environ.get("PLUMBLINE_KUBECTL")
     kubectl = shutil.which(named or "kubectl")
     if kubectl:
@@ -38,7 +38,7 @@ def tool() -> list[str] | None:
 
 
 def stage(folder: Path) -> Path:
-    """Copy all that a rendering reads to `folder` and return the overlays' place there. Real secrets are left out."""
+    """Copy the input of a rendering, without secrets, to `folder` and return the folder of the overlays in it."""
     ignored = shutil.ignore_patterns(*SECRETS, "__pycache__")
     for shared in _SHARED:
         shutil.copytree(ROOT / shared, folder / shared, ignore=ignored, dirs_exist_ok=True)
@@ -46,7 +46,7 @@ def stage(folder: Path) -> Path:
 
 
 def build(folder: Path) -> str:
-    """Render a folder to YAML. Raises PlumblineError with what the tool said."""
+    """Render a folder to YAML. Raises PlumblineError with the tool's message."""
     command = tool()
     if command is None:
         raise PlumblineError(NO_TOOL)
@@ -57,7 +57,7 @@ def build(folder: Path) -> str:
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Quotes the strings that only kubectl's YAML takes for numbers: to PyYAML a float has a dot, so 12e3 is a word."""
+    """Quotes strings that kubectl's YAML parser reads as numbers, but PyYAML does not, such as 12e3."""
 
 
 _Dumper.add_implicit_resolver(
@@ -68,12 +68,12 @@ _Dumper.add_implicit_resolver(
 
 
 def dump(documents: Iterable[Document]) -> str:
-    """Return documents as YAML that kubectl reads as they are: what is a string here is one there."""
+    """Return documents as YAML that kubectl reads with the same types."""
     return str(yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False))
 
 
 def parse(text: str) -> list[Document]:
     """Return the documents in YAML."""
-    # Written in C where there is one: several times faster on files of this size.
+    # The parser in C, if available, is several times faster.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return [one for one in yaml.load_all(text, Loader=loader) if one]

@@ -1,4 +1,4 @@
-"""The migration Job, watched container by container: each chain is a step of the plan."""
+"""The migration Job, watched container by container, because each service's migrations are a step of the plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POLL_S = 0.5
 
 
 def wait_for_container(cluster: Cluster, container: str) -> None:
-    """Wait until an init container of the Job has ended well. Raises StepError, saying how it ended."""
+    """Wait until an init container of the Job has succeeded. Raises StepError with how it ended."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         pods = _pods(cluster)
@@ -25,7 +25,7 @@ def wait_for_container(cluster: Cluster, container: str) -> None:
             for one in pod["status"].get("initContainerStatuses", []):
                 if one["name"] == container and one.get("state", {}).get("terminated", {}).get("exitCode") == 0:
                     return
-        _raise_if_hopeless(cluster, pods, container)
+        _raise_if_failed(cluster, pods, container)
         if time.monotonic() > deadline:
             waits = "".join(map(why, pods)) or " (no pod)"
             raise StepError(f"{container} did not end within {_PATIENCE_S} s{waits}", component=container)
@@ -36,7 +36,7 @@ def wait_for_end(cluster: Cluster) -> None:
     """Wait until the Job is complete. Raises StepError."""
     deadline, last = time.monotonic() + _PATIENCE_S, migration_step(MIGRATING[-1])
     while not _condition(cluster, "Complete"):
-        _raise_if_hopeless(cluster, _pods(cluster), last)
+        _raise_if_failed(cluster, _pods(cluster), last)
         if time.monotonic() > deadline:
             raise StepError(f"the migrations did not end within {_PATIENCE_S} s", component=last)
         time.sleep(_POLL_S)
@@ -52,7 +52,7 @@ def _condition(cluster: Cluster, kind: str) -> bool:
     return any(one["type"] == kind and one["status"] == "True" for one in conditions)
 
 
-def _raise_if_hopeless(cluster: Cluster, pods: list[dict[str, Any]], container: str) -> None:
+def _raise_if_failed(cluster: Cluster, pods: list[dict[str, Any]], container: str) -> None:
     for pod in pods:
         words, code = trouble_of(pod)
         if words:

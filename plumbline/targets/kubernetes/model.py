@@ -1,4 +1,4 @@
-"""Rendered documents as things that can be asked: who runs what, who is selected, what a container is told."""
+"""Access to rendered documents: workloads, containers, selectors and environments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WORKLOADS = ("Deployment", "StatefulSet", "Job")
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of a workload. `init` says that it runs, and ends, before the others start."""
+    """A container of a workload. `init`: it runs and ends before the others start."""
 
     spec: Document
     init: bool
@@ -35,7 +35,7 @@ class Container:
 
     @property
     def pre_stop_s(self) -> int:
-        """Seconds that it waits before it is told to stop."""
+        """Seconds that it waits before SIGTERM."""
         command = self.spec.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", [])
         return int(command[1]) if command[:1] == ["sleep"] else 0
 
@@ -50,13 +50,13 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Something that makes pods."""
+    """A resource that creates pods."""
 
     document: Document
 
     @property
     def name(self) -> str:
-        """Kind and name, as kubectl says it."""
+        """Kind and name, in kubectl's form."""
         return f"{self.document['kind'].lower()}/{self.document['metadata']['name']}"
 
     @property
@@ -79,7 +79,7 @@ class Workload:
 
     @property
     def component(self) -> str:
-        """The part of the stack that it runs."""
+        """The component that it runs."""
         return self.labels.get(COMPONENT, "")
 
     @property
@@ -90,7 +90,7 @@ class Workload:
 
     @property
     def main(self) -> Container:
-        """The first container that stays."""
+        """The first container that is not an init container."""
         return next(one for one in self.containers if not one.init)
 
 
@@ -109,7 +109,7 @@ class Manifests:
         return next((one for one in self.of(kind) if one["metadata"]["name"] == name), None)
 
     def workloads(self) -> list[Workload]:
-        """Everything that makes pods and is written here."""
+        """All workloads of the documents."""
         return [Workload(one) for one in self.of(*_WORKLOADS)]
 
     def workload(self, component: str) -> Workload:
@@ -120,7 +120,7 @@ class Manifests:
         raise KeyError(component)
 
     def pods(self) -> dict[str, dict[str, str]]:
-        """Component to the labels of its pods, those included that an operator makes from a resource of its own."""
+        """Component to the labels of its pods, including pods that an operator creates."""
         found = {one.component: one.labels for one in self.workloads()}
         for one in self.of("Cluster"):
             labels = one["spec"].get("inheritedMetadata", {}).get("labels", {})
@@ -128,7 +128,7 @@ class Manifests:
         return found
 
     def services(self) -> dict[str, Document]:
-        """Service name to Service, those included that an operator makes."""
+        """Service name to Service, including those that an operator creates."""
         found = {one["metadata"]["name"]: one for one in self.of("Service")}
         for one in self.of("Cluster"):
             labels = one["spec"].get("inheritedMetadata", {}).get("labels", {})
@@ -149,7 +149,7 @@ class Manifests:
         return {**values, **(document.get("stringData") or {})}
 
     def environment(self, container: Container) -> dict[str, str]:
-        """What a container's environment holds, as far as its references lead somewhere."""
+        """A container's environment. References that cannot be resolved are left out."""
         found: dict[str, str] = {}
         for source in container.spec.get("envFrom", []):
             for kind, key in (("ConfigMap", "configMapRef"), ("Secret", "secretRef")):
@@ -166,7 +166,7 @@ class Manifests:
 
 
 def selects(selector: Document | None, labels: dict[str, str]) -> bool:
-    """Say whether a label selector selects something with `labels`. An empty one selects everything, None nothing."""
+    """Return whether a label selector matches `labels`. An empty selector matches everything, None nothing."""
     if selector is None:
         return False
     if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
@@ -186,4 +186,4 @@ def _meets(expression: Document, labels: dict[str, str]) -> bool:
         case "DoesNotExist":
             return key not in labels
         case other:
-            raise ValueError(f"{other} is no operator of a label selector")
+            raise ValueError(f"{other} is not an operator of a label selector")

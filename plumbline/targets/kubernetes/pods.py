@@ -1,4 +1,4 @@
-"""The stack's workloads and pods as the cluster sees them, and as components of a stack."""
+"""The stack's workloads and pods, as the cluster reports them and as components of a stack."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from plumbline.targets.kubernetes.model import COMPONENT
 PATIENCE_S = 300
 """Long enough for a node to pull images."""
 _POLL_S = 0.5
-_HOPELESS = frozenset(
+_FATAL_REASONS = frozenset(
     {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
      "ImagePullBackOff", "CrashLoopBackOff"}
 )  # fmt: skip
 _WAYS_OUT = {
-    "ImagePullBackOff": "give the nodes the image: PLUMBLINE_REGISTRY, and imagePullSecrets if that wants a password",
-    "ErrImageNeverPull": "the image is not on the node, and it may not pull it: remove imagePullPolicy",
-    "InvalidImageName": "put the image's name right in the overlay",
-    "CreateContainerConfigError": "a ConfigMap, Secret or key that it names is not there: nox -s manifests",
+    "ImagePullBackOff": "give the nodes the image: PLUMBLINE_REGISTRY, and imagePullSecrets if it needs a password",
+    "ErrImageNeverPull": "the image is not on the node, which may not pull it: remove imagePullPolicy",
+    "InvalidImageName": "correct the image's name in the overlay",
+    "CreateContainerConfigError": "a ConfigMap, Secret or key that it names does not exist: nox -s manifests",
 }
 _RESTARTS_MAX = 3
 _SETTLED = timedelta(minutes=1)
 """Age from which a container that restarted often is taken to be stable."""
 _FINAL = 78
-"""Exit code of our programs that trying again will not change."""
+"""Exit code of our programs for errors that a retry does not solve."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that runs, as it was at one moment."""
+    """Workloads and pods at one moment."""
 
     workloads: dict[str, dict[str, Any]]
     pods: list[dict[str, Any]]
 
     def component(self, name: str) -> Component:
-        """Return the component of this name as it was seen."""
+        """Return the component of this name."""
         workload = self.workloads.get(name)
         pods = self.of(name)
         trouble = next((words for pod in pods if (words := trouble_of(pod)[0] or restarts_of(pod))), "")
@@ -68,14 +68,14 @@ class Snapshot:
 
 
 def fetch(cluster: Cluster) -> Snapshot:
-    """Ask the cluster. Raises StepError."""
+    """Query the cluster. Raises StepError."""
     found = cluster.items("deployments,statefulsets,pods", f"--selector={COMPONENT}")
     workloads = {one["metadata"]["labels"][COMPONENT]: one for one in found if one["kind"] != "Pod"}
     return Snapshot(workloads, [one for one in found if one["kind"] == "Pod"])
 
 
 def inside(cluster: Cluster) -> Inside:
-    """Return what runs in the components' own containers. What is beside them in a pod is told apart by its ports."""
+    """Return processes and listeners of the components' containers, without the ports of other containers in a pod."""
     processes: list[Process] = []
     listeners: set[Listener] = set()
     published: set[Listener] = set()
@@ -117,13 +117,13 @@ def _is_ready(pod: dict[str, Any]) -> bool:
 
 
 def broken(cluster: Cluster, *components: str) -> list[str]:
-    """Return the names of the components' pods that will not get over what they have. Raises StepError."""
+    """Return the names of the components' pods that cannot recover by themselves. Raises StepError."""
     snapshot = fetch(cluster)
     return [pod["metadata"]["name"] for name in components for pod in snapshot.of(name) if trouble_of(pod)[0]]
 
 
 def in_trouble(pods: list[dict[str, Any]]) -> tuple[str, str] | None:
-    """Return the names of the first pod and container that will not get over what they have, None if there are none."""
+    """Return the names of the first pod and container that cannot recover by themselves, None if there are none."""
     for pod in pods:
         words, _ = trouble_of(pod)
         if words:
@@ -132,16 +132,16 @@ def in_trouble(pods: list[dict[str, Any]]) -> tuple[str, str] | None:
 
 
 def trouble_of(pod: dict[str, Any]) -> tuple[str, int | None]:
-    """Return what a pod will not get over by itself, with the exit code if there is one; ("", None) if nothing.
+    """Return the problem from which a pod cannot recover by itself, and an exit code, if any; ("", None) if none.
 
-    The words begin with `container NAME: `.
+    The description begins with `container NAME: `.
     """
     status = pod["status"]
     for one in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
         ended = one.get("state", {}).get("terminated") or one.get("lastState", {}).get("terminated") or {}
         code = ended.get("exitCode")
         waiting = one.get("state", {}).get("waiting", {})
-        if waiting.get("reason") in _HOPELESS or (code == _FINAL and not one.get("ready")):
+        if waiting.get("reason") in _FATAL_REASONS or (code == _FINAL and not one.get("ready")):
             words = " ".join(str(waiting.get("message") or "").split())[:300]
             reason = waiting.get("reason") or "it ended"
             return f"container {one['name']}: {reason} {words}".strip(), code
@@ -149,7 +149,7 @@ def trouble_of(pod: dict[str, Any]) -> tuple[str, int | None]:
 
 
 def restarts_of(pod: dict[str, Any]) -> str:
-    """Return in words that a container of a pod keeps ending, also while it runs for a moment; "" if none does."""
+    """Return a description of a pod's container that restarts repeatedly; "" if there is none."""
     for one in pod["status"].get("containerStatuses", []):
         began = one.get("state", {}).get("running", {}).get("startedAt")
         count = one.get("restartCount", 0)
@@ -177,14 +177,14 @@ def _lacks(snapshot: Snapshot, name: str) -> str | None:
             raise StepError(f"{pod['metadata']['name']}: {words}", component=name, exit_code=code, hint=way_out)
     workload = snapshot.workloads.get(name)
     if workload is None:
-        return "none of its pods is there" if not pods else _unready(pods)
+        return "it has no pods" if not pods else _unready(pods)
     status, wanted = workload.get("status", {}), workload["spec"].get("replicas", 1)
     if status.get("observedGeneration", 0) < workload["metadata"]["generation"]:
-        return "the cluster has not looked at it yet"
+        return "the cluster has not processed it yet"
     if status.get("updatedReplicas", 0) < wanted:
         return f"{status.get('updatedReplicas', 0)} of {wanted} pods are new"
-    # Old pods may still be asked by whoever forwards to them.
-    return "the pods before are still there" if len(pods) > wanted else _unready(pods)
+    # Old pods may still receive requests.
+    return "old pods have not ended yet" if len(pods) > wanted else _unready(pods)
 
 
 def _unready(pods: list[dict[str, Any]]) -> str | None:
@@ -193,7 +193,7 @@ def _unready(pods: list[dict[str, Any]]) -> str | None:
 
 
 def why(pod: dict[str, Any]) -> str:
-    """What a pod is waiting for, in brackets: a node that has room for it, a container that has not ended or begun."""
+    """Return in brackets what a pod waits for: a node with capacity, or a container that has not ended or started."""
     status = pod["status"]
     for one in status.get("conditions", []):
         if one["type"] == "PodScheduled" and one["status"] == "False":

@@ -1,4 +1,4 @@
-"""What a cluster has to be and to allow: asked before anything is changed."""
+"""The checks of a cluster, its version and permissions before anything is changed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _NEEDED = (
     ("create", "deployments.apps"), ("create", "networkpolicies.networking.k8s.io"), ("create", "secrets"),
     ("create", "pods/exec"), ("create", "pods/portforward"), ("get", "pods/log"),
 )  # fmt: skip
-"""What one may do who deploys: not everything, but something of each kind that roles tell apart."""
+"""Permissions that are checked before a deployment, one of each kind that roles distinguish."""
 
 
 def problems(cluster: Cluster, recipe: Recipe) -> list[str]:
-    """Return everything about the cluster that stands in the way of a deployment, each with its way out."""
+    """Return all problems of the cluster that prevent a deployment, each with its solution."""
     try:
         return _too_old(cluster) or _unusable(cluster, recipe)
     except StepError as error:
@@ -25,14 +25,14 @@ def _unusable(cluster: Cluster, recipe: Recipe) -> list[str]:
     context, name = cluster.context, cluster.namespace
     if not cluster.allows("get", "namespaces"):
         return [_forbidden(cluster, "get namespaces")]
-    namespace = cluster.namespace_itself()
+    namespace = cluster.namespace_document()
     if namespace is None:
-        # Who may make one may do everything else in it, as a rule; and what is not there cannot be asked about.
+        # Permissions in a missing namespace cannot be checked; who may create one usually has them.
         return [] if cluster.allows("create", "namespaces") else [_forbidden(cluster, "create namespaces")]
     if namespace.get("status", {}).get("phase") == "Terminating":
-        told = f"kubectl --context={context} describe namespace {name}"
+        check = f"kubectl --context={context} describe namespace {name}"
         return [
-            f"namespace {name} of context {context} is being deleted: try again once it is gone; if it stays, {told}"
+            f"namespace {name} of context {context} is being deleted: try again once it is gone; if it stays, {check}"
         ]
     if not_ours(cluster, recipe):
         way_out = "deploy to it with kubectl apply, or choose another namespace in the overlay"
@@ -42,8 +42,8 @@ def _unusable(cluster: Cluster, recipe: Recipe) -> list[str]:
 
 
 def not_ours(cluster: Cluster, recipe: Recipe) -> bool:
-    """Say whether the namespace is there and somebody else's. Raises StepError."""
-    namespace = cluster.namespace_itself()
+    """Return whether the namespace exists and was not created by this home. Raises StepError."""
+    namespace = cluster.namespace_document()
     return namespace is not None and namespace["metadata"].get("labels", {}).get(OURS) != recipe.mark
 
 
@@ -64,6 +64,6 @@ def _words(version: Version) -> str:
 
 def _forbidden(cluster: Cluster, what: str) -> str:
     return (
-        f"context {cluster.context} may not {what} (namespace {cluster.namespace}): ask whoever runs the cluster for "
-        "the right to, or choose another context"
+        f"context {cluster.context} may not {what} (namespace {cluster.namespace}): ask the "
+        "cluster's administrator for the permission, or choose another context"
     )

@@ -22,7 +22,7 @@ from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import COMPONENT, Manifests
 
 OURS = "plumbline/home"
-"""Label on everything that a home deployed: nothing without it is ever deleted."""
+"""Label of everything that a home deployed. Resources without it are never deleted."""
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "Cluster")
 _FRONT_PORT = "PLUMBLINE_FRONT_PORT"
 _SETTINGS = "settings-of-the-home"
@@ -30,13 +30,13 @@ _NO_SECRETS = b"not the real one"
 
 
 def mark_of(home: Home) -> str:
-    """Return what tells this home from others, those of other machines on the same cluster included."""
+    """Return an identifier of this home that also differs between machines that use the same cluster."""
     return hashlib.sha256(f"{platform.node()}:{home.root}".encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What goes into a rendering. `mark` identifies the home, `tag` the images."""
+    """The input of a rendering. `mark` identifies the home, `tag` the images."""
 
     home: Home
     choice: Choice
@@ -47,7 +47,7 @@ class Recipe:
 
     @property
     def namespace(self) -> str:
-        """The namespace: a home's own on the local overlay, else whatever the overlay says."""
+        """The namespace: the home's own on the local overlay, else that of the overlay."""
         if self.choice.overlay == LOCAL:
             return f"plumbline-{self.mark}"
         overlay = yaml.safe_load((kustomize.OVERLAYS / self.choice.overlay / "kustomization.yaml").read_text())
@@ -58,7 +58,7 @@ class Recipe:
         return f"{self.choice.registry}/{name}" if self.choice.registry else f"plumbline/{name}"
 
     def text(self, *, real_secrets: bool = True) -> str:
-        """Render to YAML. Raises PlumblineError. Other words stand in for secrets that are not wanted."""
+        """Render to YAML, with placeholders unless `real_secrets`. Raises PlumblineError."""
         place = self.home.root / ".kubernetes"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(mode=0o700, parents=True)
@@ -75,7 +75,7 @@ class Recipe:
             shutil.rmtree(place, ignore_errors=True)
 
     def _adapt(self, index: Path) -> None:
-        """Give the overlay's copy what is this stack's own."""
+        """Write this stack's identity, namespace, settings and images to the overlay's copy."""
         content = yaml.safe_load(index.read_text())
         content["namespace"] = self.namespace
         content.setdefault("labels", []).append({"pairs": {OURS: self.mark}})
@@ -87,7 +87,7 @@ class Recipe:
         else:
             others = [one for one in stack.get("literals", []) if not one.startswith("PLUMBLINE_STACK_ID=")]
             stack["literals"] = [*others, identity]
-        self._tell(index.parent / _SETTINGS)
+        self._write_settings(index.parent / _SETTINGS)
         content.setdefault("components", []).append(_SETTINGS)
         if self.choice.overlay == LOCAL:
             content["images"] = [
@@ -95,8 +95,8 @@ class Recipe:
             ]
         index.write_text(kustomize.dump([content]))
 
-    def _tell(self, component: Path) -> None:
-        """Write the settings as a component: the last one counts more than the overlay and its other components."""
+    def _write_settings(self, component: Path) -> None:
+        """Write the settings as the last component, which overrides the overlay and its other components."""
         generators = []
         for part in PARTS:
             # The front door's port is that of the forward.
@@ -113,7 +113,7 @@ class Recipe:
 
 
 def setting_defaults() -> dict[str, dict[str, str]]:
-    """Return the settings that a cluster's parts are told beyond docker/defaults, by part."""
+    """Return by part the settings in a cluster beyond docker/defaults."""
     return {
         part: {
             line.name: line.value
@@ -125,10 +125,10 @@ def setting_defaults() -> dict[str, dict[str, str]]:
 
 
 def workloads(manifests: Manifests, *components: str) -> list[Document]:
-    """Return what makes the pods of these components."""
+    """Return the workloads of these components."""
     return [one for one in manifests.of(*WORKLOADS) if one["metadata"].get("labels", {}).get(COMPONENT) in components]
 
 
-def surroundings(manifests: Manifests) -> list[Document]:
-    """Return everything that makes no pods: what pods need to be there before them, policies included."""
+def prerequisites(manifests: Manifests) -> list[Document]:
+    """Return all documents that create no pods, such as policies, which must exist before the pods."""
     return [one for one in manifests.documents if one["kind"] not in WORKLOADS]

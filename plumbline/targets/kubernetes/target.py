@@ -1,4 +1,4 @@
-"""The kubernetes target: carries out the plan in a namespace of a cluster."""
+"""The kubernetes target: runs the stack in a namespace of a cluster."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from plumbline.targets.kubernetes.rendering import Recipe
 _REPLICAS = "plumbline/replicas"
 """Annotation with the number of pods that a stopped workload had."""
 _IMMUTABLE = "updates to statefulset spec"
-"""How a server begins to say that a StatefulSet has parts that nobody may change."""
+"""Begin of the API server's error for a change of immutable fields of a StatefulSet."""
 _PROBE_S = 2
 _KILL_ALL = "kill -9 -1"
-# The first process of a container takes no SIGKILL from inside; to Postgres SIGQUIT means: end as in a crash.
+# Process 1 of a container ignores SIGKILL from inside. SIGQUIT ends Postgres as a crash would.
 _KILL_INIT = "kill -QUIT 1"
 _SOURCES = ("k8s", *INPUTS)
 _FORWARDED = {"front": CADDY, "postgres": POSTGRES, "redis": REDIS}
-"""The ports that this machine reaches through a forward, and the components that listen there."""
+"""Name of a forward to the component that it leads to."""
 
 
 class KubernetesTarget(TargetInAHome):
@@ -109,7 +109,7 @@ class KubernetesTarget(TargetInAHome):
         )
 
     def stack(self) -> Stack:
-        """Return the stack as it is now, with addresses on this machine that lead to it."""
+        """Return the current state of the stack, with its addresses on this machine."""
         ports = self._state.ports
         return self._stack(
             f"127.0.0.1:{ports.get('front', 0)}",
@@ -154,13 +154,13 @@ class KubernetesTarget(TargetInAHome):
             return [*found, f"there is no overlay {choice.overlay} in k8s/overlays"]
         if choice.overlay == LOCAL:
             found += engine.problems()
-        # Before anything is asked of it: a cluster that is not meant is not to be touched at all.
+        # Before any request: a cluster that the user did not mean must not be contacted.
         found += contexts.refused(choice)
         if found:
             return found
         recipe = self._recipe(choice)
         trouble = cluster_preflight.problems(Cluster(choice.context, recipe.namespace), recipe)
-        return trouble or contexts.disagreed(choice, recipe.namespace)
+        return trouble or contexts.unconfirmed(choice, recipe.namespace)
 
     def _owns_port(self, port: int) -> bool:
         return self._choice is not None and self._forwards.owner_of(port, self._state.ports)
@@ -192,7 +192,7 @@ class KubernetesTarget(TargetInAHome):
         """Store that a deployment has begun, its cluster and its identity."""
         choice = contexts.wanted(self.home)
         if choice is None:
-            raise StepError("kubectl has no current context any more")
+            raise StepError("kubectl has no current context")
         self.home.prepare()
         self._choice = Choice(choice.context, choice.overlay, choice.registry, agreed=True)
         self._choice.save(self.home)
@@ -222,14 +222,14 @@ class KubernetesTarget(TargetInAHome):
 
     def _make_images(self) -> str:
         recipe = self._recipe()
-        return images.provide(recipe) if recipe.choice.overlay == LOCAL else "those that the overlay names"
+        return images.provide(recipe) if recipe.choice.overlay == LOCAL else "images of the overlay"
 
     def _apply(self, documents: list[Document], component: str | None = None) -> None:
         if documents:
             self._cluster.output("apply", "--filename=-", stdin=kustomize.dump(documents), component=component)
 
     def _start_postgres(self) -> str:
-        self._apply(rendering.surroundings(self._manifests()))
+        self._apply(rendering.prerequisites(self._manifests()))
         if self._state.ports["postgres"] == PostgresPort.EXTERNAL:
             return "external"
         return self._bring_up(POSTGRES.name)
@@ -242,20 +242,20 @@ class KubernetesTarget(TargetInAHome):
         except StepError as error:
             if _IMMUTABLE not in str(error):
                 raise
-            # Made anew around its pod and its claim, which stay.
+            # Recreate the StatefulSet, but keep its pod and claim.
             self._cluster.output("delete", "statefulset", *names, "--cascade=orphan", component=names[0])
             self._apply(documents, names[0])
         if left:
-            # Of an earlier attempt: tried again only after minutes, and till then taken for a failure of this one.
+            # Failed pods of an earlier attempt would retry only after minutes, and fail this attempt.
             self._cluster.output("delete", "pod", *left, "--ignore-not-found", "--wait=false", component=names[0])
-        # Where an autoscaler says how many, the manifests do not, and a stopped one would stay so.
-        self._wake(*names)
+        # With an autoscaler, the manifests set no number of pods, so a stopped workload would stay stopped.
+        self._scale_up(*names)
         with causes.named(self.log_tail):
             pods.wait_ready(self._cluster, *names)
         return "ready"
 
     def _migrate(self, name: str) -> str:
-        """Watch one container of the Job that runs all migrations. The first step starts it, the last sees its end."""
+        """Wait for one container of the migration Job. The first step starts the Job, the last waits for its end."""
         step = migration_step(name)
         if name == MIGRATING[0]:
             # A Job cannot be changed, only replaced.
@@ -268,7 +268,7 @@ class KubernetesTarget(TargetInAHome):
         return "at head"
 
     def _open_front(self) -> str:
-        said = self._bring_up(CADDY.name)
+        result = self._bring_up(CADDY.name)
         others = [one for one in self._manifests().of(*rendering.WORKLOADS) if one["kind"] != "Job"]
         self._apply(others)
         ports = self._state.ports
@@ -280,8 +280,8 @@ class KubernetesTarget(TargetInAHome):
             wanted["postgres"] = (host, *wanted["postgres"][1:])
         self._forwards.apply(wanted)
         for name in wanted:
-            self._forwards.renew(name, self._probe(name))
-        return f"{said}, forwarded to port {ports['front']}"
+            self._forwards.restart(name, self._probe(name))
+        return f"{result}, forwarded to port {ports['front']}"
 
     def _probe(self, name: str) -> Callable[[], str | None]:
         probes: dict[str, Callable[[], str | None]] = {
@@ -294,24 +294,24 @@ class KubernetesTarget(TargetInAHome):
     # Operation
 
     def start(self, *components: str) -> None:
-        """Give components the pods that they had, and wait until each is ready and can be reached from here."""
+        """Start components with their former number of pods, and wait until each is ready and reachable from here."""
         snapshot = pods.fetch(self._cluster)
         for name in components:
             self._workload(snapshot, name)
-        self._wake(*components)
+        self._scale_up(*components)
         pods.wait_ready(self._cluster, *components)
         for forward, spec in _FORWARDED.items():
             if spec.name in components:
-                self._forwards.renew(forward, self._probe(forward))
+                self._forwards.restart(forward, self._probe(forward))
 
-    def _wake(self, *components: str) -> None:
+    def _scale_up(self, *components: str) -> None:
         snapshot = pods.fetch(self._cluster)
         for workload in [snapshot.workloads[name] for name in components if name in snapshot.workloads]:
             if workload["spec"].get("replicas", 1) == 0:
                 self._scale(workload, int(workload["metadata"].get("annotations", {}).get(_REPLICAS, "1")))
 
     def stop(self, *components: str) -> None:
-        """Take all pods of components away, and wait until they have ended."""
+        """Scale components to no pods, and wait until the pods have ended."""
         snapshot = pods.fetch(self._cluster)
         for name in components:
             workload = self._workload(snapshot, name)
@@ -333,17 +333,17 @@ class KubernetesTarget(TargetInAHome):
         self._cluster.output("scale", _name(workload), f"--replicas={replicas}")
 
     def kill(self, component: str) -> None:
-        """Kill every process of a component's pods; the kubelet starts their containers again."""
+        """Kill all processes of a component's pods; the kubelet restarts their containers."""
         command = _KILL_INIT if SPECS[component].is_init else _KILL_ALL
         for pod in pods.fetch(self._cluster).of(component):
             self._cluster.run("exec", pod["metadata"]["name"], f"--container={component}", "--", "sh", "-c", command)
 
     def down(self) -> list[str]:
-        """Take all pods away, those of the part that started last first. Claims, and what is on them, stay."""
+        """Stop all pods in reverse order. Keeps claims and their data."""
         running: list[str] = []
         if self._choice is not None:
             self._forwards.end()
-            with _in_words():
+            with _as_plumbline_error():
                 snapshot = pods.fetch(self._cluster)
                 running = [name for name in COMPONENTS if snapshot.of(name)]
                 self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
@@ -354,11 +354,11 @@ class KubernetesTarget(TargetInAHome):
         return running
 
     def remove(self) -> list[str]:
-        """Delete the namespace with all that is in it, the images and the home."""
+        """Delete the namespace with its contents, the images and the home."""
         if self._choice is not None:
             recipe, cluster = self._recipe(), self._cluster
             self._forwards.end()
-            with _in_words():
+            with _as_plumbline_error():
                 if not cluster_preflight.not_ours(cluster, recipe):
                     cluster.output("delete", "namespace", recipe.namespace, "--ignore-not-found", "--wait=true")
                 images.remove(recipe)
@@ -370,7 +370,7 @@ class KubernetesTarget(TargetInAHome):
         self._cluster.run("exec", process.place, container, "--", "sh", "-c", command)
 
     def inside(self) -> Inside:
-        """Return what runs in the pods."""
+        """Return the processes and listeners in the pods."""
         return pods.inside(self._cluster)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
@@ -392,12 +392,14 @@ class KubernetesTarget(TargetInAHome):
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """Outside a deployment nobody accounts for a failed step: its words are all present is to show."""
+def _as_plumbline_error() -> Iterator[None]:
+    """Turn a StepError into a PlumblineError, because outside a deployment there is no step to report."""
     try:
         yield
     except StepError as error:
-        raise PlumblineError(str(error), error.hint or "does the cluster answer? ./deploy-local.sh doctor") from None
+        raise PlumblineError(
+            str(error), error.hint or "check that the cluster answers: ./deploy-local.sh doctor"
+        ) from None
 
 
 def _name(workload: dict[str, Document]) -> str:

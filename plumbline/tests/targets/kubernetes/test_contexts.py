@@ -32,7 +32,7 @@ def test_an_unknown_context_is_refused_without_asking_and_without_a_word_to_it(
 ) -> None:
     cluster.change(context="production-eu")
     (problem,) = target().problems()
-    assert problem.startswith("context production-eu is not of a cluster for development")
+    assert problem.startswith("context production-eu is not a known development cluster")
     assert cluster.calls() == [["config", "current-context"]]
 
 
@@ -56,8 +56,8 @@ def test_a_known_context_is_shown_and_asked_about() -> None:
         asked.append(question)
         return "yes" if len(asked) == 1 else ""
 
-    assert contexts.disagreed(Choice("docker-desktop"), "plumbline-1", answer) == []
-    assert contexts.disagreed(Choice("docker-desktop"), "plumbline-1", answer) == [
+    assert contexts.unconfirmed(Choice("docker-desktop"), "plumbline-1", answer) == []
+    assert contexts.unconfirmed(Choice("docker-desktop"), "plumbline-1", answer) == [
         "you did not confirm context docker-desktop"
     ]
     assert "overlay local to context docker-desktop, namespace plumbline-1" in asked[0]
@@ -65,7 +65,7 @@ def test_a_known_context_is_shown_and_asked_about() -> None:
 
 def test_where_nobody_can_be_asked_nothing_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    (problem,) = contexts.disagreed(Choice("docker-desktop"), "plumbline-1")
+    (problem,) = contexts.unconfirmed(Choice("docker-desktop"), "plumbline-1")
     assert problem.startswith("no terminal to confirm context docker-desktop: run PLUMBLINE_KUBERNETES_CONTEXT=")
 
 

@@ -1,4 +1,4 @@
-"""The Docker engine, through the `docker` command: whatever that talks to (socket, context, DOCKER_HOST) is used."""
+"""The Docker engine, through the `docker` command, which chooses the engine (socket, context, DOCKER_HOST)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docker/postgres/start.sh, run as it is with the wheel's Postgres: what no container is needed to see."""
+"""docker/postgres/start.sh, run with the wheel's Postgres and without a container."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def start(cluster: postgres.Cluster, public_folder: Path) -> Start:
             ["bash", str(script), *options, *arguments], env=environment, cwd="/", **cluster.account.popen_arguments()
         )
         wait_until(lambda: process.poll() is not None or cluster.probe(PASSWORD) is None, "Postgres", PATIENCE_S)
-        assert process.poll() is None, "it has ended; its words are above"
+        assert process.poll() is None, "it has ended; its output is above"
         return process
 
     return run

@@ -1,4 +1,4 @@
-"""docker/redis/redis.sh, run as it is with the wheel's Redis: what no container is needed to see."""
+"""docker/redis/redis.sh, run with the wheel's Redis and without a container."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def refused(client: redis.Redis, command: str) -> str:
 
 @pytest.fixture
 def services(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    """What the services are to Redis."""
+    """The services' connection to Redis."""
     with redis_server.address.connect(decode_responses=True) as client:
         yield client
 
 
 @pytest.mark.parametrize("password", [None, "guessed"])
 @pytest.mark.parametrize("command", ["PING", "SUBSCRIBE plumbline:events", "FLUSHALL", "CONFIG SET requirepass x"])
-def test_strangers_can_do_nothing(redis_server: RedisServer, password: str | None, command: str) -> None:
+def test_unauthenticated_clients_can_do_nothing(redis_server: RedisServer, password: str | None, command: str) -> None:
     with (
         unprivileged(),
         redis.Redis.from_url(redis_server.url, password=password) as client,

@@ -59,7 +59,7 @@ _TOLD = re.compile(
     r"(POSTGRES_PASSWORD|REDIS_PASSWORD|INTERNAL_SECRET|TOKEN_SECRET)_FILE|(FRONT|INTERNAL)_(HOST|PORT)|"
     r"BACKEND|DATA_PROCESSOR|LOG_SINK|LOG_INGEST|CADDYFILE|SECRETS|REDIS_SERVER|BEAT_SOCKET|STOP_FOLDER|START_CLAIM)$"
 )
-"""Settings that a deployment itself tells its parts. All others have to be asked for in settings.env."""
+"""Settings that a deployment itself tells its parts. All others must be in settings.env."""
 _NOWHERE = {"", "unidentified", "none", "by-hand", "by_hand"}
 
 
@@ -96,7 +96,7 @@ def _is_allowed(listener: Listener, host: str) -> bool:
 
 
 def _is_loopback(address: str) -> bool:
-    return address != "" and ip_address(address).is_loopback  # "" is what an engine calls every address
+    return address != "" and ip_address(address).is_loopback  # the engine reports "" for all addresses
 
 
 def _text(listener: Listener) -> str:
@@ -123,7 +123,7 @@ def numbers(inside: Inside, settings: Mapping[str, str]) -> Iterator[str]:
         if found[_ONCE] != 1:
             yield f"{where}: expected 1 main process, found {found[_ONCE]}"
         if component == "supervisor" and found[_WATCH] != 1:
-            yield f"{where}: expected 1 watch, which starts again what hangs, found {found[_WATCH]}"
+            yield f"{where}: expected 1 watch, which restarts hanging components, found {found[_WATCH]}"
         expected = _workers(component, settings)
         if found[_WORKER] != expected:
             yield f"{where}: expected {expected} server processes, found {found[_WORKER]}"
@@ -156,7 +156,7 @@ def accounts(inside: Inside) -> Iterator[str]:
 
 
 def environments(inside: Inside, stack_id: str, settings: Mapping[str, str]) -> Iterator[str]:
-    """Find processes of another deployment, in a debug mode, or with settings that nobody asked for."""
+    """Find processes of another deployment, in a debug mode, or with settings that are not in settings.env."""
     if stack_id in _NOWHERE:
         yield f"the deployment has no identity of its own: {stack_id!r}"
     asked = {re.sub("^PLUMBLINE_(BACKEND|DATA_PROCESSOR|LOG_SINK)_", "PLUMBLINE_", name) for name in settings}
@@ -169,13 +169,13 @@ def environments(inside: Inside, stack_id: str, settings: Mapping[str, str]) -> 
         for name, value in one.environment.items():
             if name.startswith("PLUMBLINE_"):
                 known = _TOLD.match(name) or name in asked or inside.settings_elsewhere
-                # In containers, docker/defaults says the number that is expected anyway.
+                # In containers, docker/defaults sets the expected number.
                 if not known and not (name == "PLUMBLINE_WORKERS" and inside.isolated):
-                    yield f"{who} is told {name}={value[:80]}; expected only what settings.env asks for"
+                    yield f"{who} is told {name}={value[:80]}; expected only the settings of settings.env"
             elif _DEBUGGING.match(name):
                 yield f"{who} has {name} in its environment, which changes how it runs; expected it not to be set"
             elif not inside.isolated and not _SYSTEM.match(name):
-                yield f"{who} has {name} in its environment; expected nothing of the deployer's shell"
+                yield f"{who} has {name} in its environment; expected no variable of the deployer's shell"
         if option := _DEBUG_OPTIONS.search(" ".join(one.command)):
             yield f"{who} runs with {option[2]}; expected no debug option"
 

@@ -58,7 +58,7 @@ def readable(home: Path, inside: Inside) -> Iterator[str]:
             continue
         found = path.stat()
         if found.st_uid != owner:
-            yield f"{path}: belongs to uid {found.st_uid}; expected uid {owner}, whose the home is"
+            yield f"{path}: belongs to uid {found.st_uid}; expected uid {owner}, the owner of the home"
         if stat.S_IMODE(found.st_mode) & ~mode:
             yield f"{path}: has mode {stat.S_IMODE(found.st_mode):03o}; expected {mode:03o}"
 
@@ -122,7 +122,7 @@ def in_files(secrets: Mapping[str, str], home: Path) -> Iterator[str]:
     for path in _files(home):
         try:
             content = path.read_bytes()
-        except FileNotFoundError:  # of a process that ended meanwhile
+        except FileNotFoundError:  # of a process that has ended
             continue
         for name in _in(content, secrets):
             yield f"{path}: holds {name}; expected it in {home / 'secrets' / name} alone"

@@ -1,4 +1,4 @@
-"""A real stack of containers for the tests that need an engine: one a session, gone afterwards."""
+"""A real stack of containers for the tests that need an engine: one per session, removed afterwards."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def docker_engine() -> None:
 
 @pytest.fixture
 def home(docker_engine: None) -> Iterator[Home]:
-    """A home whose stack, whatever became of it, is gone afterwards."""
+    """A home whose stack is removed afterwards."""
     yield from _home()
 
 

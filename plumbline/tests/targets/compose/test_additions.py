@@ -1,4 +1,4 @@
-"""What is laid over compose.yaml: settings for what reads them, and marks of the secrets. No engine needed."""
+"""The overrides of compose.yaml: settings and marks of secrets. No engine needed."""
 
 from __future__ import annotations
 

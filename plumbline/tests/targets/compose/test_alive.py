@@ -1,4 +1,4 @@
-"""The health check of a container: what it takes for a hang, and that it acts on nothing else."""
+"""The health check of a container kills it if it hangs, and only then."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_only_silence_several_times_in_a_row_ends_a_container(
 
 
 @pytest.mark.skipif(shutil.which("timeout") is None, reason="there is no `timeout` here")
-def test_a_question_without_an_end_is_silence(ask: Callable[..., int], tmp_path: Path) -> None:
+def test_a_check_that_does_not_end_counts_as_no_answer(ask: Callable[..., int], tmp_path: Path) -> None:
     assert ask("true") == 0
     assert ask("sleep", "60", limit=1) == 1
     assert (tmp_path / "would-have").exists()
 
 
-def test_a_service_that_hangs_is_told_from_one_that_is_away() -> None:
+def test_a_hanging_service_is_distinguished_from_a_stopped_one() -> None:
     def probe(port: int) -> int:
         return subprocess.run(
             [sys.executable, "-ISE", str(PROBE), str(port), "/health"], capture_output=True, check=False

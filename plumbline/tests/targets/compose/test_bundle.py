@@ -1,4 +1,4 @@
-"""A release in one archive: what is refused, and what comes up where there is no network at all."""
+"""A release in one archive: which archives are refused, and a deployment without any network."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_half_a_copy_is_refused(said: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["absent/bundle.tar", "."])
-def test_where_no_bundle_can_be_written_is_said_before_anything_is_built(tmp_path: Path, place: str) -> None:
+def test_an_unwritable_bundle_path_is_reported_before_the_build(tmp_path: Path, place: str) -> None:
     with pytest.raises(PlumblineError, match="name a file in a folder that exists"):
         bundle.write(Home(tmp_path / "home"), tmp_path / place)
     assert list(tmp_path.iterdir()) == []

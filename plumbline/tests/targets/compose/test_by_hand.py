@@ -1,4 +1,4 @@
-"""`docker compose up` typed by hand: pytest-docker types it, and nothing of ours stands between."""
+"""`docker compose up` by hand, run by pytest-docker without the deployer."""
 
 from __future__ import annotations
 

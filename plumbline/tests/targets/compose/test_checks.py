@@ -1,4 +1,4 @@
-"""A compose file that somebody edited: what is refused, in words. No engine needed."""
+"""Changes of the compose file that are refused, and problems of the engine. No engine needed."""
 
 from __future__ import annotations
 

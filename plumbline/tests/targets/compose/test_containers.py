@@ -1,4 +1,4 @@
-"""What a wait says of a container that ended. The engine's part is played."""
+"""Reports about containers that ended or hang, with a fake engine."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_front_door_is_where_it_is_published(host: str, door: str) -> None:
         (replace(STARTED, status="paused"), "stopped", "paused"),
     ],
 )  # fmt: skip
-def test_one_that_hangs_or_keeps_ending_is_not_called_running(seen: Container, state: str, words: str) -> None:
+def test_a_container_that_hangs_or_restarts_is_not_running(seen: Container, state: str, words: str) -> None:
     component = seen.component()
     assert component.state == state
     assert component.detail.startswith(words)

@@ -1,4 +1,4 @@
-"""docker/compose.yaml says nothing that servicekit.facts says otherwise. No engine needed."""
+"""docker/compose.yaml agrees with servicekit.facts. No engine needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every container may not do, asked of the engine and not of the file."""
+"""Restrictions of every container, as the engine reports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which revision an image says that it is of. No engine needed."""
+"""The revision label of images. No engine needed."""
 
 from __future__ import annotations
 

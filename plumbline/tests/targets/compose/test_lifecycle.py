@@ -1,4 +1,4 @@
-"""A stack of containers from the first `up` to `reset`, and what is said when something is in the way."""
+"""A stack of containers from the first `up` to `reset`, and reports of problems."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_interrupted_deployment_is_finished_without_starting_over(running: Co
         assert after[name] == before[name]
 
 
-def test_a_setting_makes_only_the_containers_anew_that_read_it(running: ComposeTarget) -> None:
+def test_a_setting_recreates_only_the_containers_that_read_it(running: ComposeTarget) -> None:
     before, identity_before = starts(running), running.stack().stack_id
     running.home.settings.write_text("PLUMBLINE_SESSION_TTL_S=3600\nPLUMBLINE_FRONT_HOST=127.0.0.2\n")
     moved = ComposeTarget(running.home)
@@ -92,7 +92,7 @@ def test_what_was_paused_stopped_or_removed_runs_after_another_up(running: Compo
     assert containers.one_of(running.project, "postgres").started_at == found["postgres"].started_at
 
 
-def test_an_image_that_is_something_else_is_built_anew(running: ComposeTarget) -> None:
+def test_a_changed_image_is_built_again(running: ComposeTarget) -> None:
     name = f"plumbline/backend:{running.project.tag}"
     ours = containers.one_of(running.project, "backend").image
     engine.output("image", "tag", containers.one_of(running.project, "caddy").image, name)

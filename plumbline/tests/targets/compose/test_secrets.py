@@ -1,4 +1,4 @@
-"""No secret value is anywhere but in its file and in the memory of who needs it."""
+"""Secret values are only in their files and in the memory of the programs that need them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def program(home: Home) -> Callable[..., Program]:
 
 @pytest.fixture
 def supervised() -> Iterator[Callable[[Home], Supervisor]]:
-    """Makes supervisors; what they run is gone after the test, whatever happened to them."""
+    """Makes supervisors; their programs are ended after the test."""
     made: list[tuple[Supervisor, Home]] = []
 
     def make(home: Home) -> Supervisor:

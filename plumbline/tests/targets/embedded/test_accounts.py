@@ -1,4 +1,4 @@
-"""Which account Postgres runs under, and where that account gets."""
+"""The account of Postgres, and the folders that it can enter."""
 
 from __future__ import annotations
 

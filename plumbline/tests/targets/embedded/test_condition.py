@@ -1,4 +1,4 @@
-"""What `status` says of a component that its supervisor takes to be running."""
+"""Problems of a component that its supervisor reports as running."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_one_that_answers_runs() -> None:
         (timedelta(seconds=2), {"ended": ["exit status 1"] * 4}, "ended 4 times in 5 minutes, last by exit status 1"),
     ],
 )
-def test_what_is_wrong_is_said_with_what_to_do(age: timedelta, found: dict[str, object], words: str) -> None:
+def test_a_problem_is_reported_with_its_solution(age: timedelta, found: dict[str, object], words: str) -> None:
     component = seen(age, **found)
     assert component.state == "failed"
     assert words in component.detail
@@ -48,7 +48,7 @@ def test_what_is_wrong_is_said_with_what_to_do(age: timedelta, found: dict[str, 
         (timedelta(seconds=2), {"ended": ["terminated by SIGKILL"]}),  # once is no loop
     ],
 )
-def test_what_passes_is_not_called_wrong(age: timedelta, found: dict[str, object]) -> None:
+def test_temporary_conditions_are_not_reported(age: timedelta, found: dict[str, object]) -> None:
     assert seen(age, **found).state == "running"
 
 

@@ -1,4 +1,4 @@
-"""What a killed supervisor leaves behind is found and ended; what is not ours is left alone."""
+"""Leftover processes of a killed supervisor are found and ended; other processes are not."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_programs_of_a_supervisor_that_was_killed_are_found_and_ended(supervisor
     assert leftovers.find(directories, None) == []
 
 
-def test_a_shell_and_an_editor_that_stand_there_are_not_ours(start, tmp_path):
+def test_a_shell_and_an_editor_in_the_folder_are_not_leftovers(start, tmp_path):
     start(tmp_path / "here", "/bin/sh", "-c", "read line")
     start(tmp_path / "here", "/bin/sleep", "3600")
     server = start(tmp_path / "here")
@@ -85,7 +85,7 @@ def test_a_home_behind_a_symbolic_link(start, tmp_path):
     assert _pids(leftovers.find([tmp_path / "link" / "run"], None)) == {server.pid}
 
 
-def test_a_supervisor_that_is_long_gone_answers_for_nobody(start, tmp_path):
+def test_processes_of_an_ended_supervisor_are_leftovers(start, tmp_path):
     gone = start(tmp_path / "elsewhere")
     gone.kill()
     gone.wait()
@@ -98,7 +98,7 @@ def test_no_directories_no_processes(tmp_path):
     assert leftovers.find([tmp_path / "absent"], None) == []
 
 
-def test_one_that_does_not_listen_is_killed(start, tmp_path, monkeypatch):
+def test_a_process_that_ignores_its_stop_signal_is_killed(start, tmp_path, monkeypatch):
     patient = leftovers.wait
     monkeypatch.setattr(leftovers, "wait", lambda processes, timeout_s: patient(processes, min(timeout_s, 0.2)))
     stubborn = start(tmp_path / "here", code=_STUBBORN)
@@ -106,7 +106,7 @@ def test_one_that_does_not_listen_is_killed(start, tmp_path, monkeypatch):
     assert stubborn.wait(10) == -signal.SIGKILL
 
 
-def test_one_that_ended_meanwhile_is_no_trouble(start, tmp_path):
+def test_an_ended_process_is_ignored(start, tmp_path):
     server = start(tmp_path / "here")
     found = leftovers.find([tmp_path / "here"], None)
     server.kill()
@@ -114,7 +114,7 @@ def test_one_that_ended_meanwhile_is_no_trouble(start, tmp_path):
     leftovers.end(found)
 
 
-def test_a_stack_does_not_call_stopped_what_runs_on_without_its_supervisor(start, home):
+def test_leftovers_without_a_supervisor_are_reported_as_failed(start, home):
     home.prepare()
     home.save(home.load(), target="embedded", phase="ready", ports=dict.fromkeys(PORTS, 1))
     server = start(home.run / "caddy")
@@ -125,7 +125,7 @@ def test_a_stack_does_not_call_stopped_what_runs_on_without_its_supervisor(start
     assert stack.component("backend").state == "stopped"
 
 
-def test_a_stack_tells_of_leftovers_and_of_hangs_while_its_supervisor_lives(start, supervisor, home):
+def test_leftovers_and_hangs_are_reported_under_a_running_supervisor(start, supervisor, home):
     ports = dict.fromkeys(PORTS, net.free_port())
     home.save(home.load(), target="embedded", phase="ready", ports=ports)
     script = home.data / "silent.py"

@@ -1,4 +1,4 @@
-"""Services and the supervisor run our own code alone, whatever lies in the folder that they start in."""
+"""Services and the supervisor run only our own code, even if their working folder holds other modules."""
 
 from __future__ import annotations
 

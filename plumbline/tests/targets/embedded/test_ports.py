@@ -1,4 +1,4 @@
-"""A stack keeps its ports, but not one that somebody else has taken."""
+"""A stack keeps its ports, except those that another program has taken."""
 
 from __future__ import annotations
 

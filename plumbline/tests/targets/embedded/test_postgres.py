@@ -1,4 +1,4 @@
-"""The cluster lets nobody in but its role, from loopback, with the password; and half a cluster is none."""
+"""Only the role can log in to the cluster, from loopback with its password. A partial cluster is not used."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_password_is_proven_by_scram(postgres_server):
 
 @pytest.mark.parametrize("password", ["", "wrong", "postgres", None])
 @pytest.mark.parametrize("database", ["postgres", "template1", facts.DATABASE_NAME])
-def test_nobody_logs_in_as_the_superuser(postgres_server, password, database):
+def test_the_superuser_cannot_log_in(postgres_server, password, database):
     conninfo = make_conninfo(
         postgres_server.conninfo, user="postgres", dbname=database, password=password or postgres_server.password
     )
@@ -99,8 +99,8 @@ def test_a_wrong_password_is_refused_and_known_as_such(postgres_server):
     assert postgres_server._cluster.probe(postgres_server.password) is None
 
 
-def test_nobody_there_is_told_from_a_wrong_password(cluster):
-    assert "refused" in cluster.probe("whatever")
+def test_a_stopped_server_is_distinguished_from_a_wrong_password(cluster):
+    assert "refused" in cluster.probe("any password")
 
 
 def test_it_listens_on_loopback_alone_and_on_no_socket_file(postgres_server):

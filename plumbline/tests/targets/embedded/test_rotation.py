@@ -1,4 +1,4 @@
-"""A new postgres_password on a running stack: taken over by the next `up`, whatever interrupts it, with all data."""
+"""The next `up` applies a new postgres_password to a running stack, even after an interruption, and keeps all data."""
 
 from __future__ import annotations
 
@@ -56,4 +56,4 @@ def test_a_new_password_is_taken_over_while_postgres_runs(home: Home, monkeypatc
             _up_to_postgres(home)
     assert _up_to_postgres(home) == ["all present", "restarted with its new password"]
     assert _rows(home) == [(0,), (1,), (2,)]
-    assert home.load().stack_id == identity, "services that read nothing of it would be started anew, too"
+    assert home.load().stack_id == identity, "a new identity would also restart services that do not read it"

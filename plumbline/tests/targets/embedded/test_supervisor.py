@@ -266,7 +266,7 @@ def test_a_home_deeper_than_a_sockets_path_may_be(tmp_path, supervised, program)
     assert not folder.exists(), "nothing is left outside of the home"
 
 
-def test_what_a_stranger_put_into_the_temporary_folder_holds_nobody_up(
+def test_files_of_another_user_in_the_temporary_folder_do_no_harm(
     tmp_path, public_folder, supervised, program, monkeypatch
 ):
     shared = public_folder / "tmp"
@@ -283,7 +283,7 @@ def test_what_a_stranger_put_into_the_temporary_folder_holds_nobody_up(
     taken.mkdir()
     taken.chmod(0o777)
     (home.run / "socket-folder").symlink_to(taken)
-    assert Supervisor(home)._socket.parent != taken, "what a stranger says there is not asked for"
+    assert Supervisor(home)._socket.parent != taken, "the socket of another user is not used"
     _run(supervisor, program())
     assert supervisor._socket.parent != taken
     assert supervisor._socket.parent.stat().st_mode & 0o077 == 0

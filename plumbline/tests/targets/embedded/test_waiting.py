@@ -1,4 +1,4 @@
-"""A start is waited for no longer than the process lives, and the sentence says why it ended."""
+"""A wait for a start ends with the process, and reports why it ended."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_one_that_ends_is_named_while_another_is_still_starting(
     assert time.monotonic() - began < waiting.PATIENCE_S
 
 
-def test_what_is_ready_is_answered_for(home: Home, supervisor: Supervisor, program: Callable[..., Program]) -> None:
+def test_probe_results_are_returned(home: Home, supervisor: Supervisor, program: Callable[..., Program]) -> None:
     supervisor.apply([program()])
     supervisor.start("one")
     starting = {"one": waiting.Starting(supervisor, home.logs, "one", 0)}

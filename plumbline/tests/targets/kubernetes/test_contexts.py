@@ -1,4 +1,4 @@
-"""Which cluster is meant is never guessed."""
+"""The cluster is never guessed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_known_context_is_shown_and_asked_about() -> None:
     assert "overlay local to context docker-desktop, namespace plumbline-1" in asked[0]
 
 
-def test_where_nobody_can_be_asked_nothing_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_the_context_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     (problem,) = contexts.unconfirmed(Choice("docker-desktop"), "plumbline-1")
     assert problem.startswith("no terminal to confirm context docker-desktop: run PLUMBLINE_KUBERNETES_CONTEXT=")
@@ -75,9 +75,7 @@ def test_a_missing_loader_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem.startswith("kind, which loads images into kind-dev, is not on the PATH")
 
 
-def test_a_deployed_stack_keeps_its_context_whatever_is_current(
-    cluster: FakeCluster, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_deployed_stack_keeps_its_context(cluster: FakeCluster, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert contexts.wanted(home) == Choice("kind-test")
     home.prepare()
     Choice("kind-test", agreed=True).save(home)

@@ -1,4 +1,4 @@
-"""What is said of pods that are not ready."""
+"""Reports about pods that are not ready."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_patience_that_ends_says_what_was_waited_for(
     assert str(failed.value) == f"backend was not ready after -1 s: not ready: {says}"
 
 
-def test_what_cannot_get_better_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_that_cannot_recover_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = {"reason": "CreateContainerConfigError", "message": 'secret "plumbline" not found'}
     status = {"containerStatuses": [{"name": "backend", "state": {"waiting": waiting}}]}
     monkeypatch.setattr(pods, "fetch", lambda cluster: snapshot(status))

@@ -1,4 +1,4 @@
-"""The target's way through the plan, seen from the cluster."""
+"""Deployments to a fake cluster."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_deployment_goes_in_the_plans_order_and_leaves_a_stack_that_answers(
         assert container["image"].endswith(f"-{stack.stack_id}")
 
 
-def test_a_home_whose_mark_could_be_a_number_is_one_like_any_other(
+def test_a_home_with_a_mark_like_a_number_works(
     cluster: FakeCluster, home: Home, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plumbline.targets.kubernetes.rendering.mark_of", lambda home: "12345678e123")
@@ -77,7 +77,7 @@ def test_nothing_secret_is_in_a_command_line_or_a_bundle(cluster: FakeCluster, h
     assert not (home.root / "kubernetes").exists()
 
 
-def test_a_second_deployment_finds_nothing_to_do_and_a_changed_context_makes_it_begin_anew(
+def test_a_second_deployment_changes_nothing_unless_the_context_changes(
     home: Home,
     target: Target,
     capsys: pytest.CaptureFixture[str],
@@ -197,7 +197,7 @@ def test_removing_deletes_the_namespace_that_it_made_and_no_other(
     deploy.up(home, target(), "asked for")
     namespace = cluster.state["applied"][0]
     resources = cluster.state["resources"]
-    resources[namespace]["metadata"]["labels"]["plumbline/home"] = "somebody-elses"
+    resources[namespace]["metadata"]["labels"]["plumbline/home"] = "another-home"
     cluster.change(resources=resources)
     assert "was not made by this home" in target().problems()[0]
     target().remove()
@@ -240,7 +240,7 @@ def test_a_cluster_that_cannot_be_deployed_to_is_found_out_before(
     assert cluster.state["applied"] == []
 
 
-def test_a_namespace_that_is_there_is_asked_about_rights_and_about_its_end(
+def test_rights_in_and_deletion_of_an_existing_namespace_are_checked(
     cluster: FakeCluster, home: Home, target: Target
 ) -> None:
     deploy.up(home, target(), "asked for")
@@ -254,7 +254,7 @@ def test_a_namespace_that_is_there_is_asked_about_rights_and_about_its_end(
     assert "is being deleted: try again once it is gone" in problem
 
 
-def test_what_a_statefulset_may_not_change_is_made_anew_around_its_pod(
+def test_a_statefulset_with_changed_immutable_fields_is_recreated_and_keeps_its_pod(
     cluster: FakeCluster, home: Home, target: Target
 ) -> None:
     deploy.up(home, target(), "asked for")
@@ -267,7 +267,7 @@ def test_what_a_statefulset_may_not_change_is_made_anew_around_its_pod(
     assert deleted == [["statefulset", "postgres", "--cascade=orphan"]]
 
 
-def test_a_missing_kubectl_is_said_once(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_kubectl_is_reported_once(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLUMBLINE_KUBECTL", "kubectl-that-is-nowhere")
     assert target().problems() == [kubectl.MISSING]
 
@@ -288,7 +288,7 @@ def test_a_failed_migration_ends_the_deployment_before_any_service_starts(
     assert [call[3:5] for call in cluster.calls() if call[2] == "delete"] == [["job", "migrate"]] * 2
 
 
-def test_a_cluster_that_is_away_is_said_in_words(cluster: FakeCluster, home: Home, target: Target) -> None:
+def test_an_unreachable_cluster_is_reported(cluster: FakeCluster, home: Home, target: Target) -> None:
     deploy.up(home, target(), "asked for")
     cluster.change(away=True)
     assert "the cluster of context docker-desktop does not answer: Unable to connect" in target().problems()[0]

@@ -120,7 +120,7 @@ def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
         ),
         (lambda: without(LOCAL, WORKER), "backend: expected 2 server processes, found 1"),
         (lambda: without(LOCAL, COMMANDS["backend"][0]), "backend: expected 1 main process, found 0"),
-        (lambda: without(LOCAL, WATCH), "supervisor: expected 1 watch, which starts again what hangs, found 0"),
+        (lambda: without(LOCAL, WATCH), "supervisor: expected 1 watch, which restarts hanging components, found 0"),
         (lambda: without(LOCAL, *COMMANDS["backend"]), "backend: no process of it runs"),
         (
             lambda: with_process(process("redis", "nc", "-l", "1")),
@@ -138,11 +138,11 @@ def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
         ),
         (
             lambda: with_process(process("backend", *TRACKER, PLUMBLINE_LOG_LEVEL="debug")),
-            "backend: process 1234 is told PLUMBLINE_LOG_LEVEL=debug; expected only what settings.env asks for",
+            "backend: process 1234 is told PLUMBLINE_LOG_LEVEL=debug; expected only the settings of settings.env",
         ),
         (
             lambda: with_process(process("backend", *TRACKER, SSH_AGENT_PID="1")),
-            "backend: process 1234 has SSH_AGENT_PID in its environment; expected nothing of the deployer's shell",
+            "backend: process 1234 has SSH_AGENT_PID in its environment; expected no variable of the deployer's shell",
         ),
         (
             lambda: with_process(process("backend", *TRACKER, DEBUG="1")),

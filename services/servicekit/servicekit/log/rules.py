@@ -156,7 +156,8 @@ _JWT = _group(
 )
 _SCHEME = _group(
     "bearer basic token jwt apikey",
-    r"(?:\s|%20|\+|:\s?){1,8}(?!realm=)(?=['\"]?[^\s,;'\"()\[\]{}<>]{8})",
+    # `apikey: …` names a value, which may have any sign: _NAMED reads it.
+    r"(?:\s|%20|\+|(?<=bearer):\s?|(?<=basic):\s?){1,8}(?!realm=)(?=['\"]?[^\s,;'\"()\[\]{}<>]{8})",
     "got header Bearer {}",
     "Bearer%20{}",
     "basic {}==",

@@ -51,6 +51,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXBhcnQ"
         f"hash $argon2id$v=19$m=65536,t=3,p=4${SECRET}",
         # nested JSON
         rf'"{{\\\"apiKey\\\":\\\"{SECRET}\\\"}}"',
+        f"apiKey: Zq7kW000;{SECRET}",
+        f"token: Zq7kW000;{SECRET}",
         f'{{"X-Api-Key":"{SECRET}","page":2}}',
         # Python's repr
         f"{{'password': b'{SECRET}'}}",

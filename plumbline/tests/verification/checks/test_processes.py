@@ -132,7 +132,15 @@ def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
         ),
         (
             lambda: replace(
-                LOCAL, processes=(*LOCAL.processes, process("backend", *TRACKER, PLUMBLINE_STACK_ID="old"))
+                LOCAL,
+                processes=(
+                    process("backend", *COMMANDS["backend"][0], PLUMBLINE_STACK_ID="old"),
+                    *(
+                        one
+                        for one in LOCAL.processes
+                        if (one.component, one.command) != ("backend", COMMANDS["backend"][0])
+                    ),
+                ),
             ),
             "backend: process 1234 belongs to deployment 'old'; expected that of status, 'this one'",
         ),

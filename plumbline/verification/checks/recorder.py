@@ -181,12 +181,18 @@ def sample_counters(stack: Stack) -> Iterator[SampledCounters]:
 
 @contextmanager
 def counter_reader(stack: Stack) -> Iterator[Callable[[], dict[str, Any]]]:
-    """Yield a function that reads received, kept, superseded and dropped: in total, `by_service` and `by_level`."""
+    """Yield a function that reads received, kept, superseded and dropped: in total, `by_service` and `by_level`.
+
+    It waits while the recorder is not available: after a restart, its log-sink may need a moment to find Redis.
+    """
+
+    def ask() -> tuple[int, str]:
+        answer = session.get(f"{stack.base_url}/logs/stats", timeout=10)
+        return answer.status_code, answer.text
 
     def read() -> dict[str, Any]:
-        answer = session.get(f"{stack.base_url}/logs/stats", timeout=10)
-        answer.raise_for_status()
-        shown: dict[str, Any] = answer.json()
+        _, text = wait_for_value(ask, lambda answer: answer[0] == 200, "the recorder to answer /logs/stats")
+        shown: dict[str, Any] = orjson.loads(text)
         return shown
 
     with operator.operator_session(stack) as session:

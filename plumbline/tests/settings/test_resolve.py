@@ -35,7 +35,7 @@ def test_a_components_own_name_overrides_the_general_one(wanted) -> None:  # typ
     assert found.problems == []
     assert found.of("backend") == {"PLUMBLINE_WORKERS": "5", "PLUMBLINE_LOG_LEVEL": "debug"}
     assert found.of("data-processor") == {"PLUMBLINE_WORKERS": "3", "PLUMBLINE_LOG_LEVEL": "debug"}
-    assert found.of("log-sink") == {"PLUMBLINE_LOG_LEVEL": "debug"}, "the log-sink always is one process"
+    assert found.of("log-sink") == {"PLUMBLINE_LOG_LEVEL": "debug"}, "the log-sink is always one process"
     assert found.of("caddy") == {}
 
 
@@ -58,7 +58,7 @@ def test_a_components_own_name_overrides_the_general_one(wanted) -> None:  # typ
         ("PLUMBLINE_REDIS_URL=redis://x", "cannot be set: the deployment chooses"),
         ("PLUMBLINE_STACK_ID=me", "cannot be set: each deployment"),
         ("PLUMBLINE_TOKEN_SECRET_FILE=/etc/passwd", "cannot be set: secrets are files"),
-        ("PLUMBLINE_LOG_SINK_WORKERS=2", "cannot be set: the log-sink always is one process"),
+        ("PLUMBLINE_LOG_SINK_WORKERS=2", "cannot be set: the log-sink is always one process"),
     ],
 )
 def test_an_invalid_line_is_refused_with_its_number_and_a_hint(wanted, tmp_path: Path, line: str, words: str) -> None:  # type: ignore[no-untyped-def]

@@ -79,8 +79,8 @@ def test_not_even_a_user_with_all_rights_gets_anything_to_disk(redis_server: Red
 
 def test_services_may_do_what_they_need(services: redis.Redis) -> None:
     script = ROOT / "services" / "log-sink" / "log_sink" / "recorder.lua"
-    look = services.register_script(script.read_text())
-    assert len(look(keys=[LOG_STREAM, f"{LOG_STREAM}:counters"], args=["look"])) == 3
+    read = services.register_script(script.read_text())
+    assert len(read(keys=[LOG_STREAM, f"{LOG_STREAM}:counters"], args=["read"])) == 3
     with services.pipeline(transaction=True) as pipe:
         pipe.set("plumbline:login:x", 0, ex=1, nx=True)
         pipe.incr("plumbline:login:x")

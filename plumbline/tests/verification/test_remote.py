@@ -166,7 +166,7 @@ def test_redis_access_is_checked_first(url: str, redis_server: RedisServer, tmp_
     for place, file, said in (
         (f"redis://127.0.0.1:{free_port()}/0", right, "Connection refused"),
         ("127.0.0.1:6379", right, "scheme"),
-        (redis_server.url, None, "Redis asks for a password, and none was given"),
+        (redis_server.url, None, "Redis needs a password, and none was given"),
         (redis_server.url, wrong, f"Redis refuses the password in {wrong}"),
         (redis_server.url, tmp_path / "absent", "does not exist"),
     ):

@@ -261,7 +261,7 @@ def test_an_empty_secret_is_refused_and_a_line_end_is_not(home: Home) -> None:
     problems = ComposeTarget(home, 0).problems()
     (problem,) = [problem for problem in problems if "secret file" in problem]
     assert problem.startswith(f"secret file {home.secrets / 'postgres_password'} is empty. ")
-    assert problem.endswith("delete the file: a new secret is generated")
+    assert problem.endswith("or delete the file to generate a new secret")
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from plumbline.home import Home
 from plumbline.targets.embedded import waiting
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 
+# The last line of the next start must not hide the cause, so it is a line that says so.
 # Longer than the second after which supervisord takes it to be running, and starts it again without a pause.
-ENDS = "import time; print('earlier', flush=True); time.sleep({}); raise SystemExit('the setting COLOUR is wrong')"
+ENDS = "import time; print('earlier', flush=True); time.sleep({}); raise SystemExit('cannot start: COLOUR is wrong')"
 SERVERS_END = """import subprocess, sys; \
 [subprocess.run([sys.executable, '-c', 'import time; time.sleep(0.1); raise ValueError(1)']) for _ in range(1000)]"""
 
@@ -32,7 +33,7 @@ def test_a_process_that_ends_is_named_at_once_with_the_cause(
     supervisor.apply([program(code=ENDS.format(lives_s))])
     with pytest.raises(StepError) as failed:
         wait(home, supervisor)
-    assert str(failed.value) == ("one ended before it was ready (exit status 1): the setting COLOUR is wrong")
+    assert str(failed.value) == ("one ended before it was ready (exit status 1): cannot start: COLOUR is wrong")
     assert failed.value.exit_code == 1
 
 
@@ -41,7 +42,7 @@ def test_the_cause_is_not_that_of_an_earlier_start(
 ) -> None:
     (home.logs / "one.log").write_text("FATAL: of yesterday\n")
     supervisor.apply([program(code=ENDS.format(0))])
-    with pytest.raises(StepError, match="the setting COLOUR is wrong"):
+    with pytest.raises(StepError, match="cannot start: COLOUR is wrong"):
         wait(home, supervisor)
 
 

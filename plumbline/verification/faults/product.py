@@ -28,7 +28,7 @@ _ASKED_BY_ALL = {"postgres", "redis"}
 _RECONNECTED_S = 60.0
 """How long services may take to notice that what they ask is back. The checks say what is wrong then."""
 _ANSWERS = 10
-# Each fault registers users anew, all from one address.
+# Each fault registers new users, all from one address.
 _SETTINGS = "PLUMBLINE_REGISTRATIONS_PER_ADDRESS=1000000\n"
 
 
@@ -123,7 +123,9 @@ class Product:
             fault.how.revert(self)
         except (OSError, psycopg.Error) as error:
             # Such as a constraint that what the fault let in now breaks: a new stack has no such rows.
-            print(f"{fault.name} could not be taken back ({str(error).strip()}): the stack is made anew", flush=True)
+            print(
+                f"{fault.name} could not be taken back ({str(error).strip()}): the stack is created again", flush=True
+            )
             self._fault, kept = None, self._fault
             self._restart({FRESH})
             self._fault = kept

@@ -204,7 +204,7 @@ AREA = Area(
         Fault("head-refused", "the backend refuses HEAD",
               Patch(_MIDDLEWARE, 'if scope.get("method") == "HEAD":', 'if scope.get("method") == "TRACE":'),
               {"smoke/test_exact_answers.py::test_headers_of_every_kind_of_answer_are_exact": "HEAD"}),
-        Fault("one-backend-worker", "the backend runs one worker, whatever is set",
+        Fault("one-backend-worker", "the backend ignores its setting and runs one worker",
               Patch(f"{_IN}/__main__.py", "workers=settings.workers,", "workers=1,"),
               {"smoke/test_shape.py::test_only_the_declared_processes_run": "backend: expected 2 server processes, found 1"}),
         Fault("backend-says-other-service", "the backend reports the name of another service",

@@ -57,7 +57,7 @@ AREA = Area(
               Patch(_POSTGRES, '    "unix_socket_directories": "",\n', '    "unix_socket_directories": "",\n    "fsync": "off",\n',
                     _NEW),
               {"smoke/test_stores.py::test_postgres_has_the_declared_settings": "fsync is off"}),
-        Fault("trust-from-the-start", "new clusters let everybody of the machine in",
+        Fault("trust-from-the-start", "new clusters accept every local user",
               Patch(_POSTGRES, "host all all 127.0.0.1/32 scram-sha-256\n", "host all all 127.0.0.1/32 trust\n", _NEW),
               {"smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by trust", "smoke/test_stores.py::test_no_role_of_postgres_has_a_password_that_can_be_guessed": "can log in to", "smoke/test_isolation.py::test_postgres_refuses_other_local_users": "DID NOT RAISE", "smoke/test_health.py::test_postgres_refuses_a_wrong_password": "DID NOT RAISE"}),
         Fault("secret-readable-by-others", "other accounts can read the password of Postgres",

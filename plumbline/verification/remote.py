@@ -166,7 +166,7 @@ class RemoteTarget:
 
     def inside(self) -> Inside:
         """Refused: its processes are its owner's."""
-        raise NotGivenError("needs to look into the stack's processes (nobody can on a remote stack)")
+        raise NotGivenError("needs to look into the stack's processes (not available for a remote stack)")
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return no lines: the logs are not accessible."""

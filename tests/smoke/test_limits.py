@@ -151,7 +151,8 @@ def test_the_size_of_frames_is_limited(stack: Stack, alice: User) -> None:
 @pytest.mark.parametrize("length", [7, 257])
 def test_a_password_that_is_too_short_or_too_long_is_refused(new_user: Callable[[], User], length: int) -> None:
     user = new_user()
-    password = ("correct horse battery staple 4711 " * 10)[:length]
+    # Hard to guess also where it is short, so that only its length can be the reason.
+    password = ("zK7#qW2$vN9!" * 30)[:length]
     user.register(f"{user.username[:20]}-{length}", password).expect_problem(422)
 
 

@@ -18,10 +18,7 @@ _MIDDLEWARE = f"{_IN}/middleware.py"
 
 AREA = Area(
     "backend",
-    modules=(
-        "smoke/test_accounts.py", "smoke/test_answers.py", "smoke/test_channels.py", "smoke/test_deletions.py",
-        "smoke/test_health.py", "smoke/test_isolation.py", "smoke/test_websocket.py", "logs/test_access.py",
-    ),
+    modules=("smoke/test_accounts.py", "smoke/test_channels.py", "smoke/test_health.py", "smoke/test_websocket.py"),
     faults=(
         Fault("stranger-posts-message", "a user who is no member can post into a private channel",
               Patch(_MESSAGES,

@@ -29,10 +29,7 @@ _PROCESSOR = ("data-processor",)
 
 AREA = Area(
     "database",
-    modules=(
-        "smoke/test_deletions.py", "smoke/test_health.py", "smoke/test_isolation.py", "smoke/test_schema.py",
-        "smoke/test_shape.py", "smoke/test_stores.py",
-    ),
+    modules=("smoke/test_health.py", "smoke/test_schema.py", "smoke/test_stores.py"),
     faults=(
         Fault("index-of-messages-missing", "the index that pages of messages are read by is missing",
               _index("messages_channel_id_idx",

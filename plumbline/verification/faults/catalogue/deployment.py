@@ -13,7 +13,7 @@ _NEW = (FRESH,)
 
 AREA = Area(
     "deployment",
-    modules=("smoke/test_health.py", "smoke/test_isolation.py", "smoke/test_shape.py", "smoke/test_secrets.py", "smoke/test_stores.py", "smoke/test_ordering.py", "smoke/test_accounts.py"),
+    modules=("smoke/test_health.py", "smoke/test_secrets.py", "smoke/test_shape.py", "smoke/test_stores.py"),
     faults=(
         Fault("services-on-all-addresses", "the services listen on every address of the machine",
               Patch(_PROGRAMS, '"_HOST")] = "127.0.0.1"', '"_HOST")] = "0.0.0.0"'),

@@ -16,10 +16,7 @@ _RIGHTS = "docker/redis/redis.sh"
 
 AREA = Area(
     "log path",
-    modules=(
-        "logs/test_access.py", "logs/test_cap.py", "logs/test_follow.py", "logs/test_own_logs.py", "logs/test_recorded.py",
-        "logs/test_redaction.py", "smoke/test_health.py", "smoke/test_isolation.py", "smoke/test_stores.py",
-    ),
+    modules=("logs/test_cap.py", "logs/test_recorded.py", "logs/test_redaction.py", "smoke/test_health.py"),
     faults=(
         Fault("cap-of-another-size", "the recorder keeps 190 entries",
               Patch(_FACTS, "LOG_CAP = 200", "LOG_CAP = 190"),

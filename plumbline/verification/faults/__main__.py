@@ -15,10 +15,11 @@ from plumbline.verification.faults.fault import CatalogueError
 from plumbline.verification.faults.runner import Task, Verdict, run
 
 _NAME_WIDTH = 60
+_INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return the exit code: 0 every fault was seen as the catalogue says, 1 one was not, 2 wrong usage."""
+    """Return the exit code: 0 every fault was seen as expected, 1 one was not, 2 wrong usage, 130 interrupted."""
     parser = argparse.ArgumentParser(prog="python -m plumbline.verification.faults", description=__doc__)
     parser.add_argument("-k", metavar="WORD", action="append", help="only faults with this word in their name or area")
     parser.add_argument("--sample", action="store_true", help="only the first fault of each area")
@@ -39,7 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill removes the stacks, too
     report = _Report()
-    troubles = run(tasks, report, workers=options.workers, quick=options.sample)
+    try:
+        troubles = run(tasks, report, workers=options.workers, quick=options.sample)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return report.end(tasks, troubles)
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from plumbline.verification.checks import samples
 from plumbline.verification.checks.client import Socket, User
@@ -67,7 +68,7 @@ class Room:
 
 
 @pytest.fixture(scope="module")
-def carol(new_user: Callable[[], User]) -> User:
+def carol(new_user: Callable[..., User]) -> User:
     return new_user()
 
 
@@ -158,3 +159,97 @@ def test_refused_calls_and_frames_announce_nothing_to_others(room: Room) -> None
     found = room.require(carol=["error", "error"])
     for frame in found["carol"]:
         assert frame.keys() >= {"type", "code", "detail"}
+
+
+def test_a_user_who_is_added_by_another_is_announced_and_welcomed_alike(room: Room) -> None:
+    room.alice.post(f"{room.path}/members", {"user_id": room.carol.id}).expect(201)
+    found = room.require(alice=["join"], bob=["join"], carol=["join", "message"])
+    assert found["alice"] == found["bob"] == found["carol"][:1]
+    assert found["alice"][0]["user_id"] == room.carol.id
+    welcome = room.carol.get(f"{room.path}/messages").expect(200)["items"][-1]
+    assert found["carol"][1] == {"type": "message", **welcome}
+    room.carol.post(f"{room.path}/leave")
+
+
+def test_a_new_channel_welcomes_its_creator_alone(room: Room) -> None:
+    channel = room.bob.create_channel("private")
+    found = room.require(bob=["message"])
+    welcome = room.bob.get(f"/channels/{channel['id']}/messages").expect(200)["items"][-1]
+    assert found["bob"] == [{"type": "message", **welcome}]
+
+
+def test_a_new_direct_channel_is_announced_to_its_two_members(room: Room, new_user: Callable[..., User]) -> None:
+    other = new_user()
+    with other.socket() as theirs:
+        channel = room.alice.post(f"/channels/dm/{other.id}").expect(201)
+        other.post(f"/channels/dm/{room.alice.id}").expect(200)
+        found = room.require(alice=["join", "join"])
+        joined = theirs.drain()[:-1]
+    assert [frame["user_id"] for frame in found["alice"]] == [room.alice.id, other.id]
+    assert [frame["username"] for frame in found["alice"]] == [room.alice.username, other.username]
+    assert joined == found["alice"]
+    assert {frame["channel_id"] for frame in joined} == {channel["id"]}
+
+
+def test_a_deleted_account_leaves_its_channels_and_its_sockets_are_closed(
+    room: Room, new_user: Callable[..., User]
+) -> None:
+    leaver = new_user()
+    room.alice.post(f"{room.path}/members", {"user_id": leaver.id}).expect(201)
+    room.frames()
+    with leaver.socket() as theirs:
+        assert leaver.call("DELETE", "/auth/me", json={"password": leaver.password}).status == 204
+        code = theirs.closed_with()
+    assert code == 4401, f"backend: closed the socket of a deleted user with {code}; expected 4401"
+    found = room.require(alice=["leave"], bob=["leave"])
+    who = {
+        "user_id": leaver.id, "username": leaver.username, "display_name": leaver.username,
+        "channel_id": room.channel["id"], "channel_name": room.channel["name"],
+    }  # fmt: skip
+    assert found["alice"] == found["bob"] == [{"type": "leave", **who}]
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("{", "invalid_json"), ("[]", "invalid_frame"), ('{"type": 7}', "invalid_frame"), (b"{}", "binary_frame"),
+        ('{"type": "other"}', "unknown_type"), ('{"type": "message"}', "invalid_frame"),
+        ('{"type": "typing", "channel_id": "1"}', "invalid_frame"), ('{"type": "ping"}', "invalid_frame"),
+        ('{"type": "typing", "channel_id": true}', "invalid_frame"),
+        ('{"type": "typing", "channel_id": 0}', "invalid_frame"),
+        ('{"type": "message", "channel_id": 4611686018427387904}', "not_a_member"),
+        (b'{"type": "ping", "payload": {"sent_at_ms": 1}}', "binary_frame"),
+    ],
+)  # fmt: skip
+def test_a_bad_frame_is_refused_by_its_reason(alice: User, frame: str | bytes, code: str) -> None:
+    with alice.socket() as hers:
+        hers.send(frame)
+        error = hers.wait_for("error")
+        assert (error.keys(), error["code"]) == ({"type", "code", "detail"}, code), (
+            f"{frame!r}: expected {code}: {error}"
+        )
+        hers.drain()
+        assert [one["type"] for one in hers.received] == ["error", "pong"], frame
+
+
+def test_a_pong_holds_the_number_of_its_ping_and_nothing_else(alice: User) -> None:
+    with alice.socket() as hers:
+        hers.send({"type": "ping", "payload": {"sent_at_ms": 1.5, "more": "kept to itself"}, "more": 1})
+        pong = hers.wait_for("pong")
+    assert pong == {"type": "pong", "timestamp": pong["timestamp"], "payload": {"sent_at_ms": 1.5}}
+
+
+def test_the_size_of_frames_is_counted_in_bytes(alice: User) -> None:
+    with alice.socket() as hers:
+        hers.send('{"type": "ping", "payload": {"sent_at_ms": 1}, "more": "' + "ü" * 40_000 + '"}')
+        code = hers.closed_with()
+    assert code == 1009, f"backend: a frame of 80,000 bytes in 40,000 characters: expected close code 1009, got {code}"
+
+
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://127.0.0.1:1", ""])
+def test_a_page_of_another_site_cannot_open_a_socket(alice: User, origin: str) -> None:
+    cookie = {"Cookie": f"access_token={alice.token}", "Origin": origin}
+    with pytest.raises(InvalidStatus) as refused, alice.socket(additional_headers=cookie):
+        pass
+    status = refused.value.response.status_code
+    assert status == 403, f"backend: a socket for a page of {origin!r}: expected 403, got {status}"

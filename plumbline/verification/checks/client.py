@@ -11,6 +11,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from plumbline import net
@@ -66,23 +67,24 @@ class Answer:
 class User:
     """A registered user with a session. `run` records what it creates, and deletes it later."""
 
-    def __init__(self, stack: Stack, run: Run) -> None:
+    def __init__(self, stack: Stack, run: Run, *, display_name: str | None = None, password: str = "") -> None:
         self.base_url = stack.base_url
         self._stack = stack
         self._run = run
         self.username = run.new_name()
-        self.password = secrets.token_urlsafe(12)
+        self.password = password or secrets.token_urlsafe(12)
         self.http = net.direct_session()
         # Calls use the bearer token only; the cookie has tests of its own.
         self.http.cookies.set_policy(_NoCookies())
         run.record_account(self.username, self.password)
-        self.id: int = self.register(self.username, self.password).expect(201)["id"]
+        self.registered: dict[str, Any] = self.register(self.username, self.password, display_name).expect(201)
+        self.id: int = self.registered["id"]
         self.token: str = self.login().expect(200)["access_token"]
         self.http.headers["Authorization"] = f"Bearer {self.token}"
 
-    def register(self, username: str, password: str) -> Answer:
+    def register(self, username: str, password: str, display_name: str | None = None) -> Answer:
         """Register, with an invite if one is needed. Raises NotGivenError if registration is closed."""
-        account = {"username": username, "password": password}
+        account = {"username": username, "password": password, "display_name": display_name}
         answer = self.post("/auth/register", account)
         match answer.json:
             case {"code": "registration_closed"}:
@@ -187,6 +189,19 @@ class Socket:
             self.received.append(frame)
             if frame.get("type") == kind and all(frame.get(name) == value for name, value in fields.items()):
                 return frame
+
+    def closed_with(self) -> int | None:
+        """Return the code with which the stack closes the socket; fail if it stays open."""
+        deadline = time.monotonic() + TIMEOUT_S
+        try:
+            while True:
+                self.received.append(json.loads(self._connection.recv(timeout=max(0.0, deadline - time.monotonic()))))
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+        except TimeoutError:
+            raise AssertionError(
+                f"backend: did not close the socket within {TIMEOUT_S:g} s, which it must; received: {self.received}"
+            ) from None
 
     def drain(self) -> list[dict[str, Any]]:
         """Return all frames received so far. A ping's round trip ensures that earlier frames have arrived."""

@@ -35,10 +35,13 @@ ENTRY_MAX_BYTES = 16 * 1024
 PAGE_DEFAULT = 50
 PAGE_MAX = 100
 MESSAGE_MAX = 8000
+NAME_MAX = {"channel": 80, "other": 200}
+"""Most characters of the name of a channel, and of a template, label or file."""
 FRAME_MAX_BYTES = 64 * 1024
 BODY_MAX_BYTES = {"backend": 64 * 1024, "data-processor": 1024 * 1024}
 UPLOAD_MAX_BYTES = 25 * 1024 * 1024
 IMAGE_MAX_PIXELS = 40_000_000
+PDF_MAX_PAGES = 500
 THUMBNAIL_SIDE = 320
 """Longest side of a thumbnail, in pixels."""
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "application/pdf")

@@ -38,13 +38,31 @@ SETTINGS = {
     "max_connections": "100",
 }
 """Settings on which safety, privacy or speed depend, each with its declared value."""
+_SET_BY_DEPLOYMENTS = frozenset(
+    """
+    DateStyle TimeZone default_text_search_config dynamic_shared_memory_type lc_messages lc_monetary lc_numeric lc_time
+    listen_addresses log_line_prefix log_timezone max_wal_size min_wal_size port shared_buffers unix_socket_directories
+    """.split()  # noqa: SIM905  easier to read than one per line
+)
+"""Settings that a deployment or initdb sets, to values that depend on the machine."""
 _MUST_NOT = ("rolsuper", "rolcreatedb", "rolcreaterole", "rolbypassrls", "rolreplication")
 _RIGHTS = {
     "rolsuper": "is a superuser", "rolcreatedb": "may create databases", "rolcreaterole": "may create roles",
     "rolbypassrls": "passes by row security", "rolreplication": "may replicate",
 }  # fmt: skip
+_ATTRIBUTES = (
+    ("rolcanlogin", True, "the right to log in"),
+    ("rolinherit", True, "the inheritance of rights"),
+    ("rolconnlimit", -1, "the limit of connections"),
+    ("rolvaliduntil", None, "the end of the password"),
+)
+"""Attributes of the application's role, each with its declared value."""
 _RULE = re.compile(r"^(host\w*\s+\S+\s+\S+\s+(?P<address>\S+)|local\s+\S+\s+\S+)\s+(?P<method>\S+)$")
 _LOOPBACK = ("127.0.0.1/32", "::1/128")
+_OF_DATABASE = (
+    ("owner", ROLE), ("encoding", "UTF8"), ("datcollate", "C.UTF-8"), ("datctype", "C.UTF-8"), ("datconnlimit", "-1"),
+    ("datallowconn", "true"), ("datistemplate", "false"),
+)  # fmt: skip
 Database = psycopg.Connection[dict[str, Any]]
 
 
@@ -60,6 +78,13 @@ def settings(database: Database) -> Iterator[str]:
         if name in found and found[name]["setting"] != expected:
             where = found[name]["sourcefile"] or found[name]["source"]
             yield f"postgres: {name} is {found[name]['setting']} (from {where}); expected {expected}"
+    for row in database.execute(
+        "SELECT name, setting, coalesce(sourcefile, source) AS place FROM pg_settings"
+        " WHERE source IN ('configuration file', 'command line') AND setting IS DISTINCT FROM boot_val"
+        " AND NOT name = ANY (%s) ORDER BY name",
+        ([*SETTINGS, *_SET_BY_DEPLOYMENTS],),
+    ):
+        yield f"postgres: {row['name']} is {row['setting']} (from {row['place']}); expected it not to be set"
     major = database.info.server_version // 10000
     if major != _MAJOR:
         yield f"postgres: its version is {major}; expected {_MAJOR}"
@@ -80,6 +105,9 @@ def roles(database: Database) -> Iterator[str]:
     for right in _MUST_NOT:
         if found[ROLE][right]:
             yield f"postgres: {ROLE} {_RIGHTS[right]}; expected it not to"
+    for attribute, declared, what in _ATTRIBUTES:
+        if found[ROLE][attribute] != declared:
+            yield f"postgres: {what} of {ROLE} is {found[ROLE][attribute]}; expected {declared}"
     for row in database.execute(
         "SELECT m.rolname AS member, g.rolname AS role FROM pg_auth_members a JOIN pg_roles m ON m.oid = a.member"
         " JOIN pg_roles g ON g.oid = a.roleid WHERE m.rolname !~ '^pg_'"
@@ -88,14 +116,14 @@ def roles(database: Database) -> Iterator[str]:
     databases = {
         row["datname"]: row
         for row in database.execute(
-            "SELECT datname, pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding, datcollate"
-            " FROM pg_database"
+            "SELECT datname, pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding, datcollate,"
+            " datctype, datconnlimit::text, datallowconn::text, datistemplate::text FROM pg_database"
         )
     }
     for name in sorted(databases.keys() - _DATABASES):
         yield f"postgres: there is a database {name}; expected {DATABASE} alone beside those of Postgres itself"
     own = databases[DATABASE]
-    for what, expected in (("owner", ROLE), ("encoding", "UTF8"), ("datcollate", "C.UTF-8")):
+    for what, expected in _OF_DATABASE:
         if own[what].replace("utf8", "UTF-8") != expected:
             yield f"postgres: {what} of {DATABASE} is {own[what]}; expected {expected}"
     for row in database.execute("SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'"):

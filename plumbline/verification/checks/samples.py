@@ -51,14 +51,34 @@ def png_bomb() -> bytes:
 def pdf(text: str = "Invoice 4711", width: int = 300, height: int = 200) -> bytes:
     """Return a valid one-page PDF with a text layer; `width` and `height` in points."""
     content = f"BT /F1 18 Tf 20 {height - 40} Td ({text}) Tj ET".encode()
-    objects = [
+    return _pdf([
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Contents 4 0 R "
         f"/Resources << /Font << /F1 5 0 R >> >> >>".encode(),
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
+    ])  # fmt: skip
+
+
+def pdf_pages(pages: list[tuple[int, int, int, tuple[int, int, int]]]) -> bytes:
+    """Return a valid PDF with these pages: width and height in points, rotation in degrees, and the colour."""
+    kids = " ".join(f"{3 + 2 * number} 0 R" for number in range(len(pages)))
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
+    ]  # fmt: skip
+    for number, (width, height, rotation, colour) in enumerate(pages):
+        red, green, blue = (part / 255 for part in colour)
+        content = f"{red} {green} {blue} rg 0 0 {width} {height} re f".encode()
+        page = f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} {height}] /Rotate {rotation} "
+        objects += [
+            f"{page}/Contents {4 + 2 * number} 0 R >>".encode(),
+            b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        ]
+    return _pdf(objects)
+
+
+def _pdf(objects: list[bytes]) -> bytes:
     out = bytearray(b"%PDF-1.4\n")
     offsets = []
     for number, body in enumerate(objects, start=1):

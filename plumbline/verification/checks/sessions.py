@@ -65,12 +65,18 @@ def expired(stack: Stack, token: str) -> str:
 
 def expiring(stack: Stack, token: str, seconds: int) -> str:
     """Return the token with an expiry in so many seconds. Raises NotGivenError if the signing key cannot be read."""
+    key = signing_key(stack)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    now = int(time.time())
+    return jwt.encode(claims | {"iat": now - 7200, "exp": now + seconds}, key, algorithm="HS256")
+
+
+def signing_key(stack: Stack) -> str:
+    """Return the key that signs the stack's tokens. Raises NotGivenError if its file cannot be read."""
     key = Path(stack.home) / "secrets" / "token_secret"
     if not stack.home or not key.is_file():
         raise NotGivenError("needs the file of the stack's signing key")
-    claims = jwt.decode(token, options={"verify_signature": False})
-    now = int(time.time())
-    return jwt.encode(claims | {"iat": now - 7200, "exp": now + seconds}, key.read_text().strip(), algorithm="HS256")
+    return key.read_text().strip()
 
 
 def deleted(new_user: Callable[[], User]) -> str:

@@ -15,6 +15,7 @@ from plumbline.verification.docs.pages import (
     dependencies,
     faults,
     inventory,
+    openapi,
     routes,
     run_steps,
     schema,
@@ -33,6 +34,8 @@ PAGES = {
     "dependencies.md": dependencies.page,
 }
 """File name to the function that returns its text, in the order of the navigation."""
+FILES = {"openapi.json": openapi.file}
+"""Files beside the pages: they are no Markdown, so they have no notice and are not in the navigation."""
 
 _NOTICE = "<!-- Written by `python -m plumbline.verification.docs`: change the code, not this page. -->\n\n"
 _FRONT_MATTER = re.compile(r"---\n.*?\n---\n\n", re.DOTALL)
@@ -73,6 +76,7 @@ def check() -> list[str]:
 def wanted() -> dict[Path, str]:
     """Return every file that is generated, wholly or in part, with the text it should have."""
     files = {GENERATED / name: _with_notice(page()) for name, page in PAGES.items()}
+    files |= {GENERATED / name: file() for name, file in FILES.items()}
     for (name, block), content in BLOCKS.items():
         path = ROOT / name
         files[path] = _with_block(name, files.get(path) or _read(path) or "", block, content())
@@ -115,7 +119,7 @@ def _first_difference(there: str, text: str) -> str:
 
 
 def _strays() -> list[Path]:
-    known = {GENERATED / name for name in PAGES}
+    known = {GENERATED / name for name in (*PAGES, *FILES)}
     return sorted(path for path in GENERATED.rglob("*") if path.is_file() and path not in known)
 
 

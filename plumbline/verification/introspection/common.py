@@ -33,6 +33,6 @@ def first_line(thing: Any) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
-def print_facts(**said: list[dict[str, Any]]) -> None:
+def print_facts(*, openapi: dict[str, Any] | None = None, **said: list[dict[str, Any]]) -> None:
     """Print what was found, as JSON."""
-    json.dump({"tables": [], "bookkeeping": [], **said}, sys.stdout)
+    json.dump({"tables": [], "bookkeeping": [], "openapi": openapi or {}, **said}, sys.stdout)

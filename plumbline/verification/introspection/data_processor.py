@@ -24,16 +24,21 @@ def main() -> None:
         routes=_routes(),
         tables=[_table(model, common.first_line(model)) for model in models if model._meta.managed],
         bookkeeping=[_table(recorder.Migration, "")],
+        openapi=import_module("data_processor.openapi").document(_addresses()),
     )
 
 
 def _routes() -> list[dict[str, Any]]:
-    routing = import_module("data_processor.web.routing")
     return [
         {"method": method, "path": path, "does": common.first_line(operation.function)}
-        for path, methods in routing.routes(import_module("data_processor.urls").urlpatterns)
+        for path, methods in _addresses().items()
         for method, operation in methods.operations.items()
     ]
+
+
+def _addresses() -> dict[str, Any]:
+    routes = import_module("data_processor.web.routing").routes
+    return dict(routes(import_module("data_processor.urls").urlpatterns))
 
 
 def _table(model: Any, purpose: str) -> dict[str, Any]:

@@ -72,13 +72,17 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """All that one service declares. `bookkeeping` holds the tables of its migration tool."""
+    """All that one service declares. `bookkeeping` holds the tables of its migration tool.
+
+    `openapi` is its description in OpenAPI, empty if it has none.
+    """
 
     name: str
     settings: tuple[Setting, ...]
     routes: tuple[Route, ...]
     tables: tuple[Table, ...]
     bookkeeping: tuple[Table, ...]
+    openapi: dict[str, Any]
 
 
 @cache
@@ -112,6 +116,7 @@ def _service(name: str, said: dict[str, Any]) -> Service:
         routes=tuple(Route(**item) for item in said["routes"]),
         tables=tuple(map(_table, said["tables"])),
         bookkeeping=tuple(map(_table, said["bookkeeping"])),
+        openapi=said["openapi"],
     )
 
 

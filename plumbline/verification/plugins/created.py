@@ -31,19 +31,19 @@ def run(target: Target, request: pytest.FixtureRequest) -> Iterator[created.Run]
 
 
 @pytest.fixture(scope="session")
-def new_user(target: Target, run: created.Run) -> Callable[[], User]:
-    """Register a user."""
-    return lambda: User(target.stack(), run)
+def new_user(target: Target, run: created.Run) -> Callable[..., User]:
+    """Register a user. Arguments are those of `User`: `display_name` and `password`."""
+    return lambda **account: User(target.stack(), run, **account)
 
 
 @pytest.fixture(scope="session")
-def alice(new_user: Callable[[], User]) -> User:
+def alice(new_user: Callable[..., User]) -> User:
     """A user."""
     return new_user()
 
 
 @pytest.fixture(scope="session")
-def bob(new_user: Callable[[], User]) -> User:
+def bob(new_user: Callable[..., User]) -> User:
     """Another user."""
     return new_user()
 

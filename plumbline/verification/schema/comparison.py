@@ -10,7 +10,7 @@ import psycopg
 
 from plumbline.verification.checks import findings
 from plumbline.verification.schema import catalog
-from plumbline.verification.schema.catalog import ITSELF, Schema
+from plumbline.verification.schema.catalog import ITSELF, OUTSIDE, Schema
 
 DECLARED = Path(__file__).with_name("declared.toml")
 WRITE = "python -m plumbline.verification.schema"
@@ -34,7 +34,9 @@ def differences(wanted: Schema, found: Schema) -> list[str]:
     """Name every difference between two schemas, each with its table."""
     said: list[str] = []
     for relation in sorted({*wanted, *found}):
-        if relation not in found:
+        if relation == OUTSIDE:
+            said += _in_relation("", wanted.get(relation, {}), found.get(relation, {}))
+        elif relation not in found:
             said.append(f"table {relation} is missing")
         elif relation not in wanted:
             kind = found[relation].get(ITSELF, {}).get("kind", "objects")
@@ -49,7 +51,8 @@ def _in_relation(relation: str, wanted: dict[str, dict[str, str]], found: dict[s
     for kind in sorted({*wanted, *found}):
         before, now = wanted.get(kind, {}), found.get(kind, {})
         for name in sorted({*before, *now}):
-            what = f"table {relation}: {name if kind == ITSELF else f'{kind} {name}'}"
+            what = name if kind == ITSELF else f"{kind} {name}"
+            what = f"table {relation}: {what}" if relation else what
             if name not in now:
                 said.append(f"{what} is missing: {before[name]}")
             elif name not in before:

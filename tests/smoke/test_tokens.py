@@ -1,0 +1,90 @@
+"""All services take the same session tokens, and refuse those that differ from the stack's own in one respect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+
+from plumbline.stack import Stack
+from plumbline.verification.checks import sessions
+from plumbline.verification.checks.client import User
+
+PATHS = {"backend": "/auth/me", "data-processor": "/data-processor/templates/", "log-sink": "/logs/entries"}
+CHANGES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "another audience": lambda claims: claims | {"aud": "another"},
+    "another issuer": lambda claims: claims | {"iss": "another"},
+    **{
+        f"no {name}": lambda claims, name=name: {key: value for key, value in claims.items() if key != name}
+        for name in ("exp", "iat", "sub", "aud", "iss")
+    },
+    "the user 0": lambda claims: claims | {"sub": "0"},
+    "a negative user": lambda claims: claims | {"sub": f"-{claims['sub']}"},
+    "a user that is no number": lambda claims: claims | {"sub": "x"},
+    "a user above every id": lambda claims: claims | {"sub": str(2**63)},
+    "a user that does not exist": lambda claims: claims | {"sub": str(2**62)},
+    "an end in the past": lambda claims: claims | {"exp": claims["iat"] - 1},
+}
+"""What differs, and how to make it of a token's claims."""
+
+
+def statuses(user: User, token: str, authorization: str = "Bearer {}") -> dict[str, int]:
+    """Return how each service answers a token."""
+    headers = {"Authorization": authorization.format(token)}
+    return {service: user.call("GET", path, headers=headers).status for service, path in PATHS.items()}
+
+
+@pytest.fixture
+def key(stack: Stack) -> str:
+    return sessions.signing_key(stack)
+
+
+@pytest.fixture
+def claims(alice: User) -> dict[str, Any]:
+    return dict(jwt.decode(alice.token, options={"verify_signature": False}))
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_token_with_other_claims_is_refused(alice: User, key: str, claims: dict[str, Any], what: str) -> None:
+    found = statuses(alice, jwt.encode(CHANGES[what](claims), key, algorithm="HS256"))
+    assert found == dict.fromkeys(PATHS, 401), f"a token with {what}: expected 401 of every service, found {found}"
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+def test_a_token_of_another_algorithm_is_refused(alice: User, key: str, claims: dict[str, Any], algorithm: str) -> None:
+    found = statuses(alice, jwt.encode(claims, key, algorithm=algorithm))
+    assert found == dict.fromkeys(PATHS, 401), f"a token signed with {algorithm}: expected 401, found {found}"
+
+
+def test_a_token_does_not_make_its_user_an_operator(alice: User, key: str, claims: dict[str, Any]) -> None:
+    claimed = jwt.encode(claims | {"op": True}, key, algorithm="HS256")
+    for path in ("/auth/operator", "/auth/invites", "/logs/entries"):
+        answer = alice.call("GET", path, headers={"Authorization": f"Bearer {claimed}"})
+        assert answer.expect_problem(403)["code"] == "not_an_operator", path
+
+
+def test_a_token_holds_its_user_and_its_end_and_nothing_else(alice: User, claims: dict[str, Any]) -> None:
+    session = alice.login().expect(200)
+    assert claims.keys() == {"iss", "aud", "sub", "name", "op", "iat", "exp"}
+    assert (claims["sub"], claims["name"], claims["op"]) == (str(alice.id), alice.username, False)
+    assert claims["exp"] - claims["iat"] == session["expires_in"]
+    assert jwt.get_unverified_header(session["access_token"]) == {"alg": "HS256", "typ": "JWT"}
+
+
+@pytest.mark.parametrize(
+    ("authorization", "taken"),
+    [("Bearer {}", True), ("bearer {}", True), ("BEARER {}", True), ("Bearer  {}", True), ("{}", False),
+     ("Basic {}", False), ("Token {}", False), ("Bearer", False), ("Bearer {}x", False)],
+)  # fmt: skip
+def test_only_bearer_tokens_are_taken(alice: User, authorization: str, *, taken: bool) -> None:
+    due = {"backend": 200, "data-processor": 200, "log-sink": 403} if taken else dict.fromkeys(PATHS, 401)
+    found = statuses(alice, alice.token, authorization)
+    assert found == due, f"Authorization: {authorization}: expected {due}, found {found}"
+
+
+def test_the_header_counts_where_a_request_has_a_cookie_too(alice: User) -> None:
+    for path in PATHS.values():
+        headers = {"Authorization": "Bearer rubbish", "Cookie": f"access_token={alice.token}"}
+        assert alice.call("GET", path, headers=headers).status == 401, path

@@ -49,6 +49,7 @@ def test_codes_and_health_paths_are_those_of_the_contract() -> None:
         ("data-processor", "PLUMBLINE_BODY_MAX_BYTES", contract.BODY_MAX_BYTES["data-processor"]),
         ("data-processor", "PLUMBLINE_UPLOAD_MAX_BYTES", contract.UPLOAD_MAX_BYTES),
         ("data-processor", "PLUMBLINE_IMAGE_MAX_PIXELS", contract.IMAGE_MAX_PIXELS),
+        ("data-processor", "PLUMBLINE_PDF_MAX_PAGES", contract.PDF_MAX_PAGES),
     ],
 )
 def test_defaults_of_settings_are_those_of_the_contract(service: str, variable: str, value: int) -> None:

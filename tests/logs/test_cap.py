@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from plumbline import recorder as operator
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
@@ -37,6 +38,14 @@ def test_after_a_burst_the_stream_has_the_newest_entries_in_order(
     held = marks_held(redis_client, "burst")
     assert len(held) >= LOG_CAP - 20, "too many entries of others in the recorder"
     assert held == marks[-len(held) :]
+
+
+@pytest.mark.disrupt
+def test_the_list_shows_every_entry_that_is_kept(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
+    marks = recorder.log_burst(stack, alice, "list")
+    recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
+    shown = len(operator.entries(stack))
+    assert shown == LOG_CAP, f"log-sink: /logs/entries without a limit shows {shown} of {LOG_CAP} entries"
 
 
 @pytest.mark.disrupt

@@ -18,6 +18,7 @@ from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import contract, recorder
 from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.own_logs import caddys_line
 from plumbline.verification.throwaway import wait_for_value
 
 # A path of each service that queries the database.
@@ -82,6 +83,7 @@ def test_a_stopped_service_is_logged_as_an_error_by_caddy(
         target.start(service)
     entry = recorder.wait_for(redis_client, logged_by("caddy", "error", {answer.request_id}), "502 of Caddy")
     assert "502" in str(entry)
+    assert " — " in entry["message"], f"caddy: its entry about a 502 does not say why: {entry['message']!r}"
 
 
 @pytest.mark.disrupt
@@ -129,6 +131,18 @@ def test_errors_of_the_log_sink_are_recorded_after_a_redis_outage(target: Target
             assert entry["message"]
 
 
+@pytest.mark.disrupt
+def test_health_of_the_recorder_tells_of_a_redis_outage(target: Target, stack: Stack) -> None:
+    target.stop("redis")
+    try:
+        answer = requests.get(f"{stack.base_url}/logs/health", timeout=10)
+    finally:
+        target.start("redis")
+    assert answer.status_code == 503, f"log-sink: /logs/health gives {answer.status_code} without Redis; expected 503"
+    assert answer.headers["Retry-After"] == "1"
+    assert "Redis" in answer.text
+
+
 def test_a_failed_request_is_counted_once(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
     before = recorder.received(redis_client, "caddy", "error")
     for number in range(3):
@@ -174,3 +188,18 @@ def test_the_api_shows_entries_of_the_stream(stack: Stack, redis_client: redis.R
     assert {"id", "ts", "level", "service", "logger", "message", "request_id", "exception", "fields"} <= shown[0].keys()
     assert operator.entries(stack, service="backend", level="warning", q="token", limit=1)
     assert operator.entries(stack, service="nobody") == []
+
+
+@pytest.mark.disrupt
+@pytest.mark.parametrize("service", PATHS)
+def test_an_entry_names_the_request_and_its_client(
+    target: Target, stack: Stack, redis_client: redis.Redis, service: str
+) -> None:
+    recorder.end_fault_windows(redis_client)
+    request_id = recorder.send_bad_token(stack, redis_client, PATHS[service], service)
+    entry = recorder.wait_for(redis_client, logged_by(service, "warning", {request_id}), f"entry about {request_id}")
+    found = wait_for_value(
+        lambda: caddys_line(target, request_id), bool, f"Caddy's log to have a line about {request_id}"
+    )
+    told, expected = entry["fields"].get("address"), found["request"]["client_ip"]
+    assert told == expected, f"{service}: an entry says that a request came from {told}; Caddy logged {expected}"

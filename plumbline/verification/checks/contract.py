@@ -31,6 +31,8 @@ FAULTS_KEPT = 20
 """Most entries about faults of clients, and as many about failed requests."""
 LEVELS_KEPT = ("warning", "error", "critical")
 ENTRY_MAX_BYTES = 16 * 1024
+INGEST_MAX_BYTES = 4 * 1024 * 1024
+"""Largest batch of entries that a service can send."""
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 100
@@ -39,6 +41,8 @@ NAME_MAX = {"channel": 80, "other": 200}
 """Most characters of the name of a channel, and of a template, label or file."""
 FRAME_MAX_BYTES = 64 * 1024
 BODY_MAX_BYTES = {"backend": 64 * 1024, "data-processor": 1024 * 1024}
+FRONT_MAX_BYTES = {"backend": 1_000_000, "data-processor": 32_000_000}
+"""Larger bodies do not reach the service: Caddy refuses them."""
 UPLOAD_MAX_BYTES = 25 * 1024 * 1024
 IMAGE_MAX_PIXELS = 40_000_000
 PDF_MAX_PAGES = 500

@@ -58,6 +58,22 @@ def wait_for(client: redis.Redis, wanted: Callable[[dict[str, Any]], bool], what
         time.sleep(0.05)
 
 
+def events(answer: requests.Response) -> Iterator[tuple[str, str, Any]]:
+    """Yield name, id and data of each event of a live tail; ends after a timeout, because heartbeats never end."""
+    deadline, name, identity = time.monotonic() + TIMEOUT_S, "message", ""
+    for line in answer.iter_lines(decode_unicode=True):
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "id":
+            identity = value
+        elif field == "data":
+            yield name, identity, orjson.loads(value)
+            name, identity = "message", ""
+        if time.monotonic() > deadline:
+            return
+
+
 def log_warnings(stack: Stack, user: User, *marks: str) -> None:
     """Make the backend log one warning per mark, in this order, by sending it unreadable live events.
 

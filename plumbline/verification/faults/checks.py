@@ -20,6 +20,7 @@ LEFT = "left behind"
 SLOW = (
     "smoke/test_cleanup.py",
     "smoke/test_access.py",
+    "smoke/test_patience.py",
     "logs/test_page.py",
     "logs/test_follow.py::test_the_logs_command_follows",
 )

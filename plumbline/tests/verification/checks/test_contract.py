@@ -27,10 +27,15 @@ OF_THE_PRODUCT = re.compile(
     "name",
     ["POSTGRES_MAJOR", "DATABASE_NAME", "DATABASE_USER", "DATABASE_SCHEMA", "OPERATOR_USERNAME", "SESSION_COOKIE",
      "REQUEST_ID_HEADER", "INTERNAL_HEADER", "EVENTS_CHANNEL", "LOG_STREAM", "LOG_CAP", "FAULTS_KEPT", "LEVELS_KEPT",
-     "ENTRY_MAX_BYTES"],
+     "ENTRY_MAX_BYTES", "INGEST_MAX_BYTES"],
 )  # fmt: skip
 def test_facts_are_those_of_the_contract(name: str) -> None:
     assert getattr(facts, name) == getattr(contract, name), WHERE
+
+
+def test_body_limits_of_caddy_are_those_of_the_contract() -> None:
+    found = {"backend": facts.FRONT_BODY_MAX_BYTES, "data-processor": facts.FRONT_UPLOAD_MAX_BYTES}
+    assert found == contract.FRONT_MAX_BYTES, WHERE
 
 
 def test_codes_and_health_paths_are_those_of_the_contract() -> None:

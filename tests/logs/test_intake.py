@@ -243,6 +243,13 @@ def test_faults_of_many_kinds_replace_only_one_another(intake: Intake, redis_cli
     assert found == expected, (
         f"log-sink: keeps {found} entries of {most + 5} kinds of faults; expected {expected}. Next: {NEXT}"
     )
+    first = f"{RUN}.again-{most}"
+    intake.hand_in({"logger": first, "message": "plumbline check: a fault", "kind": "client.check_00"})
+    wait_for_all(redis_client, intake)
+    again = len(stored(redis_client, f"again-{most}"))
+    assert again == 1, (
+        f"log-sink: a fault whose first entry gave way has {again} entries; expected a new one. Next: {NEXT}"
+    )
 
 
 def test_the_largest_batch_is_taken(intake: Intake) -> None:

@@ -52,7 +52,7 @@ def test_entries_of_a_service_are_redacted(stack: Stack, alice: User, redis_clie
 @pytest.mark.disrupt
 def test_entries_of_caddy_are_redacted(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
     recorder.end_fault_windows(redis_client)
-    headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"access_token={SECRET}", "Host": f"ada:{SECRET}@x"}
+    headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"access_token={SECRET}"}
     target.stop("backend")
     try:
         answer = Answer(requests.get(f"{stack.base_url}/channels/?token={SECRET}&page=2", headers=headers, timeout=10))
@@ -60,7 +60,7 @@ def test_entries_of_caddy_are_redacted(target: Target, stack: Stack, redis_clien
     finally:
         target.start("backend")
     entry = recorder.wait_for(redis_client, lambda one: one["request_id"] == answer.request_id, "502 of Caddy")
-    assert (entry["fields"]["uri"], entry["fields"]["host"]) == ("/channels/?", "x")
+    assert entry["fields"]["uri"] == "/channels/?"
     assert_clean(stored(redis_client))
 
 

@@ -213,8 +213,7 @@ end
 
 -- Whether newer entries have superseded the one about these faults: then the next fault gets its own entry.
 local function is_superseded(id)
-  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-  return not oldest or tonumber(string.match(oldest[1], '%d+$')) > tonumber(string.match(id, '%d+$'))
+  return #redis.call('XRANGE', stream, id, id) == 0
 end
 
 for _ = 1, faults do

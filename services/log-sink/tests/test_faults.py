@@ -95,6 +95,22 @@ def test_when_the_minute_is_over_one_entry_has_the_number(redis_server: RedisSer
     run(redis_server.url, work)
 
 
+def test_a_kind_whose_entry_gave_way_to_others_gets_a_new_one(
+    redis_server: RedisServer, empty_redis: redis.Redis
+) -> None:
+    async def work(stores: list[Store]) -> None:
+        await put(stores[0], entries=1)
+        await put(stores[0], (BACKEND, "client.first", 1))
+        for number in range(FAULTS_KEPT):
+            await put(stores[0], (BACKEND, f"client.kind_{number}", 1))
+        assert "client.first" not in {one["kind"] for one in await shown(stores[0])}
+        await put(stores[0], (BACKEND, "client.first", 3))
+        newest = (await shown(stores[0]))[0]
+        assert (newest["kind"], newest["count"]) == ("client.first", 3)
+
+    run(redis_server.url, work)
+
+
 async def end_minutes(client: redis.Redis) -> None:
     """Move the end of every open minute into the past."""
     for name, value in client.hgetall(f"{LOG_STREAM}:counters").items():

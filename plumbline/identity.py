@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import requests
@@ -10,6 +11,9 @@ from plumbline import net
 from plumbline.components import HEALTH_PATHS
 
 _TIMEOUT_S = 5
+_COMPARED_S = 30
+"""Time to answer for a service that is compared: it is ready, so a later answer comes from a busy machine."""
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,11 @@ class Health:
     reason: str | None
 
 
-def health_of(url: str) -> Health:
+def health_of(url: str, timeout_s: float | None = None) -> Health:
     """Fetch a health URL. An error becomes the `reason`."""
     try:
         with net.direct_session() as http:
-            answer = http.get(url, timeout=_TIMEOUT_S)
+            answer = http.get(url, timeout=timeout_s or _TIMEOUT_S)
         body = answer.json()
         service, stack_id = body.get("service"), body.get("stack_id")
     except requests.exceptions.JSONDecodeError:
@@ -41,11 +45,16 @@ def health_of(url: str) -> Health:
     return Health(service, stack_id, None)
 
 
-def compare(base_url: str, stack_id: str) -> list[str]:
-    """Return how the services behind `base_url` differ from deployment `stack_id`."""
+def compare(base_url: str, stack_id: str, patience_s: float = 0) -> list[str]:
+    """Return how the services behind `base_url` differ from deployment `stack_id`.
+
+    A service that is not ready is asked again for `patience_s`.
+    """
     differences = []
+    until = time.monotonic() + patience_s
     for service, path in HEALTH_PATHS.items():
-        health = health_of(base_url + path)
+        while (health := health_of(base_url + path, _COMPARED_S)).reason and time.monotonic() < until:
+            time.sleep(_POLL_S)
         if health.reason:
             differences.append(f"{service}: {health.reason}")
         elif health.service != service:

@@ -18,7 +18,7 @@ from plumbline import net
 from plumbline.errors import PlumblineError
 from plumbline.stack import Stack
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 30
 _SILENCE_S = 15
 """Timeout of the live connection, which has a heartbeat every 5 s."""
 _RETRY_S = 1.0

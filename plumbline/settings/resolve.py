@@ -26,7 +26,7 @@ _PYTHONPATH = (
     ROOT,
     *(ROOT / "services" / name for name in ("servicekit", *{SPECS[one].folder: None for one in OUR_OWN})),
 )
-_TIMEOUT_S = 60
+_TIMEOUT_S = 300
 Assignments = dict[str, dict[str, Line]]
 """Component to variable to the line that sets it."""
 
@@ -196,12 +196,17 @@ def _probe(given: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
 
 @cache
 def _run_probe(question: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "plumbline.settings.probe"],
-        # Without the caller's environment: PLUMBLINE_ variables of a shell are not settings of this stack.
-        env=environment.for_python(*_PYTHONPATH) | {"LC_ALL": "C.UTF-8"},
-        cwd=ROOT, input=question, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "plumbline.settings.probe"],
+            # Without the caller's environment: PLUMBLINE_ variables of a shell are not settings of this stack.
+            env=environment.for_python(*_PYTHONPATH) | {"LC_ALL": "C.UTF-8"},
+            cwd=ROOT, input=question, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise PlumblineError(
+            f"the settings of the services could not be read within {_TIMEOUT_S} s", "the same command again"
+        ) from None
     if done.returncode != 0:
         last = "\n".join(done.stderr.strip().splitlines()[-6:])
         raise PlumblineError(f"the settings of the services could not be read:\n{last}", "./deploy-local.sh doctor")

@@ -23,6 +23,9 @@ from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAd
 
 _FRONT_HOST, _FRONT_PORT = "PLUMBLINE_FRONT_HOST", "PLUMBLINE_FRONT_PORT"
 
+_READY_AGAIN_S = 30
+"""How long a service that was ready may need to be so again, such as after a slow answer of the database."""
+
 
 class TargetInAHome(ABC):
     """The part of a target that does not depend on how components run."""
@@ -155,12 +158,12 @@ class TargetInAHome(ABC):
         changed = [name for name in now if before.get(name, now[name]) != now[name]]
         return "; ".join([f"{len(created)} generated" if created else "all present", *map(_replaced, changed)])
 
-    def _differences(self) -> list[str]:
+    def _differences(self, patience_s: float = 0) -> list[str]:
         """Return how the services behind the front door differ from this deployment; empty if they belong to it."""
-        return compare(self.stack().base_url, self._state.stack_id)
+        return compare(self.stack().base_url, self._state.stack_id, patience_s)
 
     def _verify_identity(self) -> str:
-        differences = self._differences()
+        differences = self._differences(_READY_AGAIN_S)
         if differences:
             raise StepError("; ".join(differences), component=CADDY.name, hint="./deploy-local.sh down, then up again")
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -7,7 +7,6 @@ import os
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,11 +17,12 @@ import requests
 from plumbline.components import COMPONENTS
 from plumbline.home import Home
 from plumbline.net import direct_session, free_port
+from plumbline.patience import work_of
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.targets.embedded.programs import caddy_command, find_caddy
-from plumbline.verification.throwaway import shared_secrets
+from plumbline.verification.throwaway import shared_secrets, wait_until
 
-_PATIENCE_S = 10
+_PATIENCE_S = 30
 
 
 class ScriptedTarget:
@@ -187,14 +187,18 @@ def front(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> Callable[
             **settings,
         }
         with (tmp_path / "caddy.log").open("wb") as log:
-            processes.append(subprocess.Popen(caddy_command(caddy), env=environment, stdout=log, stderr=log))
-        deadline = time.monotonic() + _PATIENCE_S
-        while True:
+            process = subprocess.Popen(caddy_command(caddy), env=environment, stdout=log, stderr=log)
+        processes.append(process)
+
+        def answers() -> bool:
+            assert process.poll() is None, (tmp_path / "caddy.log").read_text()
             try:
-                direct_session().get(f"http://127.0.0.1:{ports['INTERNAL']}/health/live", timeout=1)
-                return f"http://127.0.0.1:{ports['FRONT']}"
+                direct_session().get(f"http://127.0.0.1:{ports['INTERNAL']}/health/live", timeout=_PATIENCE_S)
             except requests.ConnectionError:
-                assert time.monotonic() < deadline, (tmp_path / "caddy.log").read_text()
-                time.sleep(0.02)
+                return False
+            return True
+
+        wait_until(answers, "Caddy answers", _PATIENCE_S, lambda: work_of(process.pid))
+        return f"http://127.0.0.1:{ports['FRONT']}"
 
     return start

@@ -69,6 +69,20 @@ def test_no_answer_is_a_difference(web):
     assert all("does not answer" in difference for difference in differences)
 
 
+def test_one_that_is_ready_a_moment_later_is_asked_again(web, monkeypatch):
+    front, asked = web(_answers()), []
+    ask = identity.health_of
+
+    def late(url, timeout_s):
+        asked.append(url)
+        return identity.Health(None, None, "the database is busy") if len(asked) == 1 else ask(url, timeout_s)
+
+    monkeypatch.setattr(identity, "health_of", late)
+    assert identity.compare(front, ID, 30) == []
+    asked.clear()
+    assert [one for one in identity.compare(front, ID) if "the database is busy" in one]
+
+
 def test_a_timeout_is_a_reason(monkeypatch):
     monkeypatch.setattr(identity, "_TIMEOUT_S", 0.1)
     with socket.socket() as silent:

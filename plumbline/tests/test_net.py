@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 
@@ -18,6 +19,28 @@ def test_a_free_port_can_be_bound_for_both_protocols():
         tcp.bind(("127.0.0.1", port))
         udp.bind(("127.0.0.1", port))
     assert net.is_free(port)
+
+
+def test_the_system_gives_no_connection_a_free_port(monkeypatch):
+    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    if low > max(net._PORTS):
+        assert net.free_port() < low
+    monkeypatch.setattr(net, "_first_of_connections", lambda: 1024)
+    assert net.is_free(net.free_port()), "where the system gives out all ports, any free one"
+
+
+def test_a_free_port_is_not_chosen_again_soon():
+    assert len({net.free_port() for _ in range(50)}) == 50
+
+
+def test_processes_that_share_the_ports_choose_different_ones(monkeypatch):
+    monkeypatch.setattr(net, "_ports", None)
+    parts = []
+    for part in range(3):
+        net.use_ports(part, 3)
+        size = len(net._PORTS) // 3
+        parts.append({next(net._ports) for _ in range(size)})
+    assert len(set.union(*parts)) == 3 * size
 
 
 def test_a_port_with_a_listener_on_loopback_or_everywhere_is_not_free():

@@ -23,7 +23,7 @@ from plumbline.inside import Inside, Process
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.verification.checks import rows
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True, slots=True)

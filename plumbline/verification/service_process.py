@@ -14,6 +14,7 @@ import requests
 
 from plumbline import ROOT, environment
 from plumbline.net import free_port
+from plumbline.patience import work_of
 from plumbline.verification.throwaway import PostgresServer, shared_secrets, wait_until
 
 _TIMEOUT_S = 30
@@ -71,7 +72,11 @@ class ServiceProcess:
         """Start the server and wait until `path`, its liveness if none is given, answers 200."""
         self.launch()
         path = path or self.live
-        wait_until(lambda: self.answers(path), f"{path} of {self.package} answers 200; its log: {self.log}")
+        wait_until(
+            lambda: self.answers(path),
+            f"{path} of {self.package} answers 200; its log: {self.log}",
+            progress=lambda: work_of(self.running.pid),
+        )
 
     def launch(self) -> None:
         """Start the server, and do not wait."""
@@ -87,7 +92,7 @@ class ServiceProcess:
             raise AssertionError(f"{self.package} ended with {code}: {self.log.read_text(errors='replace')[-3000:]}")
         try:
             return requests.get(self.url + path, timeout=_TIMEOUT_S).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     @property

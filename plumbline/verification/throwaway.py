@@ -22,6 +22,7 @@ from servicekit import facts
 
 from plumbline import environment
 from plumbline.net import free_port
+from plumbline.patience import Patience, work_of
 from plumbline.stack import RedisAddress
 from plumbline.targets.embedded import accounts, postgres
 from plumbline.targets.embedded import redis_server as redis_programs
@@ -33,16 +34,19 @@ INTERNAL_SECRET = "by which Caddy and the services know each other"  # noqa: S10
 THROUGH_CADDY = {facts.INTERNAL_HEADER: INTERNAL_SECRET}
 """The header that Caddy adds to requests to services."""
 _TIMEOUT_S = 30.0
-_PROGRESS = 5
-"""A wait with progress lasts at most so many times its time-out."""
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = _TIMEOUT_S) -> None:
-    """Wait until `condition` is true; fail with `what` after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
+def wait_until(
+    condition: Callable[[], bool],
+    what: str,
+    timeout_s: float = _TIMEOUT_S,
+    progress: Callable[[], object] = lambda: None,
+) -> None:
+    """Wait until `condition` is true; fail with `what` after `timeout_s` in which `progress` returns the same."""
+    patience = Patience(timeout_s)
     while not condition():
-        if time.monotonic() >= deadline:
-            raise AssertionError(f"not within {timeout_s:g} s: {what}")
+        if patience.is_over(progress):
+            raise AssertionError(f"not within {patience}: {what}")
         time.sleep(0.02)
 
 
@@ -56,16 +60,12 @@ def wait_for_value(
 
     A value that still changes is progress: on a busy machine the wait may take several times as long.
     """
-    last, deadline = read(), time.monotonic() + timeout_s
-    end = time.monotonic() + _PROGRESS * timeout_s
-    while not wanted(last):
-        if time.monotonic() >= min(deadline, end):
-            raise AssertionError(f"waited {timeout_s:g} s for {what}; the last value was {last!r}")
+    patience = Patience(timeout_s)
+    while not wanted(value := read()):
+        if patience.is_over(lambda value=value: value):  # type: ignore[misc]
+            raise AssertionError(f"waited {patience} for {what}; the last value was {value!r}")
         time.sleep(0.02)
-        value = read()
-        if value != last:
-            last, deadline = value, time.monotonic() + timeout_s
-    return last
+    return value
 
 
 def shared_secrets(folder: Path) -> dict[str, str]:
@@ -122,13 +122,15 @@ class _Server:
                 raise AssertionError(f"{self._command[0]} ended: {self._log.read_text(errors='replace')[-2000:]}")
             return self.ready()
 
-        wait_until(settled, f"{self._command[0]} answers")
+        wait_until(settled, f"{self._command[0]} answers", progress=lambda: work_of(self.pid))
 
     def stop(self) -> None:
         """Stop the server and wait until its process has ended. Does nothing if it is not running."""
-        if self._process is not None:
-            self._process.send_signal(self._stop_signal)
-            self._process.wait(_TIMEOUT_S)
+        if (process := self._process) is not None:
+            process.send_signal(self._stop_signal)
+            wait_until(
+                lambda: process.poll() is not None, f"{self._command[0]} ends", progress=lambda: work_of(process.pid)
+            )
             self._process = None
 
     @property

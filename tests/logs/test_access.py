@@ -17,7 +17,7 @@ from plumbline import recorder as operator
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
-from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 
 READABLE = ("/logs/entries", "/logs/stats", "/logs/stream")
 # Paths that a proxy and the service behind it could interpret differently.
@@ -57,9 +57,9 @@ def call(
 
 def test_only_operators_can_read(stack: Stack, alice: User) -> None:
     for path in READABLE:
-        Answer(requests.get(stack.base_url + path, timeout=10)).expect_problem(401)
+        Answer(requests.get(stack.base_url + path, timeout=TIMEOUT_S)).expect_problem(401)
         alice.get(path).expect_problem(403)
-    page = requests.get(f"{stack.base_url}/logs/", timeout=10, allow_redirects=False)
+    page = requests.get(f"{stack.base_url}/logs/", timeout=TIMEOUT_S, allow_redirects=False)
     assert (page.status_code, page.headers["Location"]) == (303, "/logs/login")
     alice.get("/logs/").expect_problem(403)
 
@@ -101,8 +101,8 @@ def test_only_operators_can_read_while_the_backend_is_away(target: Target, stack
     with operator.operator_session(stack) as session:
         target.stop("backend")
         try:
-            assert session.get(f"{stack.base_url}/logs/entries", timeout=10).status_code == 200
-            Answer(requests.get(f"{stack.base_url}/logs/entries", timeout=10)).expect_problem(401)
+            assert session.get(f"{stack.base_url}/logs/entries", timeout=TIMEOUT_S).status_code == 200
+            Answer(requests.get(f"{stack.base_url}/logs/entries", timeout=TIMEOUT_S)).expect_problem(401)
             alice.get("/logs/entries").expect_problem(403)
         finally:
             target.start("backend")
@@ -114,9 +114,9 @@ def test_without_any_service_to_check_sessions_the_recorder_answers_502(target: 
         for service in ("backend", "data-processor"):
             target.stop(service)
         try:
-            answer = Answer(session.get(f"{stack.base_url}/logs/entries", timeout=10))
+            answer = Answer(session.get(f"{stack.base_url}/logs/entries", timeout=TIMEOUT_S))
             answer.expect_problem(502)
-            page = session.get(f"{stack.base_url}/logs/", headers={"Accept": "text/html"}, timeout=10)
+            page = session.get(f"{stack.base_url}/logs/", headers={"Accept": "text/html"}, timeout=TIMEOUT_S)
         finally:
             for service in ("data-processor", "backend"):
                 target.start(service)
@@ -128,7 +128,7 @@ def test_without_any_service_to_check_sessions_the_recorder_answers_502(target: 
 def test_closing_a_live_tail_leaves_no_entry(stack: Stack, redis_client: redis.Redis) -> None:
     with operator.operator_session(stack) as session:
         for _ in range(3):
-            with session.get(f"{stack.base_url}/logs/stream?after=0", stream=True, timeout=10) as tail:
+            with session.get(f"{stack.base_url}/logs/stream?after=0", stream=True, timeout=TIMEOUT_S) as tail:
                 next(tail.iter_lines())
     recorder.send_bad_token(stack, redis_client)
     held = recorder.stream(redis_client)

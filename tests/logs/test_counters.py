@@ -13,7 +13,7 @@ from plumbline import net
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
-from plumbline.verification.checks.client import User
+from plumbline.verification.checks.client import TIMEOUT_S, User
 from plumbline.verification.checks.contract import LOG_CAP
 from plumbline.verification.checks.intake import Intake
 from plumbline.verification.throwaway import wait_for_value
@@ -71,7 +71,7 @@ def test_faults_before_a_stop_of_the_data_processor_are_counted(
     recorder.send_bad_token(stack, redis_client, path, "data-processor")
     with net.direct_session() as http:
         http.headers["Authorization"] = "Bearer not.a.token"
-        assert {http.get(stack.base_url + path, timeout=10).status_code for _ in range(count)} == {401}
+        assert {http.get(stack.base_url + path, timeout=TIMEOUT_S).status_code for _ in range(count)} == {401}
     target.stop("data-processor")
     target.start("data-processor")
     wait_for_value(

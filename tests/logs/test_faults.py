@@ -12,7 +12,7 @@ import requests
 from plumbline import recorder as operator
 from plumbline.stack import Stack
 from plumbline.verification.checks import recorder
-from plumbline.verification.checks.client import User
+from plumbline.verification.checks.client import TIMEOUT_S, User
 from plumbline.verification.checks.contract import FAULTS_KEPT, LOG_STREAM
 from plumbline.verification.throwaway import wait_for_value
 
@@ -39,7 +39,7 @@ def test_floods_of_client_faults_are_counted_and_replace_no_entries(
 
     def bad_token(_: int) -> int:
         headers = {"Authorization": "Bearer not.a.token"}
-        return requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=20).status_code
+        return requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=TIMEOUT_S).status_code
 
     def not_there(number: int) -> int:
         return alice.get(f"/data-processor/batch/{number + 1}/export/").status

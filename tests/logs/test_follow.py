@@ -52,7 +52,11 @@ def followed(entries: Iterator[Any]) -> Iterator[Callable[..., list[str]]]:
     def until(*wanted: str) -> list[str]:
         words: list[str] = []
         while not set(wanted) <= set(words):
-            came = seen.get(timeout=TIMEOUT_S)
+            try:
+                came = seen.get(timeout=TIMEOUT_S)
+            except queue.Empty:
+                missing = ", ".join(sorted(set(wanted) - set(words)))
+                raise AssertionError(f"no entry came for {TIMEOUT_S:g} s; missing: {missing}; seen: {words}") from None
             if isinstance(came, Exception):
                 raise came
             words.append(came)

@@ -12,7 +12,7 @@ from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
-from plumbline.verification.checks.client import User
+from plumbline.verification.checks.client import TIMEOUT_S, User
 
 SECRET = "hunter2Qk"
 LINES = 5000
@@ -66,7 +66,7 @@ def test_no_log_has_a_secret_of_a_request(target: Target, stack: Stack, alice: U
             requests.post(
                 stack.base_url + path,
                 headers=dict([own.split(": ", 1), secret_at(header).split(": ", 1)]),
-                timeout=10,
+                timeout=TIMEOUT_S,
             )
     for one in TARGETS:
         call(stack, "GET", secret_at(one))

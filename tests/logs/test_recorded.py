@@ -17,7 +17,7 @@ from plumbline import recorder as operator
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import contract, recorder
-from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 from plumbline.verification.checks.own_logs import caddys_line
 from plumbline.verification.throwaway import wait_for_value
 
@@ -101,7 +101,7 @@ def test_a_very_long_url_loses_no_entry(target: Target, stack: Stack, redis_clie
             head = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
         assert head.startswith("HTTP/1.1 502 ")
         long_one = re.search(r"(?i)x-request-id: (\S+)", head).group(1)
-        Answer(requests.get(f"{stack.base_url}/channels/", timeout=10)).expect_problem(502)
+        Answer(requests.get(f"{stack.base_url}/channels/", timeout=TIMEOUT_S)).expect_problem(502)
     finally:
         target.start("backend")
     recorder.wait_for(redis_client, logged_by("caddy", "error", {long_one}), f"502 of Caddy for {long_one}")
@@ -117,7 +117,7 @@ def test_errors_of_the_log_sink_are_recorded_after_a_redis_outage(target: Target
     with operator.operator_session(stack) as session:
         target.stop("redis")
         try:
-            answer = Answer(session.get(f"{stack.base_url}/logs/entries", timeout=10))
+            answer = Answer(session.get(f"{stack.base_url}/logs/entries", timeout=TIMEOUT_S))
             answer.expect_problem(503)
         finally:
             target.start("redis")
@@ -135,7 +135,7 @@ def test_errors_of_the_log_sink_are_recorded_after_a_redis_outage(target: Target
 def test_health_of_the_recorder_tells_of_a_redis_outage(target: Target, stack: Stack) -> None:
     target.stop("redis")
     try:
-        answer = requests.get(f"{stack.base_url}/logs/health", timeout=10)
+        answer = requests.get(f"{stack.base_url}/logs/health", timeout=TIMEOUT_S)
     finally:
         target.start("redis")
     assert answer.status_code == 503, f"log-sink: /logs/health gives {answer.status_code} without Redis; expected 503"
@@ -160,7 +160,7 @@ def test_a_failed_request_is_counted_once(alice: User, stack: Stack, redis_clien
 def test_an_address_that_the_client_claims_is_not_believed(stack: Stack, redis_client: redis.Redis) -> None:
     claimed = {"Authorization": "Bearer not.a.token", "X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"}
     for path in PATHS.values():
-        Answer(requests.get(stack.base_url + path, headers=claimed, timeout=10)).expect_problem(401)
+        Answer(requests.get(stack.base_url + path, headers=claimed, timeout=TIMEOUT_S)).expect_problem(401)
     for service, path in PATHS.items():
         recorder.send_bad_token(stack, redis_client, path, service)
     assert [one for one in recorder.stream(redis_client) if "203.0.113.9" in str(one["fields"])] == []

@@ -12,7 +12,7 @@ import requests
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
-from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 from plumbline.verification.checks.contract import ENTRY_MAX_BYTES, LOG_STREAM
 from plumbline.verification.checks.texts import unsafe_texts
 
@@ -55,7 +55,9 @@ def test_entries_of_caddy_are_redacted(target: Target, stack: Stack, redis_clien
     headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"access_token={SECRET}"}
     target.stop("backend")
     try:
-        answer = Answer(requests.get(f"{stack.base_url}/channels/?token={SECRET}&page=2", headers=headers, timeout=10))
+        answer = Answer(
+            requests.get(f"{stack.base_url}/channels/?token={SECRET}&page=2", headers=headers, timeout=TIMEOUT_S)
+        )
         answer.expect_problem(502)
     finally:
         target.start("backend")

@@ -13,7 +13,7 @@ import requests
 
 from plumbline.stack import Stack
 from plumbline.verification.checks import contract, rows
-from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 
 
 def test_an_account_is_stored_with_a_password_hash(alice: User, database: psycopg.Connection[dict[str, Any]]) -> None:
@@ -29,16 +29,18 @@ def test_bearer_token_and_cookie_work(alice: User, stack: Stack) -> None:
     assert alice.get("/auth/me").expect(200)["id"] == alice.id
     with requests.Session() as browser:
         answer = browser.post(
-            f"{stack.base_url}/auth/login", data={"username": alice.username, "password": alice.password}, timeout=10
+            f"{stack.base_url}/auth/login",
+            data={"username": alice.username, "password": alice.password},
+            timeout=TIMEOUT_S,
         )
         assert answer.status_code == 200, answer.text
         cookie = answer.headers["Set-Cookie"].lower()
         assert cookie.startswith("access_token=")
         assert "httponly" in cookie
         assert "samesite=lax" in cookie
-        assert browser.get(f"{stack.base_url}/auth/me", timeout=10).json()["id"] == alice.id
-        assert browser.post(f"{stack.base_url}/auth/logout", timeout=10).status_code == 204
-        assert browser.get(f"{stack.base_url}/auth/me", timeout=10).status_code == 401
+        assert browser.get(f"{stack.base_url}/auth/me", timeout=TIMEOUT_S).json()["id"] == alice.id
+        assert browser.post(f"{stack.base_url}/auth/logout", timeout=TIMEOUT_S).status_code == 204
+        assert browser.get(f"{stack.base_url}/auth/me", timeout=TIMEOUT_S).status_code == 401
 
 
 def test_a_taken_name_is_refused(alice: User) -> None:
@@ -58,7 +60,7 @@ def test_a_wrong_password_is_refused(alice: User) -> None:
 @pytest.mark.parametrize("path", ["/auth/me", "/channels/", "/data-processor/documents/?channel_id=1", "/logs/entries"])
 def test_requests_without_a_valid_session_are_refused(stack: Stack, path: str, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    Answer(requests.get(stack.base_url + path, headers=headers, timeout=10)).expect_problem(401)
+    Answer(requests.get(stack.base_url + path, headers=headers, timeout=TIMEOUT_S)).expect_problem(401)
 
 
 @pytest.mark.disrupt
@@ -77,5 +79,7 @@ def test_a_forged_token_is_refused_by_both_services(stack: Stack, new_user: Call
     head, body, signature = user.token.split(".")
     forged = ".".join((head, body, signature[::-1]))
     for path in ("/auth/me", "/data-processor/templates/"):
-        answer = Answer(requests.get(stack.base_url + path, headers={"Authorization": f"Bearer {forged}"}, timeout=10))
+        answer = Answer(
+            requests.get(stack.base_url + path, headers={"Authorization": f"Bearer {forged}"}, timeout=TIMEOUT_S)
+        )
         answer.expect_problem(401)

@@ -7,7 +7,7 @@ import pytest
 from plumbline import net
 from plumbline.stack import Stack
 from plumbline.verification.checks import samples
-from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 from plumbline.verification.checks.created import PREFIX
 
 
@@ -41,7 +41,7 @@ _OPEN = ("/health", "/openapi.json", "/data-processor/openapi.json", "/logs", "/
 @pytest.mark.parametrize("path", [*_OPEN, "/", "/nowhere"])
 def test_answers_without_a_session_have_nosniff(stack: Stack, path: str) -> None:
     with net.direct_session() as session:
-        answer = session.get(stack.base_url + path, timeout=10, allow_redirects=False)
+        answer = session.get(stack.base_url + path, timeout=TIMEOUT_S, allow_redirects=False)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
@@ -63,7 +63,7 @@ def test_allow_names_every_method(alice: User, path: str, methods: str) -> None:
 def test_a_body_that_is_too_large_fails_no_other_request(stack: Stack) -> None:
     with net.direct_session() as session:
         for _ in range(3):
-            refused = Answer(session.post(f"{stack.base_url}/channels/", data=b"x" * 1_200_000, timeout=10))
+            refused = Answer(session.post(f"{stack.base_url}/channels/", data=b"x" * 1_200_000, timeout=TIMEOUT_S))
             assert refused.expect_problem(413)["code"] == "body_too_large"
             assert refused.headers["Connection"] == "close"
-            assert session.get(f"{stack.base_url}/health/live", timeout=10).status_code == 200
+            assert session.get(f"{stack.base_url}/health/live", timeout=TIMEOUT_S).status_code == 200

@@ -74,7 +74,7 @@ def run_check(stack: Stack, folder: Path, wanted: str) -> tuple[int, str]:
     command += [option for name in plugins for option in ("-p", f"plumbline.verification.plugins.{name}")]
     command += ["--home", stack.home, "-k", f"test_passes or {wanted}", str(checks)]
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'services/servicekit'}"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
     _, _, said = done.stdout.partition("the run is ")
     run = said.split()[0] if said else ""
     assert run.startswith(PREFIX), done.stdout + done.stderr

@@ -14,7 +14,7 @@ from plumbline import net, recorder
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
 from plumbline.stack import Stack
-from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 from plumbline.verification.checks.contract import EVENTS_CHANNEL, HEALTH_PATHS, INTERNAL_HEADER
 from plumbline.verification.throwaway import unprivileged, wait_for_value
 
@@ -51,9 +51,9 @@ def test_services_need_the_internal_secret(alice: User, ports: dict[str, int], s
     headers = {"Authorization": f"Bearer {alice.token}", "X-Forwarded-For": "203.0.113.9", "X-Operator": "operator"}
     headers |= {} if shown is None else {INTERNAL_HEADER: shown}
     with unprivileged(), net.direct_session() as http:
-        refused = Answer(http.get(place + PATHS[service], headers=headers, timeout=10)).expect_problem(403)
+        refused = Answer(http.get(place + PATHS[service], headers=headers, timeout=TIMEOUT_S)).expect_problem(403)
         assert refused["code"] == "front_door_only"
-        assert http.get(place + HEALTH_PATHS[service], timeout=10).status_code == 200
+        assert http.get(place + HEALTH_PATHS[service], timeout=TIMEOUT_S).status_code == 200
 
 
 @pytest.mark.parametrize("shown", [None, "", "guessed"])
@@ -62,11 +62,14 @@ def test_other_local_users_cannot_send_log_entries(stack: Stack, ports: dict[str
     forged = {"level": "error", "service": "backend", "message": "forged entry"}
     with unprivileged(), net.direct_session() as http:
         for place, status in (("internal", 403), ("log-sink", 403)):
-            answer = http.post(f"http://127.0.0.1:{ports[place]}/ingest", json=forged, headers=headers, timeout=10)
+            answer = http.post(
+                f"http://127.0.0.1:{ports[place]}/ingest", json=forged, headers=headers, timeout=TIMEOUT_S
+            )
             assert answer.status_code == status, (place, answer.text)
         for path in ("/", "/logs/entries", "/channels/", "/metrics"):
             assert (
-                http.get(f"http://127.0.0.1:{ports['internal']}{path}", headers=headers, timeout=10).status_code == 404
+                http.get(f"http://127.0.0.1:{ports['internal']}{path}", headers=headers, timeout=TIMEOUT_S).status_code
+                == 404
             )
     assert recorder.entries(stack, q="forged entry") == []
 
@@ -93,7 +96,7 @@ def test_forged_datagrams_are_counted_and_not_shown(stack: Stack, ports: dict[st
 def test_redis_refuses_other_local_users(stack: Stack, password: str | None, command: str) -> None:
     with (
         unprivileged(),
-        redis.Redis.from_url(stack.redis.url, password=password, socket_timeout=10) as stranger,
+        redis.Redis.from_url(stack.redis.url, password=password, socket_timeout=TIMEOUT_S) as stranger,
         pytest.raises(redis.AuthenticationError),
     ):
         stranger.execute_command(*command.split())  # type: ignore[no-untyped-call]
@@ -107,7 +110,7 @@ def test_redis_refuses_other_local_users(stack: Stack, password: str | None, com
     ],
 )  # fmt: skip
 def test_services_cannot_administer_redis(stack: Stack, command: str) -> None:
-    with stack.redis.connect(socket_timeout=10) as services, pytest.raises(redis.ResponseError) as caught:
+    with stack.redis.connect(socket_timeout=TIMEOUT_S) as services, pytest.raises(redis.ResponseError) as caught:
         services.execute_command(*command.split())  # type: ignore[no-untyped-call]
     assert re.search("(?i)no permissions|unknown command", str(caught.value)), caught.value
 
@@ -116,4 +119,4 @@ def test_postgres_refuses_other_local_users(stack: Stack) -> None:
     known = stack.postgres.parameters()
     for password in ("", "guessed"):
         with unprivileged(), pytest.raises(psycopg.OperationalError, match="password"):
-            psycopg.connect(**(known | {"password": password}), connect_timeout=10).close()
+            psycopg.connect(**(known | {"password": password}), connect_timeout=int(TIMEOUT_S)).close()

@@ -72,7 +72,7 @@ def test_all_data_survives_a_restart(target: Target, alice: User) -> None:
 
     assert stopped == dict.fromkeys(RESTARTED, "stopped")
     stack = target.stack()
-    assert identity.compare(stack.base_url, stack.stack_id) == []
+    assert identity.compare(stack.base_url, stack.stack_id, 30) == []
     with rows.connect(stack) as database:
         assert digests(database) == before
     assert {status for status, _ in shown.values()} == {200}

@@ -28,7 +28,7 @@ def test_only_the_declared_processes_run(target: Target, inside: Inside, stack: 
     if [*processes.numbers(inside, settings)]:  # a process may be just starting another, or be started again itself
         findings.require_none_soon(
             lambda: processes.numbers(target.inside(), settings),
-            5,
+            15,
             about="other processes run than declared",
             then=THEN,
         )

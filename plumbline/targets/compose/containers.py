@@ -6,16 +6,22 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from plumbline.errors import StepError
 from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, read
+from plumbline.patience import Patience, work_of
 from plumbline.stack import Component, ComponentState
 from plumbline.targets.compose import engine
 from plumbline.targets.compose.project import Project
 
 READY_PATIENCE_S = 180
-"""Long enough for a busy machine. The wait stops at once if the container ends."""
+"""How long a container may give the same reason while it starts. The wait stops at once if it ends."""
+READY_MOST_S = 600
+_CHECK_S = 30
+_WORK_S = 2.0
+"""CPU time that counts as progress. Health checks, and a process that only waits, take less in that time."""
 _POLL_S = 0.25
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 _RESTARTS_MAX = 3
@@ -141,7 +147,7 @@ def wait_ready(project: Project, *services: str) -> dict[str, Container]:
     The wait ends at once if one of the containers ends. The check is also run here, because the engine runs it only
     every few seconds.
     """
-    deadline = time.monotonic() + READY_PATIENCE_S
+    patience = {service: Patience(READY_PATIENCE_S, READY_MOST_S) for service in services}
     first = {service: one_of(project, service) for service in services}
     seen = dict(first)
     ready: dict[str, Container] = {}
@@ -152,8 +158,8 @@ def wait_ready(project: Project, *services: str) -> dict[str, Container]:
             reason = _unready(seen[service], first[service])
             if reason is None:
                 ready[service] = seen[service]
-            elif time.monotonic() > deadline:
-                raise StepError(f"{service} was not ready after {READY_PATIENCE_S} s: {reason}", component=service)
+            elif patience[service].is_over(partial(_progress, seen[service], reason)):
+                raise StepError(f"{service} was not ready after {patience[service]}: {reason}", component=service)
         if len(ready) == len(first):
             return ready
         time.sleep(_POLL_S)
@@ -161,6 +167,11 @@ def wait_ready(project: Project, *services: str) -> dict[str, Container]:
         for service in services:
             if service not in seen:
                 raise StepError(f"the container of {service} was removed before it was ready", component=service)
+
+
+def _progress(container: Container, reason: str) -> tuple[str, str, int]:
+    # The processes of an engine on another machine, or in a virtual one, are not seen here.
+    return container.health, reason, int(work_of(container.pid) / _WORK_S)
 
 
 def _unready(container: Container, first: Container) -> str | None:
@@ -174,7 +185,10 @@ def _unready(container: Container, first: Container) -> str | None:
         )
     if container.status != "running":
         return f"its container is {container.status}"
-    check = engine.docker("exec", container.id, *container.health_command, timeout=30)
+    try:
+        check = engine.docker("exec", container.id, *container.health_command, timeout=_CHECK_S)
+    except StepError:
+        return f"its health check did not end within {_CHECK_S} s"
     if check.returncode != 0:
         return engine.last_words(check.stderr or check.stdout, 2)
     if container.health == "unhealthy":

@@ -14,7 +14,7 @@ from plumbline.errors import StepError
 ENGINE_MINIMUM = (20, 10)
 COMPOSE_MINIMUM = (2, 20)
 _PATIENCE_S = 120
-_ANSWER_PATIENCE_S = 5
+_ANSWER_PATIENCE_S = 20
 _TAKE_A_VALUE = ("--file", "--project-name")
 _PERMISSION = "permission denied while trying to connect"
 _INSTALL = "install and start one (Debian: apt-get install docker.io)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 from servicekit import facts
@@ -11,12 +12,15 @@ from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, migration_s
 from plumbline.errors import StepError
 from plumbline.identity import compare
 from plumbline.inside import Inside, Process
+from plumbline.patience import Patience, work_of
 from plumbline.stack import Component, Stack
 from plumbline.targets.compose import checks, containers, engine, images
 from plumbline.targets.compose.project import Project
 from plumbline.targets.in_a_home import TargetInAHome
 
-_MIGRATION_PATIENCE_S = 300
+_MIGRATION_STILL_S, _MIGRATION_MOST_S = 300, 4 * 3600
+"""How long migrations may wait without work, such as for a lock, and how long in all, such as for a large index."""
+_WAIT_S = 30
 _KILL_ALL = "kill -9 -1"
 
 
@@ -130,14 +134,21 @@ class ComposeTarget(TargetInAHome):
             "up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", step, component=step
         )
         container = containers.one_of(self.project, step)
-        try:
-            exit_code = int(engine.docker("wait", container.id, timeout=_MIGRATION_PATIENCE_S).stdout.strip() or 1)
-        except StepError:
-            raise StepError(f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=step) from None
+        exit_code = self._end_of(container, step)
         if exit_code != 0:
             with causes.named(self.log_tail):
                 raise StepError(f"the migrations of {name} ended with an error", component=step, exit_code=exit_code)
         return "at head"
+
+    def _end_of(self, migration: containers.Container, step: str) -> int:
+        """Wait for the end of migrations, as long as they or Postgres work; return their exit code."""
+        pids = [migration.pid, containers.one_of(self.project, POSTGRES.name).pid]
+        patience = Patience(_MIGRATION_STILL_S, _MIGRATION_MOST_S)
+        while True:
+            with contextlib.suppress(StepError):  # it has not ended
+                return int(engine.docker("wait", migration.id, timeout=_WAIT_S).stdout.strip() or 1)
+            if patience.is_over(lambda: int(sum(map(work_of, pids)))):
+                raise StepError(f"the migrations did not end within {patience}", component=step)
 
     # Operation
 

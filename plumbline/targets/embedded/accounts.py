@@ -6,12 +6,15 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.errors import PlumblineError
+from plumbline.patience import Patience
 
 SYSTEM_USER = "plumbline"
+_LOCKED_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,24 @@ def for_postgres() -> Account:
         useradd = shutil.which("useradd", path=_ADMIN_PATH)
         if useradd is None:
             raise PlumblineError(problem() or "no unprivileged account")
-        done = subprocess.run(
-            [useradd, "--system", "--no-create-home", "--home-dir", "/none", "--shell", "/bin/false", SYSTEM_USER],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        found = _lookup()
+        patience = Patience(_LOCKED_S)
+        done = _create(useradd)
+        # Another command may be creating the same user.
+        while (found := _lookup()) is None and "lock" in done.stderr and not patience.is_over():
+            time.sleep(0.1)
+            done = _create(useradd)
         if found is None:
             raise PlumblineError(
                 f"useradd could not create the user {SYSTEM_USER!r} for Postgres: {done.stderr.strip()}"
             )
     return Account(SYSTEM_USER, found.pw_uid, found.pw_gid)
+
+
+def _create(useradd: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [useradd, "--system", "--no-create-home", "--home-dir", "/none", "--shell", "/bin/false", SYSTEM_USER],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def _lookup() -> pwd.struct_passwd | None:

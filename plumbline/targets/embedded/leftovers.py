@@ -11,6 +11,9 @@ import psutil
 
 from plumbline.components import TABLE, ComponentSpec
 
+_STOP_WAIT_S = 15
+_KILLED_S = 60.0
+
 
 def find(directories: list[Path], supervisor_pid: int | None) -> list[psutil.Process]:
     """Return processes whose working directory is in `directories` and that have no running supervisor.
@@ -42,20 +45,18 @@ def _spec(process: psutil.Process) -> ComponentSpec | None:
     return next((one for one in TABLE if name.startswith(one.executables)), None)
 
 
-def _stop_signal(process: psutil.Process) -> signal.Signals:
-    spec = _spec(process)
-    return signal.Signals[f"SIG{spec.stop_signal}"] if spec else signal.SIGTERM
-
-
 def end(processes: list[psutil.Process]) -> None:
-    """Stop processes with their stop signal (Postgres: fast shutdown), and kill them after ten seconds."""
+    """Stop processes with their stop signal (Postgres: fast shutdown), and kill those that do not end."""
+    patience_s = _STOP_WAIT_S
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(_stop_signal(process))
-    for process in wait(processes, 10):
+            spec = _spec(process)
+            process.send_signal(signal.Signals[f"SIG{spec.stop_signal}"] if spec else signal.SIGTERM)
+            patience_s = max(patience_s, spec.stop_wait_s if spec else 0)
+    for process in wait(processes, patience_s):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    wait(processes, 5)
+    wait(processes, _KILLED_S)
 
 
 def wait(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
+from plumbline.patience import Patience, work_of
 from plumbline.stack import Component, ComponentState
 from plumbline.targets.embedded import condition, control_socket, leftovers
 
@@ -28,7 +30,9 @@ _NAME = "supervisord"
 _LOG = f"{_NAME}.log"
 _LAUNCH = Path(__file__).with_name("launch.py")
 _ANSWER_S = 10.0
-"""Time for supervisord to answer. Normally it answers at once."""
+"""Time without CPU time after which supervisord hangs. Normally it answers at once."""
+_STOPS_S = 60.0
+"""How long programs may take to end, or supervisord to start or end, if nothing changes meanwhile."""
 LOG_MAX_BYTES = 10 * 1024**2
 LOG_FILES_KEPT = 3
 OWN_LOGS = frozenset({_LOG})
@@ -88,23 +92,37 @@ def _quote(part: str) -> str:
 
 
 class _Connection(UnixStreamHTTPConnection):  # type: ignore[misc]
-    """A connection with a timeout, which its base class lacks."""
+    """A connection that waits for an answer as long as supervisord, process `pid`, works."""
+
+    pid: int | None = None
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(_ANSWER_S)
         self.sock.connect(self.socketfile)
 
+    def getresponse(self) -> http.client.HTTPResponse:
+        waiting, patience = select.poll(), Patience(_ANSWER_S)
+        waiting.register(self.sock, select.POLLIN)
+        while not waiting.poll(100):
+            if patience.is_over(lambda: work_of(self.pid)):
+                raise TimeoutError(f"{_NAME} did not answer within {patience}")
+        response: http.client.HTTPResponse = super().getresponse()
+        return response
+
 
 class _Transport(SupervisorTransport):  # type: ignore[misc]
-    def __init__(self, socket_file: Path) -> None:
+    def __init__(self, socket_file: Path, pid_file: Path) -> None:
         super().__init__(None, None, serverurl=f"unix://{socket_file}")
         self._get_connection = self._connect  # an attribute in the base class, so a method would not replace it
         self._file = str(socket_file)
+        self._pid_file = pid_file
 
     def _connect(self) -> _Connection:
         connection = _Connection("localhost")
         connection.socketfile = self._file
+        with contextlib.suppress(OSError, ValueError):
+            connection.pid = int(self._pid_file.read_text())
         return connection
 
 
@@ -119,7 +137,7 @@ class Supervisor:
 
     def _connect_to(self, socket_file: Path) -> None:
         self._socket = socket_file
-        self._transport = _Transport(self._socket)
+        self._transport = _Transport(self._socket, self._pid_file)
         self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=self._transport).supervisor
 
     def _call(self, method: str, *arguments: object) -> Any:
@@ -158,7 +176,7 @@ class Supervisor:
         if pid is not None:
             process = psutil.Process(pid)
             process.kill()
-            _wait(process, 10)
+            _wait(process)
 
     def apply(self, programs: list[Program]) -> None:
         """Configure supervisord with exactly `programs`, and start it if needed. Unchanged programs keep running."""
@@ -226,10 +244,10 @@ serverurl=unix://{_escape(str(self._socket))}
                 component=_NAME,
                 exit_code=done.returncode,
             )
-        deadline = time.monotonic() + 15
+        patience = Patience(_STOPS_S)
         while not self.alive():
-            if time.monotonic() > deadline:
-                raise StepError("supervisord does not answer", component=_NAME)
+            if patience.is_over():
+                raise StepError(f"{_NAME} does not answer after {patience}", component=_NAME)
             time.sleep(0.02)
 
     def component(self, name: str) -> Component:
@@ -287,10 +305,10 @@ serverurl=unix://{_escape(str(self._socket))}
         for name in names:
             with contextlib.suppress(xmlrpc.client.Fault):  # not running
                 self._call("stopProcess", name, False)
-        deadline = time.monotonic() + 60
-        while any(self.component(name).pid for name in names):
-            if time.monotonic() > deadline:
-                raise PlumblineError(f"{', '.join(names)} did not stop within 60 s")
+        patience = Patience(_STOPS_S)
+        while left := [name for name in names if self.component(name).pid]:
+            if patience.is_over(lambda left=left: left):  # type: ignore[misc]
+                raise PlumblineError(f"{', '.join(left)} did not stop within {patience}")
             time.sleep(0.02)
 
     def kill(self, name: str) -> None:
@@ -312,13 +330,13 @@ serverurl=unix://{_escape(str(self._socket))}
                 # supervisord itself would stop one program after the other, and check once a second.
                 self.stop(*(info["name"] for info in self._call("getAllProcessInfo")))
                 self._call("shutdown")
-            _wait(process, 60)
+            _wait(process)
         control_socket.remove(self._home)
 
 
-def _wait(process: psutil.Process, timeout_s: float) -> None:
-    if leftovers.wait([process], timeout_s):
-        raise PlumblineError(f"{_NAME} (process {process.pid}) did not end within {timeout_s:g} s")
+def _wait(process: psutil.Process) -> None:
+    if leftovers.wait([process], _STOPS_S):
+        raise PlumblineError(f"{_NAME} (process {process.pid}) did not end within {_STOPS_S:g} s")
 
 
 def _component(info: dict[str, Any], log_file: str) -> Component:

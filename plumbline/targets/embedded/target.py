@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.identity import health_of
 from plumbline.inside import Inside, Process
+from plumbline.patience import Patience, work_of
 from plumbline.plan import PLAN
 from plumbline.stack import Component, Stack
 from plumbline.targets.embedded import accounts, condition, inspection, leftovers, liveness, postgres, waiting
@@ -34,7 +36,11 @@ from plumbline.targets.embedded.programs import WATCH, Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
 from plumbline.targets.in_a_home import TargetInAHome
 
-_MIGRATION_PATIENCE_S = 300
+_MIGRATION_STILL_S, _MIGRATION_MOST_S = 300, 4 * 3600
+"""How long migrations may wait without work, such as for a lock, and how long in all, such as for a large index."""
+_POLL_S = 0.02
+_LINE_BYTES = 1024
+"""So many bytes are read for each line of a log: most lines are shorter."""
 _PROBE_S = 2
 
 
@@ -80,8 +86,8 @@ class EmbeddedTarget(TargetInAHome):
         """Return the supervisor's state of each component, with problems that it cannot see."""
         found = {name: self.component(name) for name in COMPONENTS}
         checks = liveness.checks(self.home, self._state.ports)
-        running = {name: one for name, one in checks.items() if found[name].pid}
-        silent = liveness.all_silent(running, condition.ANSWER_S)
+        running = {name: (check, pid) for name, check in checks.items() if (pid := found[name].pid)}
+        silent = liveness.all_hanging(running, condition.ANSWER_S)
         strays = self._left_behind(self._supervisor.pid())
         for name, component in found.items():
             yield condition.judged(component, strays.get(name, ()), self._supervisor.ends(name), silent.get(name))
@@ -216,22 +222,32 @@ class EmbeddedTarget(TargetInAHome):
         step = migration_step(name)
         log_file = self.home.logs / f"{step}.log"
         layout = self._layout()
-        with log_file.open("wb") as log:
-            try:
-                done = subprocess.run(
-                    service_command(name, "migrate"), env=layout.migration_environment(name),
-                    cwd=self.home.run, stdout=log, stderr=subprocess.STDOUT, check=False, timeout=_MIGRATION_PATIENCE_S,
-                )  # fmt: skip
-            except subprocess.TimeoutExpired:
-                raise StepError(
-                    f"the migrations did not end within {_MIGRATION_PATIENCE_S} s", component=step
-                ) from None
-        if done.returncode != 0:
+        with (
+            log_file.open("wb") as log,
+            subprocess.Popen(
+                service_command(name, "migrate"), env=layout.migration_environment(name),
+                cwd=self.home.run, stdout=log, stderr=subprocess.STDOUT,
+            ) as process,
+        ):  # fmt: skip
+            exit_code = self._end_of(process, step)
+        if exit_code != 0:
             with causes.named(self.log_tail):
-                raise StepError(
-                    f"the migrations of {name} ended with an error", component=step, exit_code=done.returncode
-                )
+                raise StepError(f"the migrations of {name} ended with an error", component=step, exit_code=exit_code)
         return "at head"
+
+    def _end_of(self, process: subprocess.Popen[bytes], step: str) -> int:
+        """Wait for the end of migrations, as long as they or Postgres work; return their exit code."""
+        database = self.component(POSTGRES.name).pid
+        patience = Patience(_MIGRATION_STILL_S, _MIGRATION_MOST_S)
+        try:
+            while process.poll() is None:
+                if patience.is_over(lambda: int(work_of(process.pid) + work_of(database))):
+                    raise StepError(f"the migrations did not end within {patience}", component=step)
+                time.sleep(_POLL_S)
+        except BaseException:
+            process.kill()
+            raise
+        return int(process.returncode)
 
     # Waiting
 
@@ -332,12 +348,10 @@ class EmbeddedTarget(TargetInAHome):
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's log."""
         path = self.home.logs / f"{component}.log"
-        try:
-            with path.open("rb") as handle:
-                handle.seek(max(0, path.stat().st_size - 200 * 1024))
-                return handle.read().decode("utf-8", "replace").splitlines()[-lines:]
-        except OSError:
-            return []
+        found = _last_lines(path, lines)
+        if len(found) < lines:  # it may have been rotated just now
+            found = [*_last_lines(path.with_name(f"{path.name}.1"), lines), *found]
+        return found[-lines:]
 
     def describe(self) -> dict[str, str]:
         """Return file name to text for a diagnostics bundle."""
@@ -348,3 +362,11 @@ class EmbeddedTarget(TargetInAHome):
         if config.exists():
             files["supervisord.conf"] = config.read_text()
         return files
+
+
+def _last_lines(path: Path, lines: int) -> list[str]:
+    """Return the last lines of a file, none if it cannot be read."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - lines * _LINE_BYTES))
+        return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+    return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -12,10 +13,16 @@ import psutil
 from plumbline.causes import cause
 from plumbline.components import TABLE
 from plumbline.errors import StepError
+from plumbline.patience import Patience, work_of
 from plumbline.targets.embedded.supervisor import Supervisor
 
 PATIENCE_S = 120
+"""How long a component may make no progress while it starts."""
+MOST_S = 600
+_WORK_S = 2.0
+"""CPU time that counts as progress. Our probes, and a process that only waits, take less in that time."""
 _POLL_S = 0.05
+_POLL_LATER_S = 0.5
 _CHILDREN_MAX = 2
 """How many server processes may end before their component is ready. After more, later ones will end, too."""
 STORES = frozenset(one.name for one in TABLE if one.kind == "store")
@@ -59,6 +66,10 @@ class Starting:
                 component=self._name,
             )
 
+    def work(self) -> int:
+        """Return how often the component has used a few seconds of CPU time."""
+        return int(work_of(self._pid) / _WORK_S)
+
     def _ended_children(self) -> int:
         with contextlib.suppress(psutil.Error):
             now = {child.pid for child in psutil.Process(self._pid).children()}
@@ -78,7 +89,8 @@ def until_ready(
     starting: Mapping[str, Starting], probes: Mapping[str, Probe], settled: tuple[str, ...] = ()
 ) -> dict[str, str | None]:
     """Wait until each probe returns None or one of `settled`. Raises StepError at once if a process ends."""
-    deadline = time.monotonic() + PATIENCE_S
+    began = time.monotonic()
+    patience = {name: Patience(PATIENCE_S, MOST_S) for name in probes}
     answers: dict[str, str | None] = {}
     while True:
         for name in probes.keys() - answers.keys():
@@ -87,8 +99,12 @@ def until_ready(
                 answers[name] = reason
                 continue
             starting[name].require_alive()
-            if time.monotonic() > deadline:
-                raise StepError(f"{name} was not ready after {PATIENCE_S} s: {reason}", component=name)
+            if patience[name].is_over(partial(_progress, starting[name], reason)):
+                raise StepError(f"{name} was not ready after {patience[name]}: {reason}", component=name)
         if answers.keys() == probes.keys():
             return answers
-        time.sleep(_POLL_S)
+        time.sleep(_POLL_S if time.monotonic() - began < PATIENCE_S / 10 else _POLL_LATER_S)
+
+
+def _progress(starting: Starting, reason: str) -> tuple[str, int]:
+    return reason, starting.work()

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from plumbline.components import LOG_SINK
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.identity import health_of
+from plumbline.patience import Patience
 from plumbline.stack import PostgresAddress
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 from plumbline.targets.kubernetes import kubectl
@@ -72,10 +74,10 @@ class Forwards:
         program = f"forward-{name}"
         self._supervisor.stop(program)
         self._supervisor.start(program)
-        deadline = time.monotonic() + _PATIENCE_S
+        patience = Patience(_PATIENCE_S)
         while (reason := probe()) is not None:
-            if time.monotonic() > deadline:
-                raise StepError(f"the port-forward to {name} does not work after {_PATIENCE_S} s: {reason}")
+            if patience.is_over(partial(str, reason)):
+                raise StepError(f"the port-forward to {name} does not work after {patience}: {reason}")
             if self._supervisor.component(program).state in ("failed", "stopped"):
                 self._supervisor.start(program)
             time.sleep(0.1)

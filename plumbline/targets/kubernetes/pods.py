@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from textwrap import shorten
 from typing import Any
 
 from plumbline.components import COMPONENTS
 from plumbline.errors import StepError
 from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, Process, read
+from plumbline.patience import Patience
 from plumbline.stack import Component
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.model import COMPONENT
 
 PATIENCE_S = 300
-"""Long enough for a node to pull images."""
+"""How long pods may stay as they are while they start or end: long enough for a node to pull an image."""
 _POLL_S = 0.5
 _FATAL_REASONS = frozenset(
     {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
@@ -160,11 +162,11 @@ def restarts_of(pod: dict[str, Any]) -> str:
 
 def wait_ready(cluster: Cluster, *components: str) -> None:
     """Wait until every pod of the components is new and ready, and no old one is left. Raises StepError."""
-    deadline = time.monotonic() + PATIENCE_S
     for name in components:
+        patience = Patience(PATIENCE_S)
         while (reason := _lacks(fetch(cluster), name)) is not None:
-            if time.monotonic() > deadline:
-                raise StepError(f"{name} was not ready after {PATIENCE_S} s: {reason}", component=name)
+            if patience.is_over(partial(str, reason)):
+                raise StepError(f"{name} was not ready after {patience}: {reason}", component=name)
             time.sleep(_POLL_S)
 
 
@@ -209,9 +211,9 @@ def why(pod: dict[str, Any]) -> str:
 
 def wait_gone(cluster: Cluster, *components: str) -> None:
     """Wait until no pod of the components is left. Raises StepError."""
-    deadline = time.monotonic() + PATIENCE_S
     for name in components:
+        patience = Patience(PATIENCE_S)
         while left := fetch(cluster).of(name):
-            if time.monotonic() > deadline:
-                raise StepError(f"{left[0]['metadata']['name']} did not end within {PATIENCE_S} s", component=name)
+            if patience.is_over(partial(len, left)):
+                raise StepError(f"{left[0]['metadata']['name']} did not end within {patience}", component=name)
             time.sleep(_POLL_S)

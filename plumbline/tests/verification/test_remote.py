@@ -106,7 +106,9 @@ def test_other_answers_are_refused(web: Callable[..., str], answer: tuple[int, o
     assert "--base-url" in problem
 
 
-@pytest.mark.parametrize("url", [f"http://127.0.0.1:{free_port()}", "127.0.0.1:8080", "nonsense", "http://"])
+@pytest.mark.parametrize(
+    "url", [f"http://127.0.0.1:{free_port()}", "127.0.0.1:8080", "nonsense", "http://"], ids=range(4)
+)
 def test_an_unreachable_address_is_refused_with_the_reason(url: str) -> None:
     (problem,) = problems(url)
     assert "is not the health page of a Plumbline stack (" in problem

@@ -173,7 +173,7 @@ def logins(stack: Stack, known: Iterable[str]) -> Iterator[str]:
                 yield f"postgres: {role} can log in to {where} {how}; expected a refusal"
                 break
     try:
-        psycopg.connect(**own, require_auth="scram-sha-256", connect_timeout=10).close()
+        psycopg.connect(**own, require_auth="scram-sha-256", connect_timeout=30).close()
     except psycopg.OperationalError as error:
         yield f"postgres: takes the password of {own['user']} by another method than SCRAM-SHA-256: {_line(error)}"
 
@@ -182,7 +182,7 @@ def _enters(parameters: dict[str, Any]) -> str | None:
     for database in (DATABASE, "postgres", "template1"):
         try:
             # Without libpq's password file.
-            psycopg.connect(**(parameters | {"dbname": database}), passfile=_NO_FILE, connect_timeout=10).close()
+            psycopg.connect(**(parameters | {"dbname": database}), passfile=_NO_FILE, connect_timeout=30).close()
         except psycopg.OperationalError as error:
             if "password" in str(error) or "pg_hba.conf" in str(error):
                 continue

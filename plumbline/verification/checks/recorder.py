@@ -25,6 +25,7 @@ from plumbline.components import LOG_SINK, REDIS
 from plumbline.errors import NotGivenError
 from plumbline.home import Home
 from plumbline.net import free_port
+from plumbline.patience import Patience, work_of
 from plumbline.stack import RedisAddress, Stack
 from plumbline.targets.embedded.programs import Layout, service_command
 from plumbline.verification.checks.client import Answer, User
@@ -32,7 +33,7 @@ from plumbline.verification.checks.contract import EVENTS_CHANNEL, INTERNAL_HEAD
 from plumbline.verification.checks.disruption import permit
 from plumbline.verification.throwaway import wait_for_value, wait_until
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 30.0
 BURST = 1000
 _LINES_PER_CALL = 1000
 _EVENTS_PER_MESSAGE = 100
@@ -45,16 +46,16 @@ def stream(client: redis.Redis) -> list[dict[str, Any]]:
 
 
 def wait_for(client: redis.Redis, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
-    """Return the newest entry that is `wanted`; fail with `what` after a timeout."""
-    deadline = time.monotonic() + TIMEOUT_S
+    """Return the newest entry that is `wanted`; fail with `what` if none came, and no other entry for a while."""
+    patience = Patience(TIMEOUT_S)
     while True:
         held = stream(client)
         for entry in reversed(held):
             if wanted(entry):
                 return dict(entry)
-        if time.monotonic() > deadline:
+        if patience.is_over(lambda held=held: held[-1:]):  # type: ignore[misc]
             newest = "\n  ".join(f"{one['service']} {one['level']} {one['message']}" for one in held[-5:])
-            raise AssertionError(f"the recorder has no {what} after {TIMEOUT_S:g} s; its newest entries:\n  {newest}")
+            raise AssertionError(f"the recorder has no {what} after {patience}; its newest entries:\n  {newest}")
         time.sleep(0.05)
 
 
@@ -80,7 +81,7 @@ def log_warnings(stack: Stack, user: User, *marks: str) -> None:
     Warnings that clients cause are folded, so they would not leave one entry each.
     """
     begin, end = ({"type": "message", "content": secrets.token_hex(8)} for _ in range(2))
-    with user.socket() as connection, stack.redis.connect(socket_timeout=10) as client:
+    with user.socket() as connection, stack.redis.connect(socket_timeout=TIMEOUT_S) as client:
 
         def listens() -> bool:
             client.publish(EVENTS_CHANNEL, encode(Event(None, begin, [user.id])))
@@ -106,7 +107,7 @@ def send_bad_token(stack: Stack, client: redis.Redis, path: str = "/auth/me", se
     """Send a bad token to a service; return the request's id after the recorder has counted its warning."""
     before = received(client, service)
     headers = {"Authorization": "Bearer not.a.token"}
-    answer = Answer(requests.get(stack.base_url + path, headers=headers, timeout=10))
+    answer = Answer(requests.get(stack.base_url + path, headers=headers, timeout=TIMEOUT_S))
     answer.expect_problem(401)
     wait_for_value(
         lambda: received(client, service),
@@ -150,7 +151,7 @@ def sample_length(address: RedisAddress) -> Iterator[Lengths]:
     started = threading.Event()
 
     def sample() -> None:
-        with address.connect(socket_timeout=5) as client:
+        with address.connect(socket_timeout=TIMEOUT_S) as client:
             while not done.is_set():
                 lengths.add(int(client.xlen(LOG_STREAM)))
                 started.set()
@@ -203,7 +204,7 @@ def counter_reader(stack: Stack) -> Iterator[Callable[[], dict[str, Any]]]:
     """
 
     def ask() -> tuple[int, str]:
-        answer = session.get(f"{stack.base_url}/logs/stats", timeout=10)
+        answer = session.get(f"{stack.base_url}/logs/stats", timeout=TIMEOUT_S)
         return answer.status_code, answer.text
 
     def read() -> dict[str, Any]:
@@ -256,16 +257,16 @@ def second_sink(stack: Stack) -> Iterator[SecondSink]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(service_command(LOG_SINK.name), env=environment, cwd="/", stdout=log, stderr=log)
         try:
-            deadline = time.monotonic() + TIMEOUT_S
+            patience = Patience(TIMEOUT_S)
             while not _answers(layout.url(LOG_SINK.name, LOG_SINK.health_path)):
-                if process.poll() is not None or time.monotonic() > deadline:
+                if process.poll() is not None or patience.is_over(lambda: work_of(process.pid)):
                     log.seek(0)
                     raise AssertionError(f"the second log-sink did not start: {log.read().decode()[-2000:]}")
                 time.sleep(0.02)
             yield SecondSink(layout.url(LOG_SINK.name), read_secret(home.secrets / "internal_secret"))
         finally:
             process.terminate()
-            process.wait(TIMEOUT_S)
+            process.wait(2 * TIMEOUT_S)
 
 
 def _answers(url: str) -> bool:

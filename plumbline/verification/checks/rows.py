@@ -12,7 +12,7 @@ from plumbline.stack import Stack
 
 def connect(stack: Stack) -> psycopg.Connection[dict[str, Any]]:
     """Return a read-only connection to the stack's database (autocommit, rows as dicts)."""
-    parameters = {"connect_timeout": 5} | stack.postgres.parameters() | {"application_name": "plumbline-checks"}
+    parameters = {"connect_timeout": 30} | stack.postgres.parameters() | {"application_name": "plumbline-checks"}
     connection = psycopg.connect(**parameters, autocommit=True, row_factory=dict_row)
     connection.execute("SET default_transaction_read_only = on")
     return connection

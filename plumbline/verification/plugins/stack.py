@@ -26,6 +26,8 @@ from plumbline.verification.checks import disruption, rows
 from plumbline.verification.remote import Access, RemoteTarget
 
 _ARTIFACTS = Path("test-artifacts")
+_READY_AGAIN_S = 10
+"""How long a service of a running stack may need to be ready again, such as after a slow answer of the database."""
 OWN = pytest.StashKey[bool]()
 """Whether the suite brought up the stack itself."""
 _NOT_VERIFIED = pytest.StashKey[dict[str, list[str]]]()
@@ -166,7 +168,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def _refuse_incomplete(existing: Target) -> None:
     """End the run if the stack is incomplete or was not deployed from this checkout."""
     stack = existing.stack()
-    problems = stack.problems() or identity.compare(stack.base_url, stack.stack_id)
+    problems = stack.problems() or identity.compare(stack.base_url, stack.stack_id, _READY_AGAIN_S)
     if not problems and not existing.from_this_checkout():
         problems = ["it was deployed from other files than those of this checkout"]
     if problems:
@@ -239,6 +241,6 @@ def redis_client(stack: Stack) -> Iterator[redis.Redis]:
     """A connection to the stack's Redis; only marked checks can write."""
     options = stack.redis.options()
     with disruption.GuardedRedis.from_url(
-        stack.redis.url, **options, decode_responses=True, socket_timeout=5
+        stack.redis.url, **options, decode_responses=True, socket_timeout=30
     ) as client:
         yield client

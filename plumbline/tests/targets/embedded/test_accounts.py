@@ -69,5 +69,6 @@ def test_a_useradd_that_fails_is_quoted(monkeypatch, tmp_path):
     useradd.chmod(0o755)
     monkeypatch.setattr(accounts, "_lookup", lambda: None)
     monkeypatch.setattr(accounts, "_ADMIN_PATH", str(tmp_path))
+    monkeypatch.setattr(accounts, "_LOCKED_S", 0.2)
     with pytest.raises(PlumblineError, match="cannot lock /etc/passwd"):
         accounts.for_postgres()

@@ -311,7 +311,7 @@ def test_shutdown_ends_everything_and_is_harmless_twice(supervisor, program):
 
 def test_a_process_that_its_parent_does_not_reap_has_ended():
     with subprocess.Popen(["true"]) as child:
-        supervisor_module._wait(psutil.Process(child.pid), 10)
+        supervisor_module._wait(psutil.Process(child.pid))
 
 
 def test_reset_ends_what_runs_from_a_home_whose_state_file_is_gone(tmp_path, supervised, program, capsys):

@@ -75,3 +75,35 @@ def test_probe_results_are_returned(home: Home, supervisor: Supervisor, program:
     answers = iter(["not yet", None])
     assert waiting.until_ready(starting, {"one": lambda: next(answers)}) == {"one": None}
     assert waiting.until_ready(starting, {"one": lambda: "password"}, ("password",)) == {"one": "password"}
+
+
+BUSY = "while True: pass"
+
+
+def test_one_that_works_is_waited_for_and_one_that_does_not_is_named(
+    home: Home, supervisor: Supervisor, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(waiting, "_WORK_S", 0.01)
+    supervisor.apply([program("busy", BUSY), program("idle")])
+    starting = {}
+    for name in ("busy", "idle"):
+        supervisor.start(name)
+        starting[name] = waiting.Starting(supervisor, home.logs, name, 0)
+    began = time.monotonic()
+
+    def later() -> str | None:
+        return None if time.monotonic() - began > 2.5 else "does not answer"
+
+    assert waiting.until_ready({"busy": starting["busy"]}, {"busy": later}) == {"busy": None}
+    with pytest.raises(StepError, match=r"^idle was not ready after [\d.]+ s: does not answer$"):
+        waiting.until_ready({"idle": starting["idle"]}, {"idle": lambda: "does not answer"})
+
+
+def test_one_that_works_for_ever_is_named_in_the_end(
+    home: Home, supervisor: Supervisor, program: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MOST_S", 0.5)
+    supervisor.apply([program(code=BUSY)])
+    with pytest.raises(StepError, match=r"^one was not ready after [\d.]+ s: does not answer$"):
+        wait(home, supervisor)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from plumbline.components import PORTS, TABLE
 from plumbline.home import Home
-from plumbline.net import free_port
+from plumbline.net import free_port, is_free
+from plumbline.patience import Activity
 from plumbline.stack import Component
 from plumbline.targets.embedded import liveness, watch
 from plumbline.targets.embedded.liveness import LivenessRequest
@@ -53,11 +57,68 @@ def test_servers_answer_and_those_that_hang_do_not(redis_server: RedisServer) ->
     assert liveness.silent(ping) is None
     os.kill(redis_server.pid, signal.SIGSTOP)
     try:
-        assert liveness.all_silent({"redis": ping}, 0.5) == {"redis": "no answer within 0.5 s"}
+        assert liveness.all_hanging({"redis": (ping, redis_server.pid)}, 0.5) == {"redis": "no answer within 0.5 s"}
     finally:
         os.kill(redis_server.pid, signal.SIGCONT)
     port = free_port()
     assert "refused" in str(liveness.silent(LivenessRequest(port, b"")))
+
+
+SLOW = """
+import socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    one, _ = listener.accept()
+    until = time.process_time() + float(sys.argv[2])
+    while time.process_time() < until:
+        pass
+    one.sendall(b"here")
+"""
+"""A server that computes so many seconds before it answers, as if it shared its core with many others."""
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Callable[[float], tuple[LivenessRequest, int]]]:
+    with ExitStack() as started:
+
+        def start(seconds: float) -> tuple[LivenessRequest, int]:
+            port = free_port()
+            process = started.enter_context(
+                subprocess.Popen([sys.executable, "-S", "-c", SLOW, str(port), str(seconds)])
+            )
+            started.callback(process.kill)
+            wait_until(lambda: not is_free(port), "it listens")
+            return LivenessRequest(port, b"are you there?"), process.pid
+
+        yield start
+
+
+def test_the_answer_of_one_that_works_is_waited_for(slow: Callable[[float], tuple[LivenessRequest, int]]) -> None:
+    check, pid = slow(0.3)
+    assert liveness.silent(check, 0.1) == "no answer within 0.1 s"
+    assert liveness.hangs(check, pid, 0.1) is None
+
+
+def test_one_that_works_and_never_answers_hangs(
+    slow: Callable[[float], tuple[LivenessRequest, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveness, "MOST_S", 0.5)
+    check, pid = slow(3600)
+    assert liveness.hangs(check, pid, 0.1) == "no answer within 0.1 s"
+
+
+def test_one_that_neither_works_nor_answers_is_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def silent(check: LivenessRequest, patience_s: float, may_wait: Callable[[], bool]) -> str:
+        assert not may_wait()
+        asked.append(check.port)
+        return "no answer within 3 s"
+
+    monkeypatch.setattr(liveness, "silent", silent)
+    monkeypatch.setattr(liveness, "activity_of", lambda pid: Activity(1.0, is_busy=False, is_suspended=False))
+    assert liveness.hangs(LivenessRequest(1, b""), os.getpid(), 3) == "no answer within 3 s"
+    assert len(asked) == 2
 
 
 def test_postgres_answers_without_a_password(postgres_server: object, home: Home) -> None:

@@ -185,6 +185,22 @@ DATA_PROCESSOR = ComponentSpec(
     settings_model="data_processor.config:DataProcessorSettings",
     defaults=("stack", "services", "database", "data-processor"),
 )
+WORKER = ComponentSpec(
+    name="worker",
+    does="Carries out jobs: reads documents, runs batches.",
+    kind="worker",
+    step="services",
+    image="data-processor",
+    package="data_processor",
+    command="work",
+    needs=("redis",),
+    needs_schema=True,
+    calls=("postgres", "redis", "internal"),
+    secrets=(*_DATABASE, *_INSIDE),
+    settings_model="data_processor.config:DataProcessorSettings",
+    defaults=("stack", "services", "database", "worker"),
+    hangs_after_s=30,
+)
 CADDY = ComponentSpec(
     name="caddy",
     does="The front door, and the internal proxy to the recorder.",
@@ -204,7 +220,7 @@ CADDY = ComponentSpec(
     executables=("caddy",),
 )
 
-TABLE: tuple[ComponentSpec, ...] = (POSTGRES, REDIS, LOG_SINK, BACKEND, DATA_PROCESSOR, CADDY)
+TABLE: tuple[ComponentSpec, ...] = (POSTGRES, REDIS, LOG_SINK, BACKEND, DATA_PROCESSOR, WORKER, CADDY)
 
 SPECS: dict[str, ComponentSpec] = {one.name: one for one in TABLE}
 COMPONENTS: tuple[str, ...] = tuple(SPECS)

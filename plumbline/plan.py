@@ -40,7 +40,7 @@ PLAN: tuple[Step, ...] = (
     Step("redis", "Start Redis, which keeps nothing on disk.", "memory only"),
     Step("log-sink", "Start the recorder of warnings and errors.", "memory only"),
     *(Step(migration_step(name), SPECS[name].migration, "the schema") for name in MIGRATING),
-    Step("services", "Start the services and wait until each is ready.", "running processes"),
+    Step("services", "Start the services and the worker, and wait until each is ready.", "running processes"),
     Step("caddy", "Start the front door last, so that no client meets a half-started stack.", "the front port"),
     Step("identity", "Check through the front door that every service belongs to this deployment.", "nothing"),
 )

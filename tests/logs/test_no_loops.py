@@ -18,8 +18,8 @@ from plumbline.verification.throwaway import wait_for_value
 
 pytestmark = pytest.mark.disrupt
 
-FORWARDERS = 5
-"""One in each process of backend, data-processor and worker."""
+FORWARDERS = 7
+"""One in each server process of backend and data-processor, and in each process of the worker."""
 FIRST_ATTEMPTS, ATTEMPTS_PER_SECOND = 6, 0.5
 """Most attempts of one forwarder during an outage: in the beginning, and per second from then on."""
 READS = 20

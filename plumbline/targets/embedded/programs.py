@@ -46,7 +46,18 @@ def service_command(name: str, verb: str = "") -> list[str]:
 
 def missing_packages() -> list[str]:
     """Return the Python packages that the services need and this environment lacks."""
-    needed = ("granian", "fastapi", "django", "alembic", "argon2", "PIL", "pypdfium2", "supervisor", "psycopg_pool")
+    needed = (
+        "granian",
+        "fastapi",
+        "django",
+        "alembic",
+        "argon2",
+        "PIL",
+        "pypdfium2",
+        "supervisor",
+        "psycopg_pool",
+        "procrastinate",
+    )
     return [name for name in needed if importlib.util.find_spec(name) is None]
 
 

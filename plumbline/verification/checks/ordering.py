@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from plumbline.components import MIGRATING
+from plumbline.components import MIGRATING, TABLE
 
 _EVENTS = """
     SELECT component, event, detail, at FROM stack_events WHERE stack_id = %s ORDER BY at, id
@@ -28,7 +28,9 @@ def violations(database: psycopg.Connection[dict[str, Any]], stack_id: str) -> l
         if name not in first_migrated
     ]
     wrong += [
-        f"no record that {name} became ready in deployment {stack_id}" for name in MIGRATING if name not in first_ready
+        f"no record that {one.name} became ready in deployment {stack_id}"
+        for one in TABLE
+        if one.needs_schema and one.name not in first_ready
     ]
     if wrong:
         return wrong

@@ -21,26 +21,33 @@ SOCKETS = {
     "redis": ("redis", "tcp"),
 }
 """Every named port of a stack: which component listens there, and how."""
-WORKERS = {"backend": 2, "data-processor": 2, "log-sink": 1}
-"""Server processes of each service where no setting says otherwise."""
+WORKERS = {"backend": 2, "data-processor": 2, "worker": 2, "log-sink": 1}
+"""Processes that do the work of each of our components, where no setting says otherwise."""
 _ASKED_BY = {
     "backend": ("PLUMBLINE_BACKEND_WORKERS", "PLUMBLINE_WORKERS"),
     "data-processor": ("PLUMBLINE_DATA_PROCESSOR_WORKERS", "PLUMBLINE_WORKERS"),
+    "worker": ("PLUMBLINE_WORKER_WORKERS", "PLUMBLINE_WORKERS"),
     "log-sink": (),
 }
 _WORKER, _ONCE, _WATCH, _ANY = "server process", "main process", "watch", "any number"
-_SERVICE = {r" -m {} serve$": _ONCE, "multiprocessing.spawn ": _WORKER, "multiprocessing.resource_tracker ": _ANY}
+_SERVICE = {r" -m {} {}$": _ONCE, "multiprocessing.spawn ": _WORKER, "multiprocessing.resource_tracker ": _ANY}
 _KINDS: dict[str, dict[str, str]] = {
     **{
-        service: {pattern.format(package): kind for pattern, kind in _SERVICE.items()}
-        for service, package in (("backend", "backend"), ("data-processor", "data_processor"), ("log-sink", "log_sink"))
+        component: {pattern.format(package, command): kind for pattern, kind in _SERVICE.items()}
+        for component, package, command in (
+            ("backend", "backend", "serve"),
+            ("data-processor", "data_processor", "serve"),
+            ("worker", "data_processor", "work"),
+            ("log-sink", "log_sink", "serve"),
+        )
     },
     "postgres": {r"(^|/)postgres -D ": _ONCE, "^postgres: ": _ANY},
     "redis": {r"(^|/)redis-server ": _ONCE},
     "caddy": {r"(^|/)caddy run --config .+ --adapter caddyfile$": _ONCE},
     "supervisor": {r" -m supervisor\.supervisord -c ": _ONCE, r" -m plumbline\.targets\.embedded\.watch ": _WATCH},
 }
-_KINDS["data-processor"][r" -m data_processor\.documents\.files\.child \d+$"] = _ANY
+for _decoding in ("data-processor", "worker"):
+    _KINDS[_decoding][r" -m data_processor\.documents\.files\.child \d+$"] = _ANY
 _LOOPBACK = "127.0.0.1"
 _INIT = r"^/\S*(docker-init|tini|catatonit) "
 _DEBUG_OPTIONS = re.compile(r"(^|\s)(--reload|--debug|-X\s*dev|--docs|-i)(\s|$)")
@@ -116,7 +123,7 @@ def numbers(inside: Inside, settings: Mapping[str, str]) -> Iterator[str]:
             command = " ".join(one.command)[:200]
             yield f"{one.component}: process {one.pid} is not declared: {command or 'it has no command line'}"
         places.setdefault((one.component, one.place), Counter())[kind or ""] += 1
-    for component in sorted({owner for owner, _ in SOCKETS.values()} - {owner for owner, _ in places}):
+    for component in sorted({*WORKERS, *(owner for owner, _ in SOCKETS.values())} - {owner for owner, _ in places}):
         yield f"{component}: no process of it runs"
     for (component, place), found in sorted(places.items()):
         where = f"{component} ({place})" if place else component
@@ -159,7 +166,7 @@ def environments(inside: Inside, stack_id: str, settings: Mapping[str, str]) -> 
     """Find processes of another deployment, in a debug mode, or with settings that are not in settings.env."""
     if stack_id in _NOWHERE:
         yield f"the deployment has no identity of its own: {stack_id!r}"
-    asked = {re.sub("^PLUMBLINE_(BACKEND|DATA_PROCESSOR|LOG_SINK)_", "PLUMBLINE_", name) for name in settings}
+    asked = {re.sub("^PLUMBLINE_(BACKEND|DATA_PROCESSOR|WORKER|LOG_SINK)_", "PLUMBLINE_", name) for name in settings}
     for one in inside.processes:
         who = f"{one.component}: process {one.pid}"
         found = one.environment.get("PLUMBLINE_STACK_ID")

@@ -63,7 +63,7 @@ def _replicated(manifests: Manifests, workload: Workload) -> Iterator[str]:
     yield from differences(
         f"{workload.name} rollingUpdate", spec.get("strategy", {}).get("rollingUpdate", {}), _ROLLING
     )
-    if workload.main.pre_stop_s < _STILL_SENT_S:
+    if workload.main.ports and workload.main.pre_stop_s < _STILL_SENT_S:
         yield (
             f"{workload.name} stops listening while requests are still sent to it: its preStop has to sleep "
             f"{_STILL_SENT_S} s"

@@ -15,6 +15,9 @@ PASSING = 6
 ENDING = 1
 """Pods of a workload that are being stopped by a rollout and still answer: Kubernetes does not count them as surge."""
 
+_WORKERS_CONNECTIONS = 4
+"""Of each process of a worker: one for the queue, one for its notifications, two for jobs."""
+
 
 def problems(manifests: Manifests) -> Iterator[str]:
     """Yield the sum if it is too large. Nothing is checked where Postgres is not part of the manifests."""
@@ -46,7 +49,8 @@ def connections(manifests: Manifests) -> int:
     for spec in (one for one in TABLE if POSTGRES.port.name in one.calls):
         workload = manifests.workload(spec.name)
         environment = manifests.environment(workload.main)
-        per_pod = int(environment.get("PLUMBLINE_WORKERS", "1")) * int(environment["PLUMBLINE_POOL_SIZE"])
+        per_process = _WORKERS_CONNECTIONS if spec.kind == "worker" else int(environment["PLUMBLINE_POOL_SIZE"])
+        per_pod = int(environment.get("PLUMBLINE_WORKERS", "1")) * per_process
         surge = workload.document["spec"]["strategy"].get("rollingUpdate", {}).get("maxSurge", 0)
         total += (pods(manifests, workload) + surge + ENDING) * per_pod
     return total

@@ -1,4 +1,4 @@
-"""`python -m data_processor migrate | serve | wait`."""
+"""`python -m data_processor migrate | serve | work | wait`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from data_processor import commands, config
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 75 try again later, 78 change a setting first."""
     parser = argparse.ArgumentParser(prog="python -m data_processor", description=__doc__)
-    parser.add_argument("command", choices=["migrate", "serve", "wait"])
+    parser.add_argument("command", choices=["migrate", "serve", "work", "wait"])
     command = parser.parse_args(arguments).command
     try:
         settings = config.current()
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings.token_secret()
         settings.redis_password()
         settings.internal_secret()
-        run = {"migrate": commands.migrate, "serve": commands.serve, "wait": commands.wait}
+        run = {"migrate": commands.migrate, "serve": commands.serve, "work": commands.work, "wait": commands.wait}
         return run[command](settings)
     except ValidationError as error:
         return _fail(facts.EXIT_CONFIG, f"settings: {explain(error)}")

@@ -6,5 +6,5 @@ from typing import Literal
 
 MediaType = Literal["image/png", "image/jpeg", "image/webp", "application/pdf"]
 ValidationStatus = Literal["pending", "valid", "invalid", "corrected"]
-BatchStatus = Literal["pending", "running", "done", "failed"]
+BatchStatus = Literal["pending", "running", "done", "failed", "cancelled"]
 """The status of a job, and of each of its items."""

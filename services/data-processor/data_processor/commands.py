@@ -119,3 +119,10 @@ def serve(settings: DataProcessorSettings) -> int:
         server.on_startup(watch)
         server.serve()
     return 0
+
+
+def work(settings: DataProcessorSettings) -> int:
+    """Carry out jobs until SIGTERM or SIGINT."""
+    from data_processor.jobs.work import work as run
+
+    return run(settings)

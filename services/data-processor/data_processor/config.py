@@ -45,6 +45,12 @@ class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
         gt=0,
         description="How long a request waits for a database connection before it gets a 503, in seconds.",
     )
+    job_stall_s: float = Field(
+        8.0,
+        ge=2.0,
+        le=600.0,
+        description="How long a worker may be silent before its job is given to another, in seconds.",
+    )
     migration_wait_s: float = Field(
         60.0, ge=0, description="How long `migrate` waits for another migration, in seconds."
     )

@@ -14,10 +14,13 @@ from data_processor import config
 _FLUSH_S = 1.0
 
 
-def configure(*, forward: bool) -> None:
-    """Configure logging and Django. `forward` sends warnings to Caddy, from a thread that a fork would lose."""
+def configure(*, forward: bool, service: str = config.SERVICE) -> None:
+    """Configure logging, under the name `service`, and Django.
+
+    `forward` sends warnings to Caddy, from a thread that a fork would lose.
+    """
     settings = config.current()
-    forwarder = configure_logging(config.SERVICE, settings.log_level, settings.log_forwarding() if forward else None)
+    forwarder = configure_logging(service, settings.log_level, settings.log_forwarding() if forward else None)
     if forwarder is not None:
         # Granian's workers end through multiprocessing, which skips atexit.
         util.Finalize(None, forwarder.close, args=(_FLUSH_S,), exitpriority=0)
@@ -25,5 +28,6 @@ def configure(*, forward: bool) -> None:
     logging.getLogger("django.request").addFilter(lambda record: record.exc_info is not None)
     # The pool logs every attempt to reconnect; requests and /health already report the outage.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "data_processor.settings"
+    module = "settings" if service == config.SERVICE else f"{service}_settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = f"data_processor.{module}"
     django.setup()

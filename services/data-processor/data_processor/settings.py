@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -15,7 +16,9 @@ DEBUG = False
 # Django requires a key, although nothing here signs with it. It is derived, so that it differs from the tokens' key.
 SECRET_KEY = hmac.new(_typed.token_secret().encode(), b"django", hashlib.sha256).hexdigest()
 ALLOWED_HOSTS = ["*"]  # Caddy is the front door; no URL is ever built from the Host header.
-INSTALLED_APPS = ["data_processor"]
+INSTALLED_APPS = ["procrastinate.contrib.django", "data_processor"]
+# Jobs are in `data_processor.jobs`, which has a queue of its own: Procrastinate need not look for tasks.
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 MIDDLEWARE = ["data_processor.web.middleware.RequestMiddleware"]
 ROOT_URLCONF = "data_processor.urls"
 APPEND_SLASH = False
@@ -28,7 +31,7 @@ LOGGING_CONFIG = None
 
 _connection = conninfo_to_dict(_typed.conninfo(config.SERVICE))
 
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "data_processor.database",
         "HOST": _connection.pop("host"),

@@ -82,6 +82,21 @@ class Service(ServiceProcess):
         with self.database() as connection:
             return connection.execute(sql, parameters).fetchall()
 
+    def run_sql(self, sql: str) -> None:
+        """Run a statement that returns no rows."""
+        with self.database() as connection:
+            connection.execute(sql)
+
+    def record_document(self, person: Person, channel: int) -> int:
+        """Insert a document without bytes; return its id."""
+        ((document,),) = self.rows(
+            "INSERT INTO documents"
+            " (channel_id, uploaded_by, filename, media_type, size, sha256, page_widths, page_heights)"
+            " VALUES (%s, %s, 'scan.png', 'image/png', 1, %s, '{10}', '{10}') RETURNING id",
+            channel, person.id, "0" * 64,
+        )  # fmt: skip
+        return int(document)
+
     def record_job(self, person: Person, channel: int, template: int, documents: list[int]) -> int:
         """Insert a batch job, as earlier releases recorded it; return its id."""
         ((job,),) = self.rows(

@@ -21,7 +21,7 @@ import yaml
 from servicekit import facts
 
 from plumbline import ROOT, bundle
-from plumbline.components import COMPONENTS
+from plumbline.components import IMAGES
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.targets.compose import engine
@@ -47,7 +47,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def manifest_of(contents: dict[str, bytes], **changes: Any) -> bytes:
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    images = {f"plumbline/{name}:bundle": {"id": "", "layers": []} for name in COMPONENTS}
+    images = {f"plumbline/{name}:bundle": {"id": "", "layers": []} for name in IMAGES}
     manifest = {"format": 1, "version": facts.VERSION, "platform": PLATFORM, "images": images, "files": files}
     return json.dumps({name: value for name, value in (manifest | changes).items() if value is not None}).encode()
 
@@ -225,7 +225,7 @@ def closed() -> Iterator[ClosedMachine]:
 def test_a_bundle_comes_up_where_there_is_no_network(running: ComposeTarget, closed: ClosedMachine) -> None:
     archive = closed.folder / "bundle.tar"
     written = bundle.write(running.home, archive)
-    assert len(written["images"]) == len(COMPONENTS)
+    assert len(written["images"]) == len(IMAGES)
     assert "default" not in closed.run("ip", "route").stdout
     assert closed.run("docker", "image", "ls", "--quiet").stdout == ""
 

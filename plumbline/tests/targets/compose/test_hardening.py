@@ -9,7 +9,7 @@ import pytest
 from servicekit import facts
 
 from plumbline import ROOT
-from plumbline.components import COMPONENTS
+from plumbline.components import COMPONENTS, SPECS
 from plumbline.targets.compose import containers, engine, images
 from plumbline.targets.compose.target import ComposeTarget
 
@@ -92,6 +92,9 @@ def test_images_say_what_they_are(running: ComposeTarget, name: str) -> None:
     description = said.pop("description")
     assert description
     assert said == {
-        "title": f"plumbline/{name}", "licenses": "MIT", "version": facts.VERSION, "revision": images.revisions()[name]
-    }  # fmt: skip
+        "title": f"plumbline/{SPECS[name].image_name}",
+        "licenses": "MIT",
+        "version": facts.VERSION,
+        "revision": images.revisions()[SPECS[name].image_name],
+    }
     assert (ROOT / "LICENSE").read_text().startswith(f"{said['licenses']} License")

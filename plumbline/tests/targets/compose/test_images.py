@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from plumbline import ROOT, fingerprint
-from plumbline.components import COMPONENTS, SERVICES
+from plumbline.components import IMAGES, SERVICES
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.targets.compose import images
@@ -124,7 +124,7 @@ def test_a_build_that_fills_the_disk_ends_with_a_way_out(monkeypatch: pytest.Mon
 def test_every_image_that_is_built_here_has_a_revision() -> None:
     file = (ROOT / "docker/compose.yaml").read_text()
     built = images.inputs_of_images()
-    assert set(built) == set(COMPONENTS)
+    assert set(built) == set(IMAGES)
     for name in built:
         assert f"REVISION: ${{PLUMBLINE_{name.upper().replace('-', '_')}_REVISION:-unknown}}" in file
 

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from plumbline import ROOT, deploy, identity
+from plumbline.components import COMPONENTS
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.targets.compose import containers, engine, project
@@ -53,8 +54,7 @@ def test_a_setting_recreates_only_the_containers_that_read_it(running: ComposeTa
     moved = ComposeTarget(running.home)
     deploy.up(running.home, moved, "with settings")
     after = starts(moved)
-    components = ("postgres", "redis", "log-sink", "backend", "data-processor", "caddy")
-    assert {name for name in components if after[name] != before[name]} == {"backend", "caddy"}
+    assert {name for name in COMPONENTS if after[name] != before[name]} == {"backend", "caddy"}
     stack = moved.stack()
     assert stack.stack_id == identity_before
     assert stack.base_url.startswith("http://127.0.0.2:"), "the front door was not moved"
@@ -158,9 +158,10 @@ def test_a_replaced_secret_is_taken_over_by_the_next_up_and_no_data_are_lost(
     target = ComposeTarget(running.home)
     deploy.up(running.home, target, "with another password")
     assert "postgres_password was replaced" in capsys.readouterr().out
-    components = ("postgres", "redis", "log-sink", "backend", "data-processor", "caddy")
     after = starts(target)
-    assert {name for name in components if after[name] != before[name]} == {"postgres", "backend", "data-processor"}
+    assert {name for name in COMPONENTS if after[name] != before[name]} == {
+        "postgres", "backend", "data-processor", "worker"
+    }  # fmt: skip
     with psycopg.connect(**target.stack().postgres.parameters()) as connection:
         assert connection.execute("SELECT count(*) FROM users WHERE username = 'operator'").fetchone() == (1,)
     assert ComposeTarget(running.home).unchanged()
@@ -169,7 +170,7 @@ def test_a_replaced_secret_is_taken_over_by_the_next_up_and_no_data_are_lost(
 
 def test_down_leaves_the_volume_and_nothing_else(running: ComposeTarget) -> None:
     mine = running.project
-    assert running.down() == ["postgres", "redis", "log-sink", "backend", "data-processor", "caddy"]
+    assert running.down() == [*COMPONENTS]
     assert (mine.labelled("container"), mine.labelled("network")) == ([], [])
     assert len(mine.labelled("volume")) == 1
     assert {one.state for one in running.stack().components} == {"stopped"}

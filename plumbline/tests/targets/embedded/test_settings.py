@@ -53,7 +53,7 @@ def test_only_what_reads_a_changed_setting_or_secret_is_restarted(supervisor: Su
     assert None not in before.values()
     for name, parts in {
         "PLUMBLINE_SESSION_TTL_S": {"backend"},
-        "PLUMBLINE_POOL_SIZE": {"backend", "data-processor"},
+        "PLUMBLINE_POOL_SIZE": {"backend", "data-processor", "worker"},
         "PLUMBLINE_SHUTDOWN_DELAY": {"caddy"},
     }.items():
         after = apply(_told(name, "5", *parts))
@@ -61,10 +61,10 @@ def test_only_what_reads_a_changed_setting_or_secret_is_restarted(supervisor: Su
         before = apply(Wanted())
     for name, parts in {
         "operator_password": set(),
-        "postgres_password": {"backend", "data-processor"},
-        "token_secret": {"backend", "data-processor"},
-        "redis_password": {"redis", "log-sink", "backend", "data-processor"},
-        "internal_secret": {"log-sink", "backend", "data-processor", "caddy"},
+        "postgres_password": {"backend", "data-processor", "worker"},
+        "token_secret": {"backend", "data-processor", "worker"},
+        "redis_password": {"redis", "log-sink", "backend", "data-processor", "worker"},
+        "internal_secret": {"log-sink", "backend", "data-processor", "worker", "caddy"},
     }.items():
         after = apply(Wanted(), **{name: "another"})
         assert {part for part in after if after[part] != before[part]} == parts

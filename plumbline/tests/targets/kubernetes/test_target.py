@@ -152,7 +152,9 @@ def test_a_replaced_secret_is_taken_over_under_the_same_identity(
     deploy.up(home, target(), "asked for")
     assert "token_secret was replaced: every session ends" in capsys.readouterr().out
     after = pods_made(cluster)
-    assert all(after[name] > before[name] for name in ("postgres", "backend", "data-processor")), "one Secret for all"
+    assert all(after[name] > before[name] for name in ("postgres", "backend", "data-processor", "worker")), (
+        "one Secret for all"
+    )
     assert target().stack().stack_id == identity
     data = [one["data"] for key, one in cluster.state["resources"].items() if key.startswith("Secret/")]
     assert base64.b64decode(data[-1]["token_secret"]) == b"of my own choice"

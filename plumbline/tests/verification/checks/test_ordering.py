@@ -15,6 +15,7 @@ RIGHT = [
     ("data-processor", "migrated"),
     ("backend", "ready"),
     ("data-processor", "ready"),
+    ("worker", "ready"),
 ]
 
 
@@ -49,7 +50,7 @@ def test_a_later_restart_is_no_violation(violations):
 
 
 def test_services_may_get_ready_in_any_order(violations):
-    assert violations([*RIGHT[:2], RIGHT[3], RIGHT[2]]) == []
+    assert violations([*RIGHT[:2], RIGHT[4], RIGHT[3], RIGHT[2]]) == []
 
 
 def test_migrations_in_the_wrong_order(violations):
@@ -57,7 +58,7 @@ def test_migrations_in_the_wrong_order(violations):
     assert wrong == "data-processor was migrated before backend"
 
 
-@pytest.mark.parametrize("service", ["backend", "data-processor"])
+@pytest.mark.parametrize("service", ["backend", "data-processor", "worker"])
 @pytest.mark.parametrize("place", [0, 1])
 def test_ready_before_both_schemas_were_at_head(violations, service, place):
     events = [event for event in RIGHT if event != (service, "ready")]
@@ -78,7 +79,7 @@ def test_a_missing_record_is_a_violation(violations, absent):
 
 
 def test_records_of_another_deployment_are_ignored(violations):
-    assert len(violations(RIGHT, recorded_for="another")) == 4
+    assert len(violations(RIGHT, recorded_for="another")) == 5
 
 
 def test_other_events_are_ignored(violations):

@@ -29,6 +29,13 @@ COMMANDS = {
         WORKER,
         (PYTHON, "-m", "data_processor.documents.files.child", "12"),
     ],
+    "worker": [
+        (PYTHON, "-m", "data_processor", "work"),
+        TRACKER,
+        WORKER,
+        WORKER,
+        (PYTHON, "-m", "data_processor.documents.files.child", "13"),
+    ],
     "log-sink": [(PYTHON, "-m", "log_sink", "serve"), TRACKER, WORKER],
 }
 
@@ -173,6 +180,7 @@ def test_settings_change_what_is_expected() -> None:
     assert found(LOCAL, {"PLUMBLINE_WORKERS": "3"}) == [
         "backend: expected 3 server processes, found 2",
         "data-processor: expected 3 server processes, found 2",
+        "worker: expected 3 server processes, found 2",
     ]
 
 

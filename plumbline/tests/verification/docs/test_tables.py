@@ -1,4 +1,4 @@
-"""The tables on the pages are those that the migrations really make."""
+"""The tables on the pages are those that the migrations really make, beside those of Procrastinate's queue."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _COLUMNS = """
             WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conkey = ARRAY[a.attnum])
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+      AND NOT starts_with(c.relname, 'procrastinate_')
 """
 _DELETE = {"cascade": "c", "set null": "n", "no action": "a"}
 

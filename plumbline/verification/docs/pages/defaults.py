@@ -9,7 +9,7 @@ from servicekit import describe
 from servicekit import facts as shared
 
 from plumbline import ROOT, preflight, secret_files
-from plumbline.components import CADDY, PORTS
+from plumbline.components import CADDY, OUR_OWN, PORTS, SPECS
 from plumbline.home import DEFAULT_HOME
 from plumbline.settings.caddy import CaddySettings
 from plumbline.targets.choose import TARGETS
@@ -32,7 +32,7 @@ file serves every target:
 | `kubernetes` | into the ConfigMap of the part that reads it, over what the overlay says; the front port is forwarded |
 
 A name that is listed below for several parts sets all of them. A name with the part in it sets that part only, and
-takes precedence: `PLUMBLINE_BACKEND_WORKERS`, `PLUMBLINE_DATA_PROCESSOR_WORKERS`, `PLUMBLINE_LOG_SINK_LOG_LEVEL`.
+takes precedence: `PLUMBLINE_BACKEND_WORKERS`, `PLUMBLINE_WORKER_WORKERS`, `PLUMBLINE_LOG_SINK_LOG_LEVEL`.
 
 `docker compose` and `kubectl apply` by hand read no `settings.env`: set each name as an environment variable of the
 container.
@@ -142,8 +142,9 @@ def _groups(chosen: Callable[[facts.Setting], bool]) -> Iterator[str]:
 
 
 def _every() -> dict[str, tuple[facts.Setting, ...]]:
-    of_services = {service.name: service.settings for service in facts.services().values()}
-    return of_services | {CADDY.name: tuple(facts.Setting(**one) for one in describe.fields(CaddySettings))}
+    said = facts.services()
+    of_our_own = {name: said[SPECS[name].folder].settings for name in OUR_OWN}
+    return of_our_own | {CADDY.name: tuple(facts.Setting(**one) for one in describe.fields(CaddySettings))}
 
 
 def _setting(setting: facts.Setting) -> tuple[str, ...]:

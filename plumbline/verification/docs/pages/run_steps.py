@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from servicekit import facts as shared
 
 from plumbline import cli
-from plumbline.components import SERVICES, SPECS, TABLE
+from plumbline.components import OUR_OWN, SPECS, TABLE
 from plumbline.plan import PLAN
 from plumbline.targets.choose import TARGETS
 from plumbline.targets.embedded.programs import service_command
@@ -79,11 +79,10 @@ def _options(command: Command) -> str:
 def _exit_codes() -> Iterator[str]:
     described = words.load("exits")
     yield "## Exit codes\n\nOf `./deploy-local.sh`:\n\n" + _codes(vars(cli), described["cli"])
-    verbs = {"serve", "migrate", "wait"}
     lines = [
-        code("python " + " ".join(service_command(service, verb)[1:]))
-        for service in SERVICES
-        for verb in sorted(verbs - ({"migrate", "wait"} if not SPECS[service].migration else set()))
+        code("python " + " ".join(service_command(name, verb)[1:]))
+        for name in OUR_OWN
+        for verb in sorted({SPECS[name].command, *(("migrate", "wait") if SPECS[name].migration else ())})
     ]
     yield f"Of the services' own commands ({', '.join(lines)}):\n\n" + _codes(vars(shared), described["services"])
 

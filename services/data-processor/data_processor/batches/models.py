@@ -25,6 +25,9 @@ class BatchJob(models.Model):
     failed = models.IntegerField(db_default=Value(0))
     created_by = fields.author("created_by")
     created_at = fields.moment()
+    # When `done` and `failed` were last counted. While the job runs, that is a few times a second at most.
+    counted_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "batch_jobs"
@@ -50,9 +53,16 @@ class BatchItem(models.Model):
     filename = models.TextField()
     status = models.TextField(db_default=Value("pending"))
     error = models.TextField(null=True)
+    # How often a worker has begun with it. Only the newest attempt may store an outcome.
+    attempt = models.IntegerField(db_default=Value(0))
 
     class Meta:
         db_table = "batch_items"
+        indexes = [
+            models.Index(
+                fields=["batch_job"], condition=Q(status__in=("pending", "running")), name="batch_items_open_idx"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["batch_job", "position"], name="batch_items_position_key"),
             # The document comes first, because its deletion looks up its items.

@@ -44,6 +44,13 @@ def _cursor(answer_s: float) -> Iterator[Any]:
         outage.worked()
 
 
+@contextmanager
+def limit(answer_s: float) -> Iterator[None]:
+    """Limit the wait for statements that a library runs in the block, on this thread's open connection."""
+    with watchdog().limit(connection.connection, answer_s):
+        yield
+
+
 def newest(alias: str, column: str, owner: str) -> str:
     """Return the clauses for a page of a list: rows of `alias` whose `column` is `owner`, newest first.
 

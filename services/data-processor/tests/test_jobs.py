@@ -240,7 +240,9 @@ def test_a_stop_gives_the_job_back(worker: Worker) -> None:
     worker.holder("unfinished")
     assert worker.stop() == 0
 
-    assert worker.left() == [("hold", "doing")]
+    # The other process may have returned it to the queue before it stopped, too.
+    assert [task for task, _ in worker.left()] == ["hold"]
+    assert worker.notes("unfinished") == ["begun"]
     (worker.folder / "worker.heartbeat").unlink()
     worker.start()
     worker.release(worker.holder("unfinished", 1))

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from importlib import import_module
 from multiprocessing.synchronize import Event as ProcessEvent
 
 import procrastinate
@@ -45,6 +46,8 @@ def main(ready: ProcessEvent) -> None:
     process.configure(forward=True, service=SERVICE)
     # Everything that Procrastinate reports is reported here, once.
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+    # Models can be imported only now.
+    import_module("data_processor.jobs.kinds")
     asyncio.run(_Worker(config.current(), ready.set).run())
 
 

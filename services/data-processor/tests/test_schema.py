@@ -79,8 +79,9 @@ REFERENCES_WITHOUT_INDEX = """
 
 
 def test_every_reference_to_deletable_rows_has_an_index(migrated: Service) -> None:
-    # Of both services' tables: without an index, deleting a row reads every table that may refer to it.
-    assert migrated.rows(REFERENCES_WITHOUT_INDEX) == []
+    # Of both services' tables: without an index, deleting a row reads every table that may refer to it. Procrastinate
+    # has one for jobs that are being done; the others are few, because a job that is done is deleted.
+    assert migrated.rows(REFERENCES_WITHOUT_INDEX) == [("procrastinate_jobs", "worker_id")]
 
 
 def test_bytes_are_stored_uncompressed_for_partial_reads(migrated: Service) -> None:

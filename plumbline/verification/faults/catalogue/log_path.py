@@ -16,6 +16,9 @@ _ENTRIES = f"{_KIT}/log/entries.py"
 _REDIS = "docker/redis/redis.conf"
 _RIGHTS = "docker/redis/redis.sh"
 
+_SINK_ALONE = ("redis", "log-sink")
+"""For code that the services share, where the log-sink shows the fault."""
+
 AREA = Area(
     "log path",
     modules=("logs/test_cap.py", "logs/test_recorded.py", "logs/test_redaction.py", "smoke/test_health.py"),
@@ -93,13 +96,13 @@ AREA = Area(
               Patch(_LUA, "local function make_room(cap, amount)\n", "local function make_room(cap, amount)\n  cap = cap + 1\n"),
               {"logs/test_cap.py::test_after_a_burst_the_stream_has_the_newest_entries_in_order": "201 == 200"}, only=True),
         Fault("entries-too-large", "an entry may have four times the documented size",
-              Patch(_FACTS, "ENTRY_MAX_BYTES = 16 * 1024", "ENTRY_MAX_BYTES = 64 * 1024"),
+              Patch(_FACTS, "ENTRY_MAX_BYTES = 16 * 1024", "ENTRY_MAX_BYTES = 64 * 1024", restart=_SINK_ALONE),
               {"logs/test_intake.py::test_entries_that_are_too_long_are_cut_and_marked[wide]": "more than the limit"}, only=True),
         Fault("faults-not-folded", "each bad token is an entry of its own",
               Patch(_LUA, "if windows[of] and not is_superseded(", "if windows[of] and is_superseded("),
               {"logs/test_intake.py::test_faults_of_one_kind_share_an_entry_with_their_number": "entries; expected one a minute"}, only=True),
         Fault("faults-push-entries-out", "clients can fill the recorder with their faults",
-              Patch(_FACTS, "FAULTS_KEPT = 20", "FAULTS_KEPT = 200"),
+              Patch(_FACTS, "FAULTS_KEPT = 20", "FAULTS_KEPT = 200", restart=_SINK_ALONE),
               {"logs/test_intake.py::test_faults_of_many_kinds_replace_only_one_another": "'client': 25"}, only=True),
         Fault("criticals-lost", "critical entries are not kept",
               Patch(_INTAKE, '"critical": ("critical", "fatal", "panic", "dpanic")', '"critical": ("fatal", "panic", "dpanic")'),
@@ -111,11 +114,11 @@ AREA = Area(
               Patch(_CADDYS, 'raw["status"] < 500', 'raw["status"] < 400'),
               {"logs/test_intake.py::test_of_requests_only_those_that_the_stack_failed_are_kept": "expected the 3"}, only=True),
         Fault("exceptions-lost", "entries about exceptions lack the trace",
-              Patch(_ENTRIES, '        "exception": exception,\n', '        "exception": None,\n'),
+              Patch(_ENTRIES, '        "exception": exception,\n', '        "exception": None,\n', restart=_SINK_ALONE),
               {"logs/test_intake.py::test_an_entry_is_kept_whole": "exception"}, only=True),
         Fault("control-characters-kept", "entries may hold control characters that change a terminal",
               Patch(_ENTRIES, 'message, message_cut = safe_text(_string(raw.get("message")), MESSAGE_MAX)',
-                    'message, message_cut = _string(raw.get("message"))[:MESSAGE_MAX], False'),
+                    'message, message_cut = _string(raw.get("message"))[:MESSAGE_MAX], False', restart=_SINK_ALONE),
               {"logs/test_intake.py::test_no_text_of_an_entry_has_control_characters": "control characters are kept"}, only=True),
         Fault("secret-in-entries", "the internal secret stays in what is kept of Caddy's entries",
               Patch(f"{_SINK}/udp.py", "    return datagram[: found.start()] + datagram[found.end() :] if", "    return datagram if"),
@@ -129,10 +132,10 @@ AREA = Area(
               {f"logs/test_recorder_pages.py::test_answers_say_their_type_and_are_not_cached[{path}]": "max-age=60"
                 for path in ("/logs/entries", "/logs/stats", "/logs/health")}, only=True),
         Fault("times-shifted", "entries of Caddy and of services are an hour late",
-              Patch(_ENTRIES, "moment = datetime.fromtimestamp(value, UTC)", "moment = datetime.fromtimestamp(value + 3600, UTC)"),
+              Patch(_ENTRIES, "moment = datetime.fromtimestamp(value, UTC)", "moment = datetime.fromtimestamp(value + 3600, UTC)", restart=_SINK_ALONE),
               {"logs/test_intake.py::test_times_are_kept_in_utc": "is kept as 2025-11-22T21:58:57.250Z"}, only=True),
         Fault("traces-lose-their-end", "a long trace is kept without its last line, which names the error",
-              Patch(_ENTRIES, "EXCEPTION_MAX, keep_end=True)", "EXCEPTION_MAX)"),
+              Patch(_ENTRIES, "EXCEPTION_MAX, keep_end=True)", "EXCEPTION_MAX)", restart=_SINK_ALONE),
               {"logs/test_intake.py::test_of_a_long_trace_the_end_is_kept": "expected its last line"}, only=True),
         Fault("batches-stored-twice", "a batch that is sent again is stored again",
               Patch(f"{_SINK}/senders.py", "repeated = number <= self", "repeated = number < self"),
@@ -144,10 +147,10 @@ AREA = Area(
               Patch(f"{_SINK}/store.py", '"by_level": self._by(1)', '"by_level": self._by(0)'),
               {"logs/test_recorder_pages.py::test_the_counters_balance_and_name_services_and_levels": "levels that do not exist"}, only=True),
         Fault("private-keys-not-redacted", "private keys are kept in entries",
-              Patch(f"{_KIT}/log/rules.py", "GROUPS = (_PRIVATE_KEY, _HEADER,", "GROUPS = (_HEADER,"),
+              Patch(f"{_KIT}/log/rules.py", "GROUPS = (_PRIVATE_KEY, _HEADER,", "GROUPS = (_HEADER,", restart=_SINK_ALONE),
               {"logs/test_intake.py::test_secrets_are_redacted_in_every_notation": "BEGIN PRIVATE KEY"}, only=True),
         Fault("secret-fields-not-redacted", "values of fields with secret names are kept",
-              Patch(f"{_KIT}/log/bounds.py", "REDACTED if secret else self.value(item, depth - 1)", "self.value(item, depth - 1)"),
+              Patch(f"{_KIT}/log/bounds.py", "REDACTED if secret else self.value(item, depth - 1)", "self.value(item, depth - 1)", restart=_SINK_ALONE),
               {"logs/test_intake.py::test_values_of_secret_names_are_redacted": "field password"}, only=True),
         Fault("guard-forbidden", "the recorder's own policy forbids the script of its pages",
               Patch(f"{_SINK}/pages.py", "hashlib.sha256(_GUARD.encode())", "hashlib.sha256(_GUARD.strip().encode())"),

@@ -85,7 +85,7 @@ AREA = Area(
                 {"logs/test_recorded.py::test_an_entry_names_the_request_and_its_client": "came from 127.0.0.9"}, only=True),
         Fault("addresses-lead-elsewhere", "the OpenAPI document is not found",
                 _edit("/ws/* /openapi.json", "/ws/* /openapi.yaml"),
-                {"smoke/test_front_door.py::test_every_documented_address_leads_to_its_service[/openapi.json]": "/openapi.json gives 404"}, only=True),
+                {"smoke/test_front_door.py::test_every_documented_call_reaches_its_service[/openapi.json]": "/openapi.json gives 404"}, only=True),
         Fault("assets-closed", "the login page cannot load its style and script",
                 _edit("/logs/login /logs/assets/*", "/logs/login"),
                 {"logs/test_recorder_pages.py::test_whatever_the_login_page_needs_is_there_without_a_session": "which the login page needs, gives (401"}, only=True),

@@ -156,6 +156,9 @@ class User:
             yield body["items"]
             if body["next"] is None:
                 return
+            assert body["next"] != parameters.get("before"), (
+                f"{path}: the page before {body['next']} is followed by itself, so the list never ends"
+            )
             parameters["before"] = body["next"]
 
     @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from data_processor_testkit import samples
@@ -15,11 +17,11 @@ BOUNDARY = "bounds"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
-def _form(channel_id: int, data: bytes) -> bytes:
+def _form(channel_id: int, data: bytes, filename: str = 'filename="f"') -> bytes:
     return (
         (
             f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="channel_id"\r\n\r\n{channel_id}\r\n'
-            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; {filename}\r\n\r\n'
         ).encode()
         + data
         + f"\r\n--{BOUNDARY}--\r\n".encode()
@@ -102,6 +104,40 @@ def test_form_without_a_boundary_is_refused(person: Person, content_type: str) -
     response = person.post("documents/", data=b"--x\r\n", headers={"Content-Type": content_type.encode("latin-1")})
 
     assert response.status_code in (400, 415)
+
+
+LONG = "第二季度供应商发票与付款确认书（最终版）" * 12 + ".png"
+IN_MAIL = base64.b64encode(LONG.encode()).decode()
+NAMES = {
+    "browser": (f'filename="{LONG}"', LONG),
+    "browser, with a quotation mark": ('filename="12%22 monitor.png"', '12" monitor.png'),
+    "percent sign": ('filename="100%25 sure.png"', "100%25 sure.png"),
+    "filename* alone": (f"filename*=UTF-8''{quote(LONG)}", LONG),
+    "requests, with both": (f"filename=\"?.png\"; filename*=utf-8''{quote(LONG)}", LONG),
+    ".NET": (f"filename=\"=?utf-8?B?{IN_MAIL}?=\"; filename*=utf-8''{quote(LONG)}", LONG),
+    ".NET, without filename*": (f'filename="=?utf-8?B?{IN_MAIL}?="', LONG),
+    "quoted-printable": ('filename="=?iso-8859-1?Q?Rechnung_f=FCr_M=E4rz.pdf?="', "Rechnung für März.pdf"),
+    "unknown character set": ('filename="=?klingon?B?AAAA?="', "=?klingon?B?AAAA?="),
+    "all in percents": (f'filename="{quote(LONG)}"', LONG),
+    "no UTF-8 in percents": ('filename="a%FF%FE.png"', "a%FF%FE.png"),
+}
+
+
+@pytest.mark.parametrize("client", NAMES)
+def test_name_is_read_as_clients_send_it(person: Person, channel: int, client: str) -> None:
+    header, name = NAMES[client]
+    response = person.post("documents/", data=_form(channel, samples.image(), header), headers=FORM)
+
+    assert response.status_code == 201, response.text
+    assert response.json()["filename"] == name
+
+
+def test_header_of_a_part_is_limited(person: Person, channel: int) -> None:
+    header = f'filename="{"n" * 100_000}"'
+
+    refusal(
+        person.post("documents/", data=_form(channel, samples.image(), header), headers=FORM), 400, "malformed_body"
+    )
 
 
 PIECES = [

@@ -9,20 +9,22 @@ from typing import Annotated, Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadhandler import FileUploadHandler
-from django.http import HttpRequest
+from django.http import HttpRequest, multipartparser
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from pydantic import WithJsonSchema
 from servicekit.codes import Code
 from typing_extensions import TypedDict
 
 from data_processor import config
-from data_processor.documents.files.names import clean_filename
+from data_processor.documents.files.names import sent_filename
 from data_processor.web import bodies
 from data_processor.web.bodies import Readable, drain, stream_of
 from data_processor.web.errors import InvalidError, ProblemError, TooLargeError, UnsupportedTypeError
 from data_processor.web.inputs import Number, Source
 
 _FORM = "multipart/form-data"
+# A name of 255 characters, encoded twice (for `filename` and `filename*`), has more than Django's 1,024 bytes.
+multipartparser.MAX_TOTAL_HEADER_SIZE = 16 * 1024  # type: ignore[attr-defined]  # the stubs lack it
 _TAIL = 1024
 """Space for the longest closing boundary and a client's bytes after it."""
 
@@ -154,4 +156,4 @@ class _Parser(MultiPartParser):
 
     def sanitize_file_name(self, file_name: str) -> str:
         """Return the cleaned name. Django's own cleaning drops the file if no name is left."""
-        return clean_filename(file_name)
+        return sent_filename(file_name)

@@ -46,7 +46,7 @@ def test_an_upload_is_stored_with_its_content(
     columns = ("channel_id", "uploaded_by", "filename", "media_type", "size", "page_count", "width", "height")
     assert tuple(row[column] for column in columns) == expected
     assert row["sha256"] == digest
-    stored = rows.one(database, "document_contents", document_id=document["id"])
+    stored = rows.one(database, "document_contents", sha256=digest)
     assert bytes(stored["data"]) == content
 
     shown = alice.get(f"{DOCUMENTS}{document['id']}/").expect(200)
@@ -79,9 +79,11 @@ def test_members_are_notified_of_an_upload(alice: User, channel: dict[str, Any])
 def test_rename_list_and_delete(alice: User, database: Database) -> None:
     channel = alice.create_channel("private")
     ids = [
-        alice.upload(channel["id"], f"{PREFIX}{number}.png", samples.png(seed=number)).expect(201)["id"]
+        alice.upload(channel["id"], f"{PREFIX}{number}.png", samples.unlike_any_other()).expect(201)["id"]
         for number in range(5)
     ]
+    stored = rows.one(database, "documents", id=ids[0])
+    assert len(rows.many(database, "document_contents", sha256=stored["sha256"])) == 1
     pages = list(alice.pages(DOCUMENTS, channel_id=channel["id"], limit=2))
     assert [one["id"] for page in pages for one in page] == ids[::-1]
     assert (
@@ -91,8 +93,24 @@ def test_rename_list_and_delete(alice: User, database: Database) -> None:
     assert rows.one(database, "documents", id=ids[0])["filename"] == f"{PREFIX}renamed.png"
     assert alice.delete(f"{DOCUMENTS}{ids[0]}/").status == 204
     assert rows.many(database, "documents", id=ids[0]) == []
-    assert rows.many(database, "document_contents", document_id=ids[0]) == []
+    assert rows.many(database, "document_contents", sha256=stored["sha256"]) == []
     alice.get(f"{DOCUMENTS}{ids[0]}/").expect_problem(404)
+
+
+def test_equal_files_are_stored_once_and_deleted_with_the_last(alice: User, bob: User, database: Database) -> None:
+    content = samples.unlike_any_other()
+    digest = hashlib.sha256(content).hexdigest()
+    rooms = [user.create_channel("private")["id"] for user in (alice, bob)]
+    hers, his = (
+        user.upload(room, f"{PREFIX}same.png", content).expect(201)["id"]
+        for user, room in zip((alice, bob), rooms, strict=True)
+    )
+    assert len(rows.many(database, "document_contents", sha256=digest)) == 1
+    bob.get(f"{DOCUMENTS}{hers}/content").expect_problem(403)
+    assert alice.delete(f"{DOCUMENTS}{hers}/").status == 204
+    assert bob.get(f"{DOCUMENTS}{his}/content").body == content
+    assert bob.delete(f"/channels/{rooms[1]}").status == 204
+    assert rows.many(database, "document_contents", sha256=digest) == []
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,11 @@ BODY_MAX_BYTES = {"backend": 64 * 1024, "data-processor": 1024 * 1024}
 FRONT_MAX_BYTES = {"backend": 1_000_000, "data-processor": 32_000_000}
 """Larger bodies do not reach the service: Caddy refuses them."""
 UPLOAD_MAX_BYTES = 25 * 1024 * 1024
-IMAGE_MAX_PIXELS = 40_000_000
+IMAGE_MAX_PIXELS = 80_000_000
 PDF_MAX_PAGES = 500
 THUMBNAIL_SIDE = 320
 """Longest side of a thumbnail, in pixels."""
-MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "application/pdf")
+MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "image/tiff", "image/heic", "application/pdf")
 VALIDATION_STATUSES = ("pending", "valid", "invalid", "corrected")
 
 CODES = frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import struct
 import zlib
 from io import BytesIO
@@ -27,6 +28,11 @@ def png(width: int = 120, height: int = 80, seed: int = 0) -> bytes:
         for y in range(height)
     )
     return _png(width, height, zlib.compress(b"".join(rows)))
+
+
+def unlike_any_other() -> bytes:
+    """Return a valid PNG that no document has yet."""
+    return png() + secrets.token_bytes(16)
 
 
 def blank_png(width: int, height: int) -> bytes:

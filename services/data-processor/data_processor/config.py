@@ -30,8 +30,12 @@ class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
         25 * 1024**2, ge=1024, le=FRONT_DOOR_MAX, description="Largest document that is accepted, in bytes."
     )
     body_max_bytes: int = Field(1024**2, ge=1024, le=FRONT_DOOR_MAX, description="Largest JSON request body, in bytes.")
-    image_max_pixels: int = Field(40_000_000, ge=1, description="Largest image that is accepted, in pixels.")
-    pdf_max_pages: int = Field(500, ge=1, le=10_000, description="Largest number of pages of a PDF.")
+    image_max_pixels: int = Field(
+        80_000_000,
+        ge=1,
+        description="Largest image or page of a TIFF that is accepted, in pixels: a phone's photo, or A3 at 600 dpi.",
+    )
+    pdf_max_pages: int = Field(500, ge=1, le=10_000, description="Largest number of pages of a PDF or TIFF.")
     pdf_text_max_chars: int = Field(500_000, ge=0, description="Largest stored text of a PDF, in characters.")
     decode_timeout_s: float = Field(15.0, gt=0, description="Longest time that decoding one file may take, in seconds.")
     slow_per_user: int = Field(

@@ -53,15 +53,17 @@ def pdf(
     *,
     extra: str = "/Resources << /Font << /F 3 0 R >> >>",
     trailer: str = "",
+    catalog: str = "",
     objects: Sequence[str] = (),
 ) -> bytes:
     """Return a PDF with a page for each pair of media box and content stream, and a correct cross-reference table.
 
-    `extra` goes into each page's dictionary, `trailer` into the trailer's; `objects` follow those of the pages.
+    `extra` goes into each page's dictionary, `trailer` into the trailer's, `catalog` into the catalog; `objects` follow
+    those of the pages.
     """
     kids = " ".join(f"{4 + 2 * index} 0 R" for index in range(len(pages)))
     bodies = [
-        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Catalog /Pages 2 0 R {catalog} >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]

@@ -114,7 +114,7 @@ def test_head_has_the_size(person: Person, stored: dict[str, Any]) -> None:
 )
 def test_thumbnail_is_made_once_and_kept(service: Service, person: Person, channel: int, make: Any) -> None:
     document = person.upload(channel, make()).json()
-    kept = "SELECT thumbnail FROM document_contents WHERE document_id = %s"
+    kept = "SELECT thumbnail FROM document_contents JOIN documents USING (sha256) WHERE id = %s"
     assert service.rows(kept, document["id"]) == [(None,)]
 
     response = person.get(f"documents/{document['id']}/thumbnail")
@@ -126,7 +126,7 @@ def test_thumbnail_is_made_once_and_kept(service: Service, person: Person, chann
     assert service.rows(kept, document["id"]) == [(response.content,)]
 
     with service.database() as connection:
-        connection.execute("UPDATE document_contents SET thumbnail = 'kept' WHERE document_id = %s", (document["id"],))
+        connection.execute("UPDATE document_contents SET thumbnail = 'kept' WHERE sha256 = %s", (document["sha256"],))
     assert person.get(f"documents/{document['id']}/thumbnail").content == b"kept"
 
 

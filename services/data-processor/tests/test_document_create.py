@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 import pytest
-from data_processor_testkit import samples
+from data_processor_testkit import people_files, samples
 from data_processor_testkit.service import Person, Service, refusal
 from PIL import Image
 
@@ -15,6 +15,8 @@ WHOLE = {
     "image/png": samples.image("PNG"),
     "image/jpeg": samples.image("JPEG"),
     "image/webp": samples.image("WEBP"),
+    "image/tiff": samples.image("TIFF"),
+    "image/heic": people_files.heic(),
 }
 
 
@@ -35,43 +37,40 @@ def test_image_is_stored_with_its_size(service: Service, person: Person, channel
         "page_count": 1,
         "width": 120.0,
         "height": 80.0,
+        "damage": [],
     }
     assert {name: body[name] for name in expected} == expected
     columns = ", ".join(f"d.{name}" for name in expected)
-    sql = f"SELECT {columns}, c.data FROM documents d JOIN document_contents c ON c.document_id = d.id WHERE d.id = %s"
+    sql = f"SELECT {columns}, c.data FROM documents d JOIN document_contents c USING (sha256) WHERE d.id = %s"
     assert service.rows(sql, body["id"]) == [(*expected.values(), data)]
 
 
-def test_pdf_keeps_each_pages_size_and_its_text(service: Service, person: Person, channel: int) -> None:
+def test_pdf_keeps_each_pages_size(service: Service, person: Person, channel: int) -> None:
     content = "BT /F 12 Tf 10 80 Td (Total 42) Tj ET"
     data = samples.pdf([("[0 0 200 100]", content), ("[50 50 350 450]", "")])
     body = person.upload(channel, data).json()
 
     assert (body["media_type"], body["page_count"], body["width"], body["height"]) == ("application/pdf", 2, 200, 100)
-    ((widths, heights, text),) = service.rows(
-        "SELECT page_widths, page_heights, text_layer FROM documents JOIN document_contents ON document_id = id"
-        " WHERE id = %s",
-        body["id"],
-    )
-    assert (widths, heights) == ([200.0, 300.0], [100.0, 400.0])
-    ((span),) = text
-    assert (span["page"], span["text"]) == (1, "Total 42")
-    x, y, width, height = span["box"]
-    # The baseline is 20 points below the top, and capitals have no part below it.
-    assert (int(x), round(y + height)) == (10, 20)
-    assert 40 < width < 60
-    assert 5 < height < 15
+    sizes = service.rows("SELECT page_widths, page_heights FROM documents WHERE id = %s", body["id"])
+    assert sizes == [([200.0, 300.0], [100.0, 400.0])]
 
 
-def test_pdf_text_of_a_rotated_page_has_its_displayed_position(service: Service, person: Person, channel: int) -> None:
-    body = person.upload(channel, samples.pdf(extra="/Rotate 90 /Resources << /Font << /F 3 0 R >> >>")).json()
+def test_every_page_of_a_scan_has_its_size(service: Service, person: Person, channel: int) -> None:
+    pages = [people_files.page(1, (100, 50)), people_files.page(2, (60, 90))]
+    body = person.upload(channel, people_files.tiff(pages, compression="group4")).json()
 
-    assert (body["width"], body["height"]) == (100, 200)
-    (((span,),),) = service.rows("SELECT text_layer FROM document_contents WHERE document_id = %s", body["id"])
-    x, y, width, height = span["box"]
-    # Text at the top left corner, reading right, is displayed at the top right corner, reading down.
-    assert 70 < x < 90
-    assert (int(y), width < height) == (10, True)
+    assert (body["media_type"], body["page_count"], body["width"], body["height"]) == ("image/tiff", 2, 100, 50)
+    sizes = service.rows("SELECT page_widths, page_heights FROM documents WHERE id = %s", body["id"])
+    assert sizes == [([100.0, 60.0], [50.0, 90.0])]
+
+
+def test_damage_that_viewers_overlook_is_stored_and_said(service: Service, person: Person, channel: int) -> None:
+    body = person.upload(channel, samples.pdf() + b"<!-- proxy -->" * 220).json()
+
+    assert body["damage"] == ["it has 3,080 bytes after its end"]
+    assert person.get(f"documents/{body['id']}/").json()["damage"] == body["damage"]
+    assert person.get(f"documents/?channel_id={channel}").json()["items"][0]["damage"] == body["damage"]
+    assert service.rows("SELECT damage FROM documents WHERE id = %s", body["id"]) == [(body["damage"],)]
 
 
 def test_photo_is_measured_upright(person: Person, channel: int) -> None:
@@ -91,26 +90,19 @@ def _truncated(data: bytes) -> bytes:
 BROKEN = {
     "empty": (b"", "broken_file"),
     "png truncated": (_truncated(samples.noise(30_000)), "broken_file"),
-    "png without its end": (samples.noise(30_000)[:-12], "broken_file"),
     "png header alone": (samples.PNG_HEADER, "broken_file"),
     "jpeg truncated": (_truncated(samples.image("JPEG", (400, 400))), "broken_file"),
     "webp truncated": (_truncated(samples.image("WEBP", (400, 400))), "broken_file"),
     "png of 50,000 x 50,000 pixels": (samples.png_claiming(50_000, 50_000), "too_many_pixels"),
-    "png of no width": (samples.png_claiming(0, 10), "broken_file"),
+    "png of no width": (samples.png_claiming(0, 10), "too_many_pixels"),
     "png that moves": (samples.animation("PNG"), "several_frames"),
     "webp that moves": (samples.animation("WEBP"), "several_frames"),
     "pdf truncated": (_truncated(samples.pdf()), "broken_file"),
     "pdf header alone": (b"%PDF-1.7\n", "broken_file"),
-    "pdf whose startxref points nowhere": (samples.pdf().replace(b"startxref\n", b"startxref\n9"), "broken_file"),
-    "pdf whose xref table lies": (
-        samples.pdf().replace(b"00000 n", b"00001 n").replace(b"0000000", b"0000001"),
-        "broken_file",
-    ),
-    "pdf without xref": (samples.pdf().replace(b"xref\n0", b"xxxx\n0"), "broken_file"),
     "pdf that is encrypted": (samples.pdf_encrypted(), "encrypted"),
     "pdf without pages": (samples.pdf([]), "broken_file"),
     "pdf with 501 pages": (samples.pdf([("[0 0 9 9]", "")] * 501), "too_many_pages"),
-    "pdf page of 20,000 points": (samples.pdf([("[0 0 20000 100]", "")]), "page_size"),
+    "pdf page of 2,000,000 points": (samples.pdf([("[0 0 2000000 100]", "")]), "page_size"),
     "pdf page of infinite size": (samples.pdf([(f"[0 0 1{'0' * 60} 100]", "")]), "page_size"),
     "pdf page without an area": (samples.pdf([("[10 10 10 10]", "")]), "page_size"),
     "pdf page that is no box": (samples.pdf([("[0 0 NaN inf]", "")]), "page_size"),
@@ -140,13 +132,12 @@ def test_broken_file_is_logged_with_its_request(service: Service, person: Person
     [
         samples.image("GIF"),
         samples.image("BMP"),
-        samples.image("TIFF"),
         b"<html>",
         b"PK\x03\x04",
         b"\0" * 100,
         b"RIFF0000AVI ",
     ],
-    ids=["gif", "bmp", "tiff", "html", "zip", "zeros", "avi"],
+    ids=["gif", "bmp", "html", "zip", "zeros", "avi"],
 )
 def test_other_type_is_refused_with_any_name(person: Person, channel: int, data: bytes) -> None:
     refusal(person.upload(channel, data, "photo.png"), 415, "wrong_media_type")

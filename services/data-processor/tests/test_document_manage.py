@@ -97,7 +97,7 @@ def test_delete_includes_everything_of_the_document(service: Service, person: Pe
     )
     assert person.call("DELETE", f"documents/{document['id']}/").status_code == 204
 
-    for table, column in (("documents", "id"), ("document_contents", "document_id"), ("annotations", "document_id")):
+    for table, column in (("documents", "id"), ("annotations", "document_id")):
         assert service.rows(f"SELECT 1 FROM {table} WHERE {column} = %s", document["id"]) == []
     refusal(person.call("DELETE", f"documents/{document['id']}/"), 404, "no_such_document")
 

@@ -58,8 +58,8 @@ def test_references_are_foreign_keys_with_on_delete(migrated: Service) -> None:
         ("batch_jobs", "channels", "channel_id", cascade),
         ("batch_jobs", "users", "created_by", set_null),
         ("batch_jobs", "templates", "template_id", set_null),
-        ("document_contents", "documents", "document_id", cascade),
         ("documents", "channels", "channel_id", cascade),
+        ("documents", "document_contents", "sha256", "a"),
         ("documents", "users", "uploaded_by", set_null),
         ("template_labels", "templates", "template_id", cascade),
         ("templates", "channels", "channel_id", cascade),
@@ -164,7 +164,6 @@ def test_database_refuses_invalid_labels(
     [
         ("media_type = 'text/html'", "documents_media_type_check"),
         ("size = 0", "documents_size_check"),
-        ("sha256 = 'x'", "documents_sha256_check"),
         ("filename = ''", "documents_filename_check"),
         ("page_widths = '{}', page_heights = '{}'", "documents_pages_check"),
         ("page_widths = '{1,2}'", "documents_pages_check"),
@@ -175,6 +174,11 @@ def test_database_refuses_invalid_documents(
 ) -> None:
     with service.database() as connection, pytest.raises(psycopg.errors.CheckViolation, match=constraint):
         connection.execute(f"UPDATE documents SET {change} WHERE id = %s", (document["id"],))
+
+
+def test_database_refuses_a_hash_that_is_none(service: Service) -> None:
+    with service.database() as connection, pytest.raises(psycopg.errors.CheckViolation, match="sha256_check"):
+        connection.execute("INSERT INTO document_contents (sha256, data) VALUES ('x', '')")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from plumbline.verification.faults.product import Product
 from plumbline.verification.manifests.checks import CHECKS
 
 FAULTS = [fault for area in areas() for fault in area.faults]
-NAMES = {"Caddy", "Compose", "JPEG", "PDFs", "Postgres", "README", "Redis", "WebP"}
+NAMES = {"Caddy", "Compose", "JPEG", "PDFs", "Postgres", "README", "Redis", "TIFF", "WebP"}
 BESIDE = {"start", "up", "the stack", "left behind", "docs", "docs: site", *(f"manifests: {name}" for name in CHECKS)}
 """What a fault may name that is no check of the suites."""
 

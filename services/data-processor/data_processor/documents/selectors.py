@@ -35,6 +35,7 @@ class Document(TypedDict):
     media_type: MediaType
     size: int
     sha256: str
+    damage: list[str]
     page_count: int
     width: float
     height: float
@@ -58,10 +59,12 @@ _DOCUMENT = access.one("documents", "d", COLUMNS)
 _FILE = access.one("documents", "d", columns("d", StoredFile))
 _PART = """
     SELECT substring(data FROM %(start)s::integer FOR %(length)s::integer) AS found
-    FROM document_contents WHERE document_id = %(document_id)s
+    FROM documents d JOIN document_contents c USING (sha256) WHERE d.id = %(document_id)s
 """
-_THUMBNAIL = "SELECT thumbnail AS found FROM document_contents WHERE document_id = %(document_id)s"
-_DATA = "SELECT data AS found FROM document_contents WHERE document_id = %(document_id)s"
+_THUMBNAIL = """
+    SELECT thumbnail AS found FROM documents d JOIN document_contents c USING (sha256) WHERE d.id = %(document_id)s
+"""
+_DATA = "SELECT data AS found FROM documents d JOIN document_contents c USING (sha256) WHERE d.id = %(document_id)s"
 
 
 def document_list(*, channel_id: int, user_id: int, page: Page) -> list[Document]:

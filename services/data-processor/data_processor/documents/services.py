@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 
-from psycopg.types.json import Jsonb
 from servicekit.codes import Code
 from servicekit.events import Event
 from servicekit.log.faults import client_fault
@@ -23,17 +22,26 @@ from data_processor.web.slow_lane import slow_lane
 
 logger = logging.getLogger(__name__)
 
-# One statement stores both the row and the bytes.
+# One statement stores both the row and the bytes, which an equal document may have brought already. It locks the
+# channel before the bytes, as the deletion of a channel does, and the bytes until the commit: no deletion removes them
+# meanwhile.
 _INSERT = f"""
-    WITH d AS (
-        INSERT INTO documents (channel_id, uploaded_by, filename, media_type, size, sha256, page_widths, page_heights)
-        SELECT m.channel_id, m.user_id, %(filename)s, %(media_type)s, %(size)s, %(sha256)s,
-               %(widths)s::float8[], %(heights)s::float8[]
-        FROM memberships m WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
-        RETURNING *
+    WITH member AS (
+        SELECT m.channel_id, m.user_id FROM memberships m JOIN channels c ON c.id = m.channel_id
+        WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
+        FOR KEY SHARE OF c
     ), stored AS (
-        INSERT INTO document_contents (document_id, data, text_layer)
-        SELECT d.id, %(data)b, %(text_layer)s FROM d
+        INSERT INTO document_contents (sha256, data) SELECT %(sha256)s, %(data)b FROM member
+        ON CONFLICT (sha256) DO UPDATE SET sha256 = excluded.sha256
+        RETURNING sha256
+    ), d AS (
+        INSERT INTO documents (
+            channel_id, uploaded_by, filename, media_type, size, sha256, damage, page_widths, page_heights
+        )
+        SELECT m.channel_id, m.user_id, %(filename)s, %(media_type)s, %(size)s, stored.sha256, %(damage)s::text[],
+               %(widths)s::float8[], %(heights)s::float8[]
+        FROM member m, stored
+        RETURNING *
     )
     SELECT {COLUMNS} FROM d
 """
@@ -52,9 +60,11 @@ _DELETE = """
     RETURNING d.id
 """
 
-_KEEP_THUMBNAIL = (
-    "UPDATE document_contents SET thumbnail = %(thumbnail)b WHERE document_id = %(document_id)s RETURNING 1"
-)
+_KEEP_THUMBNAIL = """
+    UPDATE document_contents c SET thumbnail = %(thumbnail)b FROM documents d
+    WHERE d.id = %(document_id)s AND c.sha256 = d.sha256
+    RETURNING 1
+"""
 
 
 def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes) -> Document:
@@ -73,10 +83,10 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
             "media_type": found.media_type,
             "size": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
+            "damage": found.damage,
             "widths": [width for width, _ in found.page_sizes],
             "heights": [height for _, height in found.page_sizes],
             "data": data,
-            "text_layer": None if found.text_layer is None else Jsonb(found.text_layer),
         },
         statements.TRANSFER_S,
     )

@@ -15,6 +15,8 @@ REFUSALS = (
 )
 """The codes of its refusals."""
 
+_SIDE_MAX = 65_535
+
 
 class BrokenFileError(Exception):
     """A file that cannot be used, with the reason for its owner and the cause for the operator."""
@@ -23,3 +25,16 @@ class BrokenFileError(Exception):
         super().__init__(reason)
         self.code = code
         self.cause = f"{type(cause).__name__}: {cause}" if isinstance(cause, Exception) else cause
+
+
+def refuse_oversized(width: int, height: int, max_pixels: int) -> None:
+    """Raise BrokenFileError for an image with too many pixels, or none."""
+    if width < 1 or height < 1 or max(width, height) > _SIDE_MAX or width * height > max_pixels:
+        raise BrokenFileError(
+            f"the image is {width} x {height} pixels: up to {max_pixels} pixels are accepted", code=Code.TOO_MANY_PIXELS
+        )
+
+
+def several_frames() -> BrokenFileError:
+    """Return the refusal of an animation."""
+    return BrokenFileError("the image has several frames: send one without animation", code=Code.SEVERAL_FRAMES)

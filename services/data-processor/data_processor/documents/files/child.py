@@ -29,20 +29,20 @@ Answer = tuple[dict[str, Any], bytes]
 
 
 def inspect(request: dict[str, Any], data: bytes) -> Answer:
-    """Return the size of each page and, of a PDF, the text layer."""
-    if request["media_type"] != "application/pdf":
-        size = image.measure(data, request["media_type"], request["max_pixels"])
-        return {"page_sizes": [size], "text_layer": None}, b""
-    found = pdf.read(data, request["max_pages"], request["max_chars"])
-    return {"page_sizes": found.page_sizes, "text_layer": found.text}, b""
+    """Return the size of each page, and what is damaged."""
+    if request["media_type"] == "application/pdf":
+        found = pdf.measure(data, request["max_pages"])
+    else:
+        found = image.measure(data, request["media_type"], request["max_pixels"], request["max_pages"])
+    return found._asdict(), b""
 
 
 def shrink(request: dict[str, Any], data: bytes) -> Answer:
-    """Return a thumbnail."""
+    """Return a thumbnail of the first page."""
     if request["media_type"] == "application/pdf":
-        picture = pdf.render_first_page(data, thumbnail.BOX)
+        picture = pdf.thumbnail(data, thumbnail.BOX)
     else:
-        picture = image.shrink(data, request["media_type"], request["max_pixels"], thumbnail.BOX)
+        picture = image.page(data, request["media_type"], 1, request["max_pixels"], thumbnail.BOX)
     return {}, thumbnail.encoded(picture)
 
 

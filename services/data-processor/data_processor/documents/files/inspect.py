@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from servicekit.codes import Code
 from servicekit.log.faults import client_fault
 
 from data_processor.documents.files.broken import BrokenFileError
 from data_processor.documents.files.decoder import decode
+from data_processor.documents.files.measured import PageSize
 from data_processor.web.errors import InvalidError, UnsupportedTypeError
-
-if TYPE_CHECKING:
-    from data_processor.documents.files.pdf import TextSpan
 
 logger = logging.getLogger(__name__)
 
-PageSize = tuple[float, float]
 _PDF_HEADER_WITHIN = 1024
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis"})
+_ANY_STILL = b"mif1"
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The content of a file: its type, the size of each page, and a PDF's text (see pdf.TextSpan)."""
+    """The content of a file: its type, the size of each page, and what is damaged, in sentences."""
 
     media_type: str
     page_sizes: list[PageSize]
-    text_layer: list[TextSpan] | None
+    damage: list[str]
 
 
 def sniff(data: bytes) -> str | None:
@@ -39,9 +37,20 @@ def sniff(data: bytes) -> str | None:
         return "image/jpeg"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "image/tiff"
+    if data[4:8] == b"ftyp" and _is_heic(data):
+        return "image/heic"
     if b"%PDF-" in data[:_PDF_HEADER_WITHIN]:
         return "application/pdf"
     return None
+
+
+def _is_heic(data: bytes) -> bool:
+    # Other files of this family are films, or pictures of other codecs (AVIF).
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    others = {brands[at : at + 4] for at in range(8, len(brands), 4)}
+    return brands[:4] in _HEIC_BRANDS or (brands[:4] == _ANY_STILL and bool(others & _HEIC_BRANDS))
 
 
 def inspect(data: bytes) -> Inspection:
@@ -51,7 +60,7 @@ def inspect(data: bytes) -> Inspection:
     media_type = sniff(data)
     if media_type is None:
         raise UnsupportedTypeError(
-            "only PNG, JPEG, WebP and PDF are accepted, and the content of this file is none of them"
+            "only PNG, JPEG, WebP, TIFF, HEIC and PDF are accepted, and the content of this file is none of them"
         )
     try:
         found, _ = decode("inspect", media_type, data)
@@ -61,4 +70,4 @@ def inspect(data: bytes) -> Inspection:
             reason=str(error), cause=error.cause, media_type=media_type, size=len(data),
         )  # fmt: skip
         raise InvalidError(("file", str(error)), code=error.code) from None
-    return Inspection(media_type, [(width, height) for width, height in found["page_sizes"]], found["text_layer"])
+    return Inspection(media_type, [(width, height) for width, height in found["page_sizes"]], found["damage"])

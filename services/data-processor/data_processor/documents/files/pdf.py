@@ -1,141 +1,149 @@
-"""PDFs, with PDFium: page sizes, the text layer, a picture of the first page. Not thread-safe, like PDFium itself."""
+"""PDFs, with PDFium: sizes, words and pictures of pages. Not thread-safe, like PDFium itself.
+
+What PDFium opens is accepted, as ordinary viewers do; `xref.damage` says what is wrong with it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from functools import cached_property
 
+import pypdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
+from pypdf.errors import PyPdfError
 from servicekit.codes import Code
 
-from data_processor.documents.files import xref
+from data_processor.documents.files import page_text, xref
 from data_processor.documents.files.broken import BrokenFileError
+from data_processor.documents.files.measured import Measured
+from data_processor.documents.files.sheet import Sheet, sheet
+from data_processor.documents.files.words import PageWord, in_reading_order
 
-_SIDE_MIN = 1.0
-_SIDE_MAX = 14_400.0
-"""200 inches, the largest page that ISO 32000-1 (annex C) guarantees."""
-_SCALE = 100
-
-
-class TextSpan(TypedDict):
-    """A run of text on one line: page from 1, box [x, y, width, height] in points from the top left corner."""
-
-    page: int
-    box: list[float]
-    text: str
+_UNIT = b"/UserUnit"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Width and height of each displayed page in points, and the PDF's text layer."""
+class Pdf:
+    """An open PDF. Its pages count from 1."""
 
-    page_sizes: list[tuple[float, float]]
-    text: list[TextSpan]
+    def __init__(self, document: pypdfium2.PdfDocument, data: bytes) -> None:
+        self._document = document
+        self._data = data
 
+    @cached_property
+    def _units(self) -> dict[int, float]:
+        # Objects outside of object streams are not compressed.
+        if _UNIT not in self._data and b"/ObjStm" not in self._data:
+            return {}
+        return _user_units(self._document)
 
-def read(data: bytes, max_pages: int, max_chars: int) -> Reading:
-    """Measure a PDF and read its text layer, up to that number of characters. Raises BrokenFileError."""
-    xref.require_intact(data)
-    with _opened(data) as document:
-        if len(document) > max_pages:
-            raise BrokenFileError(
-                f"the PDF has {len(document)} pages: up to {max_pages} are accepted", code=Code.TOO_MANY_PAGES
-            )
-        sizes: list[tuple[float, float]] = []
-        text: list[TextSpan] = []
-        room = max_chars
-        for number in range(1, len(document) + 1):
-            with _page(document, number) as page:
-                sizes.append(_size(page, number))
-                if room > 0:
-                    spans = list(_text(page, number, room))
-                    room -= sum(len(span["text"]) for span in spans)
-                    text += spans
-        return Reading(sizes, text)
+    def __len__(self) -> int:
+        return len(self._document)
 
+    @contextmanager
+    def page(self, number: int) -> Iterator[tuple[pypdfium2.PdfPage, Sheet]]:
+        """Yield a page and its sheet. Raises BrokenFileError if the page is missing or has no usable size."""
+        try:
+            page = self._document[number - 1]
+        except (pypdfium2.PdfiumError, IndexError) as error:
+            why = "the file was cut off" if xref.is_cut(self._data) else "it cannot be read"
+            raise BrokenFileError(f"the PDF is damaged: page {number} is missing: {why}", cause=error) from error
+        try:
+            yield page, sheet(page, number, self._units.get(number, 1.0))
+        finally:
+            page.close()
 
-def render_first_page(data: bytes, box: tuple[int, int]) -> Image.Image:
-    """Return the first page, no larger than `box`. Raises BrokenFileError."""
-    with _opened(data) as document, _page(document, 1) as page:
-        width, height = _size(page, 1)
-        scale = min(box[0] / width, box[1] / height)
-        picture: Image.Image = page.render(scale=scale, may_draw_forms=False).to_pil()
-        return picture.convert("RGB")
+    def words(self, number: int, max_chars: int) -> list[PageWord]:
+        """Return the words of a page in reading order, its form's values included."""
+        with self.page(number) as (page, shown):
+            filled = page_text.fields(self._document, page, shown)
+            # Draws the form and other annotations into the page, so that their text has a place.
+            flattened = pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_SUCCESS
+            if not flattened:
+                return in_reading_order(page_text.words(page, filled, shown, max_chars))
+        with self.page(number) as (page, shown):
+            return in_reading_order(page_text.words(page, filled, shown, max_chars))
+
+    def picture(self, number: int, width: int, max_pixels: int, max_height: float = math.inf) -> Image.Image:
+        """Return a picture of a page, with its form: `width` pixels wide, or as wide as the limits permit."""
+        with self.page(number) as (page, shown):
+            ratio = shown.width / shown.height
+            widest = min(width, max_height * ratio, math.sqrt(max_pixels * ratio))
+            scale = widest / page.get_size()[0]
+            rendered: Image.Image = page.render(scale=scale).to_pil()
+            return rendered.convert("RGB")
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
+def opened(data: bytes) -> Iterator[Pdf]:
+    """Open a PDF. Raises BrokenFileError, also for errors within the block."""
     raw = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
     if not raw:
         # The error code is valid only right after a failure, so PdfDocument does not open the file itself.
         if pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD:
             raise BrokenFileError("the PDF is encrypted: remove its password first", code=Code.ENCRYPTED)
-        raise BrokenFileError("the PDF is damaged: it cannot be opened")
+        why = "its end is missing; it was cut off" if xref.is_cut(data) else "it cannot be opened"
+        raise BrokenFileError(f"the PDF is damaged: {why}")
     document = pypdfium2.PdfDocument(raw)
     try:
         if len(document) < 1:
             raise BrokenFileError("the PDF has no pages")
-        yield document
+        document.init_forms()
+        yield Pdf(document, data)
     except (pypdfium2.PdfiumError, ctypes.ArgumentError, MemoryError) as error:
         raise BrokenFileError("the PDF is damaged: a page cannot be read", cause=error) from error
     finally:
         document.close()
 
 
-@contextmanager
-def _page(document: pypdfium2.PdfDocument, number: int) -> Iterator[pypdfium2.PdfPage]:
-    page = document[number - 1]
-    try:
-        yield page
-    finally:
-        page.close()
+def measure(data: bytes, max_pages: int) -> Measured:
+    """Return the sizes of a PDF's pages. Raises BrokenFileError."""
+    with opened(data) as document:
+        if len(document) > max_pages:
+            raise BrokenFileError(
+                f"the PDF has {len(document)} pages: up to {max_pages} are accepted", code=Code.TOO_MANY_PAGES
+            )
+        sizes = []
+        for number in range(1, len(document) + 1):
+            with document.page(number) as (_, shown):
+                sizes.append((shown.width, shown.height))
+        return Measured(sizes, xref.damage(data))
 
 
-def _size(page: pypdfium2.PdfPage, number: int) -> tuple[float, float]:
-    width, height = page.get_size()
-    own = page.get_mediabox(fallback_ok=False)
-    # PDFium falls back to US Letter if a box has no area or no numbers.
-    empty = own is not None and (own[0] == own[2] or own[1] == own[3])
-    if empty or not all(math.isfinite(side) and _SIDE_MIN <= side <= _SIDE_MAX for side in (width, height)):
-        measures = "no usable size" if empty else f"{width:g} x {height:g} points"
-        raise BrokenFileError(
-            f"page {number} of the PDF has {measures}: sides from {_SIDE_MIN:g} to {_SIDE_MAX:g} points are accepted",
-            code=Code.PAGE_SIZE,
-        )
-    return round(width, 3), round(height, 3)
+def words(data: bytes, number: int, max_chars: int) -> list[PageWord]:
+    """Return the words of one page, with boxes in points of the page as it is shown. Raises BrokenFileError."""
+    with opened(data) as document:
+        return document.words(number, max_chars)
 
 
-def _text(page: pypdfium2.PdfPage, number: int, room: int) -> Iterator[TextSpan]:
-    textpage = page.get_textpage()
-    try:
-        for index in range(textpage.count_rects()):
-            corners = textpage.get_rect(index)
-            text = textpage.get_text_bounded(*corners).replace("\0", "").strip()
-            room -= len(text)
-            if room < 0:
-                return
-            if text:
-                yield {"page": number, "box": _upright(page, corners), "text": text}
-    finally:
-        textpage.close()
+def render(data: bytes, number: int, width: int, max_pixels: int) -> Image.Image:
+    """Return a picture of one page, at most `width` pixels wide. Raises BrokenFileError."""
+    with opened(data) as document:
+        return document.picture(number, width, max_pixels)
 
 
-def _upright(page: pypdfium2.PdfPage, corners: tuple[float, float, float, float]) -> list[float]:
-    # From PDF space (origin bottom left, before rotation and cropping) to the page as it is shown, in points.
-    left, bottom, right, top = corners
-    points = [_shown(page, left, bottom), _shown(page, right, top)]
-    xs, ys = sorted(x for x, _ in points), sorted(y for _, y in points)
-    return [xs[0], ys[0], round(xs[1] - xs[0], 2), round(ys[1] - ys[0], 2)]
+def thumbnail(data: bytes, box: tuple[int, int]) -> Image.Image:
+    """Return the first page, no larger than `box`. Raises BrokenFileError."""
+    with opened(data) as document:
+        return document.picture(1, box[0], box[0] * box[1], box[1])
 
 
-def _shown(page: Any, x: float, y: float) -> tuple[float, float]:
-    across, down = ctypes.c_int(), ctypes.c_int()
-    width, height = (round(side * _SCALE) for side in page.get_size())
-    pdfium.FPDF_PageToDevice(page, 0, 0, width, height, 0, x, y, across, down)
-    return across.value / _SCALE, down.value / _SCALE
+def _user_units(document: pypdfium2.PdfDocument) -> dict[int, float]:
+    """Return the `UserUnit` of the pages that have one, which PDFium does not read."""
+    # As PDFium writes a file, it has no compressed objects, no damage and no encryption.
+    written = io.BytesIO()
+    document.save(written, flags=pdfium.FPDF_REMOVE_SECURITY)
+    units: dict[int, float] = {}
+    if _UNIT in written.getvalue():
+        with contextlib.suppress(PyPdfError):
+            for number, page in enumerate(pypdf.PdfReader(written).pages, 1):
+                unit = page.get(_UNIT.decode())
+                if isinstance(unit, int | float) and math.isfinite(unit) and unit > 0:
+                    units[number] = float(unit)
+    return units

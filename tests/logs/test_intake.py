@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 
+from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import contract, findings, recorder
 from plumbline.verification.checks.intake import SERVICE, Intake
@@ -43,9 +44,9 @@ NOTATIONS = (
     "password={}", '{{"apiKey": "{}"}}', "redis://:{}@redis/0", "postgresql://ada:{}@db:5432/app_db",
     "https://{}@example.com/x.git", "Authorization: Bearer {}", "Bearer {}", "Cookie: access_token={}; theme=dark",
     "GET /x?token={}&page=2", "%22password%22%3A%22{}%22", "('x-api-key', '{}')",
-    '{{"name": "password", "value": "{}"}}', "mysqldump --password {} app_db", "<password>{}</password>",
-    "SecretStr('{}')", "CREATE USER ada IDENTIFIED BY '{}'", "curl -u ada:{} http://x/", "requirepass {}",
-    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{}abcdefghijklmnopqrstuvwxyz",
+    '{{"name": "password", "value": "{}"}}', "mysqldump --password {} app_db", "['psql', '--db-password', '{}']",
+    "<password>{}</password>", "SecretStr('{}')", "CREATE USER ada IDENTIFIED BY '{}'", "curl -u ada:{} http://x/",
+    "requirepass {}", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{}abcdefghijklmnopqrstuvwxyz",
     "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", "pass\u200bword={}", "ｐａｓｓｗｏｒｄ={}",
 )  # fmt: skip
 BY_NAME = ("password", "x-api-key", "sessionToken", "db_password", "Authorization", "cookie")
@@ -252,10 +253,10 @@ def test_faults_of_many_kinds_replace_only_one_another(intake: Intake, redis_cli
     )
 
 
-def test_the_largest_batch_is_taken(intake: Intake) -> None:
+def test_the_largest_batch_is_taken(stack: Stack, intake: Intake) -> None:
     # Entries below a warning leave nothing behind.
     line = json.dumps({"level": "info", "service": SERVICE, "message": "x" * 15_000}).encode() + b"\n"
-    most = contract.INGEST_MAX_BYTES
+    most = contract.setting(stack, "PLUMBLINE_INGEST_BODY_MAX", contract.INGEST_MAX_BYTES)
     body = (line * (most // len(line) + 1))[:most].rpartition(b"\n")[0].ljust(most, b"\n")
     assert len(body) == most
     for size, status in ((most, 204), (most + 1, 413)):

@@ -68,6 +68,6 @@ def test_a_tail_shows_the_counters(operator: Operator, ids: list[str]) -> None:
 
 def test_several_operators_can_follow_at_once(operator: Operator) -> None:
     with ExitStack() as opened:
-        tails = [opened.enter_context(operator.open("/logs/stream")) for _ in range(8)]
+        tails = [opened.enter_context(operator.open("/logs/stream")) for _ in range(3)]
         found = [tail.status_code for tail in tails]
-    assert found == [200] * 8, f"log-sink: 8 live tails at once are answered with {found}. {NEXT}"
+    assert found == [200] * 3, f"log-sink: 3 live tails at once are answered with {found}. {NEXT}"

@@ -163,10 +163,13 @@ _THINGS = (
     FROM generate_series(1, %(count)s) n
     """,
     """
+    WITH file AS (
+        INSERT INTO document_contents (sha256, data) VALUES (repeat('0', 64), '')
+        ON CONFLICT (sha256) DO UPDATE SET sha256 = excluded.sha256 RETURNING sha256
+    )
     INSERT INTO documents (channel_id, uploaded_by, filename, media_type, size, sha256, page_widths, page_heights)
-    SELECT %(channel_id)s, %(user_id)s, 'document-' || n || '.png', 'image/png', 4711,
-           repeat(lpad(to_hex(n), 8, '0'), 8), '{640}', '{480}'
-    FROM generate_series(1, %(count)s) n
+    SELECT %(channel_id)s, %(user_id)s, 'document-' || n || '.png', 'image/png', 4711, file.sha256, '{640}', '{480}'
+    FROM file CROSS JOIN generate_series(1, %(count)s) n
     """,
     """
     WITH made AS (

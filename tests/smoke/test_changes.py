@@ -55,7 +55,6 @@ class World:
             yield
         names = {
             f"documents {self.documents[1]}": "the document",
-            f"document_contents {self.documents[1]}": "its content",
             f"annotations {self.annotations[1]}": "the annotation",
             f"templates {self.templates[1]}": "the template",
         }
@@ -101,9 +100,11 @@ def test_reading_changes_nothing(world: World, database: Database) -> None:
 
 
 def test_the_first_thumbnail_is_stored_with_its_document_alone(world: World, database: Database) -> None:
-    stored = world.alice.upload(world.channel, f"{PREFIX}thumbnail.png", samples.png()).expect(201)
-    newer = world.alice.upload(world.channel, f"{PREFIX}newer.png", samples.png()).expect(201)
-    with world.require(database, f"document_contents {stored['id']}: thumbnail"):
+    stored, newer = (
+        world.alice.upload(world.channel, f"{PREFIX}{name}.png", samples.unlike_any_other()).expect(201)
+        for name in ("thumbnail", "newer")
+    )
+    with world.require(database, f"document_contents {stored['sha256']}: thumbnail"):
         assert world.alice.get(f"{DOCUMENTS}{stored['id']}/thumbnail").status == 200
     for one in (stored, newer):
         assert world.alice.delete(f"{DOCUMENTS}{one['id']}/").status == 204
@@ -116,7 +117,14 @@ def test_a_message_is_one_new_row(world: World, database: Database) -> None:
 
 def test_an_upload_is_one_document_with_its_content(world: World, database: Database) -> None:
     with world.require(database, "+1 documents", "+1 document_contents"):
-        world.bob.upload(world.channel, f"{PREFIX}new.png", samples.png()).expect(201)
+        world.bob.upload(world.channel, f"{PREFIX}new.png", samples.unlike_any_other()).expect(201)
+
+
+def test_an_equal_upload_is_one_document_alone(world: World, database: Database) -> None:
+    content = samples.unlike_any_other()
+    world.alice.upload(world.channel, f"{PREFIX}first.png", content).expect(201)
+    with world.require(database, "+1 documents"):
+        world.bob.upload(world.channel, f"{PREFIX}equal.png", content).expect(201)
 
 
 def test_renaming_changes_the_document_alone(world: World, database: Database) -> None:
@@ -169,7 +177,7 @@ def test_leaving_ends_one_membership_and_joining_again_adds_a_welcome(
 
 
 def test_deleting_deletes_what_belongs_to_it_alone(world: World, database: Database) -> None:
-    document = world.alice.upload(world.channel, f"{PREFIX}gone.png", samples.png()).expect(201)
+    document = world.alice.upload(world.channel, f"{PREFIX}gone.png", samples.unlike_any_other()).expect(201)
     annotations = f"{DOCUMENTS}{document['id']}/annotations/"
     gone, _ = (world.alice.post(annotations, MARK).expect(201)["id"] for _ in range(2))
     label = {"name": "one", "label_type": "a", "bounding_box": BOX}

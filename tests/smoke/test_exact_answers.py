@@ -30,8 +30,8 @@ MESSAGE = {
     "id", "content", "image_url", "sender_id", "username", "display_name", "channel_id", "timestamp", "target_user_id",
 }  # fmt: skip
 DOCUMENT = {
-    "id", "channel_id", "uploaded_by", "filename", "media_type", "size", "sha256", "page_count", "width", "height",
-    "created_at", "updated_at", "urls",
+    "id", "channel_id", "uploaded_by", "filename", "media_type", "size", "sha256", "damage", "page_count", "width",
+    "height", "created_at", "updated_at", "urls",
 }  # fmt: skip
 ANNOTATION = {
     "id", "document_id", "page", "bounding_box", "label_type", "label_name", "colour", "text", "confidence",

@@ -14,7 +14,7 @@ from django.urls import path
 from PIL import Image
 
 DOCUMENT = (
-    "id", "channel_id", "uploaded_by_id", "filename", "media_type", "size", "sha256", "page_count", "created_at",
+    "id", "channel_id", "uploaded_by_id", "filename", "media_type", "size", "file_id", "page_count", "created_at",
     "updated_at",
 )  # fmt: skip
 ANNOTATION = (
@@ -40,17 +40,19 @@ def upload(request: HttpRequest, n: int) -> HttpResponse:
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         image.load()
     with transaction.atomic():
+        content, _ = models.DocumentContent.objects.get_or_create(
+            sha256=hashlib.sha256(data).hexdigest(), defaults={"data": data}
+        )
         made = models.Document.objects.create(
             channel_id=int(request.POST["channel_id"]),
             uploaded_by_id=n,
             filename=file.name,
             media_type="image/png",
             size=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
+            file=content,
             page_widths=[image.width],
             page_heights=[image.height],
         )
-        models.DocumentContent.objects.create(document=made, data=data)
     return _answer({name: getattr(made, name) for name in DOCUMENT})
 
 

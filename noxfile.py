@@ -78,18 +78,20 @@ def coverage(session: nox.Session) -> None:
 def manifests(session: nox.Session) -> None:
     """Render and check every Kubernetes overlay; needs kubectl, kustomize or Go, and no cluster."""
     _install(session)
-    _renderer(session)
+    if not _renderer(session):
+        session.skip("no program to render manifests: install kubectl 1.27 or newer, or kustomize 5, or Go to build it")
     session.run("python", "-m", "plumbline.verification.manifests")
     _pytest(session, "plumbline/tests/verification/manifests")
 
 
-def _renderer(session: nox.Session) -> None:
-    """Make sure that kubectl or kustomize is installed; neither is on PyPI."""
+def _renderer(session: nox.Session) -> bool:
+    """Return whether kubectl or kustomize is installed, after trying to build it; neither is on PyPI."""
     if shutil.which(os.environ.get("PLUMBLINE_KUBECTL", "kubectl")) or shutil.which("kustomize"):
-        return
+        return True
     if not shutil.which("go"):
-        session.skip("no program to render manifests: install kubectl 1.27 or newer, or kustomize 5, or Go to build it")
+        return False
     session.run("go", "install", KUSTOMIZE, env={"GOBIN": session.bin}, external=True)
+    return True
 
 
 @nox.session
@@ -130,9 +132,10 @@ def logs(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the docs strictly; fail if a generated page is outdated."""
+    """Build the docs strictly; fail if a page is outdated, or says something else than the code."""
     _install(session)
     session.run("python", "-m", "plumbline.verification.docs", "--check")
+    session.run("python", "-m", "pytest", "-q", "plumbline/tests/verification/docs/pages")
     # Not --quiet, which hides warnings from --strict, too. The variable hides a notice of the theme.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 

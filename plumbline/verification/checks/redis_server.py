@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from plumbline import ROOT
@@ -44,9 +44,9 @@ def state(info: Mapping[str, Any]) -> Iterator[str]:
         yield f"redis: it saved to the disk {after:.0f} s after its start; expected never"
 
 
-def directives(text: str) -> Iterator[str]:
+def directives(text: Iterable[str]) -> Iterator[str]:
     """Find directives of the configuration file that are not declared, and commands that it does not remove."""
-    lines = [line.split(None, 1) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line.split(None, 1) for line in text if line.strip() and not line.startswith("#")]
     found: dict[str, list[str]] = {}
     for name, *value in lines:
         found.setdefault(name, []).append(" ".join(value).strip())
@@ -60,6 +60,6 @@ def directives(text: str) -> Iterator[str]:
         yield f"redis: the command {name} exists; expected the file to remove it"
 
 
-def declared_file() -> str:
-    """Return the configuration file of Redis on every target."""
-    return _FILE.read_text()
+def declared_file() -> list[str]:
+    """Return the lines of the configuration file of Redis on every target."""
+    return _FILE.read_text().splitlines()

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+from plumbline.targets.kubernetes import kustomize
 from plumbline.verification.faults import static
 from plumbline.verification.faults.areas import areas
 from plumbline.verification.faults.fault import CatalogueError
@@ -38,13 +39,19 @@ def main(arguments: list[str] | None = None) -> int:
         for task in tasks:
             print(f"{task.area.title}: {task.fault.name}: {task.fault.what}")
         return 0
+    left_out = [task for task in tasks if task.area.static == static.MANIFESTS and kustomize.tool() is None]
+    tasks = [task for task in tasks if task not in left_out]
+    if left_out:
+        print(f"{len(left_out)} faults are left out: {kustomize.NO_TOOL}", flush=True)
+    if not tasks:
+        return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill removes the stacks, too
     report = _Report()
     try:
         troubles = run(tasks, report, workers=options.workers, quick=options.sample)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    return report.end(tasks, troubles)
+    return report.end(tasks, troubles, left_out)
 
 
 def _chosen(words: list[str], *, sample: bool) -> list[Task]:
@@ -77,7 +84,7 @@ class _Report:
             if verdict.wrong:
                 print(f"  {verdict.task.fault.what}", *verdict.wrong, sep="\n  - ", flush=True)
 
-    def end(self, tasks: list[Task], troubles: list[str]) -> int:
+    def end(self, tasks: list[Task], troubles: list[str], left_out: list[Task]) -> int:
         """Print the account; return the exit code."""
         wrong = [one.task.fault.name for one in self._verdicts if one.wrong]
         print(f"\n{'area':<20} faults   seen")
@@ -86,6 +93,9 @@ class _Report:
             print(f"{title:<20} {len(of_area):>6} {sum(not one.wrong for one in of_area):>6}")
         seen = len(self._verdicts) - len(wrong)
         print(f"{seen} of {len(tasks)} seen as the catalogue says, in {time.monotonic() - self._begun:.0f} s.")
+        if left_out:
+            areas_left_out = ", ".join(dict.fromkeys(task.area.title for task in left_out))
+            print(f"{len(left_out)} of {areas_left_out} left out, not seen: {kustomize.NO_TOOL}")
         for name in wrong:
             print(f"again: nox -s selfcheck -- -k {shlex.quote(name)}")
         for trouble in troubles:

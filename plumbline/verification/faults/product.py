@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from plumbline import ROOT, identity
-from plumbline.components import COMPONENTS
+from plumbline.components import COMPONENTS, HEALTH_PATHS
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.targets.embedded import accounts, postgres
@@ -151,12 +151,16 @@ class Product:
             self._wait_until_reconnected()
 
     def _wait_until_reconnected(self) -> None:
-        """Wait until every server process has noticed: which of them answers is chance, so several answers count."""
-        stack = EmbeddedTarget(Home(self.home)).stack()
+        """Wait until every server process has noticed: which of them answers is chance, so several answers count.
+
+        Each is asked over a new connection: the front door keeps its own, all of which may lead to one process.
+        """
+        ports = Home(self.home).load().ports
+        urls = [f"http://127.0.0.1:{ports[name]}{path}" for name, path in HEALTH_PATHS.items()]
         deadline = time.monotonic() + _RECONNECTED_S
         healthy = 0
         while healthy < _ANSWERS and time.monotonic() < deadline:
-            healthy = 0 if identity.compare(stack.base_url, stack.stack_id) else healthy + 1
+            healthy = 0 if any(identity.health_of(url).reason for url in urls) else healthy + 1
             time.sleep(0.1)
 
     def execute(self, statement: str) -> None:

@@ -14,6 +14,7 @@ from plumbline.verification.manifests.compare import differences, of
 _SPREAD_OVER = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 _ROLLING = {"maxSurge": 1, "maxUnavailable": 0}
 _BUDGET = {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
+_MIGRATING_S = 900
 _STILL_SENT_S = 5
 """How long proxies may go on sending requests to a pod that is being stopped."""
 
@@ -23,6 +24,10 @@ def problems(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.workloads():
         if any(workload.document["spec"].get(key) for key in ("paused", "suspend")):
             yield f"{workload.name} is paused or suspended: none of its pods is ever started"
+        if workload.document["spec"].get("revisionHistoryLimit", 1) < 1:
+            yield f"{workload.name} keeps no earlier release: revisionHistoryLimit has to be above 0, to go back"
+        if workload.document["kind"] != "Job" and workload.pod.get("restartPolicy", "Always") != "Always":
+            yield f"{workload.name}: restartPolicy has to be Always, or what ends stays dead"
         spec = SPECS.get(workload.component)
         if spec and spec.is_replicated:
             yield from _replicated(manifests, workload)
@@ -90,6 +95,8 @@ def _job(workload: Workload) -> Iterator[str]:
     for key in ("backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"):
         if not spec.get(key):
             yield f"{workload.name}: {key} has to be above 0, to try again, to give up, and to be removed"
+    if 0 < spec.get("activeDeadlineSeconds", 0) < _MIGRATING_S:
+        yield f"{workload.name} is ended while it migrates: activeDeadlineSeconds has to be at least {_MIGRATING_S}"
     if workload.pod.get("restartPolicy") != "Never":
         yield f"{workload.name}: restartPolicy has to be Never, or podFailurePolicy is ignored"
     wanted = {"podFailurePolicy": {"rules": [_fail_at_once(EXIT_CONFIG)]}}

@@ -13,7 +13,7 @@ import yaml
 from plumbline import ROOT
 from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, SERVICES, SPECS
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
-from plumbline.verification.manifests import compose_file
+from plumbline.verification.manifests import compose_file, compose_settings, images
 from plumbline.verification.manifests.quantities import parse
 
 DIFFERENT = {
@@ -30,6 +30,7 @@ DIFFERENT = {
 """Settings that may differ, and why. All others have to be equal."""
 _VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 _DRIVER = "PG"
+_COMPOSE = ROOT / "docker" / "compose.yaml"
 _CADDYFILE = re.compile(r"COPY (?:--chmod=\S+ )?docker/caddy/Caddyfile (\S+)")
 _USER = re.compile(r"USER (\d+):(\d+)")
 
@@ -37,8 +38,7 @@ _USER = re.compile(r"USER (\d+):(\d+)")
 @cache
 def compose() -> dict[str, Any]:
     """Return docker/compose.yaml with every variable at its default."""
-    path = ROOT / "docker" / "compose.yaml"
-    found: dict[str, Any] = yaml.safe_load(_VARIABLE.sub(r"\1", path.read_text()))
+    found: dict[str, Any] = yaml.safe_load(_VARIABLE.sub(r"\1", _COMPOSE.read_text()))
     return found
 
 
@@ -46,9 +46,10 @@ def problems(manifests: Manifests) -> Iterator[str]:
     """Yield everything in which the two differ without a reason."""
     services = compose()["services"]
     yield from repetitions(ROOT)
-    yield from compose_file.problems(
-        compose(), ROOT, {name: environment(services[name])["PLUMBLINE_PORT"] for name in SERVICES}
-    )
+    yield from compose_file.problems(compose(), ROOT)
+    raw = yaml.safe_load(_COMPOSE.read_text())["services"]
+    yield from compose_settings.problems({name: environment(service) for name, service in raw.items()})
+    yield from images.problems(compose(), ROOT)
     yield from _images(manifests, services)
     for name, service in services.items():
         found = _counterpart(manifests, name)
@@ -191,6 +192,13 @@ def _images(manifests: Manifests, services: dict[str, Any]) -> Iterator[str]:
             tag = container.spec["image"].rpartition("/")[2].partition(":")[2]
             if not tag or tag == "latest":
                 yield f"{workload.name} {container.name}: image {container.spec['image']} names no release"
+        policy = {one.spec.get("imagePullPolicy", "IfNotPresent") for one in workload.containers}
+        if policy - {"IfNotPresent", "Always"}:
+            yield f"{workload.name}: imagePullPolicy is {', '.join(sorted(policy))}; expected nodes to fetch images"
+    tags = {one: name.rpartition(":")[2] for one, names in said.items() for name in names}
+    of_services = {tags[image] for image in (f"plumbline/{name}" for name in SERVICES) if image in tags}
+    if len(of_services) > 1:
+        yield f"the services are of different releases: {', '.join(sorted(of_services))}; expected one tag for all"
     for image, names in sorted(said.items()):
         if len(names) > 1:
             yield f"image {image} is used in two releases: {', '.join(sorted(names))}"

@@ -12,6 +12,7 @@ _CONTAINER = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
 """The security context of every container."""
 _VOLUMES = frozenset({"configMap", "emptyDir", "secret"})
 _READABLE_BY_GROUP = 0o440
+_RIGHTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 _SCRATCH = "/tmp"  # noqa: S108  a path in a container
 _ENFORCED = "pod-security.kubernetes.io/enforce"
 
@@ -23,6 +24,8 @@ def problems(manifests: Manifests) -> Iterator[str]:
     for account in manifests.of("ServiceAccount"):
         if account.get("automountServiceAccountToken") is not False:
             yield f"ServiceAccount {account['metadata']['name']} mounts its token"
+    for one in manifests.of(*_RIGHTS):
+        yield f"{one['kind']} {one['metadata']['name']}: gives rights in the cluster, which no component needs"
     for workload in manifests.workloads():
         yield from _pod(workload)
         yield from _volumes(workload)
@@ -68,6 +71,10 @@ def _container(workload: Workload, container: Container) -> Iterator[str]:
     where, spec = f"{workload.name} {container.name}", container.spec
     yield from differences(f"{where} security context", spec.get("securityContext", {}), _CONTAINER)
     yield from (f"{where} takes a port of its node" for port in spec.get("ports", []) if "hostPort" in port)
+    secret = {one["name"] for one in workload.pod.get("volumes", []) if "secret" in one}
+    for mount in spec.get("volumeMounts", []):
+        if mount["name"] in secret and not mount.get("readOnly"):
+            yield f"{where} may write to its secrets: mount {mount['mountPath']} with readOnly"
     scratch = {one["name"] for one in workload.pod.get("volumes", []) if "emptyDir" in one}
     if container.image.removeprefix("plumbline/") in SERVICES and not any(
         mount["mountPath"] == _SCRATCH and mount["name"] in scratch and not mount.get("readOnly")

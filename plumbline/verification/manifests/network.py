@@ -14,6 +14,7 @@ DNS = "cluster DNS"
 ANYWHERE = "anywhere"
 PROMETHEUS = "monitoring"
 OPERATOR = "cnpg-system"
+_DENIES_ALL = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
 class Arrow(NamedTuple):
@@ -114,6 +115,25 @@ def problems(manifests: Manifests) -> Iterator[str]:
     there, wanted = reachable(manifests), expected(manifests)
     yield from (f"the policies stop {arrow}" for arrow in sorted(wanted - there))
     yield from (f"the policies allow {arrow}, which the architecture does not" for arrow in sorted(there - wanted))
+    yield from _one_sided(manifests, wanted)
+    if not any(one["spec"] == _DENIES_ALL for one in manifests.of("NetworkPolicy")):
+        yield "no policy denies all other traffic of every pod, in and out"
+
+
+def _one_sided(manifests: Manifests, wanted: frozenset[Arrow]) -> Iterator[str]:
+    """Yield what one side allows although only the other side's policy stops it: each has to be right by itself."""
+    policies = [one["spec"] for one in manifests.of("NetworkPolicy")]
+    own = manifests.pods()
+    for source in own:
+        for target in own:
+            for port, protocol in sorted(_ports(policies)):
+                arrow = Arrow(source, target, port, protocol)
+                enters = _allows(policies, "Ingress", own[target], _peer(own, source), port, protocol)
+                if enters and not wanted & {arrow, arrow._replace(source=ANYWHERE)}:
+                    yield f"the policies of {target} let in {arrow}, which the architecture does not"
+                leaves = _allows(policies, "Egress", own[source], _peer(own, target), port, protocol)
+                if leaves and not wanted & {arrow, arrow._replace(target=ANYWHERE)}:
+                    yield f"the policies of {source} let out {arrow}, which the architecture does not"
 
 
 def _ports(policies: list[Document]) -> set[tuple[int, str]]:

@@ -12,6 +12,8 @@ from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import Manifests, Workload
 from plumbline.verification.manifests.quantities import parse
 
+_STORAGE_MIN = 1024**3
+_SIZES = ("max_connections", "shared_buffers", "effective_cache_size", "work_mem", "maintenance_work_mem")
 PASSWORD = "postgres_password"  # noqa: S105  a file's name
 
 
@@ -35,6 +37,18 @@ def _own(workload: Workload) -> Iterator[str]:
         yield f"{workload.name} has {spec['replicas']} pods: they are no replicas of each other"
     if spec.get("podManagementPolicy") != "Parallel":
         yield f"{workload.name}: podManagementPolicy is not Parallel, so a later release does not replace a stuck pod"
+    if spec.get("updateStrategy", {}).get("type", "RollingUpdate") != "RollingUpdate":
+        yield f"{workload.name}: updateStrategy is {spec['updateStrategy']['type']}, so a new release starts no new pod"
+    kept = {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    if spec.get("persistentVolumeClaimRetentionPolicy", kept) != kept:
+        yield f"{workload.name} loses its data when it is deleted or scaled: persistentVolumeClaimRetentionPolicy"
+    for claim in spec.get("volumeClaimTemplates", []):
+        size = claim["spec"]["resources"]["requests"].get("storage")
+        if size is not None and parse(size) < _STORAGE_MIN:
+            yield f"{workload.name}: its claim of {size} is full soon; expected at least 1Gi"
+    for argument in workload.main.spec.get("args", []):
+        if argument != "-c" and argument.partition("=")[0] not in _SIZES:
+            yield f"{workload.name} is started with {argument}; expected only settings of its size: {', '.join(_SIZES)}"
     if spec.get("volumeClaimTemplates") and workload.pod["securityContext"].get("fsGroupChangePolicy") != (
         "OnRootMismatch"
     ):

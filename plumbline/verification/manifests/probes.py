@@ -17,6 +17,8 @@ _KINDS = ("startupProbe", "readinessProbe", "livenessProbe")
 _DEFAULTS = {"periodSeconds": 10, "failureThreshold": 3, "timeoutSeconds": 1}
 _CADDY_ITSELF = CADDY.port.name
 """Port on which Caddy answers by itself; on its other port it forwards requests."""
+_UNREADY_S = 10
+_ANSWER_S = 5
 _STARTING_S = 60
 """A start on a busy machine may take this long."""
 
@@ -51,6 +53,10 @@ def _container(workload: Workload, container: Container) -> Iterator[str]:
         yield f"{where}: its liveness probe has to ask for an answer: a process that hangs still accepts connections"
     if _patience(liveness) < 4 * _patience(readiness):
         yield f"{where} is killed about as soon as it is unready: its liveness probe has to wait four times as long"
+    if container.name in SPECS and _patience(readiness) > _UNREADY_S:
+        yield f"{where} still gets requests {_patience(readiness)} s after its last answer; expected {_UNREADY_S} s"
+    if container.name in SPECS and _value(liveness, "timeoutSeconds") < _ANSWER_S:
+        yield f"{where}: its liveness probe has to wait {_ANSWER_S} s for an answer of a busy machine"
     if _patience(startup) < _STARTING_S:
         yield f"{where} has {_patience(startup)} s to start, and needs {_STARTING_S} s"
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
+from plumbline.components import COMPONENTS
 from plumbline.targets.kubernetes.model import Manifests, Workload
 
 _SHAPE = re.compile(r"(?P<number>[+-]?\d+(?:\.\d+)?|[+-]?\.\d+)(?P<unit>[EPTGMk]|[EPTGMK]i|[num]|[eE][+-]?\d+)?")
@@ -60,6 +61,8 @@ def _contradictions(workload: Workload) -> Iterator[str]:
     for container in workload.containers:
         requests, limits = container.spec["resources"]["requests"], container.spec["resources"]["limits"]
         for name in ("cpu", "memory"):
+            if name == "cpu" and container.name in COMPONENTS and parse(limits[name]) < 1:
+                yield f"{workload.name} {container.name}: its cpu limit {limits[name]} is below 1, so it may not start"
             if parse(requests[name]) > parse(limits[name]):
                 yield f"{workload.name} {container.name} requests more {name} ({requests[name]}) than {limits[name]}"
     # A volume in memory counts as memory of the container that writes to it.

@@ -20,6 +20,7 @@ _KINDS = {
     "secret": "Secret", "secretRef": "Secret", "secretKeyRef": "Secret",
 }  # fmt: skip
 """The keys of a pod's spec under which a reference stands, and what it refers to."""
+_HASHED = re.compile(r"-[a-z0-9]{10}$")
 _VARIABLE = re.compile(r"\$\((\w+)\)")
 
 
@@ -49,6 +50,10 @@ def problems(manifests: Manifests) -> Iterator[str]:
         for container in workload.containers:
             yield from _variables(workload, container)
     used = {(one.kind, one.name) for one in references}
+    for workload in manifests.workloads():
+        for one in _within(workload.name, workload.pod):
+            if not _HASHED.search(one.name):
+                yield f"{workload.name}: {one.kind} {one.name} has no hash in its name, so a change starts no new pods"
     for document in manifests.of("ConfigMap", "Secret"):
         if (document["kind"], document["metadata"]["name"]) not in used:
             yield f"{document['kind']} {document['metadata']['name']} is used by nothing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from ipaddress import ip_network
 
 from plumbline import ROOT
 from plumbline.components import BACKEND, CADDY, PORTS, TABLE
@@ -23,6 +24,9 @@ _COSTS_REQUESTS = {
     "PLUMBLINE_SHUTDOWN_DELAY": "0s",
 }
 """The Caddyfile's defaults. They suit a stack whose containers are not replaced while requests arrive."""
+_WIDEST = {4: 8, 6: 7}
+"""Shortest prefixes of private networks."""
+_KEEPALIVE = "PLUMBLINE_UPSTREAM_KEEPALIVE"
 _READ_BY = {one.image_name: one.settings_file for one in TABLE if one.settings_file}
 """The file that reads the settings of an image without a service."""
 _ADDRESS = re.compile(r"(?:\w+://)?(?P<host>[a-z][a-z0-9-]*):(?P<port>\d+)(?:/.*)?")
@@ -57,6 +61,11 @@ def _front(manifests: Manifests) -> Iterator[str]:
     for name, harmful in _COSTS_REQUESTS.items():
         if caddy.get(name, harmful) == harmful:
             yield f"a rollout costs requests: {name} of caddy is missing, or {harmful}"
+    if caddy.get(_KEEPALIVE) not in (None, "off"):
+        yield f"a rollout costs requests: {_KEEPALIVE} of caddy is {caddy[_KEEPALIVE]}; expected off"
+    for network in caddy.get("PLUMBLINE_FRONT_TRUSTED_PROXIES", "").split():
+        if ip_network(network).prefixlen < _WIDEST[ip_network(network).version]:
+            yield f"caddy trusts client addresses from {network}; expected only networks of the cluster"
     if any(manifests.of("Ingress")):
         if not caddy.get("PLUMBLINE_FRONT_TRUSTED_PROXIES"):
             yield "every client has the address of the ingress: PLUMBLINE_FRONT_TRUSTED_PROXIES is missing"

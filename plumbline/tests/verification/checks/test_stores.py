@@ -51,7 +51,9 @@ def test_a_redis_in_another_state_is_found(change: dict[str, object], said: str)
     ],
 )
 def test_a_redis_that_is_configured_otherwise_is_found(old: str, new: str, said: str) -> None:
-    assert [*redis_server.directives(redis_server.declared_file().replace(old, new))] == [f"redis: {said}"]
+    assert [*redis_server.directives("\n".join(redis_server.declared_file()).replace(old, new).splitlines())] == [
+        f"redis: {said}"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from plumbline import ROOT
 from plumbline.verification.faults import areas as catalogue
+from plumbline.verification.faults import static
 from plumbline.verification.faults.areas import areas
 from plumbline.verification.faults.fault import CatalogueError, Fault, Patch
 from plumbline.verification.faults.product import Product
@@ -56,7 +57,7 @@ def test_the_checks_of_a_fault_are_there(fault: Fault) -> None:
         if check in BESIDE:
             continue
         if check.startswith("docs: test_"):
-            assert (ROOT / "plumbline/tests/verification/docs" / check.removeprefix("docs: ")).exists()
+            assert (ROOT / static.PAGES / check.removeprefix("docs: ")).exists()
             continue
         file, _, name = check.partition("::")
         text = (ROOT / "tests" / file).read_text()

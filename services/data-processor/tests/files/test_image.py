@@ -33,13 +33,13 @@ def test_deep_grey_is_scaled_not_cut_off(kind: str, media_type: str) -> None:
     assert (shown.getpixel((5, 20)), shown.getpixel((60, 20))) == (15, 191)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "HEIF"])
 def test_colour_profiles_are_applied(kind: str) -> None:
-    options = {"quality": 95} if kind in ("JPEG", "WEBP") else {}
+    options = {"quality": 95} if kind in ("JPEG", "WEBP", "HEIF") else {}
     data = people_files.saved(
         Image.new("RGB", (64, 64), (220, 30, 30)), kind, icc_profile=people_files.swapped_profile(), **options
     )
-    red, green, blue = thumbnail(data, f"image/{kind.lower()}").getpixel((30, 30))
+    red, green, blue = thumbnail(data, "image/heic" if kind == "HEIF" else f"image/{kind.lower()}").getpixel((30, 30))
 
     assert green > 200, (red, green, blue)
     assert red < 80
@@ -70,15 +70,25 @@ def test_transparency_stays_and_can_be_put_on_white() -> None:
     assert colour.on_white(shown).getpixel((5, 5)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize(("kind", "media_type"), [("JPEG", "image/jpeg"), ("HEIF", "image/heic")])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_photos_are_upright(orientation: int) -> None:
+def test_photos_are_upright(kind: str, media_type: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = people_files.saved(people_files.gradient(), "JPEG", exif=exif)
-    (size,) = image.measure(data, "image/jpeg", LIMIT, 1).page_sizes
+    data = people_files.saved(people_files.gradient(), kind, exif=exif.tobytes())
+    (size,) = image.measure(data, media_type, LIMIT, 1).page_sizes
 
     assert size == ((200, 150) if orientation < 5 else (150, 200))
-    assert image.page(data, "image/jpeg", 1, LIMIT).size == size
+    assert image.page(data, media_type, 1, LIMIT).size == size
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_phones_photo_must_be_whole(share: float) -> None:
+    data = people_files.heic()
+
+    assert damage(data, "image/heic") == []
+    with pytest.raises(BrokenFileError, match="truncated"):
+        damage(data[: int(len(data) * share)], "image/heic")
 
 
 HEAD, *REST = people_files.png_chunks(WHOLE)

@@ -5,9 +5,9 @@ What PDFium opens is accepted, as ordinary viewers do; `xref.damage` says what i
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import io
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,6 @@ import pypdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image
-from pypdf.errors import PyPdfError
 from servicekit.codes import Code
 
 from data_processor.documents.files import page_text, xref
@@ -27,6 +26,9 @@ from data_processor.documents.files.sheet import Sheet, sheet
 from data_processor.documents.files.words import PageWord, in_reading_order
 
 _UNIT = b"/UserUnit"
+
+# It tells each oddity of a file.
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 
 class Pdf:
@@ -140,10 +142,14 @@ def _user_units(document: pypdfium2.PdfDocument) -> dict[int, float]:
     written = io.BytesIO()
     document.save(written, flags=pdfium.FPDF_REMOVE_SECURITY)
     units: dict[int, float] = {}
-    if _UNIT in written.getvalue():
-        with contextlib.suppress(PyPdfError):
-            for number, page in enumerate(pypdf.PdfReader(written).pages, 1):
-                unit = page.get(_UNIT.decode())
-                if isinstance(unit, int | float) and math.isfinite(unit) and unit > 0:
-                    units[number] = float(unit)
+    if _UNIT not in written.getvalue():
+        return units
+    try:
+        for number, page in enumerate(pypdf.PdfReader(written).pages, 1):
+            unit = page.get(_UNIT.decode())
+            if isinstance(unit, int | float) and math.isfinite(unit) and unit > 0:
+                units[number] = float(unit)
+    except Exception:
+        # Hostile objects raise exceptions of many types. PDFium shows such a page without its unit, and so do we.
+        return {}
     return units

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from io import BytesIO
+from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from PIL import Image
 
 from plumbline.stack import Stack
-from plumbline.verification.checks import contract, samples
+from plumbline.verification.checks import contract, rows, samples
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.checks.created import PREFIX
 
+Database = psycopg.Connection[dict[str, Any]]
 DOCUMENTS = "/data-processor/documents/"
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -189,6 +192,44 @@ def moving(kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["png", "webp"])
 def test_an_animation_is_refused(alice: User, channel: int, kind: str) -> None:
     assert alice.upload(channel, f"{PREFIX}moving", moving(kind)).expect_problem(422)["code"] == "several_frames"
+
+
+def test_a_scan_has_pages_of_their_own_sizes(alice: User, channel: int, database: Database) -> None:
+    first, second = (Image.new("1", size, 1) for size in ((300, 200), (100, 400)))
+    written = BytesIO()
+    first.save(written, "TIFF", save_all=True, append_images=[second], compression="group4")
+    stored = alice.upload(channel, f"{PREFIX}scan.tif", written.getvalue()).expect(201)
+    assert (stored["media_type"], stored["page_count"]) == ("image/tiff", 2)
+    row = rows.one(database, "documents", id=stored["id"])
+    assert (row["page_widths"], row["page_heights"]) == ([300, 100], [200, 400])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (samples.pdf() + b"<!-- proxy -->" * 220, ["it has 3,080 bytes after its end"]),
+        (b"\xef\xbb\xbf" + samples.pdf(), ["it begins with a byte order mark, which belongs to text files"]),
+        (samples.png()[:-12], ["its end is missing"]),
+        (samples.pdf(), []),
+    ],
+    ids=["bytes-after-the-end", "byte-order-mark", "no-end", "whole"],
+)
+def test_damage_that_viewers_overlook_is_told(
+    alice: User, channel: int, database: Database, content: bytes, said: list[str]
+) -> None:
+    stored = alice.upload(channel, f"{PREFIX}damaged", content).expect(201)
+    assert stored["damage"] == said
+    assert rows.one(database, "documents", id=stored["id"])["damage"] == said
+    assert alice.get(f"{DOCUMENTS}{stored['id']}/thumbnail").status == 200
+
+
+def test_a_deep_grey_is_pictured_as_grey(alice: User, channel: int) -> None:
+    written = BytesIO()
+    Image.frombytes("I;16", (32, 32), (0x8000).to_bytes(2, "little") * 1024).save(written, "PNG")
+    stored = alice.upload(channel, f"{PREFIX}grey.png", written.getvalue()).expect(201)
+    picture = Image.open(BytesIO(alice.get(f"{DOCUMENTS}{stored['id']}/thumbnail").body))
+    red, green, blue = picture.convert("RGB").getpixel((9, 9))  # type: ignore[misc]
+    assert all(120 <= part <= 135 for part in (red, green, blue)), (red, green, blue)
 
 
 def test_the_number_of_pages_is_limited(stack: Stack, alice: User, channel: int) -> None:

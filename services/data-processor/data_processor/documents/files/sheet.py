@@ -45,7 +45,7 @@ def sheet(page: pypdfium2.PdfPage, number: int, unit: float = 1.0) -> Sheet:
     empty = own is not None and (own[0] == own[2] or own[1] == own[3])
     sides = (width * unit, height * unit)
     if empty or not all(math.isfinite(side) and SIDE_MIN <= side <= SIDE_MAX for side in sides):
-        measures = "no usable size" if empty else f"{sides[0]:g} x {sides[1]:g} points"
+        measures = "no usable size" if empty else f"{sides[0]:,.10g} x {sides[1]:,.10g} points"
         raise BrokenFileError(
             f"page {number} of the PDF has {measures}: sides from {SIDE_MIN:g} to {SIDE_MAX:,.0f} points are accepted",
             code=Code.PAGE_SIZE,

@@ -146,21 +146,21 @@ def test_changing_an_annotation_changes_its_sent_fields_alone(
     world: World, database: Database, change: dict[str, Any], columns: str
 ) -> None:
     world.alice.put(world.annotation, MARK).expect(200)
-    expected = sorted([*columns.split(", "), "updated_at"])
+    expected = sorted([*columns.split(", "), "reviewed_at", "reviewed_by", "updated_at"])
     with world.require(database, *([f"the annotation: {', '.join(expected)}"] if columns else [])):
         world.bob.patch(world.annotation, change).expect(200)
 
 
 def test_replacing_an_annotation_resets_what_is_not_sent(world: World, database: Database) -> None:
     world.alice.put(world.annotation, MARK | {"text": "before"}).expect(200)
-    with world.require(database, "the annotation: confidence, text, updated_at"):
+    with world.require(database, "the annotation: confidence, reviewed_at, text, updated_at"):
         whole = {name: value for name, value in MARK.items() if name not in ("text", "confidence")}
         world.bob.put(world.annotation, whole).expect(200)
 
 
 def test_replacing_a_template_replaces_its_own_labels(world: World, database: Database) -> None:
     labels = [{"name": "three", "label_type": "a", "bounding_box": BOX}]
-    with world.require(database, "the template: name, updated_at", "-2 template_labels", "+1 template_labels"):
+    with world.require(database, "the template: name, updated_at, version", "-2 template_labels", "+1 template_labels"):
         world.bob.put(world.template, {"name": f"{PREFIX}replaced", "labels": labels}).expect(200)
 
 

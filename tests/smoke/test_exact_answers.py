@@ -35,10 +35,17 @@ DOCUMENT = {
 }  # fmt: skip
 ANNOTATION = {
     "id", "document_id", "page", "bounding_box", "label_type", "label_name", "colour", "text", "confidence",
-    "validation_status", "created_by", "created_at", "updated_at",
+    "validation_status", "reason", "value_type", "normalised_value", "expected_format", "template_id",
+    "template_label_id", "template_version", "reviewed_by", "reviewed_at", "created_by", "created_at", "updated_at",
 }  # fmt: skip
-TEMPLATE = {"id", "channel_id", "name", "created_by", "created_at", "updated_at", "labels"}
-LABEL = {"id", "position", "name", "label_type", "colour", "page", "bounding_box", "expected_format", "required"}
+TEMPLATE = {
+    "id", "channel_id", "name", "version", "source_document_id", "source_page", "anchored_pages", "date_order",
+    "decimal_separator", "created_by", "created_at", "updated_at", "labels",
+}  # fmt: skip
+LABEL = {
+    "id", "position", "name", "label_type", "colour", "page", "every_page", "bounding_box", "value_type",
+    "expected_format", "required",
+}  # fmt: skip
 PAGE = {"items", "next"}
 BOX = {"x", "y", "width", "height"}
 PROBLEM = {"type", "title", "status", "code", "detail", "request_id"}

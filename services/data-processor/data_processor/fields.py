@@ -21,6 +21,11 @@ def author(name: str) -> models.ForeignKey[object, object]:
 
 def author_index(table: str, name: str) -> models.Index:
     """Return the index that the deletion of a user needs."""
+    return reference_index(table, name)
+
+
+def reference_index(table: str, name: str) -> models.Index:
+    """Return the index that the deletion of the row needs that the column `name`_id of a table may refer to."""
     return models.Index(fields=[name], condition=Q(**{f"{name}__isnull": False}), name=f"{table}_{name}_idx")
 
 

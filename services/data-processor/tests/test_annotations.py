@@ -105,7 +105,7 @@ def test_patch_changes_only_the_sent_fields(service: Service, person: Person, an
 
     assert body["bounding_box"] == BOX | {"x": 1}
     assert body["updated_at"] > before["updated_at"]
-    changed = {"validation_status", "bounding_box", "updated_at"}
+    changed = {"validation_status", "bounding_box", "reviewed_at", "updated_at"}
     assert {name: body[name] for name in body.keys() - changed} == {
         name: before[name] for name in before.keys() - changed
     }
@@ -274,3 +274,25 @@ def test_annotating_a_document_during_its_deletion_is_no_failure(
             answer = other.submit(person.post, annotations, json=LEAST)
             wait_until(lambda: service.rows(waiting) != [], "the annotation waits for the deletion")
         refusal(answer.result(), 404, "no_such_document")
+
+
+def test_review_is_by_the_person_who_changes_it(person: Person, channel: int, annotations: str) -> None:
+    other = Person(person.service)
+    other.join(channel)
+    made = person.post(annotations, json=LEAST).json()
+    assert (made["reviewed_by"], made["reviewed_at"]) == (None, None)
+    path = f"{annotations}{made['id']}/"
+
+    changed = other.call("PATCH", path, json={"text": "12.00"}).json()
+    assert (changed["reviewed_by"], changed["validation_status"]) == (other.id, "pending")
+    approved = person.call("PATCH", path, json={"validation_status": "valid"}).json()
+    assert (approved["reviewed_by"], approved["reviewed_at"] > changed["reviewed_at"]) == (person.id, True)
+    given_back = person.call("PATCH", path, json={"validation_status": "pending"}).json()
+    assert (given_back["reviewed_by"], given_back["reviewed_at"]) == (None, None)
+    assert other.call("PUT", path, json=LEAST | {"text": "1"}).json()["reviewed_by"] == other.id
+
+
+def test_annotation_that_is_made_as_approved_is_reviewed(person: Person, annotations: str) -> None:
+    for status, by in (("valid", person.id), ("corrected", person.id), ("invalid", None), ("pending", None)):
+        made = person.post(annotations, json=LEAST | {"validation_status": status}).json()
+        assert (made["reviewed_by"], made["reviewed_at"] is not None) == (by, by is not None)

@@ -16,6 +16,7 @@ OWN = {
     "annotations",
     "templates",
     "template_labels",
+    "template_anchors",
     "batch_jobs",
     "batch_items",
     "django_migrations",
@@ -53,6 +54,9 @@ def test_references_are_foreign_keys_with_on_delete(migrated: Service) -> None:
     assert migrated.rows(REFERENCES, list(OWN)) == [
         ("annotations", "users", "created_by", set_null),
         ("annotations", "documents", "document_id", cascade),
+        ("annotations", "users", "reviewed_by", set_null),
+        ("annotations", "templates", "template_id", set_null),
+        ("annotations", "template_labels", "template_label_id", set_null),
         ("batch_items", "batch_jobs", "batch_job_id", cascade),
         ("batch_items", "documents", "document_id", set_null),
         ("batch_jobs", "channels", "channel_id", cascade),
@@ -61,9 +65,11 @@ def test_references_are_foreign_keys_with_on_delete(migrated: Service) -> None:
         ("documents", "channels", "channel_id", cascade),
         ("documents", "document_contents", "sha256", "a"),
         ("documents", "users", "uploaded_by", set_null),
+        ("template_anchors", "templates", "template_id", cascade),
         ("template_labels", "templates", "template_id", cascade),
         ("templates", "channels", "channel_id", cascade),
         ("templates", "users", "created_by", set_null),
+        ("templates", "documents", "source_document_id", set_null),
     ]
 
 

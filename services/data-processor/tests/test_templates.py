@@ -175,3 +175,70 @@ def test_names_are_normalised_and_visible(person: Person, channel: int) -> None:
     for nothing in ("\u200b", "\u3164", "\u0301", "\u202e", "a\u202eb"):
         refused = refusal(person.post("templates/", json={"channel_id": channel, "name": nothing}), 422, "invalid")
         assert [error["field"] for error in refused["errors"]] == ["name"], ascii(nothing)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("(?=a)b", "look-ahead"),
+        ("(?<!a)b", "look-behind"),
+        (r"(a)\1", "back-reference"),
+        ("(?P<n>a)(?P=n)", "back-reference"),
+        (r"a\Z", r"\Z is not supported"),
+        ("a++", "possessive"),
+        ("(?>a)", "atomic"),
+        ("a{1001}", "1000"),
+        ("(a{100}){100}", "1000"),
+        (r"\pL{1000}", "too large"),
+        ("[z-a]", "z-a"),
+    ],
+)
+def test_format_that_re2_does_not_take_is_refused_with_the_reason(
+    person: Person, channel: int, pattern: str, why: str
+) -> None:
+    refused = refusal(_create(person, channel, labels=[LEAST | {"expected_format": pattern}]), 422, "invalid")
+
+    assert [error["field"] for error in refused["errors"]] == ["labels.0.expected_format"]
+    assert why in refused["errors"][0]["message"]
+
+
+def test_change_keeps_the_identity_of_labels_by_their_name(service: Service, person: Person, channel: int) -> None:
+    template = _create(person, channel, labels=[LABEL, LEAST]).json()
+    ids = {label["name"]: label["id"] for label in template["labels"]}
+    labels = [LEAST | {"name": "Number"}, LABEL | {"name": "TOTAL", "bounding_box": BOX | {"x": 0.3}}]
+    changed = person.call("PUT", f"templates/{template['id']}/", json={"name": "Invoice", "labels": labels}).json()
+
+    assert (template["version"], changed["version"]) == (1, 2)
+    number, total = changed["labels"]
+    assert (total["id"], total["name"], total["bounding_box"]["x"]) == (ids["Total"], "TOTAL", 0.3)
+    assert number["id"] not in ids.values()
+    stored = "SELECT id FROM template_labels WHERE template_id = %s ORDER BY position"
+    assert service.rows(stored, template["id"]) == [(number["id"],), (total["id"],)]
+
+
+def test_refused_change_keeps_the_version(person: Person, channel: int) -> None:
+    template = _create(person, channel, labels=[LABEL]).json()
+    wrong = {"name": "Invoice", "labels": [LABEL | {"expected_format": "("}]}
+
+    refusal(person.call("PUT", f"templates/{template['id']}/", json=wrong), 422, "invalid")
+    assert person.get(f"templates/{template['id']}/").json() == template
+
+
+def test_template_says_how_values_are_read(service: Service, person: Person, channel: int) -> None:
+    body = {"channel_id": channel, "name": "Read", "date_order": "DMY", "decimal_separator": ",", "labels": [
+        LABEL, LEAST, LEAST | {"name": "Note", "label_type": "note"},
+        LEAST | {"name": "Lines", "label_type": "note", "value_type": "table", "every_page": True},
+    ]}  # fmt: skip
+    made = person.post("templates/", json=body).json()
+
+    assert (made["date_order"], made["decimal_separator"]) == ("DMY", ",")
+    assert [label["value_type"] for label in made["labels"]] == ["amount", "date", "text", "table"]
+    assert [label["every_page"] for label in made["labels"]] == [False, False, False, True]
+    assert service.rows("SELECT date_order, decimal_separator FROM templates WHERE id = %s", made["id"]) == [
+        ("DMY", ",")
+    ]
+    for field, value in (("date_order", "DYM"), ("decimal_separator", ";")):
+        refused = refusal(person.post("templates/", json=body | {"name": "x", field: value}), 422, "invalid")
+        assert [error["field"] for error in refused["errors"]] == [field]
+    wrong = refusal(_create(person, channel, "x", [LEAST | {"value_type": "number"}]), 422, "invalid")
+    assert [error["field"] for error in wrong["errors"]] == ["labels.0.value_type"]

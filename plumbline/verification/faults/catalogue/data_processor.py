@@ -45,9 +45,9 @@ AREA = Area(
                     "USING documents d\n    WHERE d.id = %(document_id)s AND %(user_id)s > 0"),
               {"smoke/test_access.py::test_users_may_do_what_the_rules_say[DELETE /data-processor/documents/{document}/annotations/{annotation}/]": "outsider: expected 403 not_a_member, got 204"}),
         Fault("stranger-annotates", "a user who is no member can annotate a document",
-              Patch(_ANNOTATIONS, "SELECT d.id, m.user_id, {\", \".join(map(_given, _SETTABLE))}\n    FROM documents d JOIN "
+              Patch(_ANNOTATIONS, "m.user_id, {\", \".join(map(_given, _SETTABLE))}\n    FROM documents d JOIN "
                     "memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s",
-                    "SELECT d.id, %(user_id)s, {\", \".join(map(_given, _SETTABLE))}\n    FROM documents d"),
+                    "%(user_id)s, {\", \".join(map(_given, _SETTABLE))}\n    FROM documents d"),
               {"smoke/test_access.py::test_users_may_do_what_the_rules_say[POST /data-processor/documents/{document}/annotations/]": "outsider: expected 403 not_a_member, got 201"}),
         Fault("stranger-deletes-template", "a user who is no member can delete a template",
               Patch(_TEMPLATES, "DELETE FROM templates t USING memberships m\n    WHERE t.id = %(template_id)s AND "

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
+import orjson
 from servicekit.codes import Code
 from typing_extensions import TypedDict
 
 from data_processor import access, boxes
 from data_processor.boxes import BoundingBox
-from data_processor.choices import ValidationStatus
+from data_processor.choices import ValidationStatus, ValueType
 from data_processor.database import statements
 from data_processor.database.statements import Row
 from data_processor.shapes import columns
@@ -19,7 +20,12 @@ from data_processor.web.pages import Page
 
 
 class Annotation(TypedDict):
-    """A box on a page of a document, with its meaning."""
+    """A box on a page of a document, with its meaning.
+
+    One that applying a template made has the template, its version and the label; `normalised_value` is a date in
+    ISO 8601, an amount as a decimal, or a list of rows; `reason` says why it is not valid. `reviewed_by` and
+    `reviewed_at` say which person approved or changed it last: applying a template again leaves it as it is.
+    """
 
     id: int
     document_id: int
@@ -31,13 +37,25 @@ class Annotation(TypedDict):
     text: str | None
     confidence: float | None
     validation_status: ValidationStatus
+    reason: str | None
+    value_type: ValueType | None
+    normalised_value: str | list[list[str]] | None
+    expected_format: str | None
+    template_id: int | None
+    template_label_id: int | None
+    template_version: int | None
+    reviewed_by: int | None
+    reviewed_at: datetime | None
     created_by: int | None
     created_at: datetime
     updated_at: datetime
 
 
 COLUMNS = columns(
-    "a", Annotation, bounding_box=f"ARRAY[{', '.join(f'a.{column}' for column in boxes.COLUMNS.values())}]"
+    "a",
+    Annotation,
+    bounding_box=f"ARRAY[{', '.join(f'a.{column}' for column in boxes.COLUMNS.values())}]",
+    normalised_value="a.normalised_value::text",
 )
 
 _OF_DOCUMENT = f"""
@@ -79,6 +97,8 @@ def annotation_get(*, document_id: int, annotation_id: int, user_id: int) -> Ann
 
 def annotation_from(row: Row) -> Annotation:
     """Return a row of `COLUMNS` as it is sent to clients."""
+    if row["normalised_value"] is not None:
+        row["normalised_value"] = orjson.loads(row["normalised_value"])
     row["bounding_box"] = dict(zip(boxes.COLUMNS, row["bounding_box"], strict=True))
     return cast(Annotation, row)
 

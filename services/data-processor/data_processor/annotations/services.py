@@ -39,16 +39,19 @@ def _fits(value: Callable[[str], str]) -> str:
     return _FITS.format(page=value("page"), **{side: value(column) for side, column in boxes.COLUMNS.items()})
 
 
+_IF_APPROVED = "CASE WHEN %(validation_status)s::text IN ('valid', 'corrected') THEN {} END"
+
 _INSERT = f"""
-    INSERT INTO annotations AS a (document_id, created_by, {", ".join(_SETTABLE)})
-    SELECT d.id, m.user_id, {", ".join(map(_given, _SETTABLE))}
+    INSERT INTO annotations AS a (document_id, reviewed_by, reviewed_at, created_by, {", ".join(_SETTABLE)})
+    SELECT d.id, {_IF_APPROVED.format("%(user_id)s::bigint")}, {_IF_APPROVED.format("clock_timestamp()")},
+           m.user_id, {", ".join(map(_given, _SETTABLE))}
     FROM documents d JOIN memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s
     WHERE d.id = %(document_id)s AND {_fits(_given)}
     RETURNING {COLUMNS}
 """
 
 _UPDATE = """
-    UPDATE annotations a SET {assignments}, updated_at = clock_timestamp()
+    UPDATE annotations a SET {assignments}, reviewed_by = {by}, reviewed_at = {at}, updated_at = clock_timestamp()
     FROM documents d JOIN memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s
     WHERE d.id = %(document_id)s AND a.document_id = d.id AND a.id = %(annotation_id)s AND {fits}
     RETURNING {columns}
@@ -71,10 +74,15 @@ def annotation_create(*, document_id: int, user_id: int, values: dict[str, Any])
 
 
 def annotation_update(*, document_id: int, annotation_id: int, user_id: int, changes: dict[str, Any]) -> Annotation:
-    """Change the columns in `changes`; unchanged columns are checked together with the new values."""
+    """Change the columns in `changes`; unchanged columns are checked together with the new values.
+
+    Applying a template again leaves what a person changed, until a change to `pending` alone gives it back.
+    """
     ids = {"document_id": document_id, "annotation_id": annotation_id, "user_id": user_id}
     if not changes:
         return selectors.annotation_get(**ids)
+
+    given_back = changes == {"validation_status": "pending"}
 
     def new(column: str) -> str:
         return _given(column) if column in changes else f"a.{column}"
@@ -83,6 +91,8 @@ def annotation_update(*, document_id: int, annotation_id: int, user_id: int, cha
         assignments=", ".join(f"{column} = {_given(column)}" for column in _SETTABLE if column in changes),
         fits=_fits(new),
         columns=COLUMNS,
+        by="NULL" if given_back else "m.user_id",
+        at="NULL" if given_back else "clock_timestamp()",
     )
     row = statements.row(statement, {**changes, **ids, "epsilon": EPSILON})
     if row is None:

@@ -12,11 +12,10 @@ _ON_DELETE = {models.CASCADE: " ON DELETE CASCADE", models.SET_NULL: " ON DELETE
 
 
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
-    """Writes a foreign key's `on_delete` into its constraint.
+    """Writes a foreign key's `on_delete` into its constraint."""
 
-    This covers references that are created with their table or altered. A reference that is added to a table later
-    needs the clause in its migration.
-    """
+    # Django would write the constraint of an added column inline, without the clause.
+    sql_create_column_inline_fk = ""
 
     def _create_fk_sql(self, model: type[models.Model], field: Any, suffix: str) -> Statement:
         statement: Statement = super()._create_fk_sql(model, field, suffix)  # type: ignore[misc]  # the stubs lack it

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, Field
 from servicekit.codes import Code
 
 from data_processor import access
 from data_processor.boxes import Box, faults, to_columns
-from data_processor.templates import selectors, services
+from data_processor.choices import DateOrder, DecimalSeparator, ValueType
+from data_processor.templates import formats, selectors, services
 from data_processor.templates.selectors import Template
 from data_processor.web import bodies
 from data_processor.web.auth import Caller
@@ -19,35 +19,44 @@ from data_processor.web.operations import operation
 from data_processor.web.pages import AnyChannelQuery, Listed, PageQuery
 
 LABELS_MAX = 200
+PageNumber = Annotated[int, Field(ge=1, le=10_000)]
 
 
 def _compiles(pattern: str) -> str:
     try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
+        formats.check(pattern)
+    except formats.FormatError as error:
+        raise ValueError(f"is not a regular expression that RE2 takes: {error}") from None
     return pattern
 
 
-Format = Annotated[bodies.Text, Field(max_length=500), AfterValidator(_compiles)]
+Format = Annotated[bodies.Text, Field(max_length=formats.FORMAT_MAX), AfterValidator(_compiles)]
 
 
 class LabelInput(bodies.Body):
-    """A label of a template; its box is relative to the page (0 to 1)."""
+    """A label of a template; its box is relative to the page (0 to 1).
+
+    With `every_page`, it is looked for on every page of a document. `value_type` is `label_type` where that names one,
+    else `text`.
+    """
 
     name: bodies.Name
     label_type: bodies.Name
     colour: bodies.Colour = "#ffcc00"
-    page: Annotated[int, Field(ge=1, le=10_000)] = 1
+    page: PageNumber = 1
+    every_page: bool = False
     bounding_box: Box
+    value_type: ValueType | None = None
     expected_format: Format | None = None
     required: bool = False
 
 
 class TemplateReplacement(bodies.Body):
-    """A template's name and its labels, in order."""
+    """A template's name, its labels, in order, and how their values are read."""
 
     name: bodies.Name
+    date_order: DateOrder | None = None
+    decimal_separator: DecimalSeparator | None = None
     labels: Annotated[list[LabelInput], Field(max_length=LABELS_MAX, default_factory=list)]
 
 
@@ -67,7 +76,9 @@ def _label_rows(labels: list[LabelInput]) -> list[dict[str, Any]]:
         first = seen.setdefault(label.name.lower(), index)
         if first != index:
             wrong.append((f"labels.{index}.name", f"is the name of label {first} already"))
-        rows.append(to_columns(label.model_dump()) | {"position": index + 1})
+        kind = label.label_type.lower()
+        value_type = label.value_type or (kind if kind in get_args(ValueType) else "text")
+        rows.append(to_columns(label.model_dump()) | {"position": index + 1, "value_type": value_type})
     if wrong:
         raise InvalidError(*wrong)
     return rows
@@ -79,12 +90,19 @@ def template_list(caller: Caller, page: PageQuery, channel_id: AnyChannelQuery) 
     return page.of(selectors.template_list(channel_id=channel_id, user_id=caller.user_id, page=page))
 
 
+def _values(body: TemplateReplacement) -> services.TemplateValues:
+    return {
+        "name": body.name,
+        "date_order": body.date_order,
+        "decimal_separator": body.decimal_separator,
+        "labels": _label_rows(body.labels),
+    }
+
+
 @operation(status=201, refuses=(*access.CHANNEL_REFUSALS, Code.NAME_TAKEN))
 def template_create(caller: Caller, body: TemplateInput) -> Template:
     """Create a template with its labels."""
-    return services.template_create(
-        channel_id=body.channel_id, user_id=caller.user_id, name=body.name, labels=_label_rows(body.labels)
-    )
+    return services.template_create(channel_id=body.channel_id, user_id=caller.user_id, values=_values(body))
 
 
 @operation(refuses=access.refusals(Code.NO_SUCH_TEMPLATE))
@@ -95,10 +113,8 @@ def template_read(caller: Caller, template_id: int) -> Template:
 
 @operation(refuses=(*access.refusals(Code.NO_SUCH_TEMPLATE), Code.NAME_TAKEN))
 def template_replace(caller: Caller, template_id: int, body: TemplateReplacement) -> Template:
-    """Replace a template's name and labels."""
-    return services.template_replace(
-        template_id=template_id, user_id=caller.user_id, name=body.name, labels=_label_rows(body.labels)
-    )
+    """Replace a template's name and labels, and raise its version. Labels keep their ids by their names."""
+    return services.template_replace(template_id=template_id, user_id=caller.user_id, values=_values(body))
 
 
 @operation(refuses=access.refusals(Code.NO_SUCH_TEMPLATE))

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from data_processor import access, boxes
 from data_processor.boxes import BoundingBox
+from data_processor.choices import DateOrder, DecimalSeparator, ValueType
 from data_processor.database import statements
 from data_processor.database.statements import Row
 from data_processor.shapes import columns, json_object
@@ -26,17 +27,29 @@ class Label(TypedDict):
     label_type: str
     colour: str
     page: int
+    every_page: bool
     bounding_box: BoundingBox
+    value_type: ValueType
     expected_format: str | None
     required: bool
 
 
 class Template(TypedDict):
-    """A template with its labels, in order."""
+    """A template with its labels, in order.
+
+    `anchored_pages` are its pages of which the words of a source document are stored, to find pages again that are
+    shifted, scaled or turned. On others, labels are looked for at their position.
+    """
 
     id: int
     channel_id: int
     name: str
+    version: int
+    source_document_id: int | None
+    source_page: int | None
+    anchored_pages: list[int]
+    date_order: DateOrder | None
+    decimal_separator: DecimalSeparator | None
     created_by: int | None
     created_at: datetime
     updated_at: datetime
@@ -48,7 +61,8 @@ _LABELS = f"""
     (SELECT coalesce(json_agg({json_object("l", Label, bounding_box=_BOX)} ORDER BY l.position), '[]')::text
      FROM template_labels l WHERE l.template_id = t.id)
 """
-COLUMNS = columns("t", Template, labels=_LABELS)
+_ANCHORED = "ARRAY(SELECT w.page FROM template_anchors w WHERE w.template_id = t.id ORDER BY w.page)"
+COLUMNS = columns("t", Template, labels=_LABELS, anchored_pages=_ANCHORED)
 
 _IN_CHANNEL = access.newest_in_channel("templates", "t", COLUMNS)
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from psycopg.types.json import Jsonb
 from servicekit.codes import Code
+from typing_extensions import TypedDict
 
 from data_processor import access
 from data_processor.database import statements
@@ -17,33 +18,43 @@ from data_processor.templates.selectors import Template
 from data_processor.web.errors import ConflictError, NotAMemberError
 
 _LABEL = (
-    "position integer, name text, label_type text, colour text, page integer, box_x float8, box_y float8, "
-    "box_width float8, box_height float8, expected_format text, required boolean"
+    "position integer, name text, label_type text, colour text, page integer, every_page boolean, value_type text, "
+    "box_x float8, box_y float8, box_width float8, box_height float8, expected_format text, required boolean"
 )
-_LABEL_COLUMNS = ", ".join(column.split()[0] for column in _LABEL.split(", "))
+_COLUMNS = [column.split()[0] for column in _LABEL.split(", ")]
 
-_INSERT = f"""
-    WITH t AS (
-        INSERT INTO templates (channel_id, name, created_by)
-        SELECT m.channel_id, %(name)s, m.user_id FROM memberships m
-        WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
-        RETURNING id
-    ), labels AS (
-        INSERT INTO template_labels (template_id, {_LABEL_COLUMNS})
-        SELECT t.id, l.* FROM t, jsonb_to_recordset(%(labels)s) AS l ({_LABEL})
-    )
-    SELECT id FROM t
+_INSERT = """
+    INSERT INTO templates (channel_id, name, date_order, decimal_separator, created_by)
+    SELECT m.channel_id, %(name)s, %(date_order)s, %(decimal_separator)s, m.user_id
+    FROM memberships m WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
+    RETURNING id
 """
 
-_RENAME = """
-    UPDATE templates t SET name = %(name)s, updated_at = clock_timestamp() FROM memberships m
+_REPLACE = """
+    UPDATE templates t
+    SET name = %(name)s, date_order = %(date_order)s, decimal_separator = %(decimal_separator)s,
+        version = t.version + 1, updated_at = clock_timestamp()
+    FROM memberships m
     WHERE t.id = %(template_id)s AND m.channel_id = t.channel_id AND m.user_id = %(user_id)s
-    RETURNING t.id
+    RETURNING t.channel_id
 """
-_CLEAR_LABELS = "DELETE FROM template_labels WHERE template_id = %(template_id)s RETURNING 1"
-_INSERT_LABELS = f"""
-    INSERT INTO template_labels (template_id, {_LABEL_COLUMNS})
-    SELECT %(template_id)s, l.* FROM jsonb_to_recordset(%(labels)s) AS l ({_LABEL}) RETURNING 1
+_DROP_LABELS = """
+    DELETE FROM template_labels
+    WHERE template_id = %(template_id)s
+      AND lower(name) NOT IN (SELECT lower(l.name) FROM jsonb_to_recordset(%(labels)s) AS l (name text))
+    RETURNING 1
+"""
+# Frees the positions of the labels that stay: they are unique at every step.
+_FREE_POSITIONS = """
+    UPDATE template_labels SET position = position + 1000000 WHERE template_id = %(template_id)s RETURNING 1
+"""
+# A label of the same name is the same label: what refers to it stays.
+_PUT_LABELS = f"""
+    INSERT INTO template_labels (template_id, {", ".join(_COLUMNS)})
+    SELECT %(template_id)s, l.* FROM jsonb_to_recordset(%(labels)s) AS l ({_LABEL})
+    ON CONFLICT (template_id, lower(name)) DO UPDATE
+    SET {", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)}
+    RETURNING 1
 """
 
 _DELETE = """
@@ -53,26 +64,37 @@ _DELETE = """
 """
 
 
-def template_create(*, channel_id: int, user_id: int, name: str, labels: list[dict[str, Any]]) -> Template:
+class TemplateValues(TypedDict):
+    """What a template consists of. `labels` are rows of template_labels."""
+
+    name: str
+    date_order: str | None
+    decimal_separator: str | None
+    labels: list[dict[str, Any]]
+
+
+def template_create(*, channel_id: int, user_id: int, values: TemplateValues) -> Template:
     """Create a template with its labels. Raises ConflictError if the channel has one of that name."""
-    with _names_unique(name):
-        created = statements.row(
-            _INSERT, {"channel_id": channel_id, "user_id": user_id, "name": name, "labels": Jsonb(labels)}
-        )
+    parameters = {**values, "channel_id": channel_id, "user_id": user_id}
+    with _names_unique(values["name"]), transaction.atomic():
+        created = statements.row(_INSERT, parameters)
+        if created is not None:
+            statements.row(_PUT_LABELS, {"template_id": created["id"], "labels": Jsonb(values["labels"])})
     if created is None:
         access.channel_require_member(channel_id=channel_id, user_id=user_id)
         raise NotAMemberError(channel_id)
     return selectors.template_get(template_id=created["id"], user_id=user_id)
 
 
-def template_replace(*, template_id: int, user_id: int, name: str, labels: list[dict[str, Any]]) -> Template:
+def template_replace(*, template_id: int, user_id: int, values: TemplateValues) -> Template:
     """Replace a template's name and labels. Raises ConflictError if the channel has one of that name."""
     ids = {"template_id": template_id, "user_id": user_id}
-    with _names_unique(name), transaction.atomic():
+    with _names_unique(values["name"]), transaction.atomic():
         # Locks the row: otherwise two concurrent replacements could mix their labels.
-        if statements.row(_RENAME, ids | {"name": name}) is not None:
-            statements.row(_CLEAR_LABELS, ids)
-            statements.row(_INSERT_LABELS, {"template_id": template_id, "labels": Jsonb(labels)})
+        if statements.row(_REPLACE, {**values, **ids}) is not None:
+            labels = {"template_id": template_id, "labels": Jsonb(values["labels"])}
+            for statement in (_DROP_LABELS, _FREE_POSITIONS, _PUT_LABELS):
+                statements.row(statement, labels)
     return selectors.template_get(**ids)
 
 

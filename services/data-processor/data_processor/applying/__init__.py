@@ -1,0 +1,1 @@
+"""Applying a template to a document: finding its pages again, reading the values of its labels, storing them."""

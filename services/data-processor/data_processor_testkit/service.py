@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -87,15 +88,18 @@ class Service(ServiceProcess):
         with self.database() as connection:
             connection.execute(sql)
 
-    def record_document(self, person: Person, channel: int) -> int:
-        """Insert a document without bytes; return its id."""
-        ((document,),) = self.rows(
-            "INSERT INTO documents"
+    def record_documents(self, person: Person, channel: int, count: int = 1) -> list[int]:
+        """Insert documents whose one file cannot be read; return their ids."""
+        data = f"broken {next(_numbers)}".encode()
+        rows = self.rows(
+            "WITH file AS (INSERT INTO document_contents (sha256, data) VALUES (%s, %s) RETURNING sha256)"
+            " INSERT INTO documents"
             " (channel_id, uploaded_by, filename, media_type, size, sha256, page_widths, page_heights)"
-            " VALUES (%s, %s, 'scan.png', 'image/png', 1, %s, '{10}', '{10}') RETURNING id",
-            channel, person.id, "0" * 64,
+            " SELECT %s, %s, 'scan.png', 'image/png', 1, sha256, '{10}', '{10}' FROM file, generate_series(1, %s)"
+            " RETURNING id",
+            hashlib.sha256(data + os.urandom(8)).hexdigest(), data, channel, person.id, count,
         )  # fmt: skip
-        return int(document)
+        return [int(document) for (document,) in rows]
 
     def record_job(self, person: Person, channel: int, template: int, documents: list[int]) -> int:
         """Insert a batch job, as earlier releases recorded it; return its id."""

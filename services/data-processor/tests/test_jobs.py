@@ -299,7 +299,7 @@ def test_the_first_document_of_a_channel_comes_before_further_ones_of_others(que
     queue.run_sql("TRUNCATE procrastinate_jobs CASCADE")
     person = Person(queue)
     busy, quiet = person.create_channel(), person.create_channel()
-    ids = [queue.record_document(person, channel) for channel in (busy, busy, busy, quiet)]
+    ids = [*queue.record_documents(person, busy, 3), *queue.record_documents(person, quiet)]
     wanted = [(ids[0], False), (ids[1], False), (ids[2], False), (ids[3], False), (2**62, False)]
     wanted += [(ids[1], False), (ids[2], True)]
     done = subprocess.run(

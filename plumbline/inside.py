@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,10 +22,14 @@ done
 for table in tcp tcp6 udp udp6; do
   [ -r /proc/net/$table ] && sed "s/^ */$table /" /proc/net/$table
 done
-[ -r "${PGDATA:-}/pg_hba.conf" ] && sed 's/^/rule /' "$PGDATA/pg_hba.conf"
+if [ -r "${PGDATA:-}/pg_hba.conf" ]; then
+  sed 's/^/text pg_hba.conf /' "$PGDATA/pg_hba.conf"
+  pg_controldata 2>/dev/null | sed 's/^/text pg_controldata /'
+fi
+[ -r /opt/plumbline/redis.conf ] && sed 's/^/text redis.conf /' /opt/plumbline/redis.conf
 exit 0
 """
-"""Prints processes and sockets of a container that has a shell, but no ps or ss."""
+"""Prints processes, sockets and settings of stores, of a container that has a shell, but no ps or ss."""
 CONTAINER_PORTS = {name: port.number for name, port in PORTS.items()}
 """Port name to number, in containers and pods."""
 _LISTENS = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
@@ -64,7 +68,7 @@ class Inside:
     `published`: addresses of this machine that lead to them nevertheless. `unix_sockets`: component and path of each on
     this machine. `settings_elsewhere`: manifests also set settings. `secrets_shared`: containers with other accounts
     read the home's secret files. `may_be_root`: components that run under the deployer's account, which may be root.
-    `authentication_rules`: the lines of Postgres's pg_hba.conf.
+    `texts`: the lines of files and reports of the stores: pg_hba.conf, pg_controldata and redis.conf.
     """
 
     processes: tuple[Process, ...]
@@ -76,26 +80,27 @@ class Inside:
     settings_elsewhere: bool = False
     secrets_shared: bool = False
     may_be_root: frozenset[str] = frozenset()
-    authentication_rules: tuple[str, ...] = ()
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
 
 
-def read(component: str, place: str, output: str) -> tuple[list[Process], set[Listener], list[str]]:
-    """Return processes, listeners and rules from the output of SCRIPT in a container."""
+def read(component: str, place: str, output: str) -> tuple[list[Process], set[Listener], dict[str, list[str]]]:
+    """Return processes, listeners and texts from the output of SCRIPT in a container."""
     processes: dict[int, Process] = {}
     listeners = set()
-    rules = []
+    texts: dict[str, list[str]] = {}
     for line in output.splitlines():
         kind, _, rest = line.partition(" ")
         if kind == "process":
             pid, parent, uid, command, environment = rest.split()
             variables = dict(one.partition("=")[::2] for one in _texts(environment) if "=" in one)
             processes[int(pid)] = Process(component, place, int(pid), int(parent), int(uid), _texts(command), variables)
-        elif kind == "rule":
-            rules.append(rest)
+        elif kind == "text":
+            name, _, text = rest.partition(" ")
+            texts.setdefault(name, []).append(text)
         elif kind in _LISTENS:
             found = _listener(component, kind, rest.split())
             listeners |= {found} if found else set()
-    return [one for one in processes.values() if _belongs(one, processes)], listeners, rules
+    return [one for one in processes.values() if _belongs(one, processes)], listeners, texts
 
 
 def _belongs(process: Process, processes: Mapping[int, Process]) -> bool:

@@ -88,6 +88,9 @@ def test_no_log_has_a_secret_of_a_request(target: Target, stack: Stack, alice: U
         for secret in places
         if secret in line
     ]
-    assert leaks == []
+    assert not leaks, (
+        f"logs hold a secret, expected [redacted]: {leaks}. Next: services/servicekit/servicekit/log/redact.py"
+    )
     held = "\n".join(str(one) for one in recorder.stream(redis_client))
-    assert [place for secret, place in places.items() if secret in held] == []
+    in_recorder = [place for secret, place in places.items() if secret in held]
+    assert not in_recorder, f"log-sink: keeps secrets from {in_recorder}; expected [redacted] in their place"

@@ -34,7 +34,8 @@ def assert_clean(lines: list[str]) -> None:
         assert len(line.encode()) <= ENTRY_MAX_BYTES
         assert SECRET not in line
         assert "\n" not in line
-        assert unsafe_texts(json.loads(line)) == []
+        unsafe = unsafe_texts(json.loads(line))
+        assert not unsafe, f"log-sink: an entry holds control characters {unsafe[:3]!r}; expected them to be removed"
 
 
 def test_entries_of_a_service_are_redacted(stack: Stack, alice: User, redis_client: redis.Redis) -> None:

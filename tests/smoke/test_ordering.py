@@ -7,13 +7,17 @@ from typing import Any
 import psycopg
 
 from plumbline.stack import Stack
-from plumbline.verification.checks import ordering
+from plumbline.verification.checks import findings, ordering
 
 
 def test_services_became_ready_after_both_migrations(
     stack: Stack, database: psycopg.Connection[dict[str, Any]]
 ) -> None:
-    assert ordering.violations(database, stack.stack_id) == []
+    findings.require_none(
+        ordering.violations(database, stack.stack_id),
+        about="services and migrations came in another order than the plan's",
+        then="./deploy-local.sh plan shows the order; ./deploy-local.sh deploys again",
+    )
 
 
 def test_a_wrong_order_is_detected(database: psycopg.Connection[dict[str, Any]]) -> None:

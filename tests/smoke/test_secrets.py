@@ -10,7 +10,7 @@ from plumbline.components import COMPONENTS
 from plumbline.inside import Inside
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.verification.checks import asked, findings, secrecy
+from plumbline.verification.checks import asked, findings, generated, secrecy
 
 THEN = "delete the secret files that are named, then ./deploy-local.sh: it makes new ones and restarts what reads them"
 LINES = 20_000
@@ -38,8 +38,9 @@ def test_secrets_are_hard_to_guess_and_different(secrets: dict[str, str]) -> Non
     findings.require_none(secrecy.weak(secrets), about="secrets of the stack protect nothing", then=THEN)
 
 
-def test_every_stack_has_its_own_secrets(secrets: dict[str, str]) -> None:
-    found = secrecy.constant(secrets)
+def test_every_stack_has_its_own_secrets(secrets: dict[str, str], inside: Inside) -> None:
+    created = generated.by(generated.program_of(inside))
+    found = secrecy.constant(secrets, [one.secrets for one in created])
     findings.require_none(found, about="secrets are not the stack's own", then=f"plumbline/secret_files.py; {THEN}")
 
 

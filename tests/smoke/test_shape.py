@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from plumbline.home import Home
 from plumbline.inside import Inside
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.targets.in_a_home import TargetInAHome
-from plumbline.verification.checks import asked, findings, processes
+from plumbline.verification.checks import asked, findings, generated, processes, supervision
 
 THEN = "./deploy-local.sh doctor, then ./deploy-local.sh"
 
@@ -46,29 +42,17 @@ def test_every_process_belongs_to_this_deployment_without_a_debug_mode(inside: I
     )
 
 
-class Deployment(TargetInAHome):
-    """One that starts nothing."""
-
-    name = "none"
-
-    def stack(self) -> Stack:
-        raise NotImplementedError
-
-    def _make_images(self) -> str:
-        raise NotImplementedError
-
-    def _bring_up(self, *names: str) -> str:
-        raise NotImplementedError
-
-    def _migrate(self, name: str) -> str:
-        raise NotImplementedError
-
-    def identity(self) -> str:
-        self.home.prepare()
-        self._begin({}, resume=False)
-        return self._state.stack_id
+def test_each_deployment_gets_an_identity_of_its_own(stack: Stack, inside: Inside) -> None:
+    found = generated.same_identity(stack.stack_id, generated.by(generated.program_of(inside)))
+    findings.require_none(
+        found, about="an old process could pass for one of a new deployment", then="plumbline/targets/in_a_home.py"
+    )
 
 
-def test_each_deployment_gets_an_identity_of_its_own(stack: Stack, tmp_path: Path) -> None:
-    found = [stack.stack_id, *(Deployment(Home(tmp_path / name)).identity() for name in ("one", "another"))]
-    assert len({*found}) == 3, f"expected three identities, found {found}: an old process would pass for a new one"
+def test_the_supervisor_restarts_stops_and_protects_as_declared(stack: Stack, inside: Inside) -> None:
+    found = supervision.read(asked.home_of(stack))
+    findings.require_none(
+        [*supervision.differences(found), *supervision.umasks(inside)],
+        about="the supervisor runs the stack otherwise than declared",
+        then="plumbline/targets/embedded/supervisor.py, then ./deploy-local.sh",
+    )

@@ -11,7 +11,6 @@ import redis
 from plumbline.errors import NotGivenError
 from plumbline.inside import Inside
 from plumbline.stack import Stack
-from plumbline.targets.base import Target
 from plumbline.verification.checks import asked, findings, postgres, redis_server, secrecy
 
 Database = psycopg.Connection[dict[str, Any]]
@@ -24,7 +23,7 @@ REDIS = "git checkout docker/redis, then ./deploy-local.sh"
 @pytest.fixture
 def own(inside: Inside) -> Inside:
     """The inside of a stack with its own Postgres."""
-    if not inside.authentication_rules:
+    if "pg_hba.conf" not in inside.texts:
         raise NotGivenError("needs the stack's own Postgres (this one is external)")
     return inside
 
@@ -42,7 +41,7 @@ def test_postgres_has_the_declared_roles_and_databases(database: Database) -> No
 
 
 def test_postgres_asks_every_client_for_a_password(own: Inside) -> None:
-    found = postgres.authentication(own.authentication_rules, from_network=own.isolated)
+    found = postgres.authentication(own.texts["pg_hba.conf"], from_network=own.isolated)
     findings.require_none(found, about="Postgres lets clients in otherwise than declared", then=HBA)
 
 
@@ -52,13 +51,28 @@ def test_no_role_of_postgres_has_a_password_that_can_be_guessed(stack: Stack) ->
     findings.require_none(found, about="others can log in to Postgres", then="take the role's password away")
 
 
+def test_the_superuser_of_postgres_has_no_password(own: Inside, stack: Stack) -> None:
+    found = postgres.superuser_password(stack, own.texts["pg_controldata"])
+    findings.require_none(found, about="a client could log in to Postgres as its superuser", then=ROLES)
+
+
 def test_redis_writes_nothing_to_disk_and_limits_its_memory(redis_client: redis.Redis) -> None:
     found = redis_server.state(redis_client.info())
     findings.require_none(found, about="Redis runs otherwise than declared", then=REDIS)
 
 
-def test_redis_is_configured_as_declared(target: Target) -> None:
-    if not target.from_this_checkout():
-        raise NotGivenError("needs the files that the stack was deployed from")
-    found = redis_server.directives(redis_server.declared_file())
+def test_redis_is_configured_as_declared(inside: Inside) -> None:
+    found = redis_server.directives(inside.texts.get("redis.conf", ()))
     findings.require_none(found, about="docker/redis/redis.conf says otherwise than declared", then=REDIS)
+
+
+def test_redis_lacks_the_commands_that_change_it(stack: Stack) -> None:
+    with stack.redis.connect(socket_timeout=10) as client:
+        found = [*redis_server.commands(client)]
+    findings.require_none(found, about="Redis could be reconfigured, copied or stopped by a client", then=REDIS)
+
+
+def test_services_reach_only_their_own_keys_of_redis(stack: Stack) -> None:
+    with stack.redis.connect(socket_timeout=10) as client:
+        found = [*redis_server.foreign_keys(client)]
+    findings.require_none(found, about="the services have more rights in Redis than declared", then=REDIS)

@@ -91,7 +91,8 @@ def test_ping_is_answered_to_the_sender_only(alice: User, bob: User, shared: dic
         assert "timestamp" in pong
         alice.post(f"/channels/{shared['id']}/messages", {"content": "after the ping"}).expect(201)
         his.wait_for("message", content="after the ping")
-        assert [frame for frame in his.received if frame["type"] == "pong"] == []
+        pongs = [frame for frame in his.received if frame["type"] == "pong"]
+        assert not pongs, f"backend: another member received the answer to a ping, expected the sender alone: {pongs}"
 
 
 def test_only_members_can_send_frames_to_a_channel(alice: User, bob: User) -> None:

@@ -226,7 +226,7 @@ def inside(project: Project) -> Inside:
         tuple(process for processes, _, _ in found for process in processes),
         frozenset(listener for _, listeners, _ in found for listener in listeners),
         CONTAINER_PORTS, True, frozenset(published), secrets_shared=True,
-        authentication_rules=tuple(rule for _, _, rules in found for rule in rules),
+        texts={name: lines for _, _, texts in found for name, lines in texts.items()},
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import psutil
 
@@ -18,7 +18,10 @@ SUPERVISOR = "supervisor"
 
 
 def inside(
-    components: Iterable[Component], supervisor: int | None, ports: Mapping[str, int], rules: Iterable[str]
+    components: Iterable[Component],
+    supervisor: int | None,
+    ports: Mapping[str, int],
+    texts: Mapping[str, Sequence[str]],
 ) -> Inside:
     """Return the processes and listeners under the supervisor."""
     owners = {one.pid: one.name for one in components if one.pid}
@@ -42,7 +45,7 @@ def inside(
     }
     return Inside(
         tuple(processes), frozenset(_listeners(by_pid)), ports, False, unix_sockets=frozenset(unix_sockets),
-        may_be_root=may_be_root, authentication_rules=tuple(rules),
+        may_be_root=may_be_root, texts=texts,
     )  # fmt: skip
 
 

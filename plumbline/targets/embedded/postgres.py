@@ -151,8 +151,14 @@ class Cluster:
             stdin=sql + "\n",
         )
 
-    def _run(self, command: list[str], doing: str, stdin: str | None = None) -> None:
-        done = subprocess.run(
+    def texts(self) -> dict[str, list[str]]:
+        """Return who may log in, and the facts of the cluster that Postgres's own program reports, as lines."""
+        rules = (self.data / "pg_hba.conf").read_text().splitlines()
+        said = self._run(["pg_controldata", str(self.data)], "reading the cluster's control file")
+        return {"pg_hba.conf": rules, "pg_controldata": said.splitlines()}
+
+    def _run(self, command: list[str], doing: str, stdin: str | None = None) -> str:
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [str(self.binaries / command[0]), *command[1:]],
             input=stdin if stdin is not None else "",
             # The directory identifies the process if it is left over.
@@ -166,6 +172,7 @@ class Cluster:
         if done.returncode != 0:
             tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
             raise StepError(f"{doing} failed ({command[0]}):\n{tail}", component="postgres", exit_code=done.returncode)
+        return done.stdout
 
 
 def place(home: Path, account: Account, wanted: Path) -> tuple[Path, Path]:

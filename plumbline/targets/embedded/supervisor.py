@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import http.client
 import os
 import re
 import select
+import shlex
 import socket
 import subprocess
 import sys
@@ -249,6 +251,13 @@ serverurl=unix://{_escape(str(self._socket))}
             if patience.is_over():
                 raise StepError(f"{_NAME} does not answer after {patience}", component=_NAME)
             time.sleep(0.02)
+
+    def command(self, name: str) -> list[str]:
+        """Return the command line of one program as it is configured, without the launcher's own arguments."""
+        parser = configparser.RawConfigParser()
+        parser.read(self._config)
+        words = shlex.split(parser[f"program:{name}"]["command"].replace("%%", "%"))
+        return words[words.index(str(self._home.logs / f"{name}.log")) + 2 :]
 
     def component(self, name: str) -> Component:
         """Return the state of one program."""

@@ -342,8 +342,9 @@ class EmbeddedTarget(TargetInAHome):
 
     def inside(self) -> Inside:
         """Return the processes and listeners under the supervisor."""
-        rules = (self._cluster.data / "pg_hba.conf").read_text().splitlines()
-        return inspection.inside(map(self.component, COMPONENTS), self._supervisor.pid(), self._state.ports, rules)
+        redis_settings = Path(self._supervisor.command(REDIS.name)[1]).with_name("redis.conf")
+        texts = self._cluster.texts() | {"redis.conf": redis_settings.read_text().splitlines()}
+        return inspection.inside(map(self.component, COMPONENTS), self._supervisor.pid(), self._state.ports, texts)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's log."""

@@ -81,17 +81,17 @@ def inside(cluster: Cluster) -> Inside:
     processes: list[Process] = []
     listeners: set[Listener] = set()
     published: set[Listener] = set()
-    rules: list[str] = []
+    texts: dict[str, list[str]] = {}
     for pod in fetch(cluster).pods:
         component, name = pod["metadata"]["labels"][COMPONENT], pod["metadata"]["name"]
         if component not in COMPONENTS or pod["status"].get("phase") != "Running":
             continue
         said = cluster.output("exec", name, f"--container={component}", "--", "sh", "-c", SCRIPT, component=component)
-        in_pod, heard, of_postgres = read(component, name, said)
+        in_pod, heard, of_store = read(component, name, said)
         beside = {port["containerPort"] for port in _ports(pod) if port["container"] != component}
         processes += in_pod
         listeners |= {one for one in heard if one.port not in beside}
-        rules += of_postgres
+        texts |= of_store
         published |= {
             Listener(component, "tcp", port.get("hostIP", ""), port["hostPort"])
             for port in _ports(pod)
@@ -99,7 +99,7 @@ def inside(cluster: Cluster) -> Inside:
         }
     return Inside(
         tuple(processes), frozenset(listeners), CONTAINER_PORTS, True, frozenset(published), settings_elsewhere=True,
-        authentication_rules=tuple(rules),
+        texts=texts,
     )  # fmt: skip
 
 

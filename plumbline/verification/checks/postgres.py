@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import psycopg
 
 from plumbline.stack import Stack
+from plumbline.verification.checks import scram
 
 ROLE, DATABASE, SUPERUSER = "app_user", "app_db", "postgres"
 _MAJOR = 16
@@ -176,6 +177,12 @@ def logins(stack: Stack, known: Iterable[str]) -> Iterator[str]:
         psycopg.connect(**own, require_auth="scram-sha-256", connect_timeout=30).close()
     except psycopg.OperationalError as error:
         yield f"postgres: takes the password of {own['user']} by another method than SCRAM-SHA-256: {_line(error)}"
+
+
+def superuser_password(stack: Stack, pg_controldata: Sequence[str]) -> Iterator[str]:
+    """Find that the superuser has a password, however hard to guess."""
+    if scram.has_password(stack.postgres, SUPERUSER, pg_controldata):
+        yield f"postgres: the role {SUPERUSER} has a password; expected none, so that no client can log in as it"
 
 
 def _enters(parameters: dict[str, Any]) -> str | None:

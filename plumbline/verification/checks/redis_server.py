@@ -1,11 +1,11 @@
-"""Compares the stack's Redis with the declared settings, by INFO and its file, because it has no CONFIG."""
+"""Compares the stack's Redis with the declared settings, by INFO, its file and its refusals: it has no CONFIG."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from plumbline import ROOT
+import redis
 
 STATE = {
     "maxmemory": 128 * 1024 * 1024,
@@ -17,7 +17,6 @@ STATE = {
     "connected_slaves": 0,
 }
 """Expected values of INFO; the last save took -1 seconds if there never was one."""
-_FILE = ROOT / "docker/redis/redis.conf"
 DIRECTIVES = {
     "save": '""',
     "appendonly": "no",
@@ -26,6 +25,8 @@ DIRECTIVES = {
     "maxmemory": "128mb",
     "maxmemory-policy": "noeviction",
 }
+FOREIGN = "plumbline-check-of-others"
+"""A key and a channel that belong to none of our components."""
 REMOVED = frozenset({
     "ACL", "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "MIGRATE", "MODULE", "PSYNC", "REPLICAOF", "SAVE", "SHUTDOWN",
     "SLAVEOF", "SYNC",
@@ -60,6 +61,22 @@ def directives(text: Iterable[str]) -> Iterator[str]:
         yield f"redis: the command {name} exists; expected the file to remove it"
 
 
-def declared_file() -> list[str]:
-    """Return the lines of the configuration file of Redis on every target."""
-    return _FILE.read_text().splitlines()
+def commands(client: redis.Redis) -> Iterator[str]:
+    """Find commands that the server knows, and must not. It is asked with an argument that none of them accepts."""
+    for name in sorted(REMOVED):
+        try:
+            client.execute_command(name, "-", "-", "-", "-")  # type: ignore[no-untyped-call]
+        except redis.ResponseError as error:
+            if "unknown command" in str(error):
+                continue
+        yield f"redis: knows the command {name}; expected docker/redis/redis.conf to remove it"
+
+
+def foreign_keys(client: redis.Redis) -> Iterator[str]:
+    """Find that the services' user may read keys and hear channels of others."""
+    for words in (("GET", FOREIGN), ("EXISTS", FOREIGN), ("SUBSCRIBE", FOREIGN)):
+        try:
+            client.execute_command(*words)  # type: ignore[no-untyped-call]
+        except redis.exceptions.NoPermissionError:
+            continue
+        yield f"redis: the services' user may {' '.join(words)}; expected only the stack's own keys and channel"

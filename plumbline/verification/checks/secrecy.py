@@ -6,7 +6,6 @@ import base64
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from urllib.parse import quote
 from servicekit.secrets import SecretError, read_secret
 from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
-from plumbline import ROOT, secret_files
+from plumbline import ROOT
 from plumbline.home import DEFAULT_HOME
 from plumbline.inside import Inside
 
@@ -80,23 +79,17 @@ def weak(secrets: Mapping[str, str]) -> Iterator[str]:
             yield f"{name}: its value is written in {path}; expected it in no file of the sources"
 
 
-def constant(secrets: Mapping[str, str]) -> Iterator[str]:
-    """Find secrets that another stack has, too: one of the default home, or one that is created now."""
-    others: dict[str, dict[str, str]] = {}
-    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        for folder in map(Path, (first, second)):
-            secret_files.generate(folder)
-            others[f"a stack that is created now ({folder.name})"] = {
-                path.name: path.read_text() for path in folder.iterdir()
-            }
-    for title, generated in others.items():
+def constant(secrets: Mapping[str, str], generated: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    """Find secrets that another stack has, too: one of the default home, or one of those `generated` for new stacks."""
+    others: dict[str, Mapping[str, str]] = {f"new stack {number}": one for number, one in enumerate(generated, start=1)}
+    for title, own in others.items():
         for name in NAMES:
-            value = generated.get(name, "")
+            value = own.get(name, "")
             if len(value) < _GENERATED_MIN:
                 yield f"{name}: {title} gets {len(value)} characters; expected at least {_GENERATED_MIN}"
         for other_title, other in others.items():
-            shared = [name for name in NAMES if title < other_title and generated.get(name) in other.values()]
-            yield from (f"{name}: two stacks that are created now get the same value" for name in shared)
+            shared = [name for name in NAMES if title < other_title and own.get(name) in other.values()]
+            yield from (f"{name}: {title} and {other_title} get the same value" for name in shared)
     if os.access(DEFAULT_HOME / "secrets", os.R_OK | os.X_OK):
         others[f"the stack in {DEFAULT_HOME}"] = read(DEFAULT_HOME)[0]
     for title, other in others.items():

@@ -202,9 +202,9 @@ tcp 1: 0B00007F:8A21 00000000:0000 0A 00000000:00000000
 tcp 2: 030014AC:18EB 040014AC:CAC8 01 00000000:00000000
 tcp6 0: 00000000000000000000000001000000:18EB 00000000000000000000000000000000:0000 0A 00000000:00000000
 udp 0: 00000000:2329 00000000:0000 07 00000000:00000000
-rule local all postgres peer
+text pg_hba.conf local all postgres peer
 """
-    ran, heard, rules = read("redis", "pod", said)
+    ran, heard, texts = read("redis", "pod", said)
     # The engine's own resolver, and what was sent into the container, are no part of it.
     assert [(one.pid, one.command, one.environment) for one in ran] == [
         (1, ("/sbin/docker-init",), {"PGDATA": "/data"}),
@@ -215,7 +215,7 @@ rule local all postgres peer
         Listener("redis", "tcp", "::1", 6379),
         Listener("redis", "udp", "0.0.0.0", 9001),
     }
-    assert rules == ["local all postgres peer"]
+    assert texts == {"pg_hba.conf": ["local all postgres peer"]}
 
 
 def test_the_script_runs_in_any_shell() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from plumbline import ROOT
 from plumbline.verification.checks import postgres, redis_server
 
+DECLARED = (ROOT / "docker/redis/redis.conf").read_text()
 INFO = redis_server.STATE | {"server_time_usec": 100_000_000, "uptime_in_seconds": 60, "rdb_last_save_time": 40}
 
 
 def test_the_declared_state_has_no_findings() -> None:
     assert [*redis_server.state(INFO)] == []
-    assert [*redis_server.directives(redis_server.declared_file())] == []
+    assert [*redis_server.directives(DECLARED.splitlines())] == []
     assert [
         *postgres.authentication(["# a comment", "host all all ::1/128 scram-sha-256", ""], from_network=False)
     ] == []
@@ -51,9 +53,7 @@ def test_a_redis_in_another_state_is_found(change: dict[str, object], said: str)
     ],
 )
 def test_a_redis_that_is_configured_otherwise_is_found(old: str, new: str, said: str) -> None:
-    assert [*redis_server.directives("\n".join(redis_server.declared_file()).replace(old, new).splitlines())] == [
-        f"redis: {said}"
-    ]
+    assert [*redis_server.directives(DECLARED.replace(old, new).splitlines())] == [f"redis: {said}"]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def test_the_sizing_table_is_true() -> None:
 def test_the_connections_are_counted_right() -> None:
     overlays = [Manifests(variants.documents(Variant(name))) for name in ("local", "production")]
     small, large = map(capacity.connections, overlays)
-    assert f"{small} in all\nwith two pods each, {large} with autoscaling at its largest" in PAGE
+    said = " ".join(PAGE.split())
+    assert f"{small} in all with two pods each, {large} with autoscaling at its largest" in said
     assert {f"Postgres takes {capacity.limit(one)} connections" in PAGE for one in overlays} == {True}
 
 

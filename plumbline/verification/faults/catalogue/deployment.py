@@ -8,6 +8,7 @@ from plumbline.verification.faults.fault import FRESH, Fault, Mode, Patch
 _EMBEDDED = "plumbline/targets/embedded"
 _PROGRAMS = f"{_EMBEDDED}/programs.py"
 _POSTGRES = f"{_EMBEDDED}/postgres.py"
+_SUPERVISOR = f"{_EMBEDDED}/supervisor.py"
 _SECRETS = "plumbline/secret_files.py"
 _NEW = (FRESH,)
 
@@ -45,6 +46,15 @@ AREA = Area(
                     "            log.write((self.home.secrets / 'internal_secret').read_text() + '\\n')\n",
                     _NEW),
               {"smoke/test_secrets.py::test_no_file_or_log_contains_a_secret": "internal_secret"}),
+        Fault("postgres-socket-in-tmp", "Postgres opens a socket that every account of the machine can reach",
+              Patch(_POSTGRES, 'listen = ["-c", "listen', 'listen = ["-c", "unix_socket_directories=/tmp", "-c", "listen'),
+              {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "postgres: listens on the socket /tmp/.s.PGSQL"}),
+        Fault("nothing-watches-for-hangs", "a component that hangs is left alone",
+              Patch(_PROGRAMS, "for one in (*every, self._watch())]", "for one in every]"),
+              {"smoke/test_shape.py::test_only_the_declared_processes_run": "expected 1 watch, which restarts hanging components, found 0", "smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "the supervisor has no section [program:watch]"}),
+        Fault("shell-of-caller-in-services", "services inherit the environment of the shell that deployed them",
+              Patch(_SUPERVISOR, '"LC_ALL": "C.UTF-8"}\n', '"LC_ALL": "C.UTF-8", "PLUMBLINE_LOG_LEVEL": "debug"}\n', _NEW),
+              {"smoke/test_shape.py::test_every_process_belongs_to_this_deployment_without_a_debug_mode": "is told PLUMBLINE_LOG_LEVEL=debug"}),
         Fault("secrets-short", "secrets have sixteen bits",
               Patch(_SECRETS, "secrets.token_urlsafe(32)", "secrets.token_urlsafe(2)", _NEW),
               {"up": "holds fewer than 8 characters"}),

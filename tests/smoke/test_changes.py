@@ -127,6 +127,19 @@ def test_an_equal_upload_is_one_document_alone(world: World, database: Database)
         world.bob.upload(world.channel, f"{PREFIX}equal.png", content).expect(201)
 
 
+def test_what_a_member_creates_is_that_members(world: World) -> None:
+    box = {"label_type": "a", "label_name": "b", "bounding_box": BOX}
+    made = {
+        "sender_id": world.bob.post(f"{world.path}/messages", {"content": "mine"}),
+        "uploaded_by": world.bob.upload(world.channel, f"{PREFIX}mine.png", samples.png()),
+        "created_by": world.bob.post(f"{world.document}annotations/", box),
+    }
+    template = world.bob.post(TEMPLATES, {"channel_id": world.channel, "name": f"{PREFIX}mine"})
+    found = {name: answer.expect(201)[name] for name, answer in made.items()}
+    assert found == dict.fromkeys(made, world.bob.id)
+    assert template.expect(201)["created_by"] == world.bob.id
+
+
 def test_renaming_changes_the_document_alone(world: World, database: Database) -> None:
     with world.require(database, "the document: filename, updated_at"):
         world.bob.patch(world.document, {"filename": f"{PREFIX}renamed.png"}).expect(200)

@@ -92,7 +92,12 @@ def test_two_users_have_one_direct_channel(alice: User, bob: User, database: Dat
     back = bob.post(f"/channels/dm/{alice.id}")
     assert there.status < 300, there.body
     assert back.status < 300, back.body
-    assert there.json["id"] == back.json["id"]
+    # "is_direct" and the rest stay the same, whoever opens it.
+    assert there.json == back.json
+    known = {name: there.json[name] for name in ("name", "type", "is_direct", "created_by")}
+    assert known == {
+        "name": f"{alice.username}, {bob.username}", "type": "private", "is_direct": True, "created_by": alice.id,
+    }  # fmt: skip
     members = {row["user_id"] for row in rows.many(database, "memberships", channel_id=there.json["id"])}
     assert members == {alice.id, bob.id}
     assert rows.one(database, "channels", id=there.json["id"])["type"] == "private"

@@ -253,3 +253,23 @@ def test_a_page_of_another_site_cannot_open_a_socket(alice: User, origin: str) -
         pass
     status = refused.value.response.status_code
     assert status == 403, f"backend: a socket for a page of {origin!r}: expected 403, got {status}"
+
+
+def test_every_socket_of_a_user_gets_every_frame_once(room: Room) -> None:
+    with room.bob.socket() as second:
+        with room.bob.socket():
+            pass  # closing one socket must not concern the others
+        posted = room.alice.post(f"{room.path}/messages", {"content": "to all"}).expect(201)
+        found = room.require(alice=["message"], bob=["message"])
+        second.wait_for("message", id=posted["id"])
+        assert second.received == found["bob"], f"another socket of the user got {second.received}"
+
+
+def test_frames_arrive_in_the_order_of_their_events(room: Room) -> None:
+    sent = [
+        room.alice.post(f"{room.path}/messages", {"content": str(number)}).expect(201)["id"] for number in range(20)
+    ]
+    found = room.require(alice=["message"] * 20, bob=["message"] * 20)
+    for name in ("alice", "bob"):
+        order = [frame["id"] for frame in found[name]]
+        assert order == sent, f"backend: the messages {sent} arrived as {order}"

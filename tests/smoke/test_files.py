@@ -160,7 +160,7 @@ def test_the_size_and_the_picture_of_a_pdf_are_those_of_its_first_page(alice: Us
     stored = alice.upload(channel, f"{PREFIX}pages.pdf", content).expect(201)
     assert (stored["page_count"], stored["width"], stored["height"]) == (3, 300, 200)
     picture = Image.open(BytesIO(alice.get(f"{DOCUMENTS}{stored['id']}/thumbnail").body))
-    assert (max(picture.size), colour(picture, 5, 5)) == (contract.THUMBNAIL_SIDE, "red")
+    assert (picture.format, max(picture.size), colour(picture, 5, 5)) == ("WEBP", contract.THUMBNAIL_SIDE, "red")
     annotations = f"{DOCUMENTS}{stored['id']}/annotations/"
     mark = {"label_type": "a", "label_name": "b", "bounding_box": {"x": 0, "y": 300, "width": 100, "height": 100}}
     for page, status in ((1, 422), (2, 201), (3, 422), (4, 422)):
@@ -179,6 +179,15 @@ def test_the_type_is_that_of_the_content(alice: User, channel: int, content: byt
         assert answer.expect(201)["media_type"] == media_type
     else:
         assert answer.expect_problem(415)["code"] == "wrong_media_type"
+
+
+def test_of_several_files_the_first_is_stored(alice: User, channel: int) -> None:
+    first, second, other = (samples.png(seed=seed) for seed in range(3))
+    files = [
+        ("other", ("other.png", other)), ("file", (f"{PREFIX}first.png", first)), ("file", ("second.png", second)),
+    ]  # fmt: skip
+    stored = alice.call("POST", DOCUMENTS, files=files, data={"channel_id": str(channel)}).expect(201)
+    assert (stored["filename"], stored["sha256"]) == (f"{PREFIX}first.png", hashlib.sha256(first).hexdigest())
 
 
 def moving(kind: str) -> bytes:

@@ -14,7 +14,9 @@ from plumbline.verification.checks.created import PREFIX
 from plumbline.verification.checks.sessions import Operator
 
 DOCUMENTS = "/data-processor/documents/"
-LISTS = ("channels", "search", "members", "messages", "documents", "annotations", "templates", "invites")
+LISTS = (
+    "channels", "search", "members", "messages", "documents", "annotations", "templates", "all-templates", "invites",
+)  # fmt: skip
 OF_ALL_USERS = ("channels", "invites")
 """Lists that hold other users' items, too."""
 ITEMS = 5
@@ -59,6 +61,7 @@ def made(new_user: Callable[[], User], operator: Operator) -> dict[str, tuple[st
         "documents": (f"{DOCUMENTS}{in_channel}", stored),
         "annotations": (annotations, marks),
         "templates": (f"/data-processor/templates/{in_channel}", templates),
+        "all-templates": ("/data-processor/templates/", templates),
         "invites": ("/auth/invites", invites),
     }  # type: ignore[return-value]
 

@@ -7,10 +7,13 @@ from typing import Any
 
 import jwt
 import pytest
+from websockets.exceptions import InvalidStatus
 
+from plumbline import net
 from plumbline.stack import Stack
 from plumbline.verification.checks import sessions
-from plumbline.verification.checks.client import User
+from plumbline.verification.checks.access import CROSS_SITE
+from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 
 PATHS = {"backend": "/auth/me", "data-processor": "/data-processor/templates/", "log-sink": "/logs/entries"}
 CHANGES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -73,6 +76,19 @@ def test_a_token_holds_its_user_and_its_end_and_nothing_else(alice: User, claims
     assert jwt.get_unverified_header(session["access_token"]) == {"alg": "HS256", "typ": "JWT"}
 
 
+def test_a_socket_is_closed_when_its_session_ends(stack: Stack, alice: User) -> None:
+    for seconds in (2, 20, 60):  # a busy machine may take longer than the shorter ones to open a socket
+        bearer = {"Authorization": f"Bearer {sessions.expiring(stack, alice.token, seconds)}"}
+        try:
+            with alice.socket(additional_headers=bearer) as socket:
+                code = socket.closed_with(seconds + TIMEOUT_S)
+        except InvalidStatus:
+            continue
+        assert code == 4401, f"backend: closed a socket at the end of its session with {code}; expected 4401"
+        return
+    pytest.fail("backend: opened no socket for a session of 60 s")
+
+
 @pytest.mark.parametrize(
     ("authorization", "taken"),
     [("Bearer {}", True), ("bearer {}", True), ("BEARER {}", True), ("Bearer  {}", True), ("{}", False),
@@ -88,3 +104,15 @@ def test_the_header_counts_where_a_request_has_a_cookie_too(alice: User) -> None
     for path in PATHS.values():
         headers = {"Authorization": "Bearer rubbish", "Cookie": f"access_token={alice.token}"}
         assert alice.call("GET", path, headers=headers).status == 401, path
+
+
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/register", "/auth/logout"])
+def test_a_page_of_another_site_cannot_begin_or_end_a_session(stack: Stack, alice: User, path: str) -> None:
+    form = {"username": alice.username, "password": alice.password}
+    body: dict[str, Any] = {"json": form} if path.endswith("register") else {"data": form}
+    with net.direct_session() as browser:
+        for name, value in CROSS_SITE:
+            answer = Answer(browser.post(stack.base_url + path, headers={name: value}, timeout=TIMEOUT_S, **body))
+            assert answer.status == 403, f"POST {path} with {name}: {value}: expected 403, got {answer.status}"
+            assert answer.expect_problem(403)["code"] == "foreign_origin"
+            assert "Set-Cookie" not in answer.headers

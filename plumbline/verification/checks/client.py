@@ -59,6 +59,8 @@ class Answer:
         assert {"type", "title", "status", "code", "detail", "request_id"} <= body.keys(), body
         assert body["code"] in contract.CODES, body
         assert body["status"] == status
+        assert body["type"] == "about:blank", body
+        assert body["title"].istitle(), f"the title of a problem document is the phrase of its status: {body}"
         assert body["detail"], "a problem document needs a detail"
         assert body["request_id"] == self.request_id
         assert b"Traceback" not in self.body
@@ -194,9 +196,9 @@ class Socket:
             if frame.get("type") == kind and all(frame.get(name) == value for name, value in fields.items()):
                 return frame
 
-    def closed_with(self) -> int | None:
+    def closed_with(self, timeout_s: float = TIMEOUT_S) -> int | None:
         """Return the code with which the stack closes the socket; fail if it stays open."""
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         try:
             while True:
                 self.received.append(json.loads(self._connection.recv(timeout=max(0.0, deadline - time.monotonic()))))
@@ -204,7 +206,7 @@ class Socket:
             return closed.rcvd.code if closed.rcvd else None
         except TimeoutError:
             raise AssertionError(
-                f"backend: did not close the socket within {TIMEOUT_S:g} s, which it must; received: {self.received}"
+                f"backend: did not close the socket within {timeout_s:g} s, which it must; received: {self.received}"
             ) from None
 
     def drain(self) -> list[dict[str, Any]]:

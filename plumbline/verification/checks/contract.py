@@ -19,6 +19,9 @@ OPERATOR_USERNAME = "operator"
 
 SESSION_COOKIE = "access_token"
 SESSION_TTL_S = 12 * 3600
+INVITE_TTL_S = 7 * 24 * 3600
+PASSWORD_HASH = "$argon2id$v=19$m=19456,t=2,p=1$"  # noqa: S105  no password
+"""How the hash of a password begins: the algorithm, and what it costs to guess."""
 LOGIN_ATTEMPTS = 30
 """Failed logins to one user name from one address, in a minute."""
 REQUEST_ID_HEADER = "X-Request-Id"

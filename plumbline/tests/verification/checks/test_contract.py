@@ -48,6 +48,7 @@ def test_codes_and_health_paths_are_those_of_the_contract() -> None:
     ("service", "variable", "value"),
     [
         ("backend", "PLUMBLINE_SESSION_TTL_S", contract.SESSION_TTL_S),
+        ("backend", "PLUMBLINE_INVITE_TTL_S", contract.INVITE_TTL_S),
         ("backend", "PLUMBLINE_LOGIN_ATTEMPTS", contract.LOGIN_ATTEMPTS),
         ("backend", "PLUMBLINE_BODY_MAX_BYTES", contract.BODY_MAX_BYTES["backend"]),
         ("backend", "PLUMBLINE_FRAME_MAX_BYTES", contract.FRAME_MAX_BYTES),

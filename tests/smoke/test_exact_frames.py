@@ -60,7 +60,8 @@ class Room:
         """Fail unless each socket has received frames of exactly these types; return the frames."""
         found = self.frames()
         types = {name: [frame["type"] for frame in frames] for name, frames in found.items()}
-        assert types == {"alice": [], "bob": [], "carol": []} | expected
+        wanted = {"alice": [], "bob": [], "carol": []} | expected
+        assert types == wanted, f"backend: expected the frames {wanted}, found {types}"
         for frame in (frame for frames in found.values() for frame in frames):
             relayed = frame["type"] not in FIELDS or (frame["type"] == "message" and "id" not in frame)
             assert relayed or frame.keys() == FIELDS[frame["type"]], frame

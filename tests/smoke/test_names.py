@@ -56,7 +56,7 @@ def test_a_name_is_stored_in_its_normal_form(alice: User, channel: int, kind: st
     name = new_name()
     answer, stored = create(alice, channel, kind, SENT.format(name))
     answer.expect(201)
-    assert stored == STORED.format(name), f"the name of a {kind}"
+    assert stored == STORED.format(name), f"the name of a {kind} is stored as {stored!r}, not in its normal form"
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -83,7 +83,8 @@ def test_a_display_name_is_stored_in_its_normal_form_and_is_the_user_name_if_non
     alice: User, new_user: Callable[..., User]
 ) -> None:
     named = new_user(display_name=SENT.format("User"))
-    assert named.registered["display_name"] == STORED.format("User")
+    shown = named.registered["display_name"]
+    assert shown == STORED.format("User"), f"backend: a display name is stored as {shown!r}, not in its normal form"
     assert alice.registered["display_name"] == alice.username
     for what, name in REFUSED.items():
         answer = alice.register(f"{alice.username[:24]}-{secrets.token_hex(2)}", alice.password, name.format("User"))

@@ -81,7 +81,7 @@ def test_a_socket_is_closed_when_its_session_ends(stack: Stack, alice: User) -> 
         bearer = {"Authorization": f"Bearer {sessions.expiring(stack, alice.token, seconds)}"}
         try:
             with alice.socket(additional_headers=bearer) as socket:
-                code = socket.closed_with(seconds + TIMEOUT_S)
+                code = socket.closed_with(seconds + 2 * TIMEOUT_S)
         except InvalidStatus:
             continue
         assert code == 4401, f"backend: closed a socket at the end of its session with {code}; expected 4401"

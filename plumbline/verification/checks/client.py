@@ -196,7 +196,7 @@ class Socket:
             if frame.get("type") == kind and all(frame.get(name) == value for name, value in fields.items()):
                 return frame
 
-    def closed_with(self, timeout_s: float = TIMEOUT_S) -> int | None:
+    def closed_with(self, timeout_s: float = 2 * TIMEOUT_S) -> int | None:
         """Return the code with which the stack closes the socket; fail if it stays open."""
         deadline = time.monotonic() + timeout_s
         try:

@@ -182,5 +182,11 @@ AREA = Area(
         Fault("transactions-idle-for-ever", "a forgotten transaction holds its locks for ever",
               ClusterFile("postgresql.conf", "idle_in_transaction_session_timeout = 0"),
               {"smoke/test_stores.py::test_postgres_has_the_declared_settings": "idle_in_transaction_session_timeout is 0"}),
+        Fault("hashes-readable", "every role of the cluster may read the hashes of passwords",
+              Sql("GRANT SELECT (password_hash) ON users TO PUBLIC", "REVOKE SELECT (password_hash) ON users FROM PUBLIC"),
+              {"smoke/test_schema.py::test_the_database_has_exactly_the_declared_schema": "column password_hash differs"}),
+        Fault("setting-too-many", "Postgres has a setting that no deployment makes",
+              ClusterFile("postgresql.conf", "statement_timeout = '1h'"),
+              {"smoke/test_stores.py::test_postgres_has_the_declared_settings": "expected it not to be set"}),
     ),
 )  # fmt: skip

@@ -26,6 +26,8 @@ _TABLES = {
     "template_labels": (f"template_id IN (SELECT id FROM templates WHERE {_IN_A_CHANNEL})", "id"),  # noqa: S608
 }
 """Table to what selects its rows of some channels and users, and to the column that identifies a row."""
+_BY_WORKERS = frozenset({"text_status", "text_error", "text_layer"})
+"""Columns that a worker may write at any time after an upload."""
 
 
 @dataclass
@@ -52,7 +54,9 @@ def watched(database: Database, channels: Collection[int], users: Collection[int
     yield change
     after = _read(database, channels, users)
     for row in before.keys() & after.keys():
-        columns = sorted(name for name, value in before[row].items() if after[row][name] != value)
+        columns = sorted(
+            name for name, value in before[row].items() if after[row][name] != value and name not in _BY_WORKERS
+        )
         if columns:
             change.changed.append(f"{row[0]} {row[1]}: {', '.join(columns)}")
     for sign, rows in (("+", after.keys() - before.keys()), ("-", before.keys() - after.keys())):

@@ -92,12 +92,10 @@ def test_two_users_have_one_direct_channel(alice: User, bob: User, database: Dat
     back = bob.post(f"/channels/dm/{alice.id}")
     assert there.status < 300, there.body
     assert back.status < 300, back.body
-    # "is_direct" and the rest stay the same, whoever opens it.
-    assert there.json == back.json
-    known = {name: there.json[name] for name in ("name", "type", "is_direct", "created_by")}
-    assert known == {
-        "name": f"{alice.username}, {bob.username}", "type": "private", "is_direct": True, "created_by": alice.id,
-    }  # fmt: skip
+    assert there.json == back.json, f"backend: one opens {there.json}, the other {back.json}; expected the same"
+    found = [there.json[name] for name in ("name", "type", "is_direct", "created_by")]
+    expected = [f"{alice.username}, {bob.username}", "private", True, alice.id]
+    assert found == expected, f"backend: a direct channel has {found}; expected {expected}"
     members = {row["user_id"] for row in rows.many(database, "memberships", channel_id=there.json["id"])}
     assert members == {alice.id, bob.id}
     assert rows.one(database, "channels", id=there.json["id"])["type"] == "private"

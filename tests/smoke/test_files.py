@@ -189,7 +189,9 @@ def test_the_type_is_that_of_the_content(alice: User, channel: int, content: byt
 def test_of_several_files_the_first_is_stored(alice: User, channel: int) -> None:
     first, second, other = (samples.png(seed=seed) for seed in range(3))
     files = [
-        ("other", ("other.png", other)), ("file", (f"{PREFIX}first.png", first)), ("file", ("second.png", second)),
+        ("other", ("other.png", other)),
+        ("file", (f"{PREFIX}first.png", first)),
+        ("file", (f"{PREFIX}second.png", second)),
     ]  # fmt: skip
     stored = alice.call("POST", DOCUMENTS, files=files, data={"channel_id": str(channel)}).expect(201)
     assert (stored["filename"], stored["sha256"]) == (f"{PREFIX}first.png", hashlib.sha256(first).hexdigest())

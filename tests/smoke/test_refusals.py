@@ -127,6 +127,16 @@ def test_a_body_that_cannot_be_read_is_refused_by_its_reason(
     refused(alice.call("POST", path, data=body, headers=headers), f"POST {path} with {body[:40]!r}", expected)
 
 
+def test_two_labels_of_one_name_are_refused_whatever_their_case(alice: User, names: dict[str, Any]) -> None:
+    labels = [{"name": name, "label_type": "a", "bounding_box": BOX} for name in ("Total", "other", "TOTAL")]
+    for method, path, body in (
+        ("POST", TEMPLATES, {"channel_id": names["channel"], "name": f"{PREFIX}labels", "labels": labels}),
+        ("PUT", f"{TEMPLATES}{names['template']}/", {"name": f"{PREFIX}taken", "labels": labels}),
+    ):
+        problem = refused(alice.call(method, path, json=body), f"{method} {path}", "422 invalid")
+        assert [one["field"] for one in problem["errors"]] == ["labels.2.name"], path
+
+
 def test_logins_are_refused_alike_for_a_wrong_password_and_an_unknown_name(alice: User) -> None:
     found = []
     for name in (alice.username, f"{alice.username[:20]}-nobody"):

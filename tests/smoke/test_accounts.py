@@ -69,9 +69,14 @@ def test_guessing_a_password_is_throttled_and_other_users_are_not(stack: Stack, 
     user, other = new_user(), new_user()
     attempts = contract.setting(stack, "PLUMBLINE_LOGIN_ATTEMPTS", contract.LOGIN_ATTEMPTS)
     guess = {"username": user.username, "password": "a wrong guess 4711"}
-    codes = [user.call("POST", "/auth/login", data=guess).json["code"] for _ in range(attempts + 5)]
+    answers = [user.call("POST", "/auth/login", data=guess) for _ in range(attempts + 5)]
+    codes = [answer.json["code"] for answer in answers]
     assert codes[:5] == ["wrong_credentials"] * 5
     assert codes[-1] == "too_many_attempts", f"after {attempts + 5} wrong passwords the answer is {codes[-1]}"
+    taken = codes.index("too_many_attempts")
+    assert taken >= attempts, f"backend: refused a guess after {taken} wrong ones; expected {attempts} to be allowed"
+    wait = answers[-1].headers.get("Retry-After", "")
+    assert wait.isdigit(), f"backend: throttles a login without saying when to try again (Retry-After: {wait!r})"
     other.login().expect(200)
 
 

@@ -165,3 +165,10 @@ def test_a_password_that_is_too_short_or_too_long_is_refused(new_user: Callable[
 def test_a_password_that_is_easy_to_guess_is_refused(alice: User, password: str) -> None:
     refused = alice.register(f"{alice.username[:24]}-weak", password).expect_problem(422)
     assert [one["field"] for one in refused["errors"]] == ["password"]
+
+
+def test_a_password_that_is_close_to_the_users_own_name_is_refused(alice: User) -> None:
+    name = f"{alice.username[:24]}-own"
+    refused = alice.register(name, f"{name}1").expect_problem(422)
+    assert [one["field"] for one in refused["errors"]] == ["password"]
+    assert "your own name" in refused["detail"], refused["detail"]

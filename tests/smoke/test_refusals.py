@@ -156,3 +156,20 @@ def test_a_refused_value_is_named_and_not_repeated(alice: User, names: dict[str,
         errors = refused(answer, f"POST {path}", "422 invalid")["errors"]
         assert {one["field"] for one in errors} == fields, path
         assert b"s3cret-" not in answer.body, f"POST {path}: the refusal repeats what was sent: {answer.body[:300]!r}"
+
+
+@pytest.mark.parametrize(
+    ("link", "taken"),
+    [("/a.png", True), ("https://example.org/a.png?b=1#c", True), ("http://example.org", True),
+     ("//example.org/a", False), ("/\\example.org/a", False), ("https://example.org\\a", False),
+     ("https://", False), ("ftp://example.org/a", False),
+     ("data:image/png;base64,AA==", False), ("a.png", False), ("", False), ("https://example.org/a b", False),
+     ("https://example.org/\ta", False), ("https://example.org/\na", False), ("java\tscript:alert(1)", False)],
+)  # fmt: skip
+def test_only_links_that_do_no_harm_are_taken(alice: User, names: dict[str, Any], link: str, *, taken: bool) -> None:
+    said = {"content": "see", "image_url": link}
+    answer = alice.post(f"/channels/{names['channel']}/messages", said)
+    if taken:
+        assert answer.expect(201)["image_url"] == link
+    else:
+        refused(answer, f"a message with the link {link!r}", "422 invalid")

@@ -23,7 +23,8 @@ def moments(answer: Any) -> Iterator[tuple[str, str]]:
     if isinstance(answer, dict):
         for name, value in answer.items():
             if name.endswith("_at") or name == "timestamp":
-                yield name, value
+                if value is not None:  # what has not happened has no moment
+                    yield name, value
             else:
                 yield from moments(value)
     elif isinstance(answer, list):

@@ -166,7 +166,7 @@ def test_changing_an_annotation_changes_its_sent_fields_alone(
 
 def test_replacing_an_annotation_resets_what_is_not_sent(world: World, database: Database) -> None:
     world.alice.put(world.annotation, MARK | {"text": "before"}).expect(200)
-    with world.require(database, "the annotation: confidence, reviewed_at, text, updated_at"):
+    with world.require(database, "the annotation: confidence, reviewed_at, reviewed_by, text, updated_at"):
         whole = {name: value for name, value in MARK.items() if name not in ("text", "confidence")}
         world.bob.put(world.annotation, whole).expect(200)
 

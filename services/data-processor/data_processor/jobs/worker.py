@@ -48,7 +48,11 @@ def main(ready: ProcessEvent) -> None:
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     # Models can be imported only now.
     import_module("data_processor.jobs.kinds")
-    asyncio.run(_Worker(config.current(), ready.set).run())
+    try:
+        asyncio.run(_Worker(config.current(), ready.set).run())
+    except Exception:
+        logger.exception("a worker process failed")
+        raise
 
 
 class _Worker:
@@ -127,6 +131,9 @@ class _Worker:
                 await sweep(app.connector, self._settings.job_stall_s)
             except (ConnectorException, psycopg.Error) as error:
                 self._outage.failed(error.__cause__ or error)
+            except Exception:
+                # Whatever it is, the other jobs still need the sweep.
+                logger.exception("the sweep of jobs failed")
             else:
                 self._outage.worked()
                 if jobs.worker_id is not None:

@@ -13,6 +13,7 @@ from plumbline.verification.checks import samples
 from plumbline.verification.checks.changes import watched
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
+from plumbline.verification.checks.reading import wait_until_read
 
 Database = psycopg.Connection[dict[str, Any]]
 DOCUMENTS, TEMPLATES = "/data-processor/documents/", "/data-processor/templates/"
@@ -48,6 +49,11 @@ class World:
         """The path of the template between the others."""
         return f"{TEMPLATES}{self.templates[1]}/"
 
+    def upload(self, user: User, name: str, content: bytes) -> dict[str, Any]:
+        """Upload a file and wait until it was read, which changes rows by itself."""
+        document = user.upload(self.channel, PREFIX + name, content).expect(201)
+        return wait_until_read(user, document["id"])
+
     @contextmanager
     def require(self, database: Database, *expected: str) -> Iterator[None]:
         """Fail unless the block makes exactly these changes to the rows of the channel and of both users."""
@@ -68,8 +74,7 @@ class World:
         return int(self.alice.post(f"{self.path}/messages", {"content": str(number)}).expect(201)["id"])
 
     def _document(self, number: int) -> int:
-        name = f"{PREFIX}change-{number}.png"
-        return int(self.alice.upload(self.channel, name, samples.png(seed=number)).expect(201)["id"])
+        return int(self.upload(self.alice, f"change-{number}.png", samples.png(seed=number))["id"])
 
     def _annotation(self) -> int:
         return int(self.alice.post(f"{self.document}annotations/", MARK).expect(201)["id"])
@@ -101,8 +106,7 @@ def test_reading_changes_nothing(world: World, database: Database) -> None:
 
 def test_the_first_thumbnail_is_stored_with_its_document_alone(world: World, database: Database) -> None:
     stored, newer = (
-        world.alice.upload(world.channel, f"{PREFIX}{name}.png", samples.unlike_any_other()).expect(201)
-        for name in ("thumbnail", "newer")
+        world.upload(world.alice, f"{name}.png", samples.unlike_any_other()) for name in ("thumbnail", "newer")
     )
     with world.require(database, f"document_contents {stored['sha256']}: thumbnail"):
         assert world.alice.get(f"{DOCUMENTS}{stored['id']}/thumbnail").status == 200
@@ -116,15 +120,15 @@ def test_a_message_is_one_new_row(world: World, database: Database) -> None:
 
 
 def test_an_upload_is_one_document_with_its_content(world: World, database: Database) -> None:
-    with world.require(database, "+1 documents", "+1 document_contents"):
-        world.bob.upload(world.channel, f"{PREFIX}new.png", samples.unlike_any_other()).expect(201)
+    with world.require(database, "+1 documents", "+1 document_contents", "+1 page_texts"):
+        world.upload(world.bob, "new.png", samples.unlike_any_other())
 
 
 def test_an_equal_upload_is_one_document_alone(world: World, database: Database) -> None:
     content = samples.unlike_any_other()
-    world.alice.upload(world.channel, f"{PREFIX}first.png", content).expect(201)
-    with world.require(database, "+1 documents"):
-        world.bob.upload(world.channel, f"{PREFIX}equal.png", content).expect(201)
+    world.upload(world.alice, "first.png", content)
+    with world.require(database, "+1 documents", "+1 page_texts"):
+        world.upload(world.bob, "equal.png", content)
 
 
 def test_what_a_member_creates_is_that_members(world: World) -> None:
@@ -190,7 +194,7 @@ def test_leaving_ends_one_membership_and_joining_again_adds_a_welcome(
 
 
 def test_deleting_deletes_what_belongs_to_it_alone(world: World, database: Database) -> None:
-    document = world.alice.upload(world.channel, f"{PREFIX}gone.png", samples.unlike_any_other()).expect(201)
+    document = world.upload(world.alice, "gone.png", samples.unlike_any_other())
     annotations = f"{DOCUMENTS}{document['id']}/annotations/"
     gone, _ = (world.alice.post(annotations, MARK).expect(201)["id"] for _ in range(2))
     label = {"name": "one", "label_type": "a", "bounding_box": BOX}
@@ -202,7 +206,7 @@ def test_deleting_deletes_what_belongs_to_it_alone(world: World, database: Datab
         assert world.bob.delete(f"{annotations}{gone}/").status == 204
     with world.require(database, "-1 templates", "-1 template_labels"):
         assert world.bob.delete(f"{TEMPLATES}{template.json['id']}/").status == 204
-    with world.require(database, "-1 annotations", "-1 documents", "-1 document_contents"):
+    with world.require(database, "-1 annotations", "-1 documents", "-1 document_contents", "-1 page_texts"):
         assert world.alice.delete(f"{DOCUMENTS}{document['id']}/").status == 204
     assert world.alice.delete(f"{TEMPLATES}{newer.json['id']}/").status == 204
 

@@ -31,7 +31,7 @@ MESSAGE = {
 }  # fmt: skip
 DOCUMENT = {
     "id", "channel_id", "uploaded_by", "filename", "media_type", "size", "sha256", "damage", "page_count", "width",
-    "height", "created_at", "updated_at", "urls",
+    "height", "text_status", "text_error", "created_at", "updated_at", "urls",
 }  # fmt: skip
 ANNOTATION = {
     "id", "document_id", "page", "bounding_box", "label_type", "label_name", "colour", "text", "confidence",

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from plumbline.verification.checks import samples
 from plumbline.verification.checks.client import Socket, User
 from plumbline.verification.checks.created import PREFIX
+from plumbline.verification.checks.reading import wait_until_read
 
 FIELDS = {
     "message": {
@@ -22,8 +23,16 @@ FIELDS = {
     "leave": {"type", "user_id", "username", "display_name", "channel_id", "channel_name"},
     "channel_deleted": {"type", "channel_id", "channel_name", "deleted_by"},
     "document_uploaded": {"type", "document_id", "channel_id", "uploaded_by", "filename", "thumbnail_url"},
+    "ocr_progress": {"type", "document_id", "channel_id", "stage", "progress", "message"},
+    "ocr_complete": {
+        "type", "document_id", "channel_id", "text_status", "text_error", "detected_regions", "extracted_text",
+    },
 }  # fmt: skip
 """Fields of the frames that the stack makes itself."""
+
+
+def _type(frame: dict[str, Any]) -> str:
+    return str(frame["type"])
 
 
 class Room:
@@ -56,10 +65,12 @@ class Room:
             socket.received = []
         return received
 
-    def require(self, **expected: list[str]) -> dict[str, list[dict[str, Any]]]:
+    def require(self, *, in_order: bool = True, **expected: list[str]) -> dict[str, list[dict[str, Any]]]:
         """Fail unless each socket has received frames of exactly these types; return the frames."""
         found = self.frames()
-        types = {name: [frame["type"] for frame in frames] for name, frames in found.items()}
+        types = {name: list(map(_type, frames)) for name, frames in found.items()}
+        if not in_order:
+            types = {name: sorted(one) for name, one in types.items()}
         wanted = {"alice": [], "bob": [], "carol": []} | expected
         assert types == wanted, f"backend: expected the frames {wanted}, found {types}"
         for frame in (frame for frames in found.values() for frame in frames):
@@ -111,15 +122,29 @@ def test_a_ping_is_answered_to_its_socket_alone(room: Room) -> None:
 
 
 def test_an_upload_is_announced_to_each_member_once(room: Room) -> None:
-    document = room.alice.upload(room.channel["id"], f"{PREFIX}frame.png", samples.png()).expect(201)
-    found = room.require(alice=["document_uploaded"], bob=["document_uploaded"])
-    assert found["alice"] == found["bob"] == [
-        {
-            "type": "document_uploaded", "document_id": document["id"], "channel_id": room.channel["id"],
-            "uploaded_by": room.alice.id, "filename": document["filename"],
-            "thumbnail_url": document["urls"]["thumbnail"],
-        }
-    ]  # fmt: skip
+    document = room.alice.upload(room.channel["id"], f"{PREFIX}frame.pdf", samples.pdf("Invoice 4711")).expect(201)
+    wait_until_read(room.alice, document["id"])
+    for name in ("alice", "bob"):
+        room.sockets[name].wait_for("ocr_complete", document_id=document["id"])
+    # The service and the worker publish for themselves, so the order of their frames is not defined.
+    kinds = ["document_uploaded", "ocr_complete", "ocr_progress"]
+    found = room.require(in_order=False, alice=kinds, bob=kinds)
+    about = {"document_id": document["id"], "channel_id": room.channel["id"]}
+    alices, bobs = (sorted(found[name], key=_type) for name in ("alice", "bob"))
+    uploaded, complete, progress = alices
+    assert alices == bobs
+    assert uploaded == {
+        "type": "document_uploaded", **about, "uploaded_by": room.alice.id, "filename": document["filename"],
+        "thumbnail_url": document["urls"]["thumbnail"],
+    }  # fmt: skip
+    assert progress == {
+        "type": "ocr_progress", **about, "stage": "preprocessing", "progress": 0, "message": "page 1 of 1",
+    }  # fmt: skip
+    (region,) = complete.pop("detected_regions")
+    assert complete == {
+        "type": "ocr_complete", **about, "text_status": "done", "text_error": None, "extracted_text": "Invoice 4711",
+    }  # fmt: skip
+    assert region.keys() == {"id", "type", "page", "x", "y", "width", "height", "text", "confidence"}
 
 
 def test_a_leaving_and_joining_is_announced_once_and_welcomed_to_the_joiner_alone(room: Room) -> None:

@@ -13,10 +13,11 @@ from plumbline.targets.base import Target
 from plumbline.verification.checks import rows, samples
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
+from plumbline.verification.checks.reading import wait_until_read
 
 RESTARTED = ("postgres", "log-sink", "backend", "data-processor")
-TABLES = ("users", "channels", "memberships", "messages", "documents", "document_contents", "annotations", "templates",
-          "template_labels", "batch_jobs", "batch_items")  # fmt: skip
+TABLES = ("users", "channels", "memberships", "messages", "documents", "document_contents", "page_texts", "annotations",
+          "templates", "template_labels", "batch_jobs", "batch_items")  # fmt: skip
 
 
 def digests(database: psycopg.Connection[dict[str, Any]]) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def create_content(user: User) -> dict[str, Any]:
         user.post(
             f"{path}annotations/", {"page": 1, "bounding_box": box, "label_type": "field", "label_name": "kept"}
         ).expect(201)
-        paths += [path, f"{path}content", f"{path}annotations/"]
+        wait_until_read(user, document["id"])
+        paths += [path, f"{path}content", f"{path}annotations/", f"{path}pages/1/text"]
         assert user.get(f"{path}content").body == content
     label = {"name": "total", "label_type": "field", "colour": "#112233", "page": 1, "required": True,
              "bounding_box": {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.05}, "expected_format": None}  # fmt: skip

@@ -13,6 +13,7 @@ import psycopg
 from plumbline.verification.checks import samples
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
+from plumbline.verification.checks.reading import wait_until_read
 from plumbline.verification.checks.sessions import Operator
 
 USERS = ("outsider", "member", "uploader", "creator", "operator")
@@ -111,6 +112,9 @@ RULES: tuple[Rule, ...] = (
     _rule("DELETE", _DOCUMENT, "204", _MEMBERS_ONLY | {"member": "403 forbidden"}),
     _rule("GET", _DOCUMENT + "content", "200", _MEMBERS_ONLY),
     _rule("GET", _DOCUMENT + "thumbnail", "200", _MEMBERS_ONLY),
+    _rule("GET", _DOCUMENT + "pages/1/text", "200", _MEMBERS_ONLY),
+    _rule("GET", _DOCUMENT + "pages/1/image?width=100", "200", _MEMBERS_ONLY),
+    _rule("POST", _DOCUMENT + "process/", "202", _MEMBERS_ONLY),
     _rule("POST", _DOCUMENT + "apply-template/", "501 not_implemented", body={"template_id": "{template}"}),
     _rule("POST", _DOCUMENT + "export/", "501 not_implemented", body={"format": "json"}),
     _rule("GET", _ANNOTATIONS, "200", _MEMBERS_ONLY),
@@ -200,9 +204,9 @@ class World:
 
     @cached_property
     def document(self) -> int:
-        """A document in the private channel."""
+        """A document in the private channel, which was read."""
         stored = self._users["uploader"].upload(self.private, f"{PREFIX}access.png", samples.png())
-        return int(stored.expect(201)["id"])
+        return int(wait_until_read(self._users["uploader"], stored.expect(201)["id"])["id"])
 
     @cached_property
     def annotation(self) -> int:
@@ -267,11 +271,14 @@ def rows_of(database: psycopg.Connection[dict[str, Any]], channels: list[int]) -
 
 _OF_A_CHANNEL = " UNION ALL ".join(
     f"SELECT '{table}' AS part, to_jsonb(t)::text AS row FROM {table} t WHERE channel_id = ANY(%(channels)s)"  # noqa: S608
-    for table in ("memberships", "messages", "documents", "templates", "batch_jobs")
+    for table in ("memberships", "messages", "templates", "batch_jobs")
 )
+# Allowed calls have documents read, which goes on during the next call.
 _ROWS = f"""
     {_OF_A_CHANNEL} UNION ALL
     SELECT 'channels', to_jsonb(t)::text FROM channels t WHERE id = ANY(%(channels)s) UNION ALL
+    SELECT 'documents', (to_jsonb(t) - 'text_status' - 'text_error')::text FROM documents t
+    WHERE channel_id = ANY(%(channels)s) UNION ALL
     SELECT 'annotations', to_jsonb(t)::text FROM annotations t JOIN documents d ON d.id = t.document_id
     WHERE d.channel_id = ANY(%(channels)s) UNION ALL
     SELECT 'invites', to_jsonb(t)::text FROM invites t

@@ -21,6 +21,8 @@ _TABLES = {
     "messages": (_IN_A_CHANNEL, "id"),
     "documents": (_IN_A_CHANNEL, "id"),
     "document_contents": (f"sha256 IN (SELECT sha256 FROM documents WHERE {_IN_A_CHANNEL})", "sha256"),  # noqa: S608
+    # The documents of these checks have one page.
+    "page_texts": (_OF_DOCUMENTS, "document_id"),
     "annotations": (_OF_DOCUMENTS, "id"),
     "templates": (_IN_A_CHANNEL, "id"),
     "template_labels": (f"template_id IN (SELECT id FROM templates WHERE {_IN_A_CHANNEL})", "id"),  # noqa: S608

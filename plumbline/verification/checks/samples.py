@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import struct
 import zlib
 from io import BytesIO
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -96,6 +97,49 @@ def _pdf(objects: list[bytes]) -> bytes:
         out += b"%010d 00000 n \n" % offset
     out += b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table)
     return bytes(out)
+
+
+SCANNED = ("Invoice 20417 from Harbour", "Total amount 1284.50", "Payment within thirty days")
+"""The lines of a `scan`."""
+
+
+def _page() -> tuple[Image.Image, dict[str, tuple[float, float]]]:
+    picture = Image.new("L", (900, 400), 255)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(36)
+    centres = {}
+    for number, line in enumerate(SCANNED):
+        x, y = 80.0, 80.0 + 80 * number
+        for word in line.split():
+            draw.text((x, y), word, font=font, fill=0)
+            left, top, right, bottom = draw.textbbox((x, y), word, font=font)
+            centres[word] = ((left + right) / 2, (top + bottom) / 2)
+            x = right + 14
+    return picture, centres
+
+
+def scan(angle: float) -> tuple[bytes, dict[str, tuple[float, float]]]:
+    """Return a picture of a page that is turned anticlockwise, and the centre of each of its words."""
+    picture, centres = _page()
+    turned = picture.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    moved = {}
+    for word, (x, y) in centres.items():
+        across, down = x - picture.width / 2, y - picture.height / 2
+        moved[word] = (
+            turned.width / 2 + across * cos + down * sin,
+            turned.height / 2 - across * sin + down * cos,
+        )
+    out = BytesIO()
+    turned.save(out, "PNG")
+    return out.getvalue(), moved
+
+
+def scanned_pdf(pages: int) -> bytes:
+    """Return a PDF of scanned pages, without a text layer."""
+    picture, _ = _page()
+    out = BytesIO()
+    picture.save(out, "PDF", save_all=True, append_images=[picture] * (pages - 1), resolution=150)
+    return out.getvalue()
 
 
 def encrypted_pdf() -> bytes:

@@ -45,7 +45,11 @@ def _table(model: Any, purpose: str) -> dict[str, Any]:
     return {
         "name": model._meta.db_table,
         "purpose": purpose,
-        "columns": [_column(field) for field in model._meta.local_concrete_fields if field.column],
+        "columns": [
+            _column(field) | {"primary_key": field in model._meta.pk_fields}
+            for field in model._meta.local_concrete_fields
+            if field.column
+        ],
     }
 
 
@@ -60,7 +64,6 @@ def _column(field: Any) -> dict[str, Any]:
         "type": field.db_type(connection),
         # Django declares no NOT NULL for a column that Postgres generates.
         "nullable": field.null or field.generated,
-        "primary_key": field.primary_key,
         "references": {
             "table": remote.model._meta.db_table,
             "on_delete": actions.get(remote.on_delete, "no action"),

@@ -13,3 +13,7 @@ DateOrder = Literal["DMY", "MDY", "YMD"]
 DecimalSeparator = Literal[".", ","]
 BatchStatus = Literal["pending", "running", "done", "failed", "cancelled"]
 """The status of a job, and of each of its items."""
+Engine = Literal["text-layer", "tesseract", "none"]
+"""How the text of a page was read; "none" if it could not be."""
+TextStatus = Literal["pending", "running", "done", "failed"]
+"""How far the reading of a document's text is."""

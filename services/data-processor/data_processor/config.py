@@ -36,8 +36,11 @@ class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
         description="Largest image or page of a TIFF that is accepted, in pixels: a phone's photo, or A3 at 600 dpi.",
     )
     pdf_max_pages: int = Field(500, ge=1, le=10_000, description="Largest number of pages of a PDF or TIFF.")
-    pdf_text_max_chars: int = Field(500_000, ge=0, description="Largest stored text of a PDF, in characters.")
+    text_max_chars: int = Field(500_000, ge=0, description="Largest stored text of a document, in characters.")
     decode_timeout_s: float = Field(15.0, gt=0, description="Longest time that decoding one file may take, in seconds.")
+    page_timeout_s: float = Field(
+        60.0, gt=0, description="Longest time that reading the text of one page may take, in seconds."
+    )
     slow_per_user: int = Field(
         3, ge=1, description="Concurrent uploads of one user per process, and as many other changes."
     )

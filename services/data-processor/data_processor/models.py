@@ -6,6 +6,7 @@ from data_processor.annotations.models import Annotation
 from data_processor.backend_tables import Channel, Membership, User
 from data_processor.batches.models import BatchItem, BatchJob
 from data_processor.documents.models import Document, DocumentContent
+from data_processor.reading.models import PageText
 from data_processor.templates.models import Template, TemplateAnchors, TemplateLabel
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Document",
     "DocumentContent",
     "Membership",
+    "PageText",
     "Template",
     "TemplateAnchors",
     "TemplateLabel",

@@ -7,6 +7,7 @@ from data_processor.annotations import apis as annotations
 from data_processor.batches import apis as batches
 from data_processor.documents import apis as documents
 from data_processor.health import apis as health
+from data_processor.reading import apis as reading
 from data_processor.templates import apis as templates
 from data_processor.web import operators
 from data_processor.web.routing import Methods
@@ -22,6 +23,9 @@ _routes = [
     ),
     path("documents/<id:document_id>/content", Methods(GET=documents.document_content)),
     path("documents/<id:document_id>/thumbnail", Methods(GET=documents.document_thumbnail)),
+    path("documents/<id:document_id>/process/", Methods(POST=reading.document_process)),
+    path("documents/<id:document_id>/pages/<id:page>/text", Methods(GET=reading.page_text_read)),
+    path("documents/<id:document_id>/pages/<id:page>/image", Methods(GET=reading.page_image_read)),
     path(
         "documents/<id:document_id>/annotations/",
         Methods(GET=annotations.annotation_list, POST=annotations.annotation_create),

@@ -98,3 +98,16 @@ def pdf_bomb(levels: int = 9, width: int = 10) -> bytes:
     ]
     forms.append("<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Length 12 >>\nstream\n0 0 1 1 re f\nendstream")
     return pdf([("[0 0 9 9]", draw)], extra="/Resources << /XObject << /X 6 0 R >> >>", objects=forms)
+
+
+def pdf_that_draws_for_ever(before: str, after: str) -> bytes:
+    """Return a PDF of three pages: two with a text, and between them one of two hundred million tiles."""
+    texts = [f"BT /F 12 Tf 10 80 Td ({text}) Tj ET" for text in (before, after)]
+    tiled = "/Pattern cs /P scn 0 0 200 100 re f"
+    pages = [("[0 0 200 100]", content) for content in (texts[0], tiled, texts[1])]
+    tile = (
+        "<< /Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 1 1] /XStep 0.01 /YStep 0.01 "
+        "/Resources << >> /Length 12 >>\nstream\n0 0 1 1 re f\nendstream"
+    )
+    resources = f"/Resources << /Font << /F 3 0 R >> /Pattern << /P {4 + 2 * len(pages)} 0 R >> >>"
+    return pdf(pages, extra=resources, objects=[tile])

@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +28,27 @@ TOKEN_SECRET = "0123456789abcdef0123456789abcdef-for-tests"  # noqa: S105  # onl
 HEAD = max(path.stem for path in (Path(__file__).parents[1] / "data_processor/migrations").glob("[0-9]*.py"))
 """The schema revision that the service requires."""
 _numbers = itertools.count(1)
+
+
+_READ = """
+import sys, time
+from data_processor import events, process
+process.configure(forward=False)
+from django.db import connection
+from servicekit.events import Event
+from data_processor.reading import services
+
+def progress(stage, percent, message):
+    page = int(message.split()[1])
+    MEANWHILE
+
+for document in sys.argv[1:]:
+    services.document_read(document_id=int(document), again=AGAIN, progress=progress)
+# The thread that publishes has taken this event once it has sent those before it.
+events.publish(Event(None, {"type": "end"}, []))
+while not events._publisher()._queue.empty():
+    time.sleep(0.01)
+"""
 
 
 class Service(ServiceProcess):
@@ -100,6 +123,17 @@ class Service(ServiceProcess):
             hashlib.sha256(data + os.urandom(8)).hexdigest(), data, channel, person.id, count,
         )  # fmt: skip
         return [int(document) for (document,) in rows]
+
+    def read(
+        self, *documents: object, again: bool = False, meanwhile: str = "pass", **settings: object
+    ) -> subprocess.CompletedProcess[str]:
+        """Read documents as a worker does. `meanwhile` is Python that runs before each page, whose number is `page`."""
+        code = _READ.replace("MEANWHILE", meanwhile).replace("AGAIN", str(again))
+        given = {f"PLUMBLINE_{name.upper()}": str(value) for name, value in settings.items()}
+        return subprocess.run(
+            [sys.executable, "-c", code, *map(str, documents)],
+            env=self.environment | given, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
 
     def record_job(self, person: Person, channel: int, template: int, documents: list[int]) -> int:
         """Insert a batch job, as earlier releases recorded it; return its id."""

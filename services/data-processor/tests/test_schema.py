@@ -13,6 +13,7 @@ from data_processor_testkit.service import Person, Service
 OWN = {
     "documents",
     "document_contents",
+    "page_texts",
     "annotations",
     "templates",
     "template_labels",
@@ -65,6 +66,7 @@ def test_references_are_foreign_keys_with_on_delete(migrated: Service) -> None:
         ("documents", "channels", "channel_id", cascade),
         ("documents", "document_contents", "sha256", "a"),
         ("documents", "users", "uploaded_by", set_null),
+        ("page_texts", "documents", "document_id", cascade),
         ("template_anchors", "templates", "template_id", cascade),
         ("template_labels", "templates", "template_id", cascade),
         ("templates", "channels", "channel_id", cascade),

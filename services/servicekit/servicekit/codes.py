@@ -80,6 +80,7 @@ class Code(StrEnum):
     NO_SUCH_USER = "no_such_user", (404,), "There is no such user."
     NO_SUCH_INVITE = "no_such_invite", (404,), "There is no such invite."
     NO_SUCH_DOCUMENT = "no_such_document", (404,), "There is no such document."
+    NO_SUCH_PAGE = "no_such_page", (404,), "The document has no such page."
     NO_SUCH_ANNOTATION = "no_such_annotation", (404,), "The document has no such annotation."
     NO_SUCH_TEMPLATE = "no_such_template", (404,), "There is no such template."
     NO_SUCH_BATCH_JOB = "no_such_batch_job", (404,), "There is no such batch job."

@@ -12,8 +12,8 @@ SILENCES = {
         "requirements/backend.in", "alembic\n", "alembic\nattrs\n", "dependencies: attrs", "words/dependencies.toml",
     ),
     "column": (
-        "services/data-processor/data_processor/documents/models.py", "    sha256 =",
-        "    origin = models.TextField()\n    sha256 =", "columns: documents.origin", "words/inventory.toml",
+        "services/data-processor/data_processor/documents/models.py", "    media_type =",
+        "    origin = models.TextField()\n    media_type =", "columns: documents.origin", "words/inventory.toml",
     ),
     "table": (
         "services/backend/backend/tables.py", "stack_events = Table(",

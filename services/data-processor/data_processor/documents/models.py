@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from data_processor import fields
-from data_processor.choices import MediaType
+from data_processor.choices import MediaType, TextStatus
 
 FILENAME_MAX = 255
 
@@ -30,8 +30,6 @@ class DocumentContent(models.Model):
     data = models.BinaryField()
     # Created on the first request for it.
     thumbnail = models.BinaryField(null=True)
-    # Of earlier releases.
-    text_layer = models.JSONField(null=True)
 
     class Meta:
         db_table = "document_contents"
@@ -59,6 +57,9 @@ class Document(models.Model):
     page_count = _of_pages("cardinality(%(expressions)s)", models.IntegerField(), "page_widths")
     width = _of_pages("(%(expressions)s)[1]", models.FloatField(), "page_widths")
     height = _of_pages("(%(expressions)s)[1]", models.FloatField(), "page_heights")
+    text_status = models.TextField(db_default=Value("pending"))
+    # Which pages were not read, and why.
+    text_error = models.TextField(null=True)
     created_at = fields.moment()
     updated_at = fields.moment()
 
@@ -73,6 +74,9 @@ class Document(models.Model):
             models.CheckConstraint(condition=Q(media_type__in=get_args(MediaType)), name="documents_media_type_check"),
             models.CheckConstraint(condition=Q(size__gt=0), name="documents_size_check"),
             models.CheckConstraint(condition=~Q(filename=""), name="documents_filename_check"),
+            models.CheckConstraint(
+                condition=Q(text_status__in=get_args(TextStatus)), name="documents_text_status_check"
+            ),
             models.CheckConstraint(
                 condition=Q(page_widths__len__gte=1) & Q(page_heights__len=F("page_widths__len")),
                 name="documents_pages_check",

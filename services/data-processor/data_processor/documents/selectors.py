@@ -9,7 +9,7 @@ from servicekit.codes import Code
 from typing_extensions import TypedDict
 
 from data_processor import access
-from data_processor.choices import MediaType
+from data_processor.choices import MediaType, TextStatus
 from data_processor.database import statements
 from data_processor.database.statements import Row
 from data_processor.shapes import columns
@@ -39,6 +39,8 @@ class Document(TypedDict):
     page_count: int
     width: float
     height: float
+    text_status: TextStatus
+    text_error: str | None
     created_at: datetime
     updated_at: datetime
     urls: Urls

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 
+from django.db import transaction
 from servicekit.codes import Code
 from servicekit.events import Event
 from servicekit.log.faults import client_fault
 from servicekit.tokens import Identity
 
-from data_processor import events
+from data_processor import events, jobs
 from data_processor.database import statements
 from data_processor.documents import selectors
 from data_processor.documents.files.broken import BrokenFileError
@@ -68,30 +69,29 @@ _KEEP_THUMBNAIL = """
 
 
 def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes) -> Document:
-    """Inspect and store a file, then send an event to the channel. The caller has checked the membership.
+    """Inspect and store a file, have it read, and send an event to the channel. The caller has checked the membership.
 
     Raises UnsupportedTypeError (415) and InvalidError (422) for files that are not accepted.
     """
     statements.release_connection()
     found = inspect(data)
-    row = statements.row(
-        _INSERT,
-        {
-            "channel_id": channel_id,
-            "user_id": user_id,
-            "filename": filename,
-            "media_type": found.media_type,
-            "size": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "damage": found.damage,
-            "widths": [width for width, _ in found.page_sizes],
-            "heights": [height for _, height in found.page_sizes],
-            "data": data,
-        },
-        statements.TRANSFER_S,
-    )
-    if row is None:
-        raise NotAMemberError(channel_id)
+    given = {
+        "channel_id": channel_id,
+        "user_id": user_id,
+        "filename": filename,
+        "media_type": found.media_type,
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "damage": found.damage,
+        "widths": [width for width, _ in found.page_sizes],
+        "heights": [height for _, height in found.page_sizes],
+        "data": data,
+    }
+    with transaction.atomic():
+        row = statements.row(_INSERT, given, statements.TRANSFER_S)
+        if row is None:
+            raise NotAMemberError(channel_id)
+        jobs.defer_reading(row["id"])
     document = selectors.document_from(row)
     frame = {
         "type": "document_uploaded",

@@ -1,3 +1,9 @@
 """Every kind of job that this release knows. Worker processes import this module."""
 
 from __future__ import annotations
+
+from data_processor.jobs.deferring import READING
+from data_processor.jobs.tasks import KINDS, Kind
+from data_processor.reading import services as reading
+
+KINDS.add(READING, Kind(reading.document_read, reading.document_give_up))

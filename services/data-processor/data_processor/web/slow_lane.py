@@ -27,7 +27,7 @@ from data_processor.web.errors import BusyError, TooManyAtOnceError
 _PATIENCE_S = 0.5
 """Longest wait for a place. It is short, because a waiting request holds one of the other threads."""
 
-Kind = Literal["uploads", "changes", "thumbnails"]
+Kind = Literal["uploads", "changes", "thumbnails", "pictures"]
 REFUSALS = (Code.TOO_MANY_AT_ONCE, Code.OVERLOADED)
 """The codes of `BusyError` and `TooManyAtOnceError`."""
 

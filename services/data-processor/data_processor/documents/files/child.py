@@ -16,8 +16,9 @@ from typing import Any
 
 import orjson
 
-from data_processor.documents.files import image, pdf, thumbnail
+from data_processor.documents.files import image, page_picture, page_reading, pdf, thumbnail
 from data_processor.documents.files.broken import BrokenFileError
+from data_processor.documents.files.page_reading import Wanted
 
 _MEMORY_MAX = 2 * 1024**3
 """Address space in bytes: a few times the largest image that is accepted."""
@@ -46,7 +47,26 @@ def shrink(request: dict[str, Any], data: bytes) -> Answer:
     return {}, thumbnail.encoded(picture)
 
 
-_TASKS = {"inspect": inspect, "shrink": shrink}
+def draw(request: dict[str, Any], data: bytes) -> Answer:
+    """Return a picture of a page, at the width asked for; an image is not enlarged."""
+    number, (width, height) = request["page"], page_picture.within(request["width"], request["ratio"])
+    if request["media_type"] == "application/pdf":
+        picture = pdf.render(data, number, width, page_picture.PIXELS_MAX)
+    else:
+        # The page may lie on its side in the file, so both of its sides get the longer length first.
+        square = max(width, height), max(width, height)
+        picture = image.page(data, request["media_type"], number, request["max_pixels"], square)
+        picture.thumbnail((width, height))
+    return {}, page_picture.encoded(picture)
+
+
+def read_page(request: dict[str, Any], data: bytes) -> Answer:
+    """Return the text of a page: see page_reading.PageReading."""
+    found = page_reading.read(data, request["media_type"], Wanted(**request["page"]), request["max_pixels"])
+    return dict(found), b""
+
+
+_TASKS = {"inspect": inspect, "shrink": shrink, "draw": draw, "read_page": read_page}
 
 
 def main(descriptor: int) -> None:

@@ -1,7 +1,8 @@
 """Decode uploaded files in child processes with limits of time and memory.
 
 A PDF of two kilobytes can contain a million drawings, a JPEG a thousand passes, and decoders have bugs. The child
-isolates them: a worker thread waits for a limited time, and the next file gets a new child.
+isolates them: the caller waits for a limited time, and the next file gets a new child. Text is read in children of its
+own, so that it never keeps a request waiting.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import threading
 from functools import cache
 from multiprocessing.connection import Connection, Pipe
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from servicekit.codes import Code
@@ -24,7 +25,9 @@ from data_processor.documents.files.broken import BrokenFileError
 from data_processor.web.errors import BusyError
 
 _CHILD = "data_processor.documents.files.child"
-_CHILDREN = 2
+_Pool = Literal["requests", "reading"]
+_CHILDREN: dict[_Pool, int] = {"requests": 2, "reading": 1}
+"""How many files a process decodes at a time. A worker process reads one document at a time."""
 _START_S = 30.0
 
 
@@ -74,6 +77,9 @@ class _Decoder:
                 "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
                 "PYTHONSAFEPATH": "1",
                 "PYTHONNOUSERSITE": "1",
+                # A child computes in one thread: there are as many children as should compute at a time.
+                "OMP_THREAD_LIMIT": "1",
+                "OPENBLAS_NUM_THREADS": "1",
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -99,9 +105,9 @@ class _Decoder:
 
 
 @cache
-def _start() -> queue.LifoQueue[_Decoder]:
+def _start(pool: _Pool) -> queue.LifoQueue[_Decoder]:
     idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
-    for _ in range(_CHILDREN):
+    for _ in range(_CHILDREN[pool]):
         idle.put(_Decoder())
     return idle
 
@@ -109,25 +115,37 @@ def _start() -> queue.LifoQueue[_Decoder]:
 _starting = threading.Lock()
 
 
-def decode(task: str, media_type: str, data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Run a task (see `child`) on a file in a child process. Raises BrokenFileError, or a 503 if all are busy."""
+def decode(task: str, media_type: str, data: bytes, **parameters: Any) -> tuple[dict[str, Any], bytes]:
+    """Run a task (see `child`) of a request in a child process. Raises BrokenFileError, or a 503 if all are busy."""
+    return _run("requests", config.current().decode_timeout_s, task, media_type, data, parameters)
+
+
+def read_page(media_type: str, data: bytes, **parameters: Any) -> dict[str, Any]:
+    """Read the text of a page (see `child.read_page`) in a child process. Raises BrokenFileError, or a 503."""
+    found, _ = _run("reading", config.current().page_timeout_s, "read_page", media_type, data, parameters)
+    return found
+
+
+def _run(
+    pool: _Pool, timeout_s: float, task: str, media_type: str, data: bytes, parameters: dict[str, Any]
+) -> tuple[dict[str, Any], bytes]:
     settings = config.current()
     request = {
         "task": task,
-        "timeout_s": settings.decode_timeout_s,
+        "timeout_s": timeout_s,
         "media_type": media_type,
         "max_pixels": settings.image_max_pixels,
         "max_pages": settings.pdf_max_pages,
-        "max_chars": settings.pdf_text_max_chars,
+        **parameters,
     }
     with _starting:
-        idle = _start()
+        idle = _start(pool)
     try:
-        decoder = idle.get(timeout=settings.decode_timeout_s)
+        decoder = idle.get(timeout=timeout_s)
     except queue.Empty:
-        raise _busy(settings.decode_timeout_s) from None
+        raise _busy(timeout_s) from None
     try:
-        return decoder.run(request, data, settings.decode_timeout_s)
+        return decoder.run(request, data, timeout_s)
     finally:
         idle.put(decoder)
 

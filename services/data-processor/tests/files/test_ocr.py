@@ -1,0 +1,100 @@
+"""The words of scanned pages, in the pixels of the scan."""
+
+from __future__ import annotations
+
+import pytest
+from data_processor.documents.files import ocr, scans
+from data_processor.documents.files.ocr import Recognised
+from data_processor_testkit import scans as pages
+from PIL import Image, ImageOps
+
+NEAR = 4.0
+"""Pixels between the centre of a word and where it was found."""
+
+
+def texts(found: Recognised) -> list[str]:
+    return [word["text"] for word in found.words]
+
+
+def centres(found: Recognised) -> dict[str, tuple[float, float]]:
+    boxes = {word["text"]: word["box"] for word in found.words}
+    return {text: (x + width / 2, y + height / 2) for text, (x, y, width, height) in boxes.items()}
+
+
+def test_words_have_their_place_line_and_confidence() -> None:
+    page = pages.page()
+
+    found = ocr.read(page.picture)
+
+    assert texts(found) == pages.WORDS
+    assert [word["line"] for word in found.words] == [
+        number for number, line in enumerate(pages.LINES) for _ in line.split()
+    ]
+    assert all(0.8 < word["confidence"] <= 1 for word in found.words)
+    assert found.angle == 0
+    pages.require_near(centres(found), page.centres, NEAR)
+
+
+@pytest.mark.parametrize("angle", [-15, -8, 0.7, 5, 12.3])
+def test_a_turned_page_is_read_and_its_boxes_are_those_of_the_turned_page(angle: float) -> None:
+    page = pages.turned(pages.page(), angle)
+
+    found = ocr.read(page.picture)
+
+    assert texts(found) == pages.WORDS
+    assert found.angle == pytest.approx(-angle, abs=0.2)
+    pages.require_near(centres(found), page.centres, NEAR)
+
+
+@pytest.mark.parametrize("angle", [90, 180, 274])
+def test_a_page_on_its_side_or_its_head_is_read(angle: float) -> None:
+    page = pages.turned(pages.page(), angle)
+
+    found = ocr.read(page.picture)
+
+    assert sorted(texts(found)) == sorted(pages.WORDS)
+    pages.require_near(centres(found), page.centres, NEAR)
+
+
+def test_speckle_is_removed_and_nothing_else() -> None:
+    page = pages.page().picture
+
+    assert texts(ocr.read(pages.speckled(page))) == pages.WORDS
+    assert scans.prepared(page)[0] is page
+
+
+def test_light_letters_on_black_are_read() -> None:
+    assert texts(ocr.read(ImageOps.invert(pages.page().picture))) == pages.WORDS
+
+
+def test_small_letters_are_enlarged_and_large_pictures_reduced() -> None:
+    small = pages.page((420, 280), letters=11, at=(20, 20))
+    large = pages.page((6000, 4000), letters=170, at=(300, 300))
+
+    for page in (small, large):
+        found = ocr.read(page.picture)
+        assert texts(found) == pages.WORDS
+        pages.require_near(centres(found), page.centres, NEAR * max(1.0, page.picture.width / 1000))
+
+
+def test_transparent_pixels_are_paper() -> None:
+    page = pages.page().picture
+    letters = Image.new("RGBA", page.size, (0, 0, 0, 0))
+    letters.paste((0, 0, 0, 255), mask=ImageOps.invert(page))
+
+    assert texts(ocr.read(letters)) == pages.WORDS
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.new("L", (900, 700), 0),
+        Image.new("RGB", (900, 700), "white"),
+        Image.new("L", (1, 1)),
+        Image.new("L", (60_000, 3)),
+        Image.effect_noise((900, 700), 90),
+    ],
+    ids=["black", "white", "one pixel", "a line", "noise"],
+)
+def test_a_picture_without_text_has_few_words_and_is_no_error(picture: Image.Image) -> None:
+    assert len(ocr.read(picture).words) < 5

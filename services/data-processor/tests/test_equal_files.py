@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -28,9 +29,9 @@ STORE = """
 
 
 @pytest.fixture
-def data(request: pytest.FixtureRequest) -> bytes:
-    """A file of this test alone."""
-    return samples.image() + request.node.name.encode()
+def data() -> bytes:
+    """A file that no document has yet."""
+    return samples.image() + secrets.token_bytes(16)
 
 
 def digest(data: bytes) -> str:
@@ -102,7 +103,8 @@ def test_concurrent_uploads_and_deletions_leave_what_is_needed(service: Service,
         for _ in range(6):
             document = one.upload(rooms[one], data)
             assert document.status_code == 201, document.text
-            assert one.call("DELETE", f"documents/{document.json()['id']}/").status_code == 204
+            deleted = one.call("DELETE", f"documents/{document.json()['id']}/")
+            assert deleted.status_code == 204, deleted.text
         return dict(one.upload(rooms[one], data).json())
 
     with ThreadPoolExecutor(len(people)) as pool:

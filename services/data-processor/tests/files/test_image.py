@@ -95,11 +95,11 @@ HEAD, *REST = people_files.png_chunks(WHOLE)
 DAMAGED = {
     "text with a wrong checksum": (
         people_files.png_of([HEAD, (b"tEXt", b"Comment\0hello"), *REST], wrong=b"tEXt"),
-        "checksum of a tEXt chunk",
+        "checksum of its tEXt chunk",
     ),
     "pixels with a wrong checksum": (
         people_files.png_of([HEAD, *REST], wrong=b"IDAT"),
-        "checksum of a IDAT chunk",
+        "checksum of its IDAT chunk",
     ),
     "a profile that is no profile": (people_files.png_of([HEAD, (b"iCCP", b"x\0\0xx"), *REST]), "colour profile"),
     "no end": (WHOLE[:-12], "its end is missing"),

@@ -39,7 +39,7 @@ def checked(data: bytes, max_pixels: int) -> tuple[bytes, list[str]]:
         if kind == b"IDAT":
             pixels.feed(body)
         if not intact:
-            damage.append(f"the checksum of a {kind.decode('ascii', 'replace')} chunk is wrong")
+            damage.append(f"the checksum of its {kind.decode('ascii', 'replace')} chunk is wrong")
         useful = kind in _USEFUL and intact
         if kind == b"iCCP" and useful and not _is_readable_profile(body):
             useful = False

@@ -115,7 +115,7 @@ RULES: tuple[Rule, ...] = (
     _rule("GET", _DOCUMENT + "pages/1/text", "200", _MEMBERS_ONLY),
     _rule("GET", _DOCUMENT + "pages/1/image?width=100", "200", _MEMBERS_ONLY),
     _rule("POST", _DOCUMENT + "process/", "202", _MEMBERS_ONLY),
-    _rule("POST", _DOCUMENT + "apply-template/", "501 not_implemented", body={"template_id": "{template}"}),
+    _rule("POST", _DOCUMENT + "apply-template/", "200", _MEMBERS_ONLY, body={"template_id": "{template}"}),
     _rule("POST", _DOCUMENT + "export/", "501 not_implemented", body={"format": "json"}),
     _rule("GET", _ANNOTATIONS, "200", _MEMBERS_ONLY),
     _rule("POST", _ANNOTATIONS, "201", _MEMBERS_ONLY, body=_MARK),

@@ -57,7 +57,12 @@ def png_bomb() -> bytes:
 
 def pdf(text: str = "Invoice 4711", width: int = 300, height: int = 200) -> bytes:
     """Return a valid one-page PDF with a text layer; `width` and `height` in points."""
-    content = f"BT /F1 18 Tf 20 {height - 40} Td ({text}) Tj ET".encode()
+    return pdf_drawing(f"BT /F1 18 Tf 20 {height - 40} Td ({text}) Tj ET", width, height)
+
+
+def pdf_drawing(drawing: str, width: int, height: int) -> bytes:
+    """Return a valid one-page PDF with these drawing operators; its font is `/F1`."""
+    content = drawing.encode()
     return _pdf([
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",

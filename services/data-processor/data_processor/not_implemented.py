@@ -15,12 +15,6 @@ from data_processor.web.operations import operation
 
 
 @operation(refuses=(Code.NOT_IMPLEMENTED,), answers={})
-def apply_template(caller: Caller, document_id: int) -> NoReturn:
-    """Apply a template to a document. Not in this release: answers 501."""
-    raise NotImplementedYetError("templates are stored but not yet applied")
-
-
-@operation(refuses=(Code.NOT_IMPLEMENTED,), answers={})
 def document_export(caller: Caller, document_id: int) -> NoReturn:
     """Export a document's values. Not in this release: answers 501."""
     raise NotImplementedYetError("documents are stored but not yet exported; their annotations can be read")

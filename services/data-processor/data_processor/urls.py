@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from data_processor import not_implemented, openapi
 from data_processor.annotations import apis as annotations
+from data_processor.applying import apis as applying
 from data_processor.batches import apis as batches
 from data_processor.documents import apis as documents
 from data_processor.health import apis as health
@@ -44,7 +45,7 @@ _routes = [
         "templates/<id:template_id>/",
         Methods(GET=templates.template_read, PUT=templates.template_replace, DELETE=templates.template_delete),
     ),
-    path("documents/<id:document_id>/apply-template/", Methods(POST=not_implemented.apply_template)),
+    path("documents/<id:document_id>/apply-template/", Methods(POST=applying.template_apply)),
     path("documents/<id:document_id>/export/", Methods(POST=not_implemented.document_export)),
     path("batch/", Methods(GET=batches.batch_list, POST=not_implemented.batch_create)),
     path("batch/<id:batch_id>/", Methods(GET=batches.batch_read)),

@@ -146,7 +146,6 @@ def test_unknown_address_is_a_problem(service: Service) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "documents/1/apply-template/"),
         ("POST", "documents/1/export/"),
         ("POST", "batch/"),
         ("GET", "batch/1/export/"),

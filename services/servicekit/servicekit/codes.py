@@ -90,6 +90,12 @@ class Code(StrEnum):
     USERNAME_TAKEN = "username_taken", (409,), "Another user has this name."
     CHANNEL_EXISTS = "channel_exists", (409,), "There is a public channel of this name."
     NAME_TAKEN = "name_taken", (409,), "The channel has a template of this name."
+    TEXT_PENDING = (
+        "text_pending",
+        (409,),
+        "The text of the document is still being read. Try again after `Retry-After`.",
+    )
+    TEMPLATE_CHANGED = "template_changed", (409,), "The template was changed while it was applied. Apply it again."
     DIRECT_CHANNEL = "direct_channel", (409,), "A direct channel keeps its two members."
     LAST_OPERATOR = "last_operator", (409,), "The last operator cannot be deleted."
     TOO_MUCH_AT_ONCE = "too_much_at_once", (409,), "There is too much to delete at once. Nothing was deleted."

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from django.db import IntegrityError
+from psycopg.types.json import Jsonb
 from servicekit.codes import Code
 
 from data_processor import boxes
 from data_processor.annotations import selectors
 from data_processor.annotations.selectors import COLUMNS, Annotation, annotation_from
+from data_processor.applying.values import read
 from data_processor.boxes import EPSILON, Box, faults, to_columns
 from data_processor.database import statements
+from data_processor.database.statements import Row
 from data_processor.web.errors import InvalidError, NotFoundError
 
 _SETTABLE = (
@@ -51,11 +55,22 @@ _INSERT = f"""
 """
 
 _UPDATE = """
-    UPDATE annotations a SET {assignments}, reviewed_by = {by}, reviewed_at = {at}, updated_at = clock_timestamp()
+    UPDATE annotations a
+    SET {assignments}{meaning}, reviewed_by = {by}, reviewed_at = {at}, updated_at = clock_timestamp()
     FROM documents d JOIN memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s
     WHERE d.id = %(document_id)s AND a.document_id = d.id AND a.id = %(annotation_id)s AND {fits}
     RETURNING {columns}
 """
+
+_HOW_READ = """
+    SELECT a.value_type, t.date_order, t.decimal_separator
+    FROM annotations a JOIN documents d ON d.id = a.document_id
+    JOIN memberships m ON m.channel_id = d.channel_id AND m.user_id = %(user_id)s
+    LEFT JOIN templates t ON t.id = a.template_id
+    WHERE a.document_id = %(document_id)s AND a.id = %(annotation_id)s AND a.value_type IS NOT NULL
+"""
+# An approved value needs no reason, except for being none.
+_REASON_OF_APPROVED = ", reason = CASE WHEN a.normalised_value IS NULL THEN a.reason END"
 
 _DELETE = """
     DELETE FROM annotations a USING documents d, memberships m
@@ -76,25 +91,39 @@ def annotation_create(*, document_id: int, user_id: int, values: dict[str, Any])
 def annotation_update(*, document_id: int, annotation_id: int, user_id: int, changes: dict[str, Any]) -> Annotation:
     """Change the columns in `changes`; unchanged columns are checked together with the new values.
 
-    Applying a template again leaves what a person changed, until a change to `pending` alone gives it back.
+    Applying a template again leaves what a person changed, until a change to `pending` alone gives it back. A new text
+    is read as the template's values are.
     """
     ids = {"document_id": document_id, "annotation_id": annotation_id, "user_id": user_id}
     if not changes:
         return selectors.annotation_get(**ids)
 
     given_back = changes == {"validation_status": "pending"}
+    meaning = ""
+    parameters = {**changes, **ids, "epsilon": EPSILON}
+    if "text" in changes and (how := statements.row(_HOW_READ, ids)) is not None:
+        meaning = ", normalised_value = %(normalised_value)s::jsonb, reason = %(reason)s::text"
+        parameters |= _meaning(changes["text"], how)
+    elif changes.get("validation_status") in ("valid", "corrected"):
+        meaning = _REASON_OF_APPROVED
 
     def new(column: str) -> str:
         return _given(column) if column in changes else f"a.{column}"
 
     statement = _UPDATE.format(
         assignments=", ".join(f"{column} = {_given(column)}" for column in _SETTABLE if column in changes),
+        meaning=meaning,
         fits=_fits(new),
         columns=COLUMNS,
         by="NULL" if given_back else "m.user_id",
         at="NULL" if given_back else "clock_timestamp()",
     )
-    row = statements.row(statement, {**changes, **ids, "epsilon": EPSILON})
+    try:
+        row = statements.row(statement, parameters)
+    except IntegrityError as error:
+        if "annotations_template_label_key" not in str(error):
+            raise
+        raise InvalidError(("page", "has an annotation of this label of the template already")) from None
     if row is None:
         merged = to_columns(dict(selectors.annotation_get(**ids))) | changes
         _refuse(document_id=document_id, user_id=user_id, page=merged["page"], box=_box(merged))
@@ -107,6 +136,13 @@ def annotation_delete(*, document_id: int, annotation_id: int, user_id: int) -> 
     if statements.row(_DELETE, ids) is None:
         selectors.annotation_get(**ids)
         raise NotFoundError(Code.NO_SUCH_ANNOTATION, annotation_id)
+
+
+def _meaning(text: str | None, how: Row) -> dict[str, Any]:
+    if text is None:
+        return {"normalised_value": None, "reason": None}
+    value, reason = read(text, how["value_type"], how["date_order"], how["decimal_separator"])
+    return {"normalised_value": None if value is None else Jsonb(value), "reason": reason}
 
 
 def _box(values: dict[str, Any]) -> Box:

@@ -141,7 +141,7 @@ def register(
         reason="the template fits at several places of the page" if ambiguous else None,
         inliers=number,
         total=total,
-        residual=math.sqrt(float((residuals**2).mean())) * page_width,
+        residual=round(math.sqrt(float((residuals**2).mean())) * page_width, 3),
         agreeing=agreeing,
         elsewhere=frozenset(pair.anchor for pair in matched) - agreeing,
         sigma=sigma * width,

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import dateparser
 
-from data_processor.choices import DateOrder, DecimalSeparator
+from data_processor.choices import DateOrder, DecimalSeparator, ValueType
 
 Reason = Literal["ambiguous", "not_a_date", "not_an_amount"]
 
@@ -39,11 +39,29 @@ _MARK = re.compile(r"[^0-9]")
 _MINUS = "-−–"
 
 
+class Meaning(NamedTuple):
+    """The normalised value of a text, or none and the reason."""
+
+    value: str | list[list[str]] | None
+    reason: Reason | None = None
+
+
 class Value(NamedTuple):
     """A normalised value, or none and the reason."""
 
     value: str | None
     reason: Reason | None = None
+
+
+def read(text: str, value_type: ValueType, order: DateOrder | None, separator: DecimalSeparator | None) -> Meaning:
+    """Return what a text that a person wrote means. A row of a table is a line, whose cells cannot be told."""
+    if value_type == "date":
+        return Meaning(*read_date(text, order))
+    if value_type == "amount":
+        return Meaning(*read_amount(text, separator))
+    if value_type == "table":
+        return Meaning([[line.strip()] for line in text.splitlines() if line.strip()])
+    return Meaning(text)
 
 
 def read_date(text: str, order: DateOrder | None) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 _REPEATS_MAX = 25
@@ -47,6 +48,7 @@ class Pair(NamedTuple):
     word: int
 
 
+@lru_cache(maxsize=16_384)
 def token(text: str) -> str:
     """Return a word as it is compared: without case, accents' variants and punctuation around it."""
     plain = unicodedata.normalize("NFKC", text).casefold()

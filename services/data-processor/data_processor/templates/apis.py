@@ -12,11 +12,14 @@ from data_processor.boxes import Box, faults, to_columns
 from data_processor.choices import DateOrder, DecimalSeparator, ValueType
 from data_processor.templates import formats, selectors, services
 from data_processor.templates.selectors import Template
+from data_processor.templates.sources import REFUSALS as SOURCE_REFUSALS
+from data_processor.templates.sources import Source
 from data_processor.web import bodies
 from data_processor.web.auth import Caller
 from data_processor.web.errors import InvalidError
 from data_processor.web.operations import operation
 from data_processor.web.pages import AnyChannelQuery, Listed, PageQuery
+from data_processor.web.slow_lane import slow_lane
 
 LABELS_MAX = 200
 PageNumber = Annotated[int, Field(ge=1, le=10_000)]
@@ -52,11 +55,17 @@ class LabelInput(bodies.Body):
 
 
 class TemplateReplacement(bodies.Body):
-    """A template's name, its labels, in order, and how their values are read."""
+    """A template's name, its labels, in order, and how their values are read.
+
+    A template is made from `source_document_id`, if it is sent: `source_page` is page 1 of the template, and the words
+    of the pages are stored. Without it, a new template has no source, and another keeps its own; null removes it.
+    """
 
     name: bodies.Name
     date_order: DateOrder | None = None
     decimal_separator: DecimalSeparator | None = None
+    source_document_id: bodies.Id | None = None
+    source_page: PageNumber = 1
     labels: Annotated[list[LabelInput], Field(max_length=LABELS_MAX, default_factory=list)]
 
 
@@ -99,10 +108,17 @@ def _values(body: TemplateReplacement) -> services.TemplateValues:
     }
 
 
-@operation(status=201, refuses=(*access.CHANNEL_REFUSALS, Code.NAME_TAKEN))
+def _source(body: TemplateReplacement) -> Source | None:
+    return None if body.source_document_id is None else Source(body.source_document_id, body.source_page)
+
+
+@operation(status=201, refuses=(*access.CHANNEL_REFUSALS, *SOURCE_REFUSALS, Code.NAME_TAKEN))
 def template_create(caller: Caller, body: TemplateInput) -> Template:
     """Create a template with its labels."""
-    return services.template_create(channel_id=body.channel_id, user_id=caller.user_id, values=_values(body))
+    with slow_lane("changes"):
+        return services.template_create(
+            channel_id=body.channel_id, user_id=caller.user_id, values=_values(body), source=_source(body)
+        )
 
 
 @operation(refuses=access.refusals(Code.NO_SUCH_TEMPLATE))
@@ -111,10 +127,16 @@ def template_read(caller: Caller, template_id: int) -> Template:
     return selectors.template_get(template_id=template_id, user_id=caller.user_id)
 
 
-@operation(refuses=(*access.refusals(Code.NO_SUCH_TEMPLATE), Code.NAME_TAKEN))
+@operation(refuses=(*access.refusals(Code.NO_SUCH_TEMPLATE), *SOURCE_REFUSALS, Code.NAME_TAKEN))
 def template_replace(caller: Caller, template_id: int, body: TemplateReplacement) -> Template:
     """Replace a template's name and labels, and raise its version. Labels keep their ids by their names."""
-    return services.template_replace(template_id=template_id, user_id=caller.user_id, values=_values(body))
+    with slow_lane("changes"):
+        return services.template_replace(
+            template_id=template_id,
+            user_id=caller.user_id,
+            values=_values(body),
+            source=_source(body) if "source_document_id" in body.model_fields_set else services.KEEP,
+        )
 
 
 @operation(refuses=access.refusals(Code.NO_SUCH_TEMPLATE))

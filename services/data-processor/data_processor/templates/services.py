@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, Literal
 
 from django.db import IntegrityError, transaction
 from psycopg.types.json import Jsonb
@@ -15,6 +15,7 @@ from data_processor import access
 from data_processor.database import statements
 from data_processor.templates import selectors
 from data_processor.templates.selectors import Template
+from data_processor.templates.sources import Anchors, Source, anchors_of
 from data_processor.web.errors import ConflictError, NotAMemberError
 
 _LABEL = (
@@ -24,8 +25,9 @@ _LABEL = (
 _COLUMNS = [column.split()[0] for column in _LABEL.split(", ")]
 
 _INSERT = """
-    INSERT INTO templates (channel_id, name, date_order, decimal_separator, created_by)
-    SELECT m.channel_id, %(name)s, %(date_order)s, %(decimal_separator)s, m.user_id
+    INSERT INTO templates (channel_id, name, date_order, decimal_separator, source_document_id, source_page, created_by)
+    SELECT m.channel_id, %(name)s, %(date_order)s, %(decimal_separator)s, %(source_document_id)s::bigint,
+           %(source_page)s::integer, m.user_id
     FROM memberships m WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
     RETURNING id
 """
@@ -57,6 +59,17 @@ _PUT_LABELS = f"""
     RETURNING 1
 """
 
+_SET_SOURCE = """
+    UPDATE templates SET source_document_id = %(source_document_id)s::bigint, source_page = %(source_page)s::integer
+    WHERE id = %(template_id)s RETURNING 1
+"""
+_CLEAR_ANCHORS = "DELETE FROM template_anchors WHERE template_id = %(template_id)s RETURNING 1"
+_PUT_ANCHORS = """
+    INSERT INTO template_anchors (template_id, page, width, height, words)
+    SELECT %(template_id)s, a.*
+    FROM jsonb_to_recordset(%(anchors)s) AS a (page integer, width float8, height float8, words jsonb) RETURNING 1
+"""
+
 _DELETE = """
     DELETE FROM templates t USING memberships m
     WHERE t.id = %(template_id)s AND m.channel_id = t.channel_id AND m.user_id = %(user_id)s
@@ -64,8 +77,12 @@ _DELETE = """
 """
 
 
+KEEP: Final = "keep"
+"""Keep the source of a template, and the words that are stored of it."""
+
+
 class TemplateValues(TypedDict):
-    """What a template consists of. `labels` are rows of template_labels."""
+    """What a template consists of, beside its source. `labels` are rows of template_labels."""
 
     name: str
     date_order: str | None
@@ -73,29 +90,57 @@ class TemplateValues(TypedDict):
     labels: list[dict[str, Any]]
 
 
-def template_create(*, channel_id: int, user_id: int, values: TemplateValues) -> Template:
+def template_create(*, channel_id: int, user_id: int, values: TemplateValues, source: Source | None) -> Template:
     """Create a template with its labels. Raises ConflictError if the channel has one of that name."""
-    parameters = {**values, "channel_id": channel_id, "user_id": user_id}
+    anchors = _anchors(source, channel_id, user_id)
+    parameters = {**values, **_columns(source), "channel_id": channel_id, "user_id": user_id}
     with _names_unique(values["name"]), transaction.atomic():
         created = statements.row(_INSERT, parameters)
         if created is not None:
             statements.row(_PUT_LABELS, {"template_id": created["id"], "labels": Jsonb(values["labels"])})
+            _put_anchors(created["id"], anchors)
     if created is None:
         access.channel_require_member(channel_id=channel_id, user_id=user_id)
         raise NotAMemberError(channel_id)
     return selectors.template_get(template_id=created["id"], user_id=user_id)
 
 
-def template_replace(*, template_id: int, user_id: int, values: TemplateValues) -> Template:
+def template_replace(
+    *, template_id: int, user_id: int, values: TemplateValues, source: Source | Literal["keep"] | None
+) -> Template:
     """Replace a template's name and labels. Raises ConflictError if the channel has one of that name."""
     ids = {"template_id": template_id, "user_id": user_id}
+    anchors: list[Anchors] = []
+    if isinstance(source, Source):
+        anchors = _anchors(source, selectors.template_get(**ids)["channel_id"], user_id)
     with _names_unique(values["name"]), transaction.atomic():
         # Locks the row: otherwise two concurrent replacements could mix their labels.
         if statements.row(_REPLACE, {**values, **ids}) is not None:
             labels = {"template_id": template_id, "labels": Jsonb(values["labels"])}
             for statement in (_DROP_LABELS, _FREE_POSITIONS, _PUT_LABELS):
                 statements.row(statement, labels)
+            if source != KEEP:
+                statements.row(_SET_SOURCE, {**_columns(source), "template_id": template_id})
+                statements.row(_CLEAR_ANCHORS, {"template_id": template_id})
+                _put_anchors(template_id, anchors)
     return selectors.template_get(**ids)
+
+
+def _columns(source: Source | None) -> dict[str, int | None]:
+    return {
+        "source_document_id": None if source is None else source.document_id,
+        "source_page": None if source is None else source.page,
+    }
+
+
+def _anchors(source: Source | None, channel_id: int, user_id: int) -> list[Anchors]:
+    return [] if source is None else anchors_of(source, channel_id=channel_id, user_id=user_id)
+
+
+def _put_anchors(template_id: int, anchors: list[Anchors]) -> None:
+    if anchors:
+        parameters = {"template_id": template_id, "anchors": Jsonb(anchors)}
+        statements.row(_PUT_ANCHORS, parameters, statements.TRANSFER_S)
 
 
 def template_delete(*, template_id: int, user_id: int) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 
 from benchmarks import deploy, sink
+from benchmarks.batches import part as batches
 from benchmarks.interference import part as interference
 from benchmarks.lists import part as lists
 from benchmarks.load.round import LoadError
@@ -16,7 +17,7 @@ from benchmarks.routes.compare import Timing
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
 
-PARTS = ("routes", "lists", "sink", "interference", "deploy")
+PARTS = ("routes", "lists", "batches", "sink", "interference", "deploy")
 RESULTS = ROOT / "test-artifacts" / "benchmarks.json"
 
 
@@ -59,6 +60,8 @@ def _run(part: str, report: Report, timing: Timing, only: str, slices: int) -> N
             routes.run(report, timing, only)
         case "lists":
             lists.run(report, timing, only)
+        case "batches":
+            batches.run(report)
         case "sink":
             sink.run(report)
         case "interference":

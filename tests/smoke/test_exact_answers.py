@@ -46,6 +46,10 @@ LABEL = {
     "id", "position", "name", "label_type", "colour", "page", "every_page", "bounding_box", "value_type",
     "expected_format", "required",
 }  # fmt: skip
+BATCH = {
+    "id", "channel_id", "template_id", "status", "total", "done", "failed", "created_by", "created_at", "finished_at",
+}  # fmt: skip
+BATCH_ITEM = {"position", "document_id", "filename", "status", "error"}
 PAGE = {"items", "next"}
 BOX = {"x", "y", "width", "height"}
 PROBLEM = {"type", "title", "status", "code", "detail", "request_id"}
@@ -69,8 +73,11 @@ def made(alice: User) -> dict[str, Any]:
     template = alice.post(
         "/data-processor/templates/", {"channel_id": channel, "name": f"{PREFIX}exact", "labels": [label]}
     ).expect(201)
+    job = {"channel_id": channel, "template_id": template["id"], "document_ids": [document["id"]]}
+    batch = alice.post("/data-processor/batch/", job).expect(202)
     return {
         "channel": channel, "message": message, "document": document, "annotation": annotation, "template": template,
+        "batch": batch,
     }  # fmt: skip
 
 
@@ -228,11 +235,16 @@ def test_documents_of_the_data_processor_have_exactly_their_fields(alice: User, 
     exact(made["annotation"]["bounding_box"], BOX, "box of an annotation")
     exact(made["template"], TEMPLATE, "template")
     exact(made["template"]["labels"][0], LABEL, "label of a template")
+    exact(made["batch"], BATCH, "batch job")
+    job = f"/data-processor/batch/{made['batch']['id']}/"
+    exact(alice.get(job).expect(200), BATCH, job)
     in_channel = f"?channel_id={made['channel']}"
     for path, fields in (
         (f"{DOCUMENTS}{in_channel}", DOCUMENT),
         (f"{document}annotations/", ANNOTATION),
         (f"/data-processor/templates/{in_channel}", TEMPLATE),
+        (f"/data-processor/batch/{in_channel}", BATCH),
+        (f"{job}items/", BATCH_ITEM),
     ):
         page = alice.get(path).expect(200)
         exact(page, PAGE, path)

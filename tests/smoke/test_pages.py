@@ -15,7 +15,8 @@ from plumbline.verification.checks.sessions import Operator
 
 DOCUMENTS = "/data-processor/documents/"
 LISTS = (
-    "channels", "search", "members", "messages", "documents", "annotations", "templates", "all-templates", "invites",
+    "channels", "search", "members", "messages", "documents", "annotations", "templates", "all-templates", "batch",
+    "invites",
 )  # fmt: skip
 OF_ALL_USERS = ("channels", "invites")
 """Lists that hold other users' items, too."""
@@ -49,6 +50,8 @@ def made(new_user: Callable[[], User], operator: Operator) -> dict[str, tuple[st
         owner.post("/data-processor/templates/", {"channel_id": channel, "name": f"{PREFIX}{n}"}).expect(201)["id"]
         for n in range(ITEMS)
     ]
+    job = {"channel_id": channel, "template_id": templates[0], "document_ids": stored[:1]}
+    jobs = [owner.post("/data-processor/batch/", job).expect(202)["id"] for _ in range(ITEMS)]
     invites = [operator.call("POST", "/auth/invites").expect(201)["id"] for _ in range(ITEMS)]
     in_channel = f"?channel_id={channel}"
     run = owner.username.rpartition("-")[0]
@@ -62,6 +65,7 @@ def made(new_user: Callable[[], User], operator: Operator) -> dict[str, tuple[st
         "annotations": (annotations, marks),
         "templates": (f"/data-processor/templates/{in_channel}", templates),
         "all-templates": ("/data-processor/templates/", templates),
+        "batch": (f"/data-processor/batch/{in_channel}", jobs),
         "invites": ("/auth/invites", invites),
     }  # type: ignore[return-value]
 

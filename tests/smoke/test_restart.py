@@ -10,7 +10,7 @@ import pytest
 
 from plumbline import identity
 from plumbline.targets.base import Target
-from plumbline.verification.checks import rows, samples
+from plumbline.verification.checks import batches, rows, samples
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
 from plumbline.verification.checks.reading import wait_until_read
@@ -35,11 +35,13 @@ def create_content(user: User) -> dict[str, Any]:
     channel = user.create_channel("private")
     user.post(f"/channels/{channel['id']}/messages", {"content": "remember me"}).expect(201)
     paths = [f"/channels/{channel['id']}/{part}" for part in ("messages", "members")]
+    documents = []
     for name, content in (
         (f"{PREFIX}kept.pdf", samples.pdf("Remember me")),
         (f"{PREFIX}kept.png", samples.png(seed=9)),
     ):
         document = user.upload(channel["id"], name, content).expect(201)
+        documents.append(document["id"])
         path = f"/data-processor/documents/{document['id']}/"
         box = {"x": 1, "y": 2, "width": 3, "height": 4}
         user.post(
@@ -53,7 +55,10 @@ def create_content(user: User) -> dict[str, Any]:
     template = user.post(
         "/data-processor/templates/", {"channel_id": channel["id"], "name": f"{PREFIX}kept", "labels": [label]}
     ).expect(201)
-    paths += [f"/data-processor/templates/{template['id']}/"]
+    body = {"channel_id": channel["id"], "template_id": template["id"], "document_ids": documents}
+    job = user.post(batches.JOBS, body).expect(202)["id"]
+    batches.wait_ended(user, job)
+    paths += [f"/data-processor/templates/{template['id']}/", f"{batches.JOBS}{job}/", f"{batches.JOBS}{job}/items/"]
     return answers(user, paths)
 
 

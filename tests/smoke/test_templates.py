@@ -1,4 +1,4 @@
-"""Templates, over HTTP and in the database; batch jobs are refused."""
+"""Templates, over HTTP and in the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from plumbline.verification.checks import rows, samples
+from plumbline.verification.checks import rows
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
 
@@ -106,12 +106,3 @@ def test_templates_of_other_channels_are_refused(alice: User, bob: User, channel
     bob.get(f"{TEMPLATES}{created['id']}/").expect_problem(403)
     bob.get(TEMPLATES, channel_id=channel["id"]).expect_problem(403)
     assert created["id"] not in [one["id"] for one in bob.get(TEMPLATES).expect(200)["items"]]
-
-
-def test_no_batch_job_is_started_without_a_worker(alice: User, channel: dict[str, Any], database: Database) -> None:
-    template = new_template(alice, channel)
-    document = alice.upload(channel["id"], f"{PREFIX}1.png", samples.png()).expect(201)
-    body = {"channel_id": channel["id"], "template_id": template["id"], "document_ids": [document["id"]]}
-    assert alice.post("/data-processor/batch/", body).expect_problem(501)["code"] == "not_implemented"
-    assert rows.many(database, "batch_jobs", channel_id=channel["id"]) == []
-    assert alice.get("/data-processor/batch/", channel_id=channel["id"]).expect(200) == {"items": [], "next": None}

@@ -10,11 +10,12 @@ from typing import Any
 
 import psycopg
 
-from plumbline.verification.checks import samples
+from plumbline.verification.checks import batches, samples
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
 from plumbline.verification.checks.reading import wait_until_read
 from plumbline.verification.checks.sessions import Operator
+from plumbline.verification.throwaway import wait_for_value
 
 USERS = ("outsider", "member", "uploader", "creator", "operator")
 """Callers with a session. Outsider and operator are in no channel. The uploader created everything in the channels, and
@@ -133,10 +134,13 @@ RULES: tuple[Rule, ...] = (
     _rule("DELETE", "/data-processor/templates/{template}/", "204", _MEMBERS_ONLY),
     _rule("GET", "/data-processor/batch/", "200"),
     _rule("GET", "/data-processor/batch/?channel_id={private}", "200", _MEMBERS_ONLY),
-    _rule("POST", "/data-processor/batch/", "501 not_implemented",
+    _rule("POST", "/data-processor/batch/", "202", _MEMBERS_ONLY,
           body={"channel_id": "{private}", "template_id": "{template}", "document_ids": ["{document}"]}),
-    _rule("GET", "/data-processor/batch/{no_batch_job}/", "404 no_such_batch_job"),
-    _rule("GET", "/data-processor/batch/{no_batch_job}/export/", "501 not_implemented"),
+    _rule("GET", "/data-processor/batch/{batch}/", "200", _MEMBERS_ONLY),
+    _rule("GET", "/data-processor/batch/{batch}/items/", "200", _MEMBERS_ONLY),
+    _rule("POST", "/data-processor/batch/{batch}/cancel/", "200", _MEMBERS_ONLY),
+    _rule("POST", "/data-processor/batch/{batch}/retry/", "202", _MEMBERS_ONLY),
+    _rule("GET", "/data-processor/batch/{batch}/export/", "501 not_implemented"),
     _rule("GET", "/logs/entries", "200", _OPERATORS_ONLY),
     _rule("GET", "/logs/stats", "200", _OPERATORS_ONLY),
 )  # fmt: skip
@@ -220,10 +224,13 @@ class World:
         body = {"channel_id": self.private, "name": self.new_name}
         return int(self._users["uploader"].post("/data-processor/templates/", body).expect(201)["id"])
 
-    @property
-    def no_batch_job(self) -> int:
-        """The id of no batch job: this release starts none."""
-        return 2**62
+    @cached_property
+    def batch(self) -> int:
+        """A batch job of the private channel, which has ended."""
+        body = {"channel_id": self.private, "template_id": self.template, "document_ids": [self.document]}
+        job = int(self._users["uploader"].post(batches.JOBS, body).expect(202)["id"])
+        batches.wait_ended(self._users["uploader"], job)
+        return job
 
     @property
     def new_name(self) -> str:
@@ -264,11 +271,16 @@ class _Names(dict[str, Any]):
 
 
 def rows_of(database: psycopg.Connection[dict[str, Any]], channels: list[int]) -> str:
-    """Return everything that is stored of these channels, as text to compare."""
+    """Return everything that is stored of these channels, as text to compare, once all of their jobs have ended."""
+    wait_for_value(
+        lambda: database.execute(_OPEN_JOBS, {"channels": channels}).fetchall(), lambda open_jobs: not open_jobs,
+        "the channels' jobs to end", batches.JOB_S,
+    )  # fmt: skip
     found = database.execute(_ROWS, {"channels": channels}).fetchall()
     return "\n".join(f"{row['part']} {row['row']}" for row in found)
 
 
+_OPEN_JOBS = "SELECT id, done, failed FROM batch_jobs WHERE channel_id = ANY(%(channels)s) AND finished_at IS NULL"
 _OF_A_CHANNEL = " UNION ALL ".join(
     f"SELECT '{table}' AS part, to_jsonb(t)::text AS row FROM {table} t WHERE channel_id = ANY(%(channels)s)"  # noqa: S608
     for table in ("memberships", "messages", "templates", "batch_jobs")

@@ -131,8 +131,12 @@ def roles(database: Database) -> Iterator[str]:
         yield f"postgres: the extension {row['extname']} is installed; expected none"
 
 
+_OF_A_WORKER_PROCESS = 4
+"""One for the queue, one for its notifications, two for jobs."""
+
+
 def connections(database: Database, settings: dict[str, str]) -> Iterator[str]:
-    """Find that the services' pools may exceed the server's connections."""
+    """Find that the pools of the services and the worker may exceed the server's connections."""
     taken = int((database.execute("SHOW max_connections").fetchone() or {})["max_connections"])
     reserved = int((database.execute("SHOW superuser_reserved_connections").fetchone() or {}).popitem()[1])
 
@@ -140,6 +144,7 @@ def connections(database: Database, settings: dict[str, str]) -> Iterator[str]:
         return int(settings.get(f"PLUMBLINE_{service}_{name}", settings.get(f"PLUMBLINE_{name}", str(default))))
 
     needed = sum(asked(one, "WORKERS", 2) * asked(one, "POOL_SIZE", 8) for one in ("BACKEND", "DATA_PROCESSOR"))
+    needed += asked("WORKER", "WORKERS", 2) * _OF_A_WORKER_PROCESS
     if needed > taken - reserved:
         yield f"postgres: takes {taken - reserved} connections of services; expected the {needed} of their pools"
 

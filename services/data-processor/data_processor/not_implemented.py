@@ -21,12 +21,6 @@ def document_export(caller: Caller, document_id: int) -> NoReturn:
 
 
 @operation(refuses=(Code.NOT_IMPLEMENTED,), answers={})
-def batch_create(caller: Caller) -> NoReturn:
-    """Start a job over documents. Not in this release, which has no worker: answers 501."""
-    raise NotImplementedYetError("there is no worker yet to run a job")
-
-
-@operation(refuses=(Code.NOT_IMPLEMENTED,), answers={})
 def batch_export(caller: Caller, batch_id: int) -> NoReturn:
     """Export the values of a job's documents. Not in this release: answers 501."""
     raise NotImplementedYetError("jobs are not yet run or exported")

@@ -47,8 +47,11 @@ _routes = [
     ),
     path("documents/<id:document_id>/apply-template/", Methods(POST=applying.template_apply)),
     path("documents/<id:document_id>/export/", Methods(POST=not_implemented.document_export)),
-    path("batch/", Methods(GET=batches.batch_list, POST=not_implemented.batch_create)),
+    path("batch/", Methods(GET=batches.batch_list, POST=batches.batch_create)),
     path("batch/<id:batch_id>/", Methods(GET=batches.batch_read)),
+    path("batch/<id:batch_id>/items/", Methods(GET=batches.batch_items)),
+    path("batch/<id:batch_id>/cancel/", Methods(POST=batches.batch_cancel)),
+    path("batch/<id:batch_id>/retry/", Methods(POST=batches.batch_retry)),
     path("batch/<id:batch_id>/export/", Methods(GET=not_implemented.batch_export)),
 ]
 

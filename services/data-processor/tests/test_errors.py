@@ -30,6 +30,7 @@ def paths(person: Person, channel: int, document: dict[str, Any]) -> list[tuple[
         ("PATCH", annotation),
         ("POST", "templates/"),
         ("PUT", f"templates/{template}/"),
+        ("POST", "batch/"),
     ]
 
 
@@ -91,6 +92,8 @@ FIELDS = st.sampled_from(
         "name",
         "labels",
         "channel_id",
+        "template_id",
+        "document_ids",
         "filename",
         "required",
         "expected_format",
@@ -147,7 +150,6 @@ def test_unknown_address_is_a_problem(service: Service) -> None:
     ("method", "path"),
     [
         ("POST", "documents/1/export/"),
-        ("POST", "batch/"),
         ("GET", "batch/1/export/"),
     ],
 )

@@ -13,13 +13,16 @@ _INSPECT = f"{_IN}/documents/files/inspect.py"
 _PDF = f"{_IN}/documents/files/pdf.py"
 _ANNOTATIONS = f"{_IN}/annotations/services.py"
 _TEMPLATES = f"{_IN}/templates/services.py"
+_BATCHES = f"{_IN}/batches/services.py"
+_PROGRESS = f"{_IN}/batches/progress.py"
+_RUNNING = f"{_IN}/batches/running.py"
 _CONFIG = f"{_IN}/config.py"
 _AUTH = f"{_IN}/web/auth.py"
 _MIDDLEWARE = f"{_IN}/web/middleware.py"
 
 AREA = Area(
     "data-processor",
-    modules=("smoke/test_annotations.py", "smoke/test_documents.py", "smoke/test_health.py", "smoke/test_templates.py"),
+    modules=("smoke/test_annotations.py", "smoke/test_batches.py", "smoke/test_documents.py", "smoke/test_health.py", "smoke/test_templates.py"),
     faults=(
         Fault("stranger-lists-documents", "lists of a channel are shown to users who are no members",
               Patch(_ACCESS, 'if rows[0]["member"] is None:', "if not rows:"),
@@ -54,6 +57,15 @@ AREA = Area(
                     "m.channel_id = t.channel_id AND m.user_id = %(user_id)s",
                     "DELETE FROM templates t\n    WHERE t.id = %(template_id)s"),
               {"smoke/test_access.py::test_users_may_do_what_the_rules_say[DELETE /data-processor/templates/{template}/]": "outsider: expected 403 not_a_member, got 204"}),
+        Fault("job-is-not-queued", "a batch job is stored without its entries in the queue, so that it never runs",
+              Patch(_BATCHES, "            _defer(batch_id, items, user_id)\n    if not items:", "            pass\n    if not items:"),
+              {"smoke/test_batches.py::test_a_job_is_carried_out_and_its_rows_say_so": "to end; the last value was"}),
+        Fault("job-takes-foreign-documents", "a batch job takes documents of other channels",
+              Patch(_BATCHES, "ON d.id = wanted.id AND d.channel_id = %(channel_id)s\n        FOR KEY SHARE", "ON d.id = wanted.id\n        FOR KEY SHARE"),
+              {"smoke/test_batches.py::test_documents_and_templates_of_other_channels_are_refused": "expected 422, got 202"}),
+        Fault("no-progress-frames", "members are not told of a batch job's progress",
+              Patch(_PROGRESS, "    if counted is not None:\n", "    if counted is None:\n"),
+              {"smoke/test_batches.py::test_a_job_is_carried_out_and_its_rows_say_so": "no 'batch_progress' frame"}),
         Fault("webp-not-taken", "WebP images are refused",
               Patch(_INSPECT, 'data[8:12] == b"WEBP"', 'data[8:12] == b"WEBX"'),
               {"smoke/test_limits.py::test_every_accepted_type_of_document_is_stored[image/webp]": "expected 201, got 415"}),

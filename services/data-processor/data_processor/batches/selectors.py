@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
-import orjson
 from servicekit.codes import Code
 from typing_extensions import TypedDict
 
 from data_processor import access
 from data_processor.choices import BatchStatus
 from data_processor.database import statements
-from data_processor.shapes import columns, json_object
+from data_processor.shapes import columns
 from data_processor.web.pages import Page
 
 
@@ -28,28 +27,20 @@ class BatchJob(TypedDict):
     failed: int
     created_by: int | None
     created_at: datetime
+    finished_at: datetime | None
 
 
 class BatchItem(TypedDict):
-    """The outcome of one document of a job."""
+    """The outcome of one document of a job. When the document is deleted, its name and its outcome stay."""
 
+    position: int
     document_id: int | None
     filename: str
     status: BatchStatus
     error: str | None
 
 
-class BatchJobWithItems(BatchJob):
-    """A job with the outcome of each document, in their order."""
-
-    items: list[BatchItem]
-
-
 _COLUMNS = columns("b", BatchJob)
-_ITEMS = f"""
-    (SELECT coalesce(json_agg({json_object("i", BatchItem)} ORDER BY i.position), '[]')::text
-     FROM batch_items i WHERE i.batch_job_id = b.id)
-"""
 
 _IN_CHANNEL = access.newest_in_channel("batch_jobs", "b", _COLUMNS)
 
@@ -62,7 +53,19 @@ _IN_CHANNELS = f"""
     WHERE m.user_id = %(user_id)s ORDER BY b.id DESC LIMIT %(limit)s
 """
 
-_ONE = access.one("batch_jobs", "b", columns("b", BatchJobWithItems, items=_ITEMS))
+_ONE = access.one("batch_jobs", "b", _COLUMNS)
+
+_ITEMS = f"""
+    SELECT m.user_id AS member, b.channel_id AS of_channel, i.* FROM batch_jobs b
+    LEFT JOIN memberships m ON m.channel_id = b.channel_id AND m.user_id = %(user_id)s
+    LEFT JOIN LATERAL (
+        SELECT {columns("i", BatchItem)} FROM batch_items i
+        WHERE i.batch_job_id = b.id AND i.position > %(after)s AND m.user_id IS NOT NULL
+          AND (%(status)s::text IS NULL OR i.status = %(status)s)
+        ORDER BY i.position LIMIT %(limit)s
+    ) i ON true
+    WHERE b.id = %(id)s ORDER BY i.position
+"""
 
 
 def batch_list(*, channel_id: int | None, user_id: int, page: Page) -> list[BatchJob]:
@@ -74,9 +77,15 @@ def batch_list(*, channel_id: int | None, user_id: int, page: Page) -> list[Batc
     return cast(list[BatchJob], rows)
 
 
-def batch_get(*, batch_id: int, user_id: int) -> BatchJobWithItems:
-    """Return one job with its items."""
-    row = access.find(_ONE, Code.NO_SUCH_BATCH_JOB, object_id=batch_id, user_id=user_id)
-    # Postgres returns the items as JSON.
-    row["items"] = orjson.Fragment(row["items"])
-    return cast(BatchJobWithItems, row)
+def batch_get(*, batch_id: int, user_id: int) -> BatchJob:
+    """Return one job."""
+    return cast(BatchJob, access.find(_ONE, Code.NO_SUCH_BATCH_JOB, object_id=batch_id, user_id=user_id))
+
+
+def batch_items(*, batch_id: int, user_id: int, after: int, limit: int, status: BatchStatus | None) -> list[BatchItem]:
+    """Return up to `limit` items of a job in their order, those beyond position `after`, of one status or of all."""
+    parameters = {"id": batch_id, "user_id": user_id, "after": after, "limit": limit, "status": status}
+    rows = statements.rows(_ITEMS, parameters)
+    access.found(dict(rows[0]) if rows else None, Code.NO_SUCH_BATCH_JOB, batch_id)
+    items = [{key: value for key, value in row.items() if key not in ("member", "of_channel")} for row in rows]
+    return cast(list[BatchItem], [item for item in items if item["position"] is not None])

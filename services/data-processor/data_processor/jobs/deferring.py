@@ -15,8 +15,9 @@ from data_processor.database import statements
 READING = "read_document"
 ITEM = "apply_item"
 
-_READING_PRIORITY = 1_000_000
-"""Above all items of batches, whose priorities are negative: a large batch does not delay new documents."""
+_READING_PRIORITY = 100
+"""Items of batches have the negative of their position. So a large batch does not delay the first hundred documents
+that wait in a channel, and more documents than that do not delay a small batch."""
 _COUNTED_MAX = 1000
 
 # Each further document of a channel comes later, so that the first one of a quiet channel need not wait for them.

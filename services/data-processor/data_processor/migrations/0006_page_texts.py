@@ -8,10 +8,10 @@ from django.db import migrations, models
 STATUSES = ("pending", "running", "done", "failed")
 ENGINES = ("text-layer", "tesseract", "none")
 
-# Documents of earlier releases are read after those that are uploaded from now on.
+# Documents of earlier releases are read after those that are uploaded from now on, and after batches.
 READ_EARLIER_DOCUMENTS = """
 SELECT procrastinate_defer_jobs_v1(array_agg(
-    ROW('channel ' || channel_id, 'read_document', 0, NULL, NULL,
+    ROW('channel ' || channel_id, 'read_document', -100000, NULL, NULL,
         jsonb_build_object('document_id', id, 'again', false), NULL)::procrastinate_job_to_defer_v1
     ORDER BY id DESC
 )) FROM documents HAVING count(*) > 0

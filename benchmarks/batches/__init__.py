@@ -1,0 +1,1 @@
+"""How many documents of a batch job workers process in a second."""

@@ -58,7 +58,7 @@ _DEBUGGING = re.compile(
 """Variables that change how a program runs, or what it connects to."""
 _SYSTEM = re.compile(
     r"^(PATH|HOME|TMPDIR|TZ|LC_ALL|LC_CTYPE|XDG_(DATA|CONFIG)_HOME|DJANGO_SETTINGS_MODULE|SUPERVISOR_[A-Z_]+|"
-    r"PYTHON(PATH|SAFEPATH|NOUSERSITE|UNBUFFERED))$"
+    r"PYTHON(PATH|SAFEPATH|NOUSERSITE|UNBUFFERED)|OMP_THREAD_LIMIT|OPENBLAS_NUM_THREADS)$"
 )
 """What processes of this machine have in their environment beside settings."""
 _TOLD = re.compile(

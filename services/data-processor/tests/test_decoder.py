@@ -64,6 +64,16 @@ def test_others_are_served_while_files_are_decoded(impatient: Service) -> None:
         refusal(attack.result(), 422, "too_complex")
 
 
+def test_a_page_that_cannot_be_drawn_is_refused_and_the_others_are_drawn(impatient: Service) -> None:
+    person = Person(impatient)
+    data = samples.pdf_that_draws_for_ever("First page", "Third page")
+    document = person.upload(person.create_channel(), data).json()
+
+    body = refusal(person.get(f"documents/{document['id']}/pages/2/image"), 404, "no_thumbnail")
+    assert body["detail"] == "no picture can be made of page 2: the file takes longer than 2 s to decode"
+    assert person.get(f"documents/{document['id']}/pages/3/image").status_code == 200
+
+
 def test_decoder_that_dies_affects_no_other_file(impatient: Service) -> None:
     person = Person(impatient)
     channel = person.create_channel()

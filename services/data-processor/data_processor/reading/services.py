@@ -200,11 +200,11 @@ def document_process(*, document_id: int, user_id: int) -> Document:
 
 def page_picture(*, document_id: int, page: int, media_type: MediaType, size: tuple[float, float], width: int) -> bytes:
     """Return a picture of a page, as WebP. Checks no membership."""
-    data = documents.document_data(document_id=document_id)
-    statements.release_connection()
     try:
         with slow_lane("pictures"):
-            _, picture = decoder.decode("draw", media_type, data, page=page, width=width, ratio=size[1] / size[0])
+            data = documents.document_data(document_id=document_id)
+            statements.release_connection()
+            return decoder.draw(media_type, data, page=page, width=width, ratio=size[1] / size[0])
     except BrokenFileError as error:
         # The upload was accepted, but this page cannot be drawn.
         cause = error.cause or str(error)
@@ -212,4 +212,3 @@ def page_picture(*, document_id: int, page: int, media_type: MediaType, size: tu
             logger, "no_picture", "no picture can be made of a page", document_id=document_id, page=page, cause=cause
         )
         raise ProblemError(Code.NO_THUMBNAIL, f"no picture can be made of page {page}: {error}") from None
-    return picture

@@ -1,8 +1,8 @@
 """Decode uploaded files in child processes with limits of time and memory.
 
 A PDF of two kilobytes can contain a million drawings, a JPEG a thousand passes, and decoders have bugs. The child
-isolates them: the caller waits for a limited time, and the next file gets a new child. Text is read in children of its
-own, so that it never keeps a request waiting.
+isolates them: the caller waits for a limited time, and the next file gets a new child. Pictures of pages are drawn and
+text is read in children of their own: neither keeps an upload waiting.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from data_processor.documents.files.broken import BrokenFileError
 from data_processor.web.errors import BusyError
 
 _CHILD = "data_processor.documents.files.child"
-_Pool = Literal["requests", "reading"]
-_CHILDREN: dict[_Pool, int] = {"requests": 2, "reading": 1}
+_Pool = Literal["files", "pictures", "reading"]
+_CHILDREN: dict[_Pool, int] = {"files": 2, "pictures": 1, "reading": 1}
 """How many files a process decodes at a time. A worker process reads one document at a time."""
 _START_S = 30.0
 
@@ -115,9 +115,15 @@ def _start(pool: _Pool) -> queue.LifoQueue[_Decoder]:
 _starting = threading.Lock()
 
 
-def decode(task: str, media_type: str, data: bytes, **parameters: Any) -> tuple[dict[str, Any], bytes]:
-    """Run a task (see `child`) of a request in a child process. Raises BrokenFileError, or a 503 if all are busy."""
-    return _run("requests", config.current().decode_timeout_s, task, media_type, data, parameters)
+def decode(task: str, media_type: str, data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Run a task (see `child`) on a file in a child process. Raises BrokenFileError, or a 503 if all are busy."""
+    return _run("files", config.current().decode_timeout_s, task, media_type, data, {})
+
+
+def draw(media_type: str, data: bytes, **parameters: Any) -> bytes:
+    """Return a picture of a page (see `child.draw`), made in a child process. Raises BrokenFileError, or a 503."""
+    _, picture = _run("pictures", config.current().decode_timeout_s, "draw", media_type, data, parameters)
+    return picture
 
 
 def read_page(media_type: str, data: bytes, **parameters: Any) -> dict[str, Any]:

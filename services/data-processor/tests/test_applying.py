@@ -363,20 +363,19 @@ def test_who_may_apply_what(service: Service, forms: Forms, template: dict[str, 
         assert [error["field"] for error in wrong["errors"]] == [field]
 
 
-def test_pages_that_are_not_read_are_read_first(service: Service, forms: Forms) -> None:
+def test_a_template_is_applied_once_all_pages_were_read(service: Service, forms: Forms) -> None:
     content = "BT /F 12 Tf 10 80 Td (Total 42) Tj ET"
-    pages = [("[0 0 200 100]", content)] * 7
     label = {"name": "all", "label_type": "text", "bounding_box": {"x": 0, "y": 0, "width": 1, "height": 1}}
     template = forms.template(invoice(0), None, labels=[label | {"every_page": True}])
-    short = forms.person.upload(forms.channel, samples.pdf(pages[:2])).json()["id"]
-    applied = forms.apply(short, template["id"])
-    assert [(one["page"], one["text"]) for one in applied["annotations"]] == [(1, "Total 42"), (2, "Total 42")]
-
-    long = forms.person.upload(forms.channel, samples.pdf(pages)).json()["id"]
-    answer = forms.person.post(f"documents/{long}/apply-template/", json={"template_id": template["id"]})
+    document = forms.person.upload(forms.channel, samples.pdf([("[0 0 200 100]", content)] * 2)).json()["id"]
+    answer = forms.person.post(f"documents/{document}/apply-template/", json={"template_id": template["id"]})
     refusal(answer, 409, "text_pending")
     assert int(answer.headers["Retry-After"]) > 0
-    assert service.rows("SELECT 1 FROM annotations WHERE document_id = %s", long) == []
+    assert service.rows("SELECT 1 FROM annotations WHERE document_id = %s", document) == []
+
+    assert service.read(document).returncode == 0
+    applied = forms.apply(document, template["id"])
+    assert [(one["page"], one["text"]) for one in applied["annotations"]] == [(1, "Total 42"), (2, "Total 42")]
 
 
 def test_more_labels_than_can_be_looked_for_are_refused(forms: Forms) -> None:

@@ -125,7 +125,7 @@ def template_apply(
     """Look for the labels of a template on a document and store what is found as annotations.
 
     `guard` runs once in the transaction, before anything is written: if it returns False, OvertakenError is raised.
-    Pages that are not read yet are read first, up to `unread_max`.
+    Pages that are not read yet are read first, up to `unread_max`: none in a request.
     """
     for _ in range(_ATTEMPTS):
         document = selectors.document(document_id=document_id, user_id=user_id)

@@ -1,4 +1,4 @@
-"""The words of a document's pages, which are read first where they are not."""
+"""The words of a document's pages: jobs read those first that were not read yet."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from data_processor.reading import selectors, services
 from data_processor.reading.selectors import PageText
 from data_processor.web.errors import ConflictError
 
-UNREAD_MAX = 5
-"""Most pages that a request reads itself. The worker reads the others, which may take minutes."""
+UNREAD_MAX = 0
+"""Most pages that a request reads itself: the worker alone recognises text, so that it is in the way of no request."""
 REFUSALS = (Code.TEXT_PENDING,)
 """The refusals of `read` with a bound."""
 
@@ -29,7 +29,8 @@ def read(document_id: int, numbers: Iterable[int], *, unread_max: int | None = N
     if unread_max is not None and missing > unread_max:
         refusal = ConflictError(
             Code.TEXT_PENDING,
-            f"{missing} pages of document {document_id} are still to be read: try again when they are",
+            f"{missing} pages of document {document_id} are still to be read: try again when its text_status is done; "
+            f"if that is failed, POST documents/{document_id}/process/ has it read again",
         )
         refusal.headers["Retry-After"] = "5"
         raise refusal

@@ -43,9 +43,9 @@ class Anchors(TypedDict):
 
 
 def anchors_of(source: Source, *, channel_id: int, user_id: int) -> list[Anchors]:
-    """Return the words of the source's pages, which are read first where they are not.
+    """Return the words of the source's pages.
 
-    Raises InvalidError if the document is in another channel or has no such page.
+    Raises InvalidError if the document is in another channel or has no such page, ConflictError until it was read.
     """
     document = access.find(_DOCUMENT, Code.NO_SUCH_DOCUMENT, object_id=source.document_id, user_id=user_id)
     if document["channel_id"] != channel_id:

@@ -7,6 +7,7 @@ pytest_plugins = [
     "plumbline.verification.throwaway",
     "plumbline.verification.plugins.disrupt",
     "plumbline.verification.plugins.stack",
+    "plumbline.verification.plugins.sentences",
     "plumbline.verification.plugins.created",
     "plumbline.verification.plugins.browser",
 ]

@@ -10,7 +10,7 @@ import pytest
 
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.verification.checks import contract, samples
+from plumbline.verification.checks import contract, findings, samples
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.checks.created import PREFIX
 from plumbline.verification.checks.sessions import Operator
@@ -140,17 +140,28 @@ def test_the_request_id_is_caddys_and_never_the_clients(alice: User) -> None:
         assert answer.request_id != "00000000-0000-4000-8000-000000000000", path
 
 
-def test_the_session_cookie_has_exactly_its_attributes(stack: Stack, alice: User) -> None:
-    answer = alice.login()
+@pytest.mark.parametrize("after", ["login", "registration"])
+def test_the_session_cookie_has_exactly_its_attributes(stack: Stack, alice: User, after: str) -> None:
+    answer = alice.login() if after == "login" else alice.registration
     ttl = contract.setting(stack, "PLUMBLINE_SESSION_TTL_S", contract.SESSION_TTL_S)
+    assert "Set-Cookie" in answer.headers, (
+        f"backend: the answer to a {after} sets no cookie; expected {contract.SESSION_COOKIE}, so that a browser is "
+        "logged in. Next: services/backend/backend/routes/auth.py"
+    )
     value, *attributes = (part.strip() for part in answer.headers["Set-Cookie"].split(";"))
     assert value.startswith(f"{contract.SESSION_COOKIE}=")
     secure = {"secure"} if "PLUMBLINE_COOKIE_SECURE=true" in " ".join(stack.settings).lower() else set()
     assert {one.lower() for one in attributes} == {"httponly", f"max-age={ttl}", "path=/", "samesite=lax"} | secure
-    session = answer.json
-    assert session.keys() == {"access_token", "token_type", "expires_in", "user"}
+    me = alice.call("GET", "/auth/me", headers={"Authorization": None, "Cookie": value}).expect(200)
+    assert me["id"] == alice.id, f"backend: the cookie after a {after} is a session of user {me['id']}"
+
+
+def test_the_answer_to_a_login_has_exactly_its_fields(stack: Stack, alice: User) -> None:
+    ttl = contract.setting(stack, "PLUMBLINE_SESSION_TTL_S", contract.SESSION_TTL_S)
+    session = alice.login().expect(200)
+    findings.require_fields(session, {"access_token", "token_type", "expires_in", "user"}, of="the answer to a login")
     assert (session["token_type"], session["expires_in"]) == ("bearer", ttl)
-    assert session["user"].keys() == USER
+    findings.require_fields(session["user"], USER, of="the user in the answer to a login")
 
 
 def test_logout_deletes_the_cookie(alice: User) -> None:

@@ -57,7 +57,8 @@ def test_a_token_with_other_claims_is_refused(alice: User, key: str, claims: dic
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_a_token_of_another_algorithm_is_refused(alice: User, key: str, claims: dict[str, Any], algorithm: str) -> None:
-    found = statuses(alice, jwt.encode(claims, key, algorithm=algorithm))
+    # Zeros change no HMAC, and the library warns of keys that are shorter than the hash.
+    found = statuses(alice, jwt.encode(claims, key.ljust(64, "\0"), algorithm=algorithm))
     assert found == dict.fromkeys(PATHS, 401), f"a token signed with {algorithm}: expected 401, found {found}"
 
 

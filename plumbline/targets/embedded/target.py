@@ -66,7 +66,9 @@ class EmbeddedTarget(TargetInAHome):
 
     def _programs_mark(self, ports: dict[str, int]) -> str:
         # Without settings and front port, which may change during the life of a deployment.
-        return fingerprint.of_programs(Layout(self.home, {**ports, "front": 0}, "").programs(self._cluster))
+        programs = Layout(self.home, {**ports, "front": 0}, "").programs(self._cluster)
+        # As the supervisor is told, so that a change of how it runs programs is deployed, too.
+        return fingerprint.of_programs(one.section(self.home.logs, place) for place, one in enumerate(programs))
 
     def component(self, name: str) -> Component:
         """Return the state of one component."""

@@ -24,6 +24,8 @@ from plumbline.verification.checks.created import PREFIX, Run
 TIMEOUT_S = 30.0
 """Time for one answer: a busy machine takes seconds, and a request that hangs is found after this."""
 
+_SHOWN = 5
+"""Frames in a message."""
 _CHANNELS, _DIRECT = "/channels/", "/channels/dm/"
 _NAMED = (_CHANNELS, "/data-processor/documents/", "/data-processor/templates/")
 
@@ -80,7 +82,8 @@ class User:
         # Calls use the bearer token only; the cookie has tests of its own.
         self.http.cookies.set_policy(_NoCookies())
         run.record_account(self.username, self.password)
-        self.registered: dict[str, Any] = self.register(self.username, self.password, display_name).expect(201)
+        self.registration = self.register(self.username, self.password, display_name)
+        self.registered: dict[str, Any] = self.registration.expect(201)
         self.id: int = self.registered["id"]
         self.token: str = self.login().expect(200)["access_token"]
         self.http.headers["Authorization"] = f"Bearer {self.token}"
@@ -190,7 +193,11 @@ class Socket:
             try:
                 raw = self._connection.recv(timeout=max(0.0, min(TIMEOUT_S, end - time.monotonic())))
             except TimeoutError:
-                raise AssertionError(f"no {kind!r} frame with {fields} arrived; received: {self.received}") from None
+                last = f"; the last ones: {self.received[-_SHOWN:]}" if self.received else ""
+                raise AssertionError(
+                    f"backend: no {kind!r} frame with {fields} arrived within {TIMEOUT_S:g} s. It sent "
+                    f"{len(self.received)} other frames{last}. Next: ./deploy-local.sh logs --component backend"
+                ) from None
             frame: dict[str, Any] = json.loads(raw)
             self.received.append(frame)
             if frame.get("type") == kind and all(frame.get(name) == value for name, value in fields.items()):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,6 +20,36 @@ def require_none(findings: Iterable[str], *, about: str, then: str) -> None:
     lines = [f"  {finding}" for finding in findings]
     if lines:
         pytest.fail("\n".join([f"{about}:", *lines, f"Next: {then}"]), pytrace=False)
+
+
+def require_fields(
+    found: Iterable[str], expected: Iterable[str], *, of: str, component: str = "backend", then: str = ""
+) -> None:
+    """Fail with a sentence unless a document has exactly the expected fields."""
+    has, due = set(found), set(expected)
+    if has != due:
+        next_step = f"\nNext: {then}" if then else ""
+        pytest.fail(
+            f"{component}: {of} has other fields than expected: too many {sorted(has - due)}, missing "
+            f"{sorted(due - has)}{next_step}",
+            pytrace=False,
+        )
+
+
+@contextmanager
+def refused(attempt: str, *, by: type[Exception], saying: str = "", then: str) -> Iterator[None]:
+    """Fail with a sentence unless the block raises `by` with a text that matches `saying`."""
+    try:
+        yield
+    except Exception as error:
+        text = " ".join(str(error).split())
+        if isinstance(error, by) and re.search(saying, text):
+            return
+        found = f"was not refused: {type(error).__name__}: {text[:300]}"
+    else:
+        found = "was accepted"
+    expected = f"{by.__name__}{f' saying {saying!r}' if saying else ''}"
+    pytest.fail(f"{attempt}: {found}; expected {expected}\nNext: {then}", pytrace=False)
 
 
 def require_none_soon(

@@ -32,6 +32,14 @@ def violations(database: psycopg.Connection[dict[str, Any]], stack_id: str) -> l
         for one in TABLE
         if one.needs_schema and one.name not in first_ready
     ]
+    due = {(name, "migrated") for name in MIGRATING} | {(one.name, "ready") for one in TABLE if one.needs_schema}
+    wrong += [
+        f"{component}: there is a record of it with the event {event!r} in deployment {stack_id}; expected only "
+        f"those of {', '.join(sorted({name for name, _ in due}))}"
+        for component, event in sorted(
+            {(one["component"], one["event"]) for one in events if one["event"] in ("migrated", "ready")} - due
+        )
+    ]
     if wrong:
         return wrong
     wrong += [

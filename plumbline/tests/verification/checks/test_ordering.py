@@ -82,5 +82,13 @@ def test_records_of_another_deployment_are_ignored(violations):
     assert len(violations(RIGHT, recorded_for="another")) == 5
 
 
+def test_a_record_under_another_name_is_a_violation(violations):
+    found = violations([*RIGHT, ("log-sink", "ready"), ("worker", "migrated")])
+    assert [line.partition(" in deployment")[0] for line in found] == [
+        "log-sink: there is a record of it with the event 'ready'",
+        "worker: there is a record of it with the event 'migrated'",
+    ]
+
+
 def test_other_events_are_ignored(violations):
     assert violations([("log-sink", "ready-ish"), *RIGHT, ("backend", "stopped")]) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plumbline.verification.faults.areas import Area
-from plumbline.verification.faults.fault import Fault, Patch
+from plumbline.verification.faults.fault import UP, Fault, Patch
 
 _IN = "services/backend/backend"
 _MEMBERS = f"{_IN}/queries/channels.py"
@@ -69,7 +69,18 @@ AREA = Area(
               {"smoke/test_access.py::test_users_may_do_what_the_rules_say[POST /auth/invites]": "outsider: expected 403 not_an_operator, got 201", "smoke/test_access.py::test_users_may_do_what_the_rules_say[GET /auth/invites]": "outsider: expected 403 not_an_operator, got 200", "smoke/test_access.py::test_users_may_do_what_the_rules_say[DELETE /auth/invites/{invite}]": "outsider: expected 403 not_an_operator, got 204"}),
         Fault("socket-from-foreign-page", "a page of another site can open a socket",
               Patch(_LIVE, "if origin is not None and not is_own(", "if origin == 'null' and not is_own("),
-              {"smoke/test_websocket.py::test_the_handshake_needs_the_users_session_and_a_known_origin": "DID NOT RAISE"}),
+              {"smoke/test_websocket.py::test_the_handshake_needs_the_users_session_and_a_known_origin": "elsewhere.example'}: was accepted"}),
+        Fault("socket-of-another-user", "a user can open the socket of another user, and receives their frames",
+              Patch(_LIVE, "if user_id != str(session.identity.user_id):", "if not user_id.isdecimal():"),
+              {"smoke/test_websocket.py::test_the_handshake_needs_the_users_session_and_a_known_origin": "was accepted"}),
+        Fault("readiness-of-another-component", "the backend records its readiness under the name of another component",
+              Patch(f"{_IN}/readiness.py", '"component": SERVICE', '"component": "log-sink"', (UP,)),
+              {"smoke/test_ordering.py::test_services_became_ready_after_both_migrations": "log-sink: there is a record of it"}),
+        Fault("registration-without-cookie", "a browser that registers is not logged in",
+              Patch(f"{_IN}/routes/auth.py",
+                  "    services.sessions.set_cookie(response, services.sessions.issue(_identity(row)))\n    return response",
+                  "    return response"),
+              {"smoke/test_exact_answers.py::test_the_session_cookie_has_exactly_its_attributes[registration]": "backend: the answer to a registration sets no cookie"}),
         Fault("stranger-relays", "a user who is no member can send frames into a channel",
               Patch(_LIVE, "if await self._services.database.fetch_one(sql.IS_MEMBER, member) is None:", "if not member:"),
               {'smoke/test_websocket.py::test_only_members_can_send_frames_to_a_channel': "no 'error' frame"}),
@@ -114,7 +125,7 @@ AREA = Area(
               {"smoke/test_websocket.py::test_relayed_frames_reach_every_member_unchanged_and_are_not_stored": "relayed"}),
         Fault("oversized-frames-taken", "frames larger than the limit are taken",
               Patch(_LIVE, "if frames.is_oversized(data, self._max_bytes):", "if frames.is_oversized(data, 2**20):"),
-              {"smoke/test_limits.py::test_the_size_of_frames_is_limited": "DID NOT RAISE", "smoke/test_websocket.py::test_a_frame_that_is_too_large_closes_the_socket": "DID NOT RAISE"}),
+              {"smoke/test_limits.py::test_the_size_of_frames_is_limited": "bytes: was accepted", "smoke/test_websocket.py::test_a_frame_that_is_too_large_closes_the_socket": "bytes: was accepted"}),
         Fault("frame-limit-too-low", "frames within the limit are refused",
               Patch(_SETTINGS, "frame_max_bytes: int = Field(64 * 1024", "frame_max_bytes: int = Field(32 * 1024"),
               {"smoke/test_limits.py::test_the_size_of_frames_is_limited": "1009"}),
@@ -161,7 +172,7 @@ AREA = Area(
               {"smoke/test_deletions.py::test_deleting_an_account_keeps_its_content_without_a_name": "expected 401, got 409", "left behind": "answered 409"}),
         Fault("login-answers-hash", "the answer to a login holds the hash of the password",
               Patch(_AUTH, 'password_hash = row.pop("password_hash") if row', 'password_hash = row["password_hash"] if row'),
-              {"smoke/test_exact_answers.py::test_the_session_cookie_has_exactly_its_attributes": "dict_keys"}),
+              {"smoke/test_exact_answers.py::test_the_answer_to_a_login_has_exactly_its_fields": "backend: the user in the answer to a login has other fields"}),
         Fault("login-never-throttled", "passwords can be guessed without end",
               Patch(f"{_IN}/throttle.py", "        if left_s is None:\n", "        if left_s != 0:\n"),
               {"smoke/test_accounts.py::test_guessing_a_password_is_throttled_and_other_users_are_not": "the answer is wrong_credentials"}),

@@ -172,7 +172,7 @@ AREA = Area(
               {"smoke/test_stores.py::test_postgres_has_the_declared_settings": "log_statement is all"}),
         Fault("trust-authentication", "Postgres lets every account of the machine in without a password",
               ClusterFile("pg_hba.conf", "host all all 127.0.0.1/32 trust", first=True),
-              {"smoke/test_isolation.py::test_postgres_refuses_other_local_users": "DID NOT RAISE", "smoke/test_health.py::test_postgres_refuses_a_wrong_password": "DID NOT RAISE", "smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by trust", "smoke/test_stores.py::test_no_role_of_postgres_has_a_password_that_can_be_guessed": "can log in to"}),
+              {"smoke/test_isolation.py::test_postgres_refuses_other_local_users": "was accepted; expected OperationalError", "smoke/test_health.py::test_postgres_refuses_a_wrong_password": "a client with a wrong password: was accepted", "smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by trust", "smoke/test_stores.py::test_no_role_of_postgres_has_a_password_that_can_be_guessed": "can log in to"}),
         Fault("passwords-sent-plainly", "Postgres takes passwords in the clear",
               ClusterFile("pg_hba.conf", "host all all 127.0.0.1/32 password", first=True),
               {"smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by password",

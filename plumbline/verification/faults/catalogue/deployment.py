@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plumbline.verification.faults.areas import Area
-from plumbline.verification.faults.fault import FRESH, Fault, Mode, Patch
+from plumbline.verification.faults.fault import FRESH, UP, Fault, Mode, Patch
 
 _EMBEDDED = "plumbline/targets/embedded"
 _PROGRAMS = f"{_EMBEDDED}/programs.py"
@@ -52,9 +52,27 @@ AREA = Area(
         Fault("nothing-watches-for-hangs", "a component that hangs is left alone",
               Patch(_PROGRAMS, "for one in (*every, self._watch())]", "for one in every]"),
               {"smoke/test_shape.py::test_only_the_declared_processes_run": "expected 1 watch, which restarts hanging components, found 0", "smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "the supervisor has no section [program:watch]"}),
+        Fault("components-stay-dead", "the supervisor does not start again what ended",
+              Patch(_SUPERVISOR, '"autorestart=true"', '"autorestart=false"'),
+              {"smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "backend: autorestart is false"}),
+        Fault("database-killed-to-stop", "Postgres is killed when it is to stop",
+              Patch(_SUPERVISOR, 'f"stopwaitsecs={self.stop_wait_s}"', '"stopwaitsecs=1"'),
+              {"smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "postgres: stopwaitsecs is 1"}),
+        Fault("files-open-to-others", "new files of components are readable by other accounts",
+              Patch(_SUPERVISOR, "umask=077", "umask=022", _NEW),
+              {"smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "has umask 0022; expected 0077"}),
+        Fault("redis-told-to-save", "Redis is started with an option to write snapshots",
+              Patch(f"{_EMBEDDED}/redis_server.py", '"--daemonize", "no",', '"--daemonize", "no", "--save", "60 1",'),
+              {"smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "redis: is started with"}),
         Fault("shell-of-caller-in-services", "services inherit the environment of the shell that deployed them",
               Patch(_SUPERVISOR, '"LC_ALL": "C.UTF-8"}\n', '"LC_ALL": "C.UTF-8", "PLUMBLINE_LOG_LEVEL": "debug"}\n', _NEW),
               {"smoke/test_shape.py::test_every_process_belongs_to_this_deployment_without_a_debug_mode": "is told PLUMBLINE_LOG_LEVEL=debug"}),
+        Fault("identity-constant", "each deployment has the same identity",
+              Patch("plumbline/targets/in_a_home.py", "stack_id=secrets.token_hex(8)", 'stack_id="0123456789abcdef"', (UP,)),
+              {"smoke/test_shape.py::test_each_deployment_gets_an_identity_of_its_own": "both are '0123456789abcdef'"}),
+        Fault("operator-without-password", "the first operator is not created",
+              Patch(_PROGRAMS, "self._secret_files(SPECS[name].migration_secrets)", "self._secret_files(())", _NEW),
+              {"smoke/test_isolation.py::test_other_local_users_cannot_send_log_entries": "the operator could not log in"}, only=True),
         Fault("secrets-short", "secrets have sixteen bits",
               Patch(_SECRETS, "secrets.token_urlsafe(32)", "secrets.token_urlsafe(2)", _NEW),
               {"up": "holds fewer than 8 characters"}),
@@ -69,7 +87,7 @@ AREA = Area(
               {"smoke/test_stores.py::test_postgres_has_the_declared_settings": "fsync is off"}),
         Fault("trust-from-the-start", "new clusters accept every local user",
               Patch(_POSTGRES, "host all all 127.0.0.1/32 scram-sha-256\n", "host all all 127.0.0.1/32 trust\n", _NEW),
-              {"smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by trust", "smoke/test_stores.py::test_no_role_of_postgres_has_a_password_that_can_be_guessed": "can log in to", "smoke/test_isolation.py::test_postgres_refuses_other_local_users": "DID NOT RAISE", "smoke/test_health.py::test_postgres_refuses_a_wrong_password": "DID NOT RAISE"}),
+              {"smoke/test_stores.py::test_postgres_asks_every_client_for_a_password": "lets clients in by trust", "smoke/test_stores.py::test_no_role_of_postgres_has_a_password_that_can_be_guessed": "can log in to", "smoke/test_isolation.py::test_postgres_refuses_other_local_users": "was accepted; expected OperationalError", "smoke/test_health.py::test_postgres_refuses_a_wrong_password": "a client with a wrong password: was accepted"}),
         Fault("secret-readable-by-others", "other accounts can read the password of Postgres",
               Mode("secrets/postgres_password", 0o644),
               {"smoke/test_secrets.py::test_only_the_owner_can_read_the_home": "postgres_password: has mode 644"}),

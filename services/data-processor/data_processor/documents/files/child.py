@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import resource
 import signal
 import sys
@@ -22,6 +23,8 @@ from data_processor.documents.files.page_reading import Wanted
 
 _MEMORY_MAX = 2 * 1024**3
 """Address space in bytes: a few times the largest image that is accepted."""
+
+_ONE_THREAD = {"OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 _GRACE_S = 5
 """Time over a task's limit after which the process ends itself."""
@@ -71,6 +74,8 @@ _TASKS = {"inspect": inspect, "shrink": shrink, "draw": draw, "read_page": read_
 
 def main(descriptor: int) -> None:
     """Answer requests until the connection closes."""
+    # Before Tesseract and numpy are imported: there are as many children as should compute at a time.
+    os.environ |= _ONE_THREAD
     # Some systems have no such limit. The time limit applies there, too.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX, _MEMORY_MAX))

@@ -77,9 +77,6 @@ class _Decoder:
                 "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
                 "PYTHONSAFEPATH": "1",
                 "PYTHONNOUSERSITE": "1",
-                # A child computes in one thread: there are as many children as should compute at a time.
-                "OMP_THREAD_LIMIT": "1",
-                "OPENBLAS_NUM_THREADS": "1",
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

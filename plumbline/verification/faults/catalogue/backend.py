@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plumbline.verification.faults.areas import Area
-from plumbline.verification.faults.fault import UP, Fault, Patch
+from plumbline.verification.faults.fault import Fault, Patch
 
 _IN = "services/backend/backend"
 _MEMBERS = f"{_IN}/queries/channels.py"
@@ -73,9 +73,6 @@ AREA = Area(
         Fault("socket-of-another-user", "a user can open the socket of another user, and receives their frames",
               Patch(_LIVE, "if user_id != str(session.identity.user_id):", "if not user_id.isdecimal():"),
               {"smoke/test_websocket.py::test_the_handshake_needs_the_users_session_and_a_known_origin": "was accepted"}),
-        Fault("readiness-of-another-component", "the backend records its readiness under the name of another component",
-              Patch(f"{_IN}/readiness.py", '"component": SERVICE', '"component": "log-sink"', (UP,)),
-              {"smoke/test_ordering.py::test_services_became_ready_after_both_migrations": "log-sink: there is a record of it"}),
         Fault("registration-without-cookie", "a browser that registers is not logged in",
               Patch(f"{_IN}/routes/auth.py",
                   "    services.sessions.set_cookie(response, services.sessions.issue(_identity(row)))\n    return response",

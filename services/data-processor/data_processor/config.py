@@ -47,6 +47,9 @@ class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
     slow_per_address: int = Field(
         6, ge=1, description="Concurrent uploads, and concurrent changes, from one address per process."
     )
+    export_timeout_s: float = Field(
+        600.0, gt=0, description="How long sending an export may take, in seconds. After that it is cut off."
+    )
     database_wait_s: float = Field(
         2.0,
         gt=0,

@@ -2,11 +2,12 @@
 
 from django.urls import include, path
 
-from data_processor import not_implemented, openapi
+from data_processor import openapi
 from data_processor.annotations import apis as annotations
 from data_processor.applying import apis as applying
 from data_processor.batches import apis as batches
 from data_processor.documents import apis as documents
+from data_processor.exports import apis as exports
 from data_processor.health import apis as health
 from data_processor.reading import apis as reading
 from data_processor.templates import apis as templates
@@ -46,13 +47,14 @@ _routes = [
         Methods(GET=templates.template_read, PUT=templates.template_replace, DELETE=templates.template_delete),
     ),
     path("documents/<id:document_id>/apply-template/", Methods(POST=applying.template_apply)),
-    path("documents/<id:document_id>/export/", Methods(POST=not_implemented.document_export)),
+    path("documents/<id:document_id>/export/", Methods(POST=exports.document_export)),
     path("batch/", Methods(GET=batches.batch_list, POST=batches.batch_create)),
     path("batch/<id:batch_id>/", Methods(GET=batches.batch_read)),
     path("batch/<id:batch_id>/items/", Methods(GET=batches.batch_items)),
     path("batch/<id:batch_id>/cancel/", Methods(POST=batches.batch_cancel)),
     path("batch/<id:batch_id>/retry/", Methods(POST=batches.batch_retry)),
-    path("batch/<id:batch_id>/export/", Methods(GET=not_implemented.batch_export)),
+    path("batch/<id:batch_id>/export/", Methods(GET=exports.batch_export)),
+    path("export/", Methods(GET=exports.channel_export)),
 ]
 
 urlpatterns = [

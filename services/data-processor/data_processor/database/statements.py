@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from psycopg.pq import Format
 from psycopg.rows import dict_row
 
@@ -48,6 +48,15 @@ def _cursor(answer_s: float) -> Iterator[Any]:
 def limit(answer_s: float) -> Iterator[None]:
     """Limit the wait for statements that a library runs in the block, on this thread's open connection."""
     with watchdog().limit(connection.connection, answer_s):
+        yield
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Read the same state of the database in every statement of the block, and write nothing."""
+    with transaction.atomic():
+        with connection.cursor() as cursor, watchdog().limit(cursor.connection, ANSWER_S):
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield
 
 

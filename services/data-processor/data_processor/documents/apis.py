@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from servicekit.codes import Code
 
 from data_processor import access
@@ -69,7 +69,7 @@ def document_delete(caller: Caller, document_id: int) -> None:
 
 
 @operation(refuses=_ONE, answers=serving.answers(*get_args(MediaType)))
-def document_content(caller: Caller, request: serving.FileRequest, document_id: int) -> HttpResponse:
+def document_content(caller: Caller, request: serving.FileRequest, document_id: int) -> HttpResponseBase:
     """Return a document's bytes, or the part that `Range` names."""
     stored = selectors.document_file(document_id=document_id, user_id=caller.user_id)
     return serving.serve(
@@ -80,7 +80,7 @@ def document_content(caller: Caller, request: serving.FileRequest, document_id: 
 
 
 @operation(refuses=(*_ONE, *SLOW_LANE_REFUSALS, Code.NO_THUMBNAIL), answers=serving.answers(THUMBNAIL_TYPE))
-def document_thumbnail(caller: Caller, request: serving.FileRequest, document_id: int) -> HttpResponse:
+def document_thumbnail(caller: Caller, request: serving.FileRequest, document_id: int) -> HttpResponseBase:
     """Return a small picture of the first page."""
     stored = selectors.document_file(document_id=document_id, user_id=caller.user_id)
     etag = f'"{stored["sha256"]}-thumbnail"'

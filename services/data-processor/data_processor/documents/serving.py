@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header, parse_etags
 from servicekit.codes import Code
 
 from data_processor.web.errors import ProblemError
 from data_processor.web.inputs import Source
 from data_processor.web.operations import Answers
+from data_processor.web.routing import SAFE
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 # A browser that displays the bytes runs no script, loads nothing, and gives them no origin.
@@ -47,25 +48,32 @@ def answers(*media_types: str) -> Answers:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to serve: its name, its detected type, its size in bytes and its entity tag with quotes."""
+    """A file to serve: its name, its type, its size in bytes and its entity tag with quotes."""
 
     filename: str
     media_type: str
     size: int
     etag: str
+    download: bool = False
+    """Whether browsers store it and do not display it."""
 
 
 def unchanged(request: HttpRequest, etag: str) -> HttpResponse | None:
     """Return a 304 if the client has this version of the file."""
     wanted = request.META.get("HTTP_IF_NONE_MATCH")
-    if wanted is None:
+    if wanted is None or request.method not in SAFE:
         return None
     known = [tag.removeprefix("W/") for tag in parse_etags(wanted)]
     return HttpResponse(status=304, headers={"ETag": etag}) if "*" in known or etag in known else None
 
 
-def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes]) -> HttpResponse:
+def serve(
+    request: HttpRequest, file: File, read: Callable[[int, int], bytes | Iterator[bytes]]
+) -> HttpResponse | StreamingHttpResponse:
     """Return the file, or the part that the request's `Range` names. `read(start, length)` fetches bytes.
+
+    If it returns an iterator, the bytes are sent as they come. One that ends early cuts the connection off, because
+    the length was announced.
 
     Raises a 416 refusal for a range outside of the file. Several ranges, and ranges in other
     units, are answered with the whole file, as RFC 9110 allows.
@@ -75,13 +83,14 @@ def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes]) -
     part = _requested(request, file)
     start, end = part or (0, file.size)
     body = b"" if request.method == "HEAD" else read(start, end - start)
-    response = HttpResponse(body, status=200 if part is None else 206, content_type=file.media_type)
+    kind = HttpResponse if isinstance(body, bytes) else StreamingHttpResponse
+    response = kind(body, status=200 if part is None else 206, content_type=file.media_type)
     response.headers["Content-Length"] = str(end - start)
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["ETag"] = file.etag
     response.headers["Content-Security-Policy"] = _POLICY
     # Browsers display no PDF in a sandbox, so it is sent as a download.
-    as_attachment = file.media_type == "application/pdf"
+    as_attachment = file.download or file.media_type == "application/pdf"
     response.headers["Content-Disposition"] = content_disposition_header(as_attachment, file.filename) or "inline"
     if part is not None:
         response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
@@ -90,6 +99,8 @@ def serve(request: HttpRequest, file: File, read: Callable[[int, int], bytes]) -
 
 def _requested(request: HttpRequest, file: File) -> tuple[int, int] | None:
     # Returns start and end (exclusive), or None for the whole file.
+    if request.method not in SAFE:
+        return None
     condition = request.META.get("HTTP_IF_RANGE")
     match = _RANGE.fullmatch(request.META.get("HTTP_RANGE", "").strip())
     if match is None or match[0] == "bytes=-" or (condition is not None and condition.strip() != file.etag):
@@ -102,7 +113,7 @@ def _requested(request: HttpRequest, file: File) -> tuple[int, int] | None:
         if last and int(last) < start:
             return None
     if start >= end:
-        refusal = ProblemError(Code.RANGE_NOT_SATISFIABLE, f"the document has {file.size} bytes")
+        refusal = ProblemError(Code.RANGE_NOT_SATISFIABLE, f"the file has {file.size} bytes")
         refusal.headers["Content-Range"] = f"bytes */{file.size}"
         raise refusal
     return start, end

@@ -1,4 +1,4 @@
-"""Room for work that may take long, and never all of it: bodies that trickle in, files that are hard to decode.
+"""Room for work that may take long, and never all of it: slow bodies, files that are hard to decode, exports.
 
 Half of a process's threads may do such work at once. The others answer everything else, /health above all. One user and
 one address get a part of that room at most, and the user with the least work under way is let in first.
@@ -27,7 +27,7 @@ from data_processor.web.errors import BusyError, TooManyAtOnceError
 _PATIENCE_S = 0.5
 """Longest wait for a place. It is short, because a waiting request holds one of the other threads."""
 
-Kind = Literal["uploads", "changes", "thumbnails", "pictures"]
+Kind = Literal["uploads", "changes", "thumbnails", "pictures", "exports"]
 REFUSALS = (Code.TOO_MANY_AT_ONCE, Code.OVERLOADED)
 """The codes of `BusyError` and `TooManyAtOnceError`."""
 
@@ -52,6 +52,8 @@ class SlowLane:
 
     def __init__(self, room: int, per_user: int, per_address: int) -> None:
         self._room = room
+        # An export holds a connection until its client has read it. Half of the connections stay for other requests.
+        self._exports = max(1, room // 2)
         # At least one place stays for other users, also where there are few.
         most = max(1, room - 1)
         self._per_user = min(per_user, most)
@@ -93,9 +95,13 @@ class SlowLane:
             self._changed.notify_all()
 
     def _is_next(self, claim: Claim) -> bool:
-        if len(self._inside) >= self._room or self._over(claim):
+        if len(self._inside) >= self._room or self._held_back(claim):
             return False
-        return claim == min((one for one in self._waiting if not self._over(one)), key=self._rank)
+        return claim == min((one for one in self._waiting if not self._held_back(one)), key=self._rank)
+
+    def _held_back(self, claim: Claim) -> bool:
+        exports = sum(one.kind == "exports" for one in self._inside)
+        return self._over(claim) is not None or (claim.kind == "exports" and exports >= self._exports)
 
     def _rank(self, claim: Claim) -> tuple[int, int]:
         """The user with the fewest places comes first, then the earliest request."""
@@ -114,14 +120,16 @@ class SlowLane:
         if claim.user is not None and counts["user"] >= self._per_user:
             return f"you have {self._per_user} {claim.kind} under way here"
         if claim.address is not None and counts["address"] >= self._per_address:
-            return f"your address has {self._per_address} uploads or changes under way here"
+            return f"your address has {self._per_address} uploads, changes or exports under way here"
         return None
 
     def _refusal(self, claim: Claim) -> Exception:
         own = self._over(claim, and_waiting=True)
         if own:
             return TooManyAtOnceError(f"{own}, as many as may be at a time: let one of them end, then try again")
-        return BusyError("too many uploads are under way: try again shortly")
+        return BusyError(
+            f"too many {'exports' if claim.kind == 'exports' else 'uploads'} are under way: try again shortly"
+        )
 
 
 @cache

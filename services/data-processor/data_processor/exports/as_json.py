@@ -1,0 +1,53 @@
+"""Exports as JSON: documents with their values, and at the end how many there were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+from typing_extensions import TypedDict
+
+from data_processor.database.statements import Row
+from data_processor.exports.columns import Column, chosen, plain, typed
+from data_processor.exports.options import ExportOptions
+from data_processor.exports.selectors import Piece
+
+
+class ExportedCount(TypedDict):
+    """How many documents and values an export has."""
+
+    documents: int
+    values: int
+
+
+class Export(TypedDict):
+    """An export. Each document has its columns and `values`; dates are ISO 8601, amounts decimals, both as text."""
+
+    documents: list[dict[str, Any]]
+    count: ExportedCount
+
+
+def write(pieces: Iterable[Piece], options: ExportOptions) -> Iterator[bytes]:
+    """Yield the export in parts."""
+    columns = chosen(include_metadata=options.include_metadata)
+    of_document = [column for column in columns if column.about_document]
+    of_value = [column for column in columns if not column.about_document]
+    count: ExportedCount = {"documents": 0, "values": 0}
+    separator = b""
+    yield b'{"documents": ['
+    for document, first, values in pieces:
+        if first:
+            opening = b"]},\n" if count["documents"] else b"\n"
+            yield opening + orjson.dumps(_cells(document, of_document))[:-1] + b', "values": ['
+            count["documents"] += 1
+            separator = b"\n "
+        for value in values:
+            yield separator + orjson.dumps(_cells(typed(value), of_value))
+            separator = b",\n "
+        count["values"] += len(values)
+    yield (b"]}\n" if count["documents"] else b"") + b'], "count": ' + orjson.dumps(count) + b"}\n"
+
+
+def _cells(row: Row, columns: list[Column]) -> dict[str, Any]:
+    return {column.name: row[column.name] if column.kind == "table" else plain(row[column.name]) for column in columns}

@@ -11,6 +11,7 @@ import requests
 
 from plumbline import recorder as operator
 from plumbline.stack import Stack
+from plumbline.targets.base import Target
 from plumbline.verification.checks import recorder
 from plumbline.verification.checks.client import TIMEOUT_S, User
 from plumbline.verification.checks.contract import FAULTS_KEPT, LOG_STREAM
@@ -28,7 +29,7 @@ def kinds(client: redis.Redis) -> list[str]:
 
 
 def test_floods_of_client_faults_are_counted_and_replace_no_entries(
-    stack: Stack, alice: User, redis_client: redis.Redis
+    target: Target, stack: Stack, alice: User, redis_client: redis.Redis
 ) -> None:
     recorder.end_fault_windows(redis_client)
     marks = [f"mine-{number:02}" for number in range(MINE)]
@@ -41,8 +42,8 @@ def test_floods_of_client_faults_are_counted_and_replace_no_entries(
         headers = {"Authorization": "Bearer not.a.token"}
         return requests.get(f"{stack.base_url}/auth/me", headers=headers, timeout=TIMEOUT_S).status_code
 
-    def not_there(number: int) -> int:
-        return alice.get(f"/data-processor/batch/{number + 1}/export/").status
+    def no_service(_: int) -> int:
+        return alice.get("/data-processor/templates/").status
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(bad_token, range(TOKENS))) == {401}
@@ -50,10 +51,14 @@ def test_floods_of_client_faults_are_counted_and_replace_no_entries(
             for number in range(FRAMES):
                 socket.send(f"garbage {number}")
             socket.drain()
-        assert set(pool.map(not_there, range(CALLS))) == {501}
+        target.stop("data-processor")
+        try:
+            assert set(pool.map(no_service, range(CALLS))) == {502}
+        finally:
+            target.start("data-processor")
     for service, level, count, what in (
         ("backend", "warning", of_backend + TOKENS + FRAMES, "bad tokens and frames"),
-        ("caddy", "error", of_caddy + CALLS, "answers 501"),
+        ("caddy", "error", of_caddy + CALLS, "answers 502"),
     ):
         wait_for_value(
             lambda service=service, level=level: recorder.received(redis_client, service, level),

@@ -143,10 +143,15 @@ def test_health_of_the_recorder_tells_of_a_redis_outage(target: Target, stack: S
     assert "Redis" in answer.text
 
 
-def test_a_failed_request_is_counted_once(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
-    before = recorder.received(redis_client, "caddy", "error")
-    for number in range(3):
-        alice.get(f"/data-processor/batch/{number + 1}/export/").expect_problem(501)
+@pytest.mark.disrupt
+def test_a_failed_request_is_counted_once(target: Target, alice: User, stack: Stack, redis_client: redis.Redis) -> None:
+    target.stop("data-processor")
+    try:
+        before = recorder.received(redis_client, "caddy", "error")
+        for _ in range(3):
+            alice.get("/data-processor/templates/").expect_problem(502)
+    finally:
+        target.start("data-processor")
     wait_for_value(
         lambda: recorder.received(redis_client, "caddy", "error"),
         lambda counted: counted >= before + 3,

@@ -117,7 +117,7 @@ RULES: tuple[Rule, ...] = (
     _rule("GET", _DOCUMENT + "pages/1/image?width=100", "200", _MEMBERS_ONLY),
     _rule("POST", _DOCUMENT + "process/", "202", _MEMBERS_ONLY),
     _rule("POST", _DOCUMENT + "apply-template/", "200", _MEMBERS_ONLY, body={"template_id": "{template}"}),
-    _rule("POST", _DOCUMENT + "export/", "501 not_implemented", body={"format": "json"}),
+    _rule("POST", _DOCUMENT + "export/", "200", _MEMBERS_ONLY, body={"format": "json"}),
     _rule("GET", _ANNOTATIONS, "200", _MEMBERS_ONLY),
     _rule("POST", _ANNOTATIONS, "201", _MEMBERS_ONLY, body=_MARK),
     _rule("GET", _ANNOTATIONS + "{annotation}/", "200", _MEMBERS_ONLY),
@@ -140,7 +140,8 @@ RULES: tuple[Rule, ...] = (
     _rule("GET", "/data-processor/batch/{batch}/items/", "200", _MEMBERS_ONLY),
     _rule("POST", "/data-processor/batch/{batch}/cancel/", "200", _MEMBERS_ONLY),
     _rule("POST", "/data-processor/batch/{batch}/retry/", "202", _MEMBERS_ONLY),
-    _rule("GET", "/data-processor/batch/{batch}/export/", "501 not_implemented"),
+    _rule("GET", "/data-processor/batch/{batch}/export/?format=json", "200", _MEMBERS_ONLY),
+    _rule("GET", "/data-processor/export/?channel_id={private}&format=json", "200", _MEMBERS_ONLY),
     _rule("GET", "/logs/entries", "200", _OPERATORS_ONLY),
     _rule("GET", "/logs/stats", "200", _OPERATORS_ONLY),
 )  # fmt: skip

@@ -146,19 +146,6 @@ def test_unknown_address_is_a_problem(service: Service) -> None:
         refusal(through_caddy("GET", service.base + path, timeout=30), 404, "no_such_address")
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "documents/1/export/"),
-        ("GET", "batch/1/export/"),
-    ],
-)
-def test_call_of_a_later_release_is_not_implemented(person: Person, method: str, path: str) -> None:
-    body = refusal(person.call(method, path, json={}), 501, "not_implemented")
-
-    assert "this release" in body["detail"]
-
-
 def test_refused_method_names_the_allowed_ones(person: Person) -> None:
     response = person.call("DELETE", "templates/")
 

@@ -98,7 +98,11 @@ class Code(StrEnum):
     TEMPLATE_CHANGED = "template_changed", (409,), "The template was changed while it was applied. Apply it again."
     DIRECT_CHANNEL = "direct_channel", (409,), "A direct channel keeps its two members."
     LAST_OPERATOR = "last_operator", (409,), "The last operator cannot be deleted."
-    TOO_MUCH_AT_ONCE = "too_much_at_once", (409,), "There is too much to delete at once. Nothing was deleted."
+    TOO_MUCH_AT_ONCE = (
+        "too_much_at_once",
+        (409,),
+        "There is too much to delete or to export at once. Nothing was changed.",
+    )
     DIRECT_WITH_ONESELF = "direct_with_oneself", (422,), "A direct channel needs another user."
 
     # Files
@@ -124,5 +128,4 @@ class Code(StrEnum):
     REDIS_UNAVAILABLE = "redis_unavailable", (503,), "The recorder's Redis does not answer."
     SCHEMA_BEHIND = "schema_behind", (503,), "The database's schema is not at this release's revision."
     UPSTREAM_UNAVAILABLE = "upstream_unavailable", (502, 503, 504), "The service behind the front door does not answer."
-    NOT_IMPLEMENTED = "not_implemented", (501,), "This release does not carry out this call."
     INTERNAL_ERROR = "internal_error", (500,), "The service failed. An operator finds the cause under the request id."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from servicekit.codes import Code
 
 from data_processor import access
@@ -48,7 +49,7 @@ def page_image_read(
     width: Annotated[int, _WIDTH.source()],
     document_id: int,
     page: int,
-) -> HttpResponse:
+) -> HttpResponseBase:
     """Return a picture of a page."""
     stored = selectors.page_file(document_id=document_id, page=page, user_id=caller.user_id)
     etag = f'"{stored["sha256"]}-{page}-{width}"'

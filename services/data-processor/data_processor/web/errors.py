@@ -122,13 +122,6 @@ class TooManyAtOnceError(ProblemError):
         self.headers["Retry-After"] = str(RETRY_AFTER_S)
 
 
-class NotImplementedYetError(ProblemError):
-    """This release does not implement the call."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(Code.NOT_IMPLEMENTED, f"this release cannot do that: {what}")
-
-
 def answer(error: ProblemError) -> HttpResponse:
     """Return the problem document of a refusal."""
     body = problem(error.code, error.detail, **error.extra)

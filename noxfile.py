@@ -149,6 +149,6 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure routes beside their floors, lists, the recorder, deployments. Prints results; asserts nothing."""
+    """Measure routes beside their floors, lists, exports, the recorder, deployments. Prints, asserts nothing."""
     _install(session)
     session.run("python", "-m", "benchmarks", *session.posargs)

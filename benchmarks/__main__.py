@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from benchmarks import deploy, sink
+from benchmarks import deploy, exports, sink
 from benchmarks.batches import part as batches
 from benchmarks.interference import part as interference
 from benchmarks.lists import part as lists
@@ -17,7 +17,7 @@ from benchmarks.routes.compare import Timing
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
 
-PARTS = ("routes", "lists", "batches", "sink", "interference", "deploy")
+PARTS = ("routes", "lists", "batches", "exports", "sink", "interference", "deploy")
 RESULTS = ROOT / "test-artifacts" / "benchmarks.json"
 
 
@@ -62,6 +62,8 @@ def _run(part: str, report: Report, timing: Timing, only: str, slices: int) -> N
             lists.run(report, timing, only)
         case "batches":
             batches.run(report)
+        case "exports":
+            exports.run(report)
         case "sink":
             sink.run(report)
         case "interference":

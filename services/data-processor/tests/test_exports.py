@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import requests
+from data_processor.exports.columns import COLUMNS
 from data_processor_testkit.service import Person, Service, refusal
 
 from plumbline.verification.throwaway import wait_until
@@ -85,6 +86,14 @@ def test_json_has_dates_and_decimals_as_text(person: Person, valued: int) -> Non
     }
     assert values["due"]["text"] == "03/04/2026"
     assert values["total"]["confidence"] == 0.1 + 0.2
+
+
+def test_every_column_is_described(service: Service) -> None:
+    schemas = service.description.document["components"]["schemas"]
+    described = set(schemas["ExportedValue"]["properties"]) | set(schemas["ExportedDocument"]["properties"])
+    assert described - {"values"} == {column.name for column in COLUMNS}
+    required = set(schemas["ExportedValue"]["required"]) | set(schemas["ExportedDocument"]["required"])
+    assert required - {"values"} == {column.name for column in COLUMNS if not column.metadata}
 
 
 def test_approved_only_means_just_that(person: Person, valued: int) -> None:

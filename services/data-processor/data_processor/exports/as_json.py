@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date, datetime
 from typing import Any
 
 import orjson
 from typing_extensions import TypedDict
 
+from data_processor.choices import MediaType, ValidationStatus, ValueType
 from data_processor.database.statements import Row
 from data_processor.exports.columns import Column, chosen, plain, typed
 from data_processor.exports.options import ExportOptions
@@ -21,10 +23,61 @@ class ExportedCount(TypedDict):
     values: int
 
 
-class Export(TypedDict):
-    """An export. Each document has its columns and `values`; dates are ISO 8601, amounts decimals, both as text."""
+class _ValueMetadata(TypedDict, total=False):
+    label_type: str
+    confidence: float | None
+    x: float
+    y: float
+    width: float
+    height: float
+    expected_format: str | None
+    template_id: int | None
+    template_version: int | None
+    reviewed_by: int | None
+    reviewed_at: datetime | None
+    created_by: int | None
+    created_at: datetime
+    updated_at: datetime
 
-    documents: list[dict[str, Any]]
+
+class ExportedValue(_ValueMetadata):
+    """A value. Dates are ISO 8601, amounts decimals as text. Without metadata, it has the required keys alone."""
+
+    value_id: int
+    page: int
+    label: str
+    text: str | None
+    value_type: ValueType | None
+    value_text: str | None
+    value_date: date | None
+    value_amount: str | None
+    value_table: list[list[str]] | None
+    status: ValidationStatus
+    reason: str | None
+
+
+class _DocumentMetadata(TypedDict, total=False):
+    channel_id: int
+    media_type: MediaType
+    file_size: int
+    sha256: str
+    page_count: int
+    uploaded_by: int | None
+    uploaded_at: datetime
+
+
+class ExportedDocument(_DocumentMetadata):
+    """A document with its values."""
+
+    document_id: int
+    filename: str
+    values: list[ExportedValue]
+
+
+class Export(TypedDict):
+    """An export."""
+
+    documents: list[ExportedDocument]
     count: ExportedCount
 
 

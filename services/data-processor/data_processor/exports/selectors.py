@@ -26,7 +26,7 @@ _ONE = f"""
     WHERE d.id = %(document_id)s AND d.id > %(place)s LIMIT %(limit)s
 """
 # A range in the order of the index, not an equality (see statements.newest).
-_OF_CHANNEL = f"""
+OF_CHANNEL = f"""
     SELECT {_DOCUMENT_COLUMNS}, d.id AS place FROM documents d
     WHERE (d.channel_id, d.id) > (%(channel_id)s, greatest(%(after)s, %(place)s))
       AND (d.channel_id, d.id) < (%(channel_id)s, %(before)s)
@@ -38,7 +38,7 @@ _OF_JOB = f"""
     WHERE i.batch_job_id = %(batch_id)s AND i.position > %(place)s
     ORDER BY i.position LIMIT %(limit)s
 """
-_VALUES = """
+VALUES = """
     SELECT wanted.number, a.*
     FROM unnest(%(document_ids)s::bigint[]) WITH ORDINALITY AS wanted (document_id, number)
     CROSS JOIN LATERAL (
@@ -95,7 +95,7 @@ def of_channel(*, channel_id: int, user_id: int, after: int | None, before: int 
     """Return the scope of a channel: its documents between two ids, oldest first. Raises as `of_document`."""
     access.channel_require_member(channel_id=channel_id, user_id=user_id)
     parameters = {"channel_id": channel_id, "after": after or 0, "before": before or ID_MAX}
-    return Scope(f"channel-{channel_id}", _OF_CHANNEL, parameters)
+    return Scope(f"channel-{channel_id}", OF_CHANNEL, parameters)
 
 
 def pieces(scope: Scope, *, validated_only: bool) -> Iterator[Piece]:
@@ -127,7 +127,7 @@ def _values(document_ids: list[int], *, validated_only: bool) -> Iterator[tuple[
     parameters = {"document_ids": document_ids, "validated_only": validated_only, "limit": VALUES_AT_A_TIME}
     number, value_id = 1, 0
     while document_ids:
-        rows = statements.rows(_VALUES, {**parameters, "number": number, "value_id": value_id}, statements.TRANSFER_S)
+        rows = statements.rows(VALUES, {**parameters, "number": number, "value_id": value_id}, statements.TRANSFER_S)
         for of_document, values in groupby(rows, key=lambda row: int(row["number"])):
             yield of_document, list(values)
         if len(rows) < VALUES_AT_A_TIME:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import secrets
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -91,6 +92,17 @@ def test_the_values_of_a_channel(alice: User, channel: int, document: int) -> No
     assert [one["document_id"] for one in body["documents"]] == [document]
     nothing = alice.get(EXPORT, channel_id=channel, format="json", before=document).expect(200)
     assert nothing == {"documents": [], "count": {"documents": 0, "values": 0}}
+
+
+def test_the_values_of_a_job(alice: User, channel: int, document: int) -> None:
+    other = int(alice.upload(channel, f"{PREFIX}2.png", samples.png()).expect(201)["id"])
+    template = alice.post(
+        "/data-processor/templates/", {"channel_id": channel, "name": f"{PREFIX}export-{secrets.token_hex(4)}"}
+    ).expect(201)
+    job = {"channel_id": channel, "template_id": template["id"], "document_ids": [other, document]}
+    number = alice.post("/data-processor/batch/", job).expect(202)["id"]
+    body = alice.get(f"/data-processor/batch/{number}/export/", format="json").expect(200)
+    assert [one["document_id"] for one in body["documents"]] == [other, document]
 
 
 def test_what_is_refused(alice: User, bob: User, channel: int, document: int) -> None:

@@ -45,7 +45,7 @@ def record_value(service: Service, document: int, label: str, **columns: Any) ->
 @pytest.fixture
 def valued(service: Service, person: Person, channel: int) -> int:
     """A document with a value of each kind."""
-    document = service.record_document(person, channel)
+    (document,) = service.record_documents(person, channel, 1)
     service.rows("UPDATE documents SET filename = %s WHERE id = %s RETURNING id", "scan “a”.png", document)
     record_value(service, document, "supplier", text=NASTY, value_type="text", normalised_value=NASTY,
                  validation_status="valid")  # fmt: skip
@@ -150,7 +150,7 @@ def _compare(loaded: list[tuple[Any, ...]], expected: list[tuple[Any, ...]], rea
 
 
 def test_sql_is_loaded_back_into_postgres(service: Service, person: Person, valued: int) -> None:
-    script = export(person, valued, format="sql", dialect="postgresql", create_table=True).text
+    script = export(person, valued, format="sql", dialect="postgresql", create_table=True).content.decode()
     with service.database() as connection:
         connection.execute("CREATE SCHEMA loaded")
         try:
@@ -170,7 +170,7 @@ def test_sql_is_loaded_back_into_postgres(service: Service, person: Person, valu
 
 
 def test_sql_is_loaded_back_into_sqlite(service: Service, person: Person, valued: int) -> None:
-    script = export(person, valued, format="sql", dialect="sqlite", create_table=True).text
+    script = export(person, valued, format="sql", dialect="sqlite", create_table=True).content.decode()
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(script)
         loaded = connection.execute(_READ).fetchall()
@@ -185,7 +185,7 @@ def test_sql_is_loaded_back_into_sqlite(service: Service, person: Person, valued
 
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
 def test_sql_that_is_cut_off_stores_nothing(person: Person, valued: int, dialect: str) -> None:
-    lines = export(person, valued, format="sql", dialect=dialect).text.splitlines()
+    lines = export(person, valued, format="sql", dialect=dialect).content.decode().splitlines()
     assert lines[-2:] == ["COMMIT;", "-- 6 values"]
     assert "BEGIN;" in lines[:2]
     assert sum(line.startswith("COMMIT") for line in lines) == 1
@@ -193,7 +193,7 @@ def test_sql_that_is_cut_off_stores_nothing(person: Person, valued: int, dialect
 
 
 def test_a_job_and_a_channel_are_exported_in_order(service: Service, person: Person, channel: int, valued: int) -> None:
-    empty, other = (service.record_document(person, channel) for _ in range(2))
+    empty, other = service.record_documents(person, channel, 2)
     record_value(service, other, "note", text="x")
     template = int(person.post("templates/", json={"channel_id": channel, "name": "Invoice"}).json()["id"])
     job = service.record_job(person, channel, template, [other, empty, valued])
@@ -227,7 +227,7 @@ def test_refusals(person: Person, stranger: Person, channel: int, valued: int) -
 
 
 def test_a_document_with_more_values_than_are_read_at_a_time(service: Service, person: Person, channel: int) -> None:
-    documents = [service.record_document(person, channel) for _ in range(3)]
+    documents = service.record_documents(person, channel, 3)
     for document in documents[::2]:
         service.rows(
             "INSERT INTO annotations (document_id, page, box_x, box_y, box_width, box_height, label_type, label_name,"
@@ -246,13 +246,7 @@ def large(service: Service) -> tuple[Person, int]:
     """A channel with 10,000 documents, whose export has more than 10 MB."""
     person = Person(service)
     channel = person.create_channel()
-    service.record_document(person, channel)
-    service.rows(
-        "INSERT INTO documents (channel_id, uploaded_by, filename, media_type, size, sha256, page_widths, page_heights)"
-        " SELECT channel_id, uploaded_by, n || '.png', media_type, size, sha256, page_widths, page_heights"
-        " FROM documents, generate_series(2, 10000) n WHERE channel_id = %s RETURNING id",
-        channel,
-    )
+    service.record_documents(person, channel, 10_000)
     service.rows(
         "INSERT INTO annotations (document_id, page, box_x, box_y, box_width, box_height, label_type, label_name,"
         " colour, text) SELECT id, 1, 0, 0, 1, 1, 'f', 'total', '#ffcc00', repeat('x', 500) FROM documents"
@@ -260,6 +254,10 @@ def large(service: Service) -> tuple[Person, int]:
         channel,
     )
     return person, channel
+
+
+# A request's other statements need no transaction that outlives them.
+_EXPORTING = "xact_start IS NOT NULL AND application_name = 'data-processor'"
 
 
 def _address(service: Service, channel: int, kind: str = "json") -> str:
@@ -314,7 +312,7 @@ def test_ten_thousand_documents_need_no_more_memory_than_ten(service: Service, l
             size += len(block)
     done.set()
     watching.join()
-    assert size == int(answer.headers["Content-Length"]) > 12_000_000
+    assert size == int(answer.headers["Content-Length"]) > 10_000_000
     assert most[0] - before < size / 2, (before, most[0], size)
 
 
@@ -326,8 +324,11 @@ def _begin(service: Service, person: Person, address: str) -> socket.socket:
     """Request an address, and return the connection once a first part of the answer's body was read."""
     host, port = address.split("/")[2].split(":")
     path = address.split(f":{port}", 1)[1]
-    connection = socket.create_connection((host, int(port)), timeout=60)
+    connection = socket.socket()
+    connection.settimeout(60)
+    # Most of the answer waits in the server until it is read.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect((host, int(port)))
     lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}"]
     lines += [f"{name}: {value}" for name, value in _headers(person).items()]
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -339,10 +340,7 @@ def test_an_export_whose_connection_to_postgres_ends_is_cut_off(service: Service
     person, channel = large
     expected = person.call("HEAD", f"export/?channel_id={channel}&format=csv").headers["Content-Length"]
     with _begin(service, person, _address(service, channel, "csv")) as connection:
-        ended = service.rows(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE state = 'idle in transaction' AND application_name = 'data-processor'"
-        )
+        ended = service.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_EXPORTING}")
         assert ended == [(True,)]
         received = _rest(connection)
     assert 0 < received < int(expected)
@@ -359,7 +357,7 @@ def _rest(connection: socket.socket) -> int:
 
 
 def _in_transaction(service: Service) -> int:
-    return len(service.rows("SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction'"))
+    return len(service.rows(f"SELECT 1 FROM pg_stat_activity WHERE {_EXPORTING}"))
 
 
 def test_a_client_that_goes_away_leaves_no_transaction(service: Service, large: tuple[Person, int]) -> None:

@@ -52,6 +52,7 @@ def test_every_part_of_a_path_and_every_parameter_of_a_query_is_described(servic
         query = {name for kind, name in described if kind == "query"}
         lists = method == "GET" and path.endswith(("/documents/", "/templates/", "/batch/", "/annotations/"))
         others = {"width"} if path.endswith("/image") else set()
+        others = {"after", "limit", "status"} if path.endswith("/items/") else others
         if method == "GET" and path.endswith("/export/"):
             others = {"format", "dialect", "include_metadata", "validated_only", "create_table"}
             others |= {"channel_id", "after", "before"} if "/batch/" not in path else set()

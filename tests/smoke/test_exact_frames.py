@@ -118,7 +118,7 @@ def test_a_ping_is_answered_to_its_socket_alone(room: Room) -> None:
     room.sockets["alice"].send({"type": "ping", "payload": {"sent_at_ms": 4711}})
     room.sockets["alice"].wait_for("pong")
     found = room.require(alice=["pong"])
-    assert found["alice"][0].keys() == {"type", "timestamp", "payload"}
+    findings.require_fields(found["alice"][0], {"type", "timestamp", "payload"}, of="a pong")
 
 
 def test_an_upload_is_announced_to_each_member_once(room: Room) -> None:
@@ -144,7 +144,8 @@ def test_an_upload_is_announced_to_each_member_once(room: Room) -> None:
     assert complete == {
         "type": "ocr_complete", **about, "text_status": "done", "text_error": None, "extracted_text": "Invoice 4711",
     }  # fmt: skip
-    assert region.keys() == {"id", "type", "page", "x", "y", "width", "height", "text", "confidence"}
+    fields = {"id", "type", "page", "x", "y", "width", "height", "text", "confidence"}
+    findings.require_fields(region, fields, of="a region in a frame", component="data-processor")
 
 
 def test_a_leaving_and_joining_is_announced_once_and_welcomed_to_the_joiner_alone(room: Room) -> None:

@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from plumbline import net
 from plumbline.stack import Stack
-from plumbline.verification.checks import sessions
+from plumbline.verification.checks import findings, sessions
 from plumbline.verification.checks.access import CROSS_SITE
 from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 
@@ -71,7 +71,7 @@ def test_a_token_does_not_make_its_user_an_operator(alice: User, key: str, claim
 
 def test_a_token_holds_its_user_and_its_end_and_nothing_else(alice: User, claims: dict[str, Any]) -> None:
     session = alice.login().expect(200)
-    assert claims.keys() == {"iss", "aud", "sub", "name", "op", "iat", "exp"}
+    findings.require_fields(claims, {"iss", "aud", "sub", "name", "op", "iat", "exp"}, of="a session token")
     assert (claims["sub"], claims["name"], claims["op"]) == (str(alice.id), alice.username, False)
     assert claims["exp"] - claims["iat"] == session["expires_in"]
     assert jwt.get_unverified_header(session["access_token"]) == {"alg": "HS256", "typ": "JWT"}

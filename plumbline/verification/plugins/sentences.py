@@ -18,7 +18,7 @@ SUITES = ("tests/smoke/", "tests/logs/")
 ABOUT = {
     "smoke": {
         "backend": "accounts channels deletions exact_frames invites names refusals tokens websocket",
-        "data-processor": "annotations documents files templates",
+        "data-processor": "annotations applying batches documents files reading templates",
         "caddy": "answers front_door patience",
         "postgres": "schema",
     },

@@ -62,6 +62,11 @@ FILTERS: dict[str, tuple[Callable[[Entry, str], dict[str, Any]], Callable[[Entry
         lambda one, query: one["service"] in ("backend", "caddy"),
     ),
     "level": (lambda one, _: {"level": one["level"]}, lambda one, query: one["level"] == query["level"]),
+    # A recorder that has just started may have entries of one level alone.
+    "another level": (
+        lambda one, _: {"level": next(level for level in contract.LEVELS_KEPT if level != one["level"])},
+        lambda one, query: one["level"] == query["level"],
+    ),
     "request id": (
         lambda one, _: {"request_id": one["request_id"]},
         lambda one, query: one["request_id"] == query["request_id"],

@@ -37,7 +37,7 @@ AREA = Area(
         Fault("filter-by-level-passes-all", "the filter by level lets every entry through",
               Patch(_FILTERS, 'if self.levels and entry.get("level") not in self.levels:',
                     'if self.levels and entry.get("level") is None:'),
-              {"logs/test_filters.py::test_a_filter_lets_through_exactly_what_it_names[level]": "lets others through"}),
+              {"logs/test_filters.py::test_a_filter_lets_through_exactly_what_it_names[another level]": "lets others through"}),
         Fault("filter-by-request-passes-all", "the filter by request id lets every entry through",
               Patch(_FILTERS, 'if self.request_id and entry.get("request_id") != self.request_id:',
                     'if self.request_id and entry.get("message") is None:'),

@@ -60,7 +60,7 @@ AREA = Area(
               {"smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "postgres: stopwaitsecs is 1"}),
         Fault("files-open-to-others", "new files of components are readable by other accounts",
               Patch(_SUPERVISOR, "umask=077", "umask=022", _NEW),
-              {"smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "has umask 0022; expected 0077"}),
+              {"smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "has umask 0022; expected 0077"}, only=True),
         Fault("redis-told-to-save", "Redis is started with an option to write snapshots",
               Patch(f"{_EMBEDDED}/redis_server.py", '"--daemonize", "no",', '"--daemonize", "no", "--save", "60 1",'),
               {"smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "redis: is started with"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import re
 from typing import Literal
 
 import pypdfium2
@@ -13,6 +14,7 @@ Align = Literal["left", "right"]
 
 _WRITE_ANSI = "cp1252"
 """The characters of the standard fonts."""
+_IDENTIFIER = re.compile(rb"(<)([0-9A-F]{32})(?=>)")
 
 
 class Paper:
@@ -57,7 +59,8 @@ class Paper:
         out = io.BytesIO()
         self._document.save(out)
         self._document.close()
-        return out.getvalue()
+        # PDFium gives each file another identifier.
+        return _IDENTIFIER.sub(lambda found: found[1] + b"0" * len(found[2]), out.getvalue())
 
 
 def _wide(text: str) -> pdfium.FPDF_WIDESTRING:

@@ -37,6 +37,10 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "read, s a page": lambda row: _seconds(row["read_s"], row["pages"]),
     "apply, s a page": lambda row: _seconds(row["apply_s"], row["pages"]),
 }
+_AIMS = {"text layer": 1.0, "clean": 0.98}
+_AIM = 0.9
+"""Of all other transforms."""
+_WRONG_VALID_MAX = 0.005
 _NOT_SUMMED = ("transform", "kind")
 
 
@@ -57,6 +61,20 @@ def tables(record: Record) -> str:
     return "\n".join(f"## {title}\n\n{text}" for title, text in parts)
 
 
+def missed(record: Record) -> list[str]:
+    """Return the aims that were not reached, with what was."""
+    rows = record["rows"]
+    found = []
+    for transform in dict.fromkeys(row["transform"] for row in rows):
+        summed = _summed(row for row in rows if row["transform"] == transform)
+        if summed["raw"] < _AIMS.get(transform, _AIM) * summed["fields"]:
+            found.append(f"{transform} ({_share(summed['raw'], summed['fields'])} exact)")
+    total = _summed(rows)
+    if total["wrong_valid"] > _WRONG_VALID_MAX * total["valid"]:
+        found.append(f"wrong but valid ({_share(total['wrong_valid'], total['valid'])})")
+    return found
+
+
 def _grouped(rows: list[Row], names: tuple[str, ...], *, total: bool = False) -> str:
     keys = list(dict.fromkeys(tuple(row[name] for name in names) for row in rows))
     lines = [(*key, *_cells(row for row in rows if tuple(row[name] for name in names) == key)) for key in keys]
@@ -66,9 +84,13 @@ def _grouped(rows: list[Row], names: tuple[str, ...], *, total: bool = False) ->
 
 
 def _cells(rows: Iterable[Row]) -> list[str]:
-    chosen = list(rows)
-    summed = {name: sum(row[name] for row in chosen) for name in chosen[0] if name not in _NOT_SUMMED}
+    summed = _summed(rows)
     return [column(summed) for column in _COLUMNS.values()]
+
+
+def _summed(rows: Iterable[Row]) -> Row:
+    chosen = list(rows)
+    return {name: sum(row[name] for row in chosen) for name in chosen[0] if name not in _NOT_SUMMED}
 
 
 def _share(part: float, whole: float) -> str:

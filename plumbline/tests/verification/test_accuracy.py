@@ -117,3 +117,5 @@ def test_tables_have_shares_of_all_rows() -> None:
     fields = counted.fields
     assert f"| clean | 2 | 2 | {2 * fields} | 50.0 % | 100.0 % |" in text
     assert f"| clean | letter | 1 | 1 | {fields} | 0.0 % | 100.0 % |" in text
+    assert accuracy.missed({"seed": 1, "rows": [row]}) == []
+    assert accuracy.missed({"seed": 1, "rows": [row, wrong]}) == ["clean (50.0 % exact)"]

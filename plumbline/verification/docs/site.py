@@ -9,6 +9,7 @@ from pathlib import Path
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
 from plumbline.verification.docs.pages import (
+    accuracy,
     codes,
     decisions,
     defaults,
@@ -31,6 +32,7 @@ PAGES = {
     "routes.md": routes.page,
     "codes.md": codes.page,
     "faults.md": faults.page,
+    "accuracy.md": accuracy.page,
     "dependencies.md": dependencies.page,
 }
 """File name to the function that returns its text, in the order of the navigation."""

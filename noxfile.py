@@ -137,6 +137,13 @@ def accuracy(session: nox.Session) -> None:
     session.run("python", "-m", "tests.data", *session.posargs)
 
 
+@nox.session(default=False)
+def contract(session: nox.Session) -> None:
+    """Send generated requests to a new stack: no 5xx, no answer that OpenAPI does not declare (`-- --examples 5`)."""
+    _install(session)
+    session.run("python", "-m", "tests.contract", *session.posargs)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the docs strictly; fail if a page is outdated, or says something else than the code."""

@@ -108,6 +108,9 @@ def _codes(path: str, method: str, one: Operation) -> set[Code]:
         found.add(Code.FOREIGN_ORIGIN)
     if path not in inside.OPEN_PATHS:
         found.add(Code.FRONT_DOOR_ONLY)
+    if _IN_PATH.search(path):
+        # What is no id, or is larger than any, matches no route.
+        found.add(Code.NO_SUCH_ADDRESS)
     return found
 
 

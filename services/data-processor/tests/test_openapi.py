@@ -90,7 +90,17 @@ def test_every_refusal_in_the_code_is_described(document: dict[str, Any]) -> Non
         for content in answer.get("content", {}).values()
         for code in content.get("schema", {}).get("properties", {}).get("code", {}).get("enum", [])
     }
-    assert raised - OF_ANY_ADDRESS == described
+    assert raised - OF_ANY_ADDRESS == described - OF_ANY_ADDRESS
+
+
+def test_an_id_that_cannot_exist_is_refused_as_described(service: Service, person: Person) -> None:
+    for path in ("documents/0/", "documents/9223372036854775808/", "batch/0/export/?format=json"):
+        answer = person.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "no_such_address"), path
+    for (method, path), operation in service.description.operations.items():
+        refused = operation["responses"].get("404", {}).get("content", {}).get("application/problem+json", {})
+        codes = refused.get("schema", {}).get("properties", {}).get("code", {}).get("enum", [])
+        assert ("no_such_address" in codes) == ("{" in path), (method, path)
 
 
 def test_calls_that_need_a_session_declare_it(service: Service) -> None:

@@ -1,0 +1,1 @@
+"""Sends generated requests to a stack, and compares its answers with what its OpenAPI documents declare."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from servicekit import texts
 
 from backend.invites import CODE_MAX
@@ -60,8 +60,14 @@ Content = Annotated[str, Field(min_length=1, max_length=8000), AfterValidator(st
 Link = Annotated[str, Field(max_length=2048), AfterValidator(_link)]
 
 
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 class Registration(BaseModel):
     """A new user."""
+
+    model_config = _example(username="ada", password="a long passphrase of five words", display_name="Ada")  # noqa: S106  an example
 
     username: Username
     password: Password
@@ -78,6 +84,8 @@ class AccountDeletion(BaseModel):
 class ChannelCreate(BaseModel):
     """A new channel."""
 
+    model_config = _example(name="#invoices", type="public")
+
     name: ChannelName
     type: Literal["public", "private"] = "public"
 
@@ -91,11 +99,15 @@ class ChannelCreate(BaseModel):
 class MemberAdd(BaseModel):
     """The user to add to a channel."""
 
+    model_config = _example(user_id=1)
+
     user_id: Id
 
 
 class MessageCreate(BaseModel):
     """A new message."""
+
+    model_config = _example(content="The invoices of May are here.")
 
     content: Content
     image_url: Link | None = None

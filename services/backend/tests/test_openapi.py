@@ -15,6 +15,9 @@ def test_every_route_documents_its_refusals_and_security(backend: Backend) -> No
     assert len(routes) == 22
     for name, operation in routes.items():
         assert operation["description"], name
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        if body and name != "delete /auth/me":  # a password alone
+            assert schema["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]["examples"], name
         if "401" in operation["responses"]:
             assert list(operation["responses"]["401"]["content"]) == ["application/problem+json"], name
     carried = {name for name, operation in routes.items() if operation.get("security")}

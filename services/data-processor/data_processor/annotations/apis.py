@@ -25,6 +25,14 @@ Confidence = Annotated[bodies.Finite, Field(ge=0, le=1)]
 class AnnotationInput(bodies.Body):
     """A whole annotation."""
 
+    model_config = bodies.example(
+        label_name="invoice number",
+        label_type="text",
+        text="2026-17",
+        validation_status="valid",
+        bounding_box={"x": 360, "y": 84, "width": 180, "height": 42},
+    )
+
     page: PageNumber = 1
     bounding_box: Box
     label_type: bodies.Name
@@ -46,6 +54,8 @@ class BoxChange(bodies.Change):
 
 class AnnotationChange(bodies.Change):
     """Some fields of an annotation."""
+
+    model_config = bodies.example_of_change(text="2026-18", validation_status="corrected")
 
     page: PageNumber = 1
     bounding_box: BoxChange = BoxChange()

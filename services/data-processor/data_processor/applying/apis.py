@@ -21,6 +21,8 @@ class ApplyInput(bodies.Body):
     position. With `force_apply`, they are also where the page cannot be found for sure; nothing of it is then valid.
     """
 
+    model_config = bodies.example(template_id=1, confidence_threshold=0.8)
+
     template_id: bodies.Id
     confidence_threshold: Confidence = 0.6
     use_feature_matching: bool = True

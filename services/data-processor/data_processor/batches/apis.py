@@ -32,6 +32,8 @@ def _distinct(ids: list[int]) -> list[int]:
 class BatchInput(bodies.Body):
     """A new job."""
 
+    model_config = bodies.example(channel_id=1, template_id=1, document_ids=[1, 2])
+
     channel_id: bodies.Id
     template_id: bodies.Id
     document_ids: Annotated[list[bodies.Id], Field(min_length=1, max_length=DOCUMENTS_MAX), AfterValidator(_distinct)]

@@ -28,6 +28,8 @@ _ONE = access.refusals(Code.NO_SUCH_DOCUMENT)
 class DocumentUpdate(bodies.Body):
     """The changeable part of a document: its name."""
 
+    model_config = bodies.example(filename="invoice.pdf")
+
     filename: bodies.FileName
 
 

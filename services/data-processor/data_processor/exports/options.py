@@ -21,6 +21,8 @@ class ExportOptions(bodies.Body):
     `corrected`.
     """
 
+    model_config = bodies.example(format="csv", validated_only=True)
+
     format: Format
     dialect: Dialect = "postgresql"
     include_metadata: bool = True

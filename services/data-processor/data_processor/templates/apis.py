@@ -36,12 +36,23 @@ def _compiles(pattern: str) -> str:
 Format = Annotated[bodies.Text, Field(max_length=formats.FORMAT_MAX), AfterValidator(_compiles)]
 
 
+_LABEL = {
+    "name": "invoice number",
+    "label_type": "text",
+    "required": True,
+    "expected_format": "[0-9]{4}-[0-9]+",
+    "bounding_box": {"x": 0.6, "y": 0.1, "width": 0.3, "height": 0.05},
+}
+
+
 class LabelInput(bodies.Body):
     """A label of a template; its box is relative to the page (0 to 1).
 
     With `every_page`, it is looked for on every page of a document. `value_type` is `label_type` where that names one,
     else `text`.
     """
+
+    model_config = bodies.example(**_LABEL)
 
     name: bodies.Name
     label_type: bodies.Name
@@ -61,6 +72,8 @@ class TemplateReplacement(bodies.Body):
     of the pages are stored. Without it, a new template has no source, and another keeps its own; null removes it.
     """
 
+    model_config = bodies.example(name="Invoice", date_order="DMY", decimal_separator=",", labels=[_LABEL])
+
     name: bodies.Name
     date_order: DateOrder | None = None
     decimal_separator: DecimalSeparator | None = None
@@ -71,6 +84,8 @@ class TemplateReplacement(bodies.Body):
 
 class TemplateInput(TemplateReplacement):
     """A new template, and its channel."""
+
+    model_config = bodies.example(channel_id=1, name="Invoice", labels=[_LABEL])
 
     channel_id: bodies.Id
 

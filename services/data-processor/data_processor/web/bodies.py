@@ -58,9 +58,24 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def example(**fields: Any) -> ConfigDict:
+    """Return the settings of a body whose description has this example."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 def _without_defaults(schema: dict[str, Any]) -> None:
     for described in schema["properties"].values():
         described.pop("default", None)
+
+
+def example_of_change(**fields: Any) -> ConfigDict:
+    """Return the settings of a partial change whose description has this example."""
+
+    def complete(schema: dict[str, Any]) -> None:
+        _without_defaults(schema)
+        schema["examples"] = [fields]
+
+    return ConfigDict(json_schema_extra=complete)
 
 
 class Change(Body):

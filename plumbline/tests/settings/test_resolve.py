@@ -83,7 +83,8 @@ def test_settings_that_differ_from_their_default_are_marked(wanted) -> None:  # 
     found = wanted("PLUMBLINE_WORKERS=2\nPLUMBLINE_SESSION_TTL_S=3600\nPLUMBLINE_BODY_MAX_BYTES=70000\n")
     assert [one.line() for one in found.settings if one.differs] == [
         "PLUMBLINE_SESSION_TTL_S=3600 (default 43200)",
-        "PLUMBLINE_BODY_MAX_BYTES=70000 (default 65536 for backend and 1048576 for data-processor)",
+        "PLUMBLINE_BODY_MAX_BYTES=70000 (default 65536 for backend, 1048576 for data-processor and "
+        "1048576 for worker)",
     ]
 
 
@@ -120,7 +121,7 @@ def test_names_are_unambiguous() -> None:
 
 def test_variables_of_the_deployment_cannot_be_set(home) -> None:  # type: ignore[no-untyped-def]
     layout = Layout(home, dict.fromkeys(PORTS, 1), "x")
-    told = {name: layout.service_environment(name) for name in ("backend", "data-processor", "log-sink")}
+    told = {name: layout.service_environment(name) for name in ("backend", "data-processor", "worker", "log-sink")}
     told["caddy"] = layout.caddy_environment()
     for part, fields in resolve.described().items():
         deployed = {one["variable"] for one in fields if one["deployed"]} | {"PLUMBLINE_FRONT_PORT"}

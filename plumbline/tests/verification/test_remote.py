@@ -45,6 +45,8 @@ def url(web: Callable[..., str]) -> str:
 def dsn(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Callable[..., Path]]:
     """Write DSN files for a database with a record of deployment `ID`."""
     with psycopg.connect(postgres_server.conninfo, autocommit=True) as database:
+        # The server is shared: tests of migrations may have left the real one.
+        database.execute("DROP TABLE IF EXISTS stack_events CASCADE")
         database.execute("CREATE TABLE stack_events (stack_id text)")
         database.execute("INSERT INTO stack_events VALUES (%s)", (ID,))
         server = postgres_server

@@ -39,7 +39,7 @@ def test_a_container_has_no_more_than_it_needs(raw: dict[str, Any], name: str) -
     assert not host["CapAdd"]
     assert not host["Privileged"]
     assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
-    assert 0 < host["Memory"] <= 1 << 30
+    assert 0 < host["Memory"] <= 2 << 30
     assert host["MemorySwap"] == host["Memory"], "may be swapped to disk"
     assert 0 < host["PidsLimit"] <= 256
     bounded = {"max-size": "10m", "max-file": "3", "mode": "non-blocking", "max-buffer-size": "4m"}

@@ -68,7 +68,7 @@ def test_the_patches_that_it_shows_do_what_it_says(tmp_path: Path) -> None:
     index.write_text(kustomize.dump([content]))
     manifests = Manifests(kustomize.parse(kustomize.build(overlay)))
     assert problems(manifests) == []
-    assert capacity.limit(manifests) == 200
+    assert capacity.limit(manifests) == 250
     accounts = list(manifests.of("ServiceAccount"))
     assert [one.get("imagePullSecrets") for one in accounts] == [[{"name": "registry"}]] * len(accounts)
 

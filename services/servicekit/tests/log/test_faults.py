@@ -159,6 +159,19 @@ OF_THE_STACK = {
     "unreadable live event from Redis: %s",
     "live events were lost: their channels' members could not be read (%s)",
     "live events could not be delivered",
+    "a worker process failed",
+    "the sweep of jobs failed",
+    "a worker process ended",
+    "the heartbeat file cannot be written: %s",
+    "the start could not be recorded: %s",
+    "a job is of a kind that this release does not know",
+    "a job had been given to another worker",
+    "a worker ended or hung: its job is tried again",
+    "a job is given up: %s",
+    "a job is given up",
+    "a job failed",
+    "a job is tried again: %s",
+    "an export was cut off",
 }
 """Warnings of the services that no client can cause at will."""
 

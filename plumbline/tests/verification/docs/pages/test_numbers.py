@@ -274,7 +274,8 @@ ROWS: list[tuple[str, str, *tuple[Value, ...]]] = [
     ("docs/security.md", "| an idle connection | {} minutes |", written(CADDYFILE, r"\bidle (\d+)m")),
     (
         "docs/security.md",
-        "One user can use {} for uploads and {} for other changes, one address {} in total",
+        "One user can use {} for uploads, {} for other changes and {} for exports, one address {}",
+        SLOW,
         SLOW,
         SLOW,
         setting("data-processor", "PLUMBLINE_SLOW_PER_ADDRESS"),

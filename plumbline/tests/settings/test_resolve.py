@@ -83,8 +83,7 @@ def test_settings_that_differ_from_their_default_are_marked(wanted) -> None:  # 
     found = wanted("PLUMBLINE_WORKERS=2\nPLUMBLINE_SESSION_TTL_S=3600\nPLUMBLINE_BODY_MAX_BYTES=70000\n")
     assert [one.line() for one in found.settings if one.differs] == [
         "PLUMBLINE_SESSION_TTL_S=3600 (default 43200)",
-        "PLUMBLINE_BODY_MAX_BYTES=70000 (default 65536 for backend, 1048576 for data-processor and "
-        "1048576 for worker)",
+        "PLUMBLINE_BODY_MAX_BYTES=70000 (default 65536 for backend, 1048576 for data-processor and 1048576 for worker)",
     ]
 
 

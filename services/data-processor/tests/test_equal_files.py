@@ -150,8 +150,9 @@ def test_the_migration_keeps_every_document_and_goes_back(tmp_path: Any) -> None
         service.migrate()
         assert service.rows(by_hash) == before
         assert service.rows("SELECT count(*) FROM document_contents") == [(3,)]
-        # Documents of earlier releases are read, the newest first.
+        # Documents of earlier releases are read, the newest first, and after everything that is newer.
         jobs = "SELECT (args->>'document_id')::int, queue_name, priority FROM procrastinate_jobs ORDER BY id"
-        assert service.rows(jobs) == [(number, f"channel {channel}", 0) for number in range(len(files), 0, -1)]
+        waiting = [(number, f"channel {channel}", -100_000) for number in range(len(files), 0, -1)]
+        assert service.rows(jobs) == waiting
         _migrate_to(service, "0003")
         assert service.rows(by_document) == before

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from data_processor.web.errors import BusyError
+from data_processor.web.slow_lane import SlowLane
 from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service, refusal
 from servicekit.facts import INTERNAL_HEADER
@@ -107,3 +109,16 @@ def test_files_that_decode_slowly_leave_threads_for_others(small: Service) -> No
         if response.status_code != 201:
             assert int(response.headers["Retry-After"]) > 0
             refusal(response, *((429, "too_many_at_once") if response.status_code == 429 else (503, "overloaded")))
+
+
+def test_exports_hold_half_of_the_connections_at_most() -> None:
+    lane = SlowLane(4, per_user=4, per_address=4)
+    with ExitStack() as held:
+        for user in (1, 2):
+            held.enter_context(lane.place("exports", user, None))
+        with pytest.raises(BusyError, match="too many exports"), lane.place("exports", 3, None, patience_s=0):
+            pass
+        with lane.place("uploads", 3, None, patience_s=0):
+            pass
+    with lane.place("exports", 3, None, patience_s=0):
+        pass

@@ -46,17 +46,22 @@ _MARGIN_S = 300
 _SETTINGS = "PLUMBLINE_REGISTRATIONS_PER_ADDRESS=1000000\n"
 
 
-def main() -> int:
-    """Return the exit code: 0 all answers are declared, 1 some are not, or the stack did not come up."""
-    parser = argparse.ArgumentParser(prog="python -m tests.contract", description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of `nox -s contract`."""
+    made = argparse.ArgumentParser(prog="python -m tests.contract", description=__doc__)
+    made.add_argument(
         "--examples", type=int, default=_EXAMPLES, help=f"requests of each phase to a call (default: {_EXAMPLES})"
     )
-    parser.add_argument("--seed", type=int, default=_SEED, help=f"another seed: other requests (default: {_SEED})")
-    parser.add_argument("--service", choices=tuple(api.PATHS), help="send to this service alone")
-    parser.add_argument("--seconds", type=int, default=_SERVICE_S, help=f"most for a service (default: {_SERVICE_S})")
-    parser.add_argument("--home", type=Path, help="use this running stack, where generated rows stay")
-    options = parser.parse_args()
+    made.add_argument("--seed", type=int, default=_SEED, help=f"another seed: other requests (default: {_SEED})")
+    made.add_argument("--service", choices=tuple(api.PATHS), help="send to this service alone")
+    made.add_argument("--seconds", type=int, default=_SERVICE_S, help=f"most for a service (default: {_SERVICE_S})")
+    made.add_argument("--home", type=Path, help="use this running stack, where generated rows stay")
+    return made
+
+
+def main() -> int:
+    """Return the exit code: 0 all answers are declared, 1 some are not, or the stack did not come up."""
+    options = parser().parse_args()
     try:
         with _stack(options.home) as stack:
             return max(_send(stack, name, options) for name in api.PATHS if options.service in (None, name))

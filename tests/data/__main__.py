@@ -29,16 +29,21 @@ _PAGES = 300
 _SEED = 1
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of `nox -s accuracy`."""
+    made = argparse.ArgumentParser(prog="python -m tests.data", description=__doc__)
+    made.add_argument("--pages", type=int, default=_PAGES, help=f"pages of the corpus (default: {_PAGES})")
+    made.add_argument("--seed", type=int, default=_SEED, help=f"another seed makes another corpus (default: {_SEED})")
+    made.add_argument("-k", default="", metavar="TEXT", help="only documents whose name contains this")
+    made.add_argument("--target", choices=("auto", *TARGETS), default="embedded", help="target of the new stack")
+    made.add_argument("--write", type=Path, metavar="FOLDER", help="write the documents there, and measure nothing")
+    made.add_argument("--record", action="store_true", help=f"keep the result as {accuracy.RECORD.relative_to(ROOT)}")
+    return made
+
+
 def main() -> int:
     """Return the exit code: 0 measured, 1 the stack did not come up."""
-    parser = argparse.ArgumentParser(prog="python -m tests.data", description=__doc__)
-    parser.add_argument("--pages", type=int, default=_PAGES, help=f"pages of the corpus (default: {_PAGES})")
-    parser.add_argument("--seed", type=int, default=_SEED, help=f"another seed makes another corpus (default: {_SEED})")
-    parser.add_argument("-k", default="", metavar="TEXT", help="only documents whose name contains this")
-    parser.add_argument("--target", choices=("auto", *TARGETS), default="embedded", help="target of the new stack")
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the documents there, and measure nothing")
-    parser.add_argument("--record", action="store_true", help=f"keep the result as {accuracy.RECORD.relative_to(ROOT)}")
-    options = parser.parse_args()
+    options = parser().parse_args()
     documents = [one for one in corpus(options.pages, options.seed) if options.k in one.name]
     if options.write:
         options.write.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from plumbline import ROOT
+from plumbline.verification import accuracy
 
 _READ = ("plumbline", "services", "docker", "requirements")
 _JUNK = shutil.ignore_patterns("__pycache__", "tests", ".hypothesis", "*.pyc")
@@ -52,6 +53,8 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     for name in _READ:
         shutil.copytree(ROOT / name, copy.root / name, ignore=_JUNK)
     shutil.copytree(ROOT / "docs" / "decisions", copy.root / "docs" / "decisions")
+    (copy.root / accuracy.RECORD.relative_to(ROOT)).parent.mkdir(parents=True)
+    shutil.copy(accuracy.RECORD, copy.root / accuracy.RECORD.relative_to(ROOT))
     for name in ("README.md", "mkdocs.yml"):
         shutil.copy(ROOT / name, copy.root)
     done = copy.generate()

@@ -10,7 +10,7 @@ AREA = Area(
     static="docs",
     faults=(
         Fault("default-in-docs-wrong", "a generated page names another default",
-                Patch("docs/generated/defaults.md", "| `PLUMBLINE_SESSION_TTL_S` |", "| `PLUMBLINE_SESSION_TTL` |"), {"docs": "docs/generated/defaults.md: differs"}),
+                Patch("docs/generated/defaults.md", "| `PLUMBLINE_JOB_STALL_S` | number from 2.0 to 600.0 | `8.0` |", "| `PLUMBLINE_JOB_STALL_S` | number from 2.0 to 600.0 | `9.0` |"), {"docs": "docs/generated/defaults.md: differs"}),
         Fault("route-in-docs-missing", "a generated page lacks a route",
                 Patch("docs/generated/routes.md", "| `/logs/stats` |", "| `/logs/statistics` |"), {"docs": "docs/generated/routes.md: differs"}),
         Fault("readme-default-wrong", "README names another port",

@@ -16,12 +16,20 @@ import pytest
 from benchmarks import __main__ as benchmarks_main
 from plumbline import ROOT, cli
 from plumbline.components import COMPONENTS
+from tests.contract import __main__ as contract_main
+from tests.data import __main__ as accuracy_main
 
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(path for path in ROOT.glob("docs/**/*.md") if "decisions" not in path.parts)],
 )
 _QUOTED = re.compile(r"```(?:sh|bash|console)\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 _PROGRAMS = ("./deploy-local.sh", "nox", "python", "python3", "supervisorctl")
+_OWN_COMMAND_LINES = {
+    "accuracy": accuracy_main.parser,
+    "bench": benchmarks_main.parser,
+    "contract": contract_main.parser,
+}
+"""Sessions whose arguments are not pytest's."""
 _HERE = frozenset({"plumbline", "benchmarks", "data_processor", "backend", "log_sink"})
 
 
@@ -107,8 +115,8 @@ def _problem_of_nox(own: list[str], rest: list[str], pytest_options: set[str]) -
     unknown = set(named) - sessions()
     if unknown:
         return f"noxfile.py has no session {sorted(unknown)}"
-    if named == ["bench"]:
-        return refused(benchmarks_main.parser().parse_args, rest)
+    if own_parser := _OWN_COMMAND_LINES.get(" ".join(named)):
+        return refused(own_parser().parse_args, rest)
     options = {word.partition("=")[0] for word in rest if word.startswith("-")}
     return f"pytest has no option {sorted(options - pytest_options)}" if options - pytest_options else None
 

@@ -343,7 +343,8 @@ def test_an_export_whose_connection_to_postgres_ends_is_cut_off(service: Service
         ended = service.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_EXPORTING}")
         assert ended == [(True,)]
         received = _rest(connection)
-    assert 0 < received < int(expected)
+    # Beside the first part, which may be all that was sent.
+    assert received < int(expected)
     short = f"export/?channel_id={channel}&format=csv&before=1"
     wait_until(lambda: person.get(short).status_code == 200, "exports work again")
     assert _in_transaction(service) == 0

@@ -196,7 +196,7 @@ def test_the_api_shows_entries_of_the_stream(stack: Stack, redis_client: redis.R
     assert [one["request_id"] for one in shown] == [request_id]
     assert {"id", "ts", "level", "service", "logger", "message", "request_id", "exception", "fields"} <= shown[0].keys()
     assert operator.entries(stack, service="backend", level="warning", q="token", limit=1)
-    others = operator.entries(stack, service="nobody")
+    others = operator.entries(stack, service="no-such-service")
     assert not others, f"log-sink: a filter for a service without entries lets {len(others)} through; expected none"
 
 

@@ -168,7 +168,7 @@ def test_corrected_text_is_read_as_its_label_is(service: Service, forms: Forms, 
     assert change("customer", validation_status="valid") == (made["customer"]["text"], None)
 
 
-def test_changed_template_replaces_what_nobody_reviewed(
+def test_changed_template_replaces_what_was_not_reviewed(
     service: Service, forms: Forms, template: dict[str, Any]
 ) -> None:
     document = forms.upload(invoice(7))

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from plumbline.targets.base import Target
-from plumbline.verification.checks import batches, rows, samples
+from plumbline.verification.checks import batches, findings, rows, samples
 from plumbline.verification.checks.batches import JOBS
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
@@ -130,3 +130,8 @@ def test_work_goes_on_when_the_worker_is_killed_in_the_middle(alice: User, targe
     assert (ended["status"], ended["done"], ended["failed"]) == ("done", MANY, 0)
     assert {item["status"] for item in batches.items(alice, job)} == {"done"}
     assert database.execute(DOUBLED, [job]).fetchall() == [], "a document was processed twice, and it shows"
+    # The next check must find a whole stack.
+    findings.require_none_soon(
+        lambda: target.stack().problems(), findings.WHOLE_AGAIN_S,
+        about="a worker that was killed does not recover", then="./deploy-local.sh status",
+    )  # fmt: skip

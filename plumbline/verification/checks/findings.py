@@ -52,6 +52,13 @@ def refused(attempt: str, *, by: type[Exception], saying: str = "", then: str) -
     pytest.fail(f"{attempt}: {found}; expected {expected}\nNext: {then}", pytrace=False)
 
 
+WHOLE_AGAIN_S = 90.0
+"""How long the same may be wrong with a stack after a kill.
+
+A component that ended several times of late counts as failed until it has run for a minute.
+"""
+
+
 def require_none_soon(
     find: Callable[[], Iterable[str]], timeout_s: float, *, about: str, then: str, in_a_row: int = 1
 ) -> None:

@@ -33,6 +33,7 @@ SCRIPTS = [
     ".ci/compose",
     "docker/alive.sh",
     "docker/offline/build.sh",
+    "docker/postgres/connect.sh",
     "docker/postgres/start.sh",
     "docker/redis/redis.sh",
 ]

@@ -55,6 +55,19 @@ class Target(Protocol):
     def inside(self) -> Inside:
         """Return the components' processes and listeners. Raises NotGivenError if they cannot be read."""
 
+    def postgres_command(self, program: str, *arguments: str) -> list[str]:
+        """Return the command line that runs pg_dump, pg_restore or psql on the stack's own database.
+
+        It runs as the database's owner, with this process's standard streams. It holds no password, and sets no
+        environment. Raises PlumblineError if Postgres is not part of the stack or cannot be reached.
+        """
+
+    def postgres_script(self, script: str, *arguments: str) -> list[str]:
+        """Return the command line that runs a bash script beside Postgres; `$connection` is libpq's connection string.
+
+        Otherwise as `postgres_command`.
+        """
+
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of the log of a component or migration step."""
 

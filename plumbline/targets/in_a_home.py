@@ -20,6 +20,7 @@ from plumbline.identity import compare
 from plumbline.plan import PLAN
 from plumbline.settings.resolve import Setting, Wanted, wanted
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
+from plumbline.targets import postgres_shell
 
 _FRONT_HOST, _FRONT_PORT = "PLUMBLINE_FRONT_HOST", "PLUMBLINE_FRONT_PORT"
 
@@ -135,6 +136,14 @@ class TargetInAHome(ABC):
         """Return the address of the stack's own database."""
         password_file = str(self.home.secrets / "postgres_password")
         return PostgresAddress(host, port, facts.DATABASE_NAME, facts.DATABASE_USER, password_file)
+
+    def postgres_command(self, program: str, *arguments: str) -> list[str]:
+        """Return the command line that runs a program of Postgres on the stack's own database."""
+        return self.postgres_script(postgres_shell.RUN_PROGRAM, program, *arguments)
+
+    @abstractmethod
+    def postgres_script(self, script: str, *arguments: str) -> list[str]:
+        """Return the command line that runs a bash script beside Postgres."""
 
     def _remembers(self, marks: dict[str, str]) -> bool:
         """Return whether the deployment was made from files and programs with these marks."""

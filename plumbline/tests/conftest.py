@@ -88,6 +88,12 @@ class ScriptedTarget:
     def kill(self, component: str) -> None:
         del component
 
+    def postgres_command(self, program: str, *arguments: str) -> list[str]:
+        return [program, *arguments]
+
+    def postgres_script(self, script: str, *arguments: str) -> list[str]:
+        return ["bash", "-c", script, "plumbline", *arguments]
+
     def log_tail(self, component: str, lines: int) -> list[str]:
         return self.logs.get(component, [])[-lines:]
 

@@ -168,6 +168,14 @@ class RemoteTarget:
         """Refused: its processes are its owner's."""
         raise NotGivenError("needs to look into the stack's processes (not available for a remote stack)")
 
+    def postgres_command(self, program: str, *arguments: str) -> list[str]:
+        """Refused."""
+        return self.postgres_script(program, *arguments)
+
+    def postgres_script(self, script: str, *arguments: str) -> list[str]:
+        """Refused: its machine is its owner's."""
+        raise NotGivenError("needs the programs of the stack's Postgres (not available for a remote stack)")
+
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return no lines: the logs are not accessible."""
         del component, lines

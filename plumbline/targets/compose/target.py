@@ -14,6 +14,7 @@ from plumbline.identity import compare
 from plumbline.inside import Inside, Process
 from plumbline.patience import Patience, work_of
 from plumbline.stack import Component, Stack
+from plumbline.targets import postgres_shell
 from plumbline.targets.compose import checks, containers, engine, images
 from plumbline.targets.compose.project import Project
 from plumbline.targets.in_a_home import TargetInAHome
@@ -22,6 +23,7 @@ _MIGRATION_STILL_S, _MIGRATION_MOST_S = 300, 4 * 3600
 """How long migrations may wait without work, such as for a lock, and how long in all, such as for a large index."""
 _WAIT_S = 30
 _KILL_ALL = "kill -9 -1"
+_PASSWORD_FILE = "/run/secrets/postgres_password"  # noqa: S105  a path
 
 
 class ComposeTarget(TargetInAHome):
@@ -200,6 +202,12 @@ class ComposeTarget(TargetInAHome):
     def inside(self) -> Inside:
         """Return the processes and listeners in the containers."""
         return containers.inside(self.project)
+
+    def postgres_script(self, script: str, *arguments: str) -> list[str]:
+        """Return the command line that runs a bash script in Postgres's container."""
+        container = containers.one_of(self.project, POSTGRES.name)
+        inside = postgres_shell.connected(script, postgres_shell.in_its_container(_PASSWORD_FILE), arguments)
+        return ["docker", "exec", "--interactive", container.id, *inside]
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of the log of a container or of the build."""

@@ -31,6 +31,7 @@ from plumbline.inside import Inside, Process
 from plumbline.patience import Patience, work_of
 from plumbline.plan import PLAN
 from plumbline.stack import Component, Stack
+from plumbline.targets import postgres_shell
 from plumbline.targets.embedded import accounts, condition, inspection, leftovers, liveness, postgres, waiting
 from plumbline.targets.embedded.programs import WATCH, Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
@@ -347,6 +348,13 @@ class EmbeddedTarget(TargetInAHome):
         redis_settings = Path(self._supervisor.command(REDIS.name)[1]).with_name("redis.conf")
         texts = self._cluster.texts() | {"redis.conf": redis_settings.read_text().splitlines()}
         return inspection.inside(map(self.component, COMPONENTS), self._supervisor.pid(), self._state.ports, texts)
+
+    def postgres_script(self, script: str, *arguments: str) -> list[str]:
+        """Return the command line that runs a bash script with the cluster's own programs."""
+        address = self._postgres_at("127.0.0.1", self._cluster.port)
+        # Nothing of the caller's environment: libpq would read PGOPTIONS and its like.
+        environment = [f"PATH={self._cluster.binaries}:/usr/bin:/bin", "LC_ALL=C.UTF-8", f"TMPDIR={self.home.run}"]
+        return ["env", "-i", *environment, *postgres_shell.connected(script, address, arguments)]
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's log."""

@@ -34,10 +34,15 @@ def current_context() -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
-def _run(arguments: list[str], stdin: str = "", timeout: float = _PATIENCE_S) -> subprocess.CompletedProcess[str]:
+def _found() -> str:
     kubectl = program()
     if kubectl is None:
         raise StepError("kubectl was removed", hint="./deploy-local.sh doctor")
+    return kubectl
+
+
+def _run(arguments: list[str], stdin: str = "", timeout: float = _PATIENCE_S) -> subprocess.CompletedProcess[str]:
+    kubectl = _found()
     try:
         return subprocess.run(
             [kubectl, *arguments],
@@ -64,6 +69,10 @@ class Cluster:
     def arguments(self, *arguments: str) -> list[str]:
         """Return kubectl's arguments with context and namespace."""
         return [f"--context={self.context}", f"--namespace={self.namespace}", *arguments]
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the whole command line of kubectl. Raises StepError if it is not installed."""
+        return [_found(), *self.arguments(*arguments)]
 
     def run(self, *arguments: str, stdin: str = "", timeout: float = _PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """Run kubectl and return the result, for any exit code. Raises StepError if it hangs."""

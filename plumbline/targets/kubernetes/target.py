@@ -25,6 +25,7 @@ from plumbline.targets.kubernetes import (
     kustomize,
     migration,
     pods,
+    postgres_pod,
     rendering,
 )
 from plumbline.targets.kubernetes import preflight as cluster_preflight
@@ -372,6 +373,10 @@ class KubernetesTarget(TargetInAHome):
     def inside(self) -> Inside:
         """Return the processes and listeners in the pods."""
         return pods.inside(self._cluster)
+
+    def postgres_script(self, script: str, *arguments: str) -> list[str]:
+        """Return the command line that runs a bash script in Postgres's pod."""
+        return postgres_pod.script_command(self._cluster, self._manifests(), script, arguments)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's pods, of a migration, or of the build."""

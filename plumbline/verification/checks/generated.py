@@ -75,6 +75,9 @@ class _Deployment(TargetInAHome):
     def stack(self) -> Stack:
         raise NotImplementedError
 
+    def postgres_script(self, script: str, *arguments: str) -> list[str]:
+        raise NotImplementedError
+
     def _make_images(self) -> str:
         raise NotImplementedError
 

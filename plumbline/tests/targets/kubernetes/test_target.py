@@ -323,6 +323,31 @@ def test_a_postgres_from_elsewhere_is_neither_started_nor_stopped(
         target().stop("postgres")
 
 
+def test_programs_of_postgres_run_in_its_pod_with_its_own_secret(
+    cluster: FakeCluster, home: Home, target: Target
+) -> None:
+    deploy.up(home, target(), "asked for")
+    command = target().postgres_command("pg_dump", "--format=custom")
+    (namespace,) = [one for one in cluster.calls()[-1] if one.startswith("--namespace=")]
+    before = ["--context=docker-desktop", namespace, "exec", "--stdin", "postgres-0", "--container=postgres", "--"]
+    assert command[1:9] == [*before, "bash"]
+    where = ["/run/secrets/plumbline/postgres_password", "127.0.0.1", "5432", "app_db", "app_user"]
+    assert command[-7:] == [*where, "pg_dump", "--format=custom"]
+    container = cluster.workload("StatefulSet", "postgres")["spec"]["template"]["spec"]["containers"][0]
+    assert "/run/secrets/plumbline" in {one["mountPath"] for one in container["volumeMounts"]}
+
+
+def test_programs_of_a_postgres_from_elsewhere_cannot_be_run(
+    cluster: FakeCluster, home: Home, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del cluster
+    monkeypatch.setattr("plumbline.targets.kubernetes.rendering.Recipe.documents", _without_postgres(), raising=True)
+    deploy.up(home, target(), "asked for")
+    with pytest.raises(PlumblineError, match="Postgres has no pod in this stack") as refused:
+        target().postgres_command("pg_dump")
+    assert "back it up where it runs" in str(refused.value.hint)
+
+
 def _without_postgres() -> Callable[..., object]:
     from plumbline.targets.kubernetes.rendering import Recipe
 

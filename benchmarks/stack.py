@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import requests
@@ -97,6 +99,16 @@ class BenchStack:
         command = [sys.executable, "-m", f"benchmarks.floors.{module}"]
         self.start(name, command, self.environment(beside, port=port, **settings))
         return port
+
+    def floor(self, module: str, *arguments: object) -> dict[str, Any]:
+        """Run a program of benchmarks.floors in the data-processor's environment; return the JSON that it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.floors.{module}", *map(str, arguments)],
+            env=self.environment("data-processor"), capture_output=True, text=True, check=False, cwd="/",
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise PlumblineError(f"{module} failed:\n{done.stderr[-1500:]}")
+        return dict(json.loads(done.stdout))
 
     def wait_for_all(self) -> None:
         """Wait until everything that was started is ready."""

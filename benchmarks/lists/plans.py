@@ -6,8 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,15 +22,20 @@ from plumbline.errors import PlumblineError
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _CUSTOM_PLANS = 5
 """Number of times that Postgres replans a prepared statement before it considers a generic plan."""
+_BARE_S = 0.4
 _READING = ("Scan", "Sort", "Aggregate")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The nodes that read or sort, each with how often it occurs, and the 8 KB blocks that were touched."""
+    """The nodes that read or sort, each with how often it occurs, and the 8 KB blocks that were touched.
+
+    `bare_per_s` is how often one connection of bare psycopg executes the statement in a second.
+    """
 
     nodes: dict[str, int]
     blocks: int
+    bare_per_s: float
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as plain data."""
@@ -66,12 +72,21 @@ def plan(db: Connection, statement: str, parameters: dict[str, Any]) -> Plan:
         for _ in range(_CUSTOM_PLANS + 1):
             db.execute(execute)
         ((found,),) = db.execute(sql.SQL("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {}").format(execute))
+        bare_per_s = _rate(lambda: db.execute(execute).fetchall())
     finally:
         db.execute("DEALLOCATE page")
     root = found[0]["Plan"]
     nodes = Counter(node["Node Type"] for node in _nodes(root))
     kept = {name: count for name, count in nodes.items() if name.endswith(_READING) and name != "Subquery Scan"}
-    return Plan(kept, root["Shared Hit Blocks"] + root["Shared Read Blocks"])
+    return Plan(kept, root["Shared Hit Blocks"] + root["Shared Read Blocks"], bare_per_s)
+
+
+def _rate(run: Callable[[], object]) -> float:
+    begun, count = time.monotonic(), 0
+    while (seconds := time.monotonic() - begun) < _BARE_S:
+        run()
+        count += 1
+    return count / seconds
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

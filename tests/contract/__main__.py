@@ -17,10 +17,11 @@ from typing import Any
 from plumbline import ROOT, deploy
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
+from plumbline.recorder import operator_session
 from plumbline.stack import Stack
 from plumbline.targets.choose import choose
 from plumbline.verification.checks import api, samples
-from plumbline.verification.checks.client import User
+from plumbline.verification.checks.client import TIMEOUT_S, User
 from plumbline.verification.checks.created import PREFIX, Run
 from plumbline.verification.checks.reading import wait_until_read
 from tests.contract import hooks
@@ -32,15 +33,20 @@ _CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-# Deleting the account with a wrong password would spend the logins that the run needs to delete it at the end.
-_EXCLUDED = {"backend": ["--exclude-operation-id", "delete_me_auth_me_delete"]}
+# Deleting the account with a wrong password would spend the logins that the run needs to delete it at the end, and a
+# session that has ended would be refused everything else.
+_EXCLUDED = {
+    "backend": [
+        "--exclude-operation-id", "delete_me_auth_me_delete", "--exclude-operation-id", "logout_auth_logout_post"
+    ]
+}  # fmt: skip
 _PHASES = "examples,coverage,fuzzing,stateful"
 _EXAMPLES = 20
 _SEED = 1
 _SPARE = 5
 """Objects of a kind for calls that delete."""
 _SERVICE_S = 900
-"""How long the requests to one service may take; what is left of them then is not sent."""
+"""How long the requests of one session to one service may take; what is left of them then is not sent."""
 _MARGIN_S = 300
 # Generated accounts all come from one address.
 _SETTINGS = "PLUMBLINE_REGISTRATIONS_PER_ADDRESS=1000000\n"
@@ -54,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--seed", type=int, default=_SEED, help=f"another seed: other requests (default: {_SEED})")
     made.add_argument("--service", choices=tuple(api.PATHS), help="send to this service alone")
-    made.add_argument("--seconds", type=int, default=_SERVICE_S, help=f"most for a service (default: {_SERVICE_S})")
+    made.add_argument("--seconds", type=int, default=_SERVICE_S, help=f"most for a session (default: {_SERVICE_S})")
     made.add_argument("--home", type=Path, help="use this running stack, where generated rows stay")
     return made
 
@@ -64,7 +70,8 @@ def main() -> int:
     options = parser().parse_args()
     try:
         with _stack(options.home) as stack:
-            return max(_send(stack, name, options) for name in api.PATHS if options.service in (None, name))
+            services = [name for name in api.PATHS if options.service in (None, name)]
+            return max(_as_both(stack, name, options) for name in services)
     except PlumblineError as error:
         print(f"tests.contract: {error}", file=sys.stderr)
         return 1
@@ -89,30 +96,37 @@ def _stack(running: Path | None) -> Iterator[Stack]:
         shutil.rmtree(home.root, ignore_errors=True)
 
 
-def _send(stack: Stack, service: str, options: argparse.Namespace) -> int:
-    """Run Schemathesis against a service, with the session of a new user. Return its exit code."""
+def _as_both(stack: Stack, service: str, options: argparse.Namespace) -> int:
+    """Send to a service with the session of a new user, then with an operator's. Return the higher exit code."""
     run = Run(stack)
     try:
         user = User(stack, run)
-        print(f"\n{service}: calls of {user.username}, seed {options.seed}", flush=True)
-        command = [
-            sys.executable, "-m", "schemathesis.cli", "run", stack.base_url + api.PATHS[service],
-            "--header", f"Authorization: Bearer {user.token}", "--checks", ",".join(_CHECKS), "--phases", _PHASES,
-            "--max-examples", str(options.examples), "--seed", str(options.seed), "--max-time", str(options.seconds),
-            "--continue-on-failure", "--no-shrink", "--generation-database", "none", "--request-timeout", "60",
-            *_EXCLUDED.get(service, []),
-        ]  # fmt: skip
-        variables = {
-            "PYTHONPATH": str(ROOT),
-            "SCHEMATHESIS_HOOKS": hooks.__name__,
-            hooks.VARIABLE: json.dumps(_given(user)),
-        }
-        with tempfile.TemporaryDirectory() as folder:
-            return subprocess.run(
-                command, cwd=folder, env=os.environ | variables, check=False, timeout=options.seconds + _MARGIN_S
-            ).returncode
+        found = _send(stack, service, options, user.username, user.token, _given(user))
+        with operator_session(stack) as operator:
+            about = operator.get(f"{stack.base_url}/auth/me", timeout=TIMEOUT_S).json()
+            given = _given(user)
+            user.post(f"/channels/{given['ids']['channel_id']}/members", {"user_id": about["id"]}).expect(201)
+            token = str(operator.headers["Authorization"]).removeprefix("Bearer ")
+            return max(found, _send(stack, service, options, about["username"], token, given))
     finally:
         run.delete()
+
+
+def _send(stack: Stack, service: str, options: argparse.Namespace, name: str, token: str, given: dict[str, Any]) -> int:
+    """Run Schemathesis against a service with a session. Return its exit code."""
+    print(f"\n{service}: calls of {name}, seed {options.seed}", flush=True)
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "run", stack.base_url + api.PATHS[service],
+        "--header", f"Authorization: Bearer {token}", "--checks", ",".join(_CHECKS), "--phases", _PHASES,
+        "--max-examples", str(options.examples), "--seed", str(options.seed), "--max-time", str(options.seconds),
+        "--continue-on-failure", "--no-shrink", "--generation-database", "none", "--request-timeout", "60",
+        *_EXCLUDED.get(service, []),
+    ]  # fmt: skip
+    variables = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": hooks.__name__, hooks.VARIABLE: json.dumps(given)}
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(
+            command, cwd=folder, env=os.environ | variables, check=False, timeout=options.seconds + _MARGIN_S
+        ).returncode
 
 
 def _given(user: User) -> dict[str, Any]:
@@ -126,7 +140,7 @@ def _given(user: User) -> dict[str, Any]:
         "label_type": "text", "bounding_box": {"x": 0.1, "y": 0.1, "width": 0.8, "height": 0.3},
     }  # fmt: skip
     template = user.post("/data-processor/templates/", {
-        "channel_id": channel, "name": f"{PREFIX}contract", "source_document_id": document,
+        "channel_id": channel, "name": f"{PREFIX}contract-{channel}", "source_document_id": document,
         "labels": [label | {"name": "number"}],
     }).expect(201)["id"]  # fmt: skip
     annotation, *annotations = [

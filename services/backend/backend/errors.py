@@ -227,6 +227,16 @@ class Overloaded(Unavailable):
     code, text = Code.OVERLOADED, "too many requests are waiting: try again shortly"
 
 
+_DELETED: dict[str, type[ApiError]] = {
+    "channels_created_by_fkey": UserDeleted,
+    "invites_created_by_fkey": UserDeleted,
+    "messages_sender_id_fkey": UserDeleted,
+    "memberships_channel_id_fkey": NoSuchChannel,
+    "messages_channel_id_fkey": NoSuchChannel,
+    "memberships_user_id_fkey": NoSuchUser,
+    "messages_target_user_id_fkey": NoSuchUser,
+}
+"""The refusal when a row was deleted while a statement referred to it, by the name of the foreign key."""
 _STATUS_CODES = {
     404: Code.NO_SUCH_ADDRESS,
     405: Code.METHOD_NOT_ALLOWED,
@@ -300,14 +310,20 @@ def _field(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
 
-async def _deleted_concurrently(_request: Request, error: Exception) -> Response:
-    # The statement read the referenced row itself, so another transaction deleted it meanwhile.
-    reference = (error.diag.constraint_name or "") if isinstance(error, psycopg.Error) else ""
-    if "_channel_id_" in reference:
-        return refusal_response(NoSuchChannel())
-    if reference.startswith(("memberships_user_id_", "messages_target_user_id_")):
-        return refusal_response(NoSuchUser())
-    return refusal_response(UserDeleted())
+def just_deleted(constraint: str) -> ApiError | None:
+    """Return the refusal when this foreign key is violated: another request deleted what the statement refers to.
+
+    None for all others: no request should violate them.
+    """
+    refusal = _DELETED.get(constraint)
+    return None if refusal is None else refusal()
+
+
+async def _reference_violated(_request: Request, error: Exception) -> Response:
+    refusal = just_deleted((error.diag.constraint_name or "") if isinstance(error, psycopg.Error) else "")
+    if refusal is None:
+        raise error
+    return refusal_response(refusal)
 
 
 async def _schema_behind(_request: Request, error: Exception) -> Response:
@@ -326,7 +342,7 @@ def install(app: FastAPI) -> None:
         Exception: _internal_error,
         HTTPException: _refused,
         RequestValidationError: _invalid,
-        psycopg.errors.ForeignKeyViolation: _deleted_concurrently,
+        psycopg.errors.ForeignKeyViolation: _reference_violated,
         psycopg.errors.UndefinedTable: _schema_behind,
         psycopg.errors.UndefinedColumn: _schema_behind,
     }

@@ -78,6 +78,8 @@ class Registration(BaseModel):
 class AccountDeletion(BaseModel):
     """Confirmation of an account's deletion by its password."""
 
+    model_config = _example(password="a long passphrase of five words")  # noqa: S106  an example
+
     password: Annotated[str, Field(max_length=256), AfterValidator(storable)]
 
 

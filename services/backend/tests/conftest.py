@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import psycopg
@@ -16,8 +18,9 @@ import requests
 from psycopg.rows import dict_row
 from websockets.sync.client import ClientConnection, connect
 
+from plumbline.verification.description import Description
 from plumbline.verification.service_process import ServiceProcess
-from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, RedisServer
+from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, RedisServer, through_caddy
 
 SERVICES = Path(__file__).parents[2]
 OPERATOR_PASSWORD = "the operator's first password"
@@ -47,8 +50,14 @@ class Backend(ServiceProcess):
         return [entry for entry in self.entries() if text in entry["message"] and entry["level"] == level]
 
 
+@functools.cache
+def description(url: str) -> Description:
+    """Return the OpenAPI document of the backend at this address."""
+    return Description(through_caddy("GET", url + "/openapi.json", timeout=TIMEOUT_S).json(), "[^/]+")
+
+
 class User:
-    """A registered user with a session."""
+    """A registered user with a session. Each answer that it gets must be described."""
 
     def __init__(self, url: str, name: str | None = None) -> None:
         self.url = url
@@ -56,9 +65,14 @@ class User:
         self.password = f"password of {self.name}"
         self.http = requests.Session()
         self.http.headers.update(THROUGH_CADDY)
+        self.http.hooks["response"].append(self._check)
         response = self.post("/auth/register", {"username": self.name, "password": self.password})
         assert response.status_code == 201, response.text
         self.id: int = response.json()["id"]
+
+    def _check(self, answer: requests.Response, **_: object) -> None:
+        request = answer.request
+        description(self.url).check(request.method or "", urlsplit(request.url or "").path, answer)
 
     @property
     def token(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 import requests
-from backend import database
+from backend import database, errors
 from backend.errors import TooMuchAtOnce
 from websockets.exceptions import ConnectionClosed
 
@@ -21,6 +21,7 @@ from .conftest import OPERATOR_PASSWORD, TIMEOUT_S, Backend, User, frames_before
 
 NewUser = Callable[[], User]
 Sql = psycopg.Connection[dict[str, Any]]
+WAITING = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
 def delete(new_user: User, path: str, body: object = None) -> requests.Response:
@@ -100,11 +101,68 @@ def test_requests_during_a_deletion_get_no_such_channel(
             late = pool.submit(creator.post, f"/channels/{channel}/messages", {"content": "too late"})
         else:
             late = pool.submit(guest.post, f"/channels/{channel}/join")
-        waiting = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        wait_until(lambda: (sql.execute(waiting).fetchone() or {})["n"] > 0, "the call waits for the deletion")
+        wait_until(lambda: (sql.execute(WAITING).fetchone() or {})["n"] > 0, "the call waits for the deletion")
         deleting.commit()
         answer = late.result()
     assert (answer.status_code, answer.json()["code"]) == (404, "no_such_channel")
+
+
+@pytest.mark.parametrize(
+    ("what", "refusal"),
+    [("join", (401, "unauthenticated")), ("add", (404, "no_such_user"))],
+    ids=["the caller", "another user"],
+)
+def test_requests_during_the_deletion_of_a_user_say_who_is_gone(
+    new_user: NewUser, sql: Sql, postgres_server: PostgresServer, what: str, refusal: tuple[int, str]
+) -> None:
+    creator, leaver = new_user(), new_user()
+    channel = creator.channel()["id"]
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(postgres_server.conninfo) as deleting:
+        deleting.execute("DELETE FROM users WHERE id = %s", (leaver.id,))
+        if what == "join":
+            late = pool.submit(leaver.post, f"/channels/{channel}/join")
+        else:
+            late = pool.submit(creator.post, f"/channels/{channel}/members", {"user_id": leaver.id})
+        wait_until(lambda: (sql.execute(WAITING).fetchone() or {})["n"] > 0, "the call waits for the deletion")
+        deleting.commit()
+        answer = late.result()
+    assert (answer.status_code, answer.json()["code"]) == refusal
+
+
+def test_every_reference_that_a_request_writes_has_its_refusal(backend: Backend, sql: Sql) -> None:
+    foreign_keys = "SELECT conname FROM pg_constraint WHERE contype = 'f' AND conname LIKE '%_fkey'"
+    refused = {row["conname"]: errors.just_deleted(row["conname"]) for row in sql.execute(foreign_keys)}
+    assert {name: type(refusal).__name__ for name, refusal in refused.items() if refusal is not None} == {
+        "channels_created_by_fkey": "UserDeleted",
+        "invites_created_by_fkey": "UserDeleted",
+        "messages_sender_id_fkey": "UserDeleted",
+        "memberships_channel_id_fkey": "NoSuchChannel",
+        "messages_channel_id_fkey": "NoSuchChannel",
+        "memberships_user_id_fkey": "NoSuchUser",
+        "messages_target_user_id_fkey": "NoSuchUser",
+    }
+    # Written in the transaction that makes the user.
+    assert [name for name, refusal in refused.items() if refusal is None] == ["invites_used_by_fkey"]
+
+
+def test_an_unknown_reference_that_is_violated_is_a_logged_failure(
+    backend: Backend, new_user: NewUser, sql: Sql
+) -> None:
+    creator = new_user()
+    channel = creator.channel()["id"]
+    sql.execute("CREATE TABLE allowed (content text PRIMARY KEY)")
+    sql.execute(
+        "ALTER TABLE messages ADD CONSTRAINT messages_channel_id_content_fkey FOREIGN KEY (content) REFERENCES allowed"
+        " NOT VALID"
+    )
+    try:
+        failed = creator.post(f"/channels/{channel}/messages", {"content": "refers to nothing"})
+    finally:
+        sql.execute("DROP TABLE allowed CASCADE")
+    assert (failed.status_code, failed.json()["code"]) == (500, "internal_error")
+    (entry,) = [one for one in backend.entries() if one["request_id"] == failed.json()["request_id"]]
+    assert entry["level"] == "error"
+    assert "messages_channel_id_content_fkey" in entry["exception"]
 
 
 def test_deleting_an_account_keeps_its_messages_without_a_name(new_user: NewUser, sql: Sql) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from backend import migrations
 from backend.migrate import migrating
 from backend.migrations.filters import include_name, include_object
@@ -225,3 +228,15 @@ def test_wait_times_out(fresh: Backend) -> None:
 def run(backend: Backend, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [*backend.command(arguments[0]), *arguments[1:]]
     return subprocess.run(command, env=backend.environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+# Pods of the previous release run beside the new schema during a rollout.
+REMOVES = re.compile(r"(?:drop|alter)_column|drop_table|rename_table|DROP COLUMN|DROP TABLE|RENAME|SET NOT NULL")
+
+
+def test_migrations_remove_nothing_that_the_previous_release_uses() -> None:
+    revisions = list(ScriptDirectory(str(migrations.FOLDER)).walk_revisions())
+    removing = {one.revision: REMOVES.findall(inspect.getsource(one.module.upgrade)) for one in revisions[:-1]}
+    assert not any(removing.values()), (
+        f"{removing}: stop using it in one release, remove it in the next, and make an exception here then"
+    )

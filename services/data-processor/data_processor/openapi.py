@@ -16,9 +16,9 @@ from pydantic import TypeAdapter
 from servicekit import inside
 from servicekit.codes import Code
 from servicekit.facts import VERSION
-from servicekit.openapi import SECURITY, SECURITY_SCHEMES, Problem
-from servicekit.problems import CONTENT_TYPE
+from servicekit.openapi import SECURITY, SECURITY_SCHEMES, Problem, add_examples, refusals
 
+from data_processor import examples
 from data_processor.web.operations import JSON, Operation, operation
 from data_processor.web.routing import SAFE, IdConverter, Methods, routes
 
@@ -45,12 +45,14 @@ def document(addresses: Mapping[str, Methods]) -> dict[str, Any]:
         path: {method.lower(): _operation(path, method, one, schemas) for method, one in methods.operations.items()}
         for path, methods in addresses.items()
     }
-    return {
+    described = {
         "openapi": "3.1.0",
         "info": {"title": "Plumbline: data-processor", "version": VERSION},
         "paths": paths,
         "components": {"schemas": schemas.components, "securitySchemes": SECURITY_SCHEMES},
     }
+    add_examples(described, examples.of_schemas())
+    return described
 
 
 class _Schemas:
@@ -85,7 +87,7 @@ def _operation(path: str, method: str, one: Operation, schemas: _Schemas) -> dic
             *(IdConverter.parameter(name) for name in _IN_PATH.findall(path)),
             *(parameter for source in sources for parameter in source.parameters),
         ],
-        "responses": _answers(one, schemas) | _refusals(_codes(path, method, one), schemas),
+        "responses": _answers(one, schemas) | _refusals(path, method, one),
     }
     if body := {media_type: kind for source in sources for media_type, kind in source.body.items()}:
         described["requestBody"] = {"required": True, "content": schemas.content(body, "validation")}
@@ -102,27 +104,13 @@ def _answers(one: Operation, schemas: _Schemas) -> dict[str, Any]:
     }
 
 
-def _codes(path: str, method: str, one: Operation) -> set[Code]:
-    found = {*one.refuses, Code.INTERNAL_ERROR}
+def _refusals(path: str, method: str, one: Operation) -> dict[str, Any]:
+    codes = {*one.refuses, Code.INTERNAL_ERROR}
     if method not in SAFE:
-        found.add(Code.FOREIGN_ORIGIN)
+        codes.add(Code.FOREIGN_ORIGIN)
     if path not in inside.OPEN_PATHS:
-        found.add(Code.FRONT_DOOR_ONLY)
+        codes.add(Code.FRONT_DOOR_ONLY)
     if _IN_PATH.search(path):
         # What is no id, or is larger than any, matches no route.
-        found.add(Code.NO_SUCH_ADDRESS)
-    return found
-
-
-def _refusals(codes: set[Code], schemas: _Schemas) -> dict[str, Any]:
-    problem = schemas.content({CONTENT_TYPE: Problem}, "serialization")[CONTENT_TYPE]["schema"]
-    by_status: dict[int, list[Code]] = {}
-    for code in sorted(codes, key=list(Code).index):
-        by_status.setdefault(code.status, []).append(code)
-    return {
-        str(status): {
-            "description": "\n".join(f"- `{code}`: {code.meaning}" for code in listed),
-            "content": {CONTENT_TYPE: {"schema": {"allOf": [problem], "properties": {"code": {"enum": listed}}}}},
-        }
-        for status, listed in sorted(by_status.items())
-    }
+        codes.add(Code.NO_SUCH_ADDRESS)
+    return {str(status): described for status, described in refusals(codes).items()}

@@ -20,7 +20,7 @@ import requests
 from servicekit import tokens
 from servicekit.tokens import Identity
 
-from data_processor_testkit.description import Description
+from plumbline.verification.description import Description
 from plumbline.verification.service_process import ServiceProcess
 from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, through_caddy, wait_until
 

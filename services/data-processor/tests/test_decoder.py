@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service, refusal
+from PIL import Image
 
 from plumbline.verification.throwaway import PostgresServer, RedisServer
 
@@ -82,6 +84,21 @@ def test_decoder_that_dies_affects_no_other_file(impatient: Service) -> None:
         process.kill()
 
     assert person.upload(channel, samples.image()).status_code == 201
+
+
+def test_notes_of_a_decoder_are_entries_of_the_log(impatient: Service) -> None:
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\xff\0\0\0\xff\xff\0\0"
+    file = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(file, "JPEG", exif=exif)
+    person = Person(impatient)
+    answer = person.upload(person.create_channel(), file.getvalue())
+    assert answer.status_code == 201, answer.text
+    of_this = [one for one in impatient.entries() if one["request_id"] == answer.headers["X-Request-Id"]]
+    (entry,) = [one for one in of_this if one["message"] == "a decoder wrote a note about a file"]
+    assert (entry["level"], entry["fields"]["media_type"]) == ("info", "image/jpeg")
+    assert "Corrupt EXIF data" in entry["fields"]["notes"]
+    others = [line for line in impatient.log.read_text().splitlines() if not line.startswith("{")]
+    assert not any("EXIF" in line for line in others)
 
 
 def test_decoders_end_with_their_service(

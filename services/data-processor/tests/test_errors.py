@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from data_processor.web import errors
 from data_processor_testkit.service import Person, Service, refusal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plumbline.verification.throwaway import through_caddy
+from plumbline.verification.throwaway import through_caddy, wait_until
 
 JSON = {"Content-Type": "application/json"}
 
@@ -177,3 +179,71 @@ def test_failure_is_a_plain_500_and_a_log_entry(service: Service, person: Person
     (entry,) = [entry for entry in service.entries() if entry["request_id"] == body["request_id"]]
     assert entry["level"] == "error"
     assert "a.colour does not exist" in entry["exception"]
+
+
+TARGETS = {
+    "users": "unauthenticated",
+    "channels": "no_such_channel",
+    "documents": "no_such_document",
+    "templates": "no_such_template",
+    "template_labels": "no_such_template",
+    "batch_jobs": "no_such_batch_job",
+    "document_contents": None,
+}
+OURS = """
+    SELECT conname, confrelid::regclass::text FROM pg_constraint
+    WHERE contype = 'f' AND conrelid::regclass::text IN (
+        'documents', 'page_texts', 'annotations', 'templates', 'template_labels', 'template_anchors', 'batch_jobs',
+        'batch_items'
+    )
+"""
+
+
+def test_what_a_reference_refers_to_decides_the_refusal(service: Service) -> None:
+    found = {name: (target, errors.just_deleted(name)) for name, target in service.rows(OURS)}
+    codes = {name: None if refusal is None else refusal.code for name, (_, refusal) in found.items()}
+    assert codes == {name: TARGETS[target] for name, (target, _) in found.items()}
+    assert {target for target, _ in found.values()} == set(TARGETS)
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_unknown_reference_that_is_violated_is_a_logged_failure(
+    service: Service, person: Person, document: dict[str, Any], method: str
+) -> None:
+    path = f"documents/{document['id']}/"
+    with service.database() as connection:
+        connection.execute("CREATE TABLE elsewhere (document_id bigint REFERENCES documents, page integer UNIQUE)")
+        try:
+            if method == "DELETE":
+                connection.execute("INSERT INTO elsewhere (document_id) VALUES (%s)", (document["id"],))
+                response = person.call("DELETE", path)
+            else:
+                connection.execute(
+                    "ALTER TABLE annotations ADD FOREIGN KEY (page) REFERENCES elsewhere (page) NOT VALID"
+                )
+                body = {"bounding_box": {"x": 0, "y": 0, "width": 1, "height": 1}, "label_type": "a", "label_name": "b"}
+                response = person.post(path + "annotations/", json=body)
+        finally:
+            connection.execute("DROP TABLE elsewhere CASCADE")
+    failure = refusal(response, 500, "internal_error")
+    (entry,) = [entry for entry in service.entries() if entry["request_id"] == failure["request_id"]]
+    assert entry["level"] == "error"
+    assert "violates foreign key constraint" in entry["exception"]
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "status"), [("users", "unauthenticated", 401), ("templates", "no_such_template", 404)]
+)
+def test_row_that_is_deleted_while_a_job_is_made_is_named(
+    service: Service, person: Person, channel: int, document: dict[str, Any], table: str, code: str, status: int
+) -> None:
+    template = person.post("templates/", json={"channel_id": channel, "name": "T"}).json()["id"]
+    gone = {"users": person.id, "templates": template}[table]
+    body = {"channel_id": channel, "template_id": template, "document_ids": [document["id"]]}
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as other:
+        with service.database() as connection, connection.transaction():
+            connection.execute(f"DELETE FROM {table} WHERE id = %s", (gone,))
+            answer = other.submit(person.post, "batch/", json=body)
+            wait_until(lambda: service.rows(waiting) != [], "the job waits for the deletion")
+        refusal(answer.result(), status, code)

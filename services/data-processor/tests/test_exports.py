@@ -243,17 +243,23 @@ def test_a_document_with_more_values_than_are_read_at_a_time(service: Service, p
 
 @pytest.fixture(scope="module")
 def large(service: Service) -> tuple[Person, int]:
-    """A channel with 10,000 documents, whose export has more than 10 MB."""
+    """A channel with 10,000 documents, whose export has more than 10 MB, too many to be kept compressed."""
     person = Person(service)
     channel = person.create_channel()
     service.record_documents(person, channel, 10_000)
+    digits = "(SELECT string_agg(md5(d.id::text || n), '') FROM generate_series(1, 16) n)"
+    _annotate(service, channel, digits)
+    return person, channel
+
+
+def _annotate(service: Service, channel: int, text: str) -> None:
+    """Give each document of a channel a value with this text, an SQL expression."""
     service.rows(
         "INSERT INTO annotations (document_id, page, box_x, box_y, box_width, box_height, label_type, label_name,"
-        " colour, text) SELECT id, 1, 0, 0, 1, 1, 'f', 'total', '#ffcc00', repeat('x', 500) FROM documents"
-        " WHERE channel_id = %s RETURNING id",
+        f" colour, text) SELECT d.id, 1, 0, 0, 1, 1, 'f', 'total', '#ffcc00', {text} FROM documents d"
+        " WHERE d.channel_id = %s RETURNING id",
         channel,
     )
-    return person, channel
 
 
 # A request's other statements need no transaction that outlives them.
@@ -282,6 +288,23 @@ def test_a_large_export_is_resumed_where_it_was_cut_off(service: Service, large:
     assert rest.content == whole.content[start:]
     assert person.get(path, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
     assert person.call("HEAD", path).headers["Content-Length"] == str(size)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_large_export_that_is_kept_compressed_is_sent_whole_and_holds_no_transaction(
+    service: Service, person: Person, channel: int, kind: str
+) -> None:
+    service.record_documents(person, channel, 2_000)
+    _annotate(service, channel, "repeat('wide ', 1000)")
+    with _begin(service, person, _address(service, channel, kind)):
+        assert _in_transaction(service) == 0
+    path = f"export/?channel_id={channel}&format={kind}"
+    whole = person.get(path)
+    assert len(whole.content) > 10_000_000
+    assert whole.headers["ETag"] == f'"{hashlib.sha256(whole.content).hexdigest()}"'
+    assert whole.content.count(b"wide wide") >= 2_000
+    start = len(whole.content) - 70_001
+    assert person.get(path, headers={"Range": f"bytes={start}-"}).content == whole.content[start:]
 
 
 def test_ten_thousand_documents_need_no_more_memory_than_ten(service: Service, large: tuple[Person, int]) -> None:

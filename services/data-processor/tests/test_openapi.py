@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 import requests
-from data_processor_testkit.description import OF_ANY_ADDRESS, Description
 from data_processor_testkit.service import Person, Service
-from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from servicekit.codes import Code
 
+from plumbline.verification.description import OF_ANY_ADDRESS, Description
 from plumbline.verification.throwaway import through_caddy
 
 PACKAGE = Path(__file__).parents[1] / "data_processor"
@@ -104,19 +103,10 @@ def test_an_id_that_cannot_exist_is_refused_as_described(service: Service, perso
         assert ("no_such_address" in codes) == ("{" in path), (method, path)
 
 
-def test_every_json_body_has_an_example_that_its_schema_allows(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
-    named = {
-        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-        for item in document["paths"].values()
-        for operation in item.values()
-        if "application/json" in operation.get("requestBody", {}).get("content", {})
-    }
-    for name in sorted(named):
-        assert schemas[name].get("examples"), f"{name} has no example"
-        checked = OAS31Validator(schemas[name] | {"components": document["components"]})
-        for example in schemas[name]["examples"]:
-            assert [error.message for error in checked.iter_errors(example)] == [], name
+def test_every_body_has_an_example_that_its_schema_allows(service: Service) -> None:
+    # The document describes itself by no schema of its own.
+    found = list(service.description.faults_of_examples())
+    assert [one for one in found if "openapi.json: 200" not in one] == []
 
 
 def test_calls_that_need_a_session_declare_it(service: Service) -> None:

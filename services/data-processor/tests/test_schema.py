@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import data_processor.migrations
 import psycopg
 import pytest
 from data_processor_testkit.service import Person, Service
+from django.db.migrations import (
+    AddField,
+    AlterModelTable,
+    DeleteModel,
+    RemoveField,
+    RenameField,
+    RenameModel,
+    RunSQL,
+    SeparateDatabaseAndState,
+)
+from django.db.migrations.operations.base import Operation
 
 OWN = {
     "documents",
@@ -41,6 +57,35 @@ def test_no_migration_is_missing(migrated: Service) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# Pods of the previous release run beside the new schema during a rollout.
+REMOVES = re.compile(r"DROP COLUMN|DROP TABLE|RENAME|SET NOT NULL|ALTER COLUMN \w+ TYPE", re.IGNORECASE)
+REMOVING = (RemoveField, DeleteModel, RenameField, RenameModel, AlterModelTable)
+BEFORE_THE_FIRST_RELEASE = {"0004_files", "0006_page_texts"}
+
+
+def removals(operations: Iterable[Operation]) -> Iterator[str]:
+    for operation in operations:
+        if isinstance(operation, SeparateDatabaseAndState):
+            yield from removals(operation.database_operations)
+        elif isinstance(operation, REMOVING):
+            yield operation.describe()
+        elif isinstance(operation, RunSQL) and (found := REMOVES.search(str(operation.sql))):
+            yield found.group()
+        elif isinstance(operation, AddField) and not (operation.field.null or operation.field.has_db_default()):
+            yield f"{operation.describe()} that the previous release does not fill"
+
+
+def test_migrations_remove_nothing_that_the_previous_release_uses() -> None:
+    removing = {}
+    for module in pkgutil.iter_modules(data_processor.migrations.__path__):
+        migration = importlib.import_module(f"data_processor.migrations.{module.name}").Migration
+        if found := list(removals(migration.operations)):
+            removing[module.name] = found
+    assert removing.keys() == BEFORE_THE_FIRST_RELEASE, (
+        f"{removing}: stop using it in one release, remove it in the next, and name the migration here then"
+    )
 
 
 def test_migrations_make_these_tables_and_no_others(migrated: Service) -> None:

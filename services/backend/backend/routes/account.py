@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from servicekit.codes import Code
 
 from backend.addresses import client_address
 from backend.database import DELETION_TIMEOUT_S
@@ -17,7 +18,17 @@ from backend.schemas import AccountDeletion
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 
-@router.delete("/me", status_code=204, response_class=Response, responses=refusals(401, 403, 409, 413, 415, 429))
+@router.delete(
+    "/me",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(
+        Code.WRONG_PASSWORD,
+        Code.LAST_OPERATOR,
+        Code.TOO_MUCH_AT_ONCE,
+        Code.TOO_MANY_ATTEMPTS,
+    ),
+)
 async def delete_me(
     request: Request, body: AccountDeletion, caller: Authenticated, services: ProcessServices
 ) -> Response:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator
+from servicekit.codes import Code
 from servicekit.tokens import Identity
 
 from backend.addresses import client_address
@@ -33,7 +34,17 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 Field = Annotated[str, Form(max_length=256), AfterValidator(storable)]
 
 
-@router.post("/register", status_code=201, response_model=User, responses=refusals(403, 409, 413, 415, 429))
+@router.post(
+    "/register",
+    status_code=201,
+    response_model=User,
+    responses=refusals(
+        Code.REGISTRATION_CLOSED,
+        Code.INVITE_NEEDED,
+        Code.USERNAME_TAKEN,
+        Code.TOO_MANY_REGISTRATIONS,
+    ),
+)
 async def register(body: Registration, request: Request, services: ProcessServices) -> Response:
     """Create a user and log in: the session cookie is set."""
     mode = services.settings.registration
@@ -69,7 +80,7 @@ async def register(body: Registration, request: Request, services: ProcessServic
     return response
 
 
-@router.post("/login", response_model=Session, responses=refusals(401, 413, 429))
+@router.post("/login", response_model=Session, responses=refusals(Code.WRONG_CREDENTIALS, Code.TOO_MANY_ATTEMPTS))
 async def login(
     request: Request,
     username: Field,
@@ -100,7 +111,7 @@ async def logout(services: ProcessServices) -> Response:
     return response
 
 
-@router.get("/me", response_model=User, responses=refusals(401))
+@router.get("/me", response_model=User)
 async def read_me(caller: Authenticated) -> Response:
     """Say who is logged in."""
     row = await caller.db.fetch_one(sql.BY_ID, {"id": caller.user.user_id})
@@ -109,7 +120,7 @@ async def read_me(caller: Authenticated) -> Response:
     return json_response(row)
 
 
-@router.get("/operator", response_class=Response, responses=refusals(401, 403))
+@router.get("/operator", response_class=Response, responses=refusals(Code.NOT_AN_OPERATOR))
 async def check_operator(caller: Operator) -> Response:
     """Say whether the session is an operator's, for the proxy to ask before it shows the recorder."""
     return Response(headers={"X-Operator": caller.user.username})

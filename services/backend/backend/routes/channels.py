@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import psycopg
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import AfterValidator
 from servicekit import texts
+from servicekit.codes import Code
 
 from backend.access import require_channel, require_member
 from backend.database import DELETION_TIMEOUT_S, Database, Row
@@ -40,6 +42,7 @@ from backend.schemas import (
     storable,
 )
 
+_OF_CHANNEL = (Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER)
 router = APIRouter(prefix="/channels", tags=["channels"])
 
 _NAME_HELP = "Beginning of the name, in any case, with or without the `#`."
@@ -47,7 +50,7 @@ _CHANNEL = ("id", "name", "type", "is_direct", "created_by", "created_at")
 _MEMBER = ("user_id", "username", "display_name", "joined_at")
 
 
-@router.post("/", status_code=201, response_model=Channel, responses=refusals(401, 409, 413, 415))
+@router.post("/", status_code=201, response_model=Channel, responses=refusals(Code.CHANNEL_EXISTS))
 async def create_channel(body: ChannelCreate, caller: Authenticated) -> Response:
     """Create a channel and become its first member."""
     row = await caller.db.fetch_one(sql.CREATE, {"name": body.name, "type": body.type, "user_id": caller.user.user_id})
@@ -59,14 +62,14 @@ async def create_channel(body: ChannelCreate, caller: Authenticated) -> Response
     return json_response(_pick(row, _CHANNEL), 201)
 
 
-@router.get("/", response_model=ChannelPage, responses=refusals(401))
+@router.get("/", response_model=ChannelPage)
 async def list_channels(caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50) -> Response:
     """List the public channels and one's own private ones, newest first."""
     rows = await caller.db.fetch_all(sql.LIST, {"user_id": caller.user.user_id, "before": before, "limit": limit + 1})
     return page_response(rows, limit, "id")
 
 
-@router.get("/search", response_model=ChannelPage, responses=refusals(401))
+@router.get("/search", response_model=ChannelPage)
 async def search_channels(
     caller: Authenticated,
     name: Annotated[str, Query(max_length=80, description=_NAME_HELP), AfterValidator(storable)],
@@ -83,7 +86,11 @@ async def search_channels(
     return page_response(rows, limit, "id")
 
 
-@router.post("/dm/{user_id}", response_model=Channel, responses={201: {"model": Channel}, **refusals(401, 404)})
+@router.post(
+    "/dm/{user_id}",
+    response_model=Channel,
+    responses={201: {"model": Channel}, **refusals(Code.NO_SUCH_USER, Code.DIRECT_WITH_ONESELF)},
+)
 async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Response:
     """Open the one private channel of two users: 201 if it is new, 200 if it was there."""
     if user_id == caller.user.user_id:
@@ -113,7 +120,12 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
     return json_response(_pick(row, _CHANNEL), 201)
 
 
-@router.delete("/{channel_id}", status_code=204, response_class=Response, responses=refusals(401, 403, 404, 409))
+@router.delete(
+    "/{channel_id}",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(*_OF_CHANNEL, Code.NOT_THE_CREATOR, Code.TOO_MUCH_AT_ONCE),
+)
 async def delete_channel(channel_id: PathId, caller: Authenticated) -> Response:
     """Delete a channel with its content. Only its creator can; of a direct channel, both members."""
     wanted = {"channel_id": channel_id, "user_id": caller.user.user_id}
@@ -125,14 +137,25 @@ async def delete_channel(channel_id: PathId, caller: Authenticated) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/{channel_id}/join", response_model=Channel, responses=refusals(401, 403, 404, 409))
+@router.post("/{channel_id}/join", response_model=Channel, responses=refusals(*_OF_CHANNEL))
 async def join_channel(channel_id: PathId, caller: Authenticated) -> Response:
     """Join a public channel; no change for a member."""
-    row = await _add(caller.db, caller.events, channel_id, caller.user.user_id, adder_id=caller.user.user_id)
+    try:
+        row = await _add(caller.db, caller.events, channel_id, caller.user.user_id, adder_id=caller.user.user_id)
+    except psycopg.errors.ForeignKeyViolation as error:
+        if error.diag.constraint_name == "memberships_user_id_fkey":
+            # Here it is the caller who was deleted meanwhile, not another user.
+            raise UserDeleted from error
+        raise
     return json_response(_pick(row, _CHANNEL))
 
 
-@router.post("/{channel_id}/leave", status_code=204, response_class=Response, responses=refusals(401, 403, 404, 409))
+@router.post(
+    "/{channel_id}/leave",
+    status_code=204,
+    response_class=Response,
+    responses=refusals(*_OF_CHANNEL, Code.DIRECT_CHANNEL),
+)
 async def leave_channel(channel_id: PathId, caller: Authenticated) -> Response:
     """Leave a channel."""
     gone = await caller.db.fetch_one(sql.LEAVE, {"channel_id": channel_id, "user_id": caller.user.user_id})
@@ -146,7 +169,7 @@ async def leave_channel(channel_id: PathId, caller: Authenticated) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/{channel_id}/members", response_model=MemberPage, responses=refusals(401, 403, 404))
+@router.get("/{channel_id}/members", response_model=MemberPage, responses=refusals(*_OF_CHANNEL))
 async def list_members(
     channel_id: PathId, caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50
 ) -> Response:
@@ -166,7 +189,10 @@ async def list_members(
     "/{channel_id}/members",
     status_code=201,
     response_model=Member,
-    responses={200: {"model": Member}, **refusals(401, 403, 404, 409, 413, 415)},
+    responses={
+        200: {"model": Member},
+        **refusals(*_OF_CHANNEL, Code.NO_SUCH_USER, Code.DIRECT_CHANNEL),
+    },
 )
 async def add_member(channel_id: PathId, body: MemberAdd, caller: Authenticated) -> Response:
     """Add a user to a channel: 201 for a new member, 200 for an existing one. Only members can add to a private one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from servicekit.codes import Code
 
 from backend.access import require_member
 from backend.deps import Authenticated
@@ -16,7 +17,7 @@ from backend.schemas import MAX_ID, Before, Limit, Message, MessageCreate, Messa
 router = APIRouter(prefix="/channels/{channel_id}/messages", tags=["messages"])
 
 
-@router.post("", status_code=201, response_model=Message, responses=refusals(401, 403, 404, 413, 415))
+@router.post("", status_code=201, response_model=Message, responses=refusals(Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER))
 async def post_message(channel_id: PathId, body: MessageCreate, caller: Authenticated) -> Response:
     """Store a message and announce it to the channel's members."""
     row = await caller.db.fetch_one(
@@ -35,7 +36,7 @@ async def post_message(channel_id: PathId, body: MessageCreate, caller: Authenti
     return json_response(row, 201)
 
 
-@router.get("", response_model=MessagePage, responses=refusals(401, 403, 404))
+@router.get("", response_model=MessagePage, responses=refusals(Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER))
 async def list_messages(
     channel_id: PathId, caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50
 ) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from functools import lru_cache
 from typing import Any
 
 from psycopg.sql import Literal
@@ -14,6 +15,7 @@ from data_processor.exports.options import Dialect, ExportOptions
 from data_processor.exports.selectors import Piece
 
 TABLE = "document_values"
+_REPEATED_MAX = 100
 
 # SQLite has no decimals: as a number, an amount would become a float.
 _TYPES: dict[Dialect, dict[Kind, str]] = {
@@ -56,7 +58,17 @@ def write(pieces: Iterable[Piece], options: ExportOptions) -> Iterator[bytes]:
 
 
 def _for_postgresql(cells: list[Any]) -> list[str]:
-    return [Literal(cell).as_string() if isinstance(cell, str) else _number(cell) for cell in cells]
+    return [_text(cell) if isinstance(cell, str) else _number(cell) for cell in cells]
+
+
+def _text(cell: str) -> str:
+    return _repeated(cell) if len(cell) <= _REPEATED_MAX else Literal(cell).as_string()
+
+
+@lru_cache(1_000)
+def _repeated(cell: str) -> str:
+    """Return a short text in quotes. Most are those of the row before: names, types, hashes."""
+    return Literal(cell).as_string()
 
 
 def _number(cell: float | None) -> str:

@@ -17,12 +17,15 @@ from servicekit.problems import CONTENT_TYPE, problem
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 2
-_REFERENCES = {
-    "_channel_id_": Code.NO_SUCH_CHANNEL,
-    "_document_id_": Code.NO_SUCH_DOCUMENT,
-    "_template_id_": Code.NO_SUCH_TEMPLATE,
+_DELETED = {
+    "users": Code.UNAUTHENTICATED,
+    "channels": Code.NO_SUCH_CHANNEL,
+    "documents": Code.NO_SUCH_DOCUMENT,
+    "templates": Code.NO_SUCH_TEMPLATE,
+    "template_labels": Code.NO_SUCH_TEMPLATE,
+    "batch_jobs": Code.NO_SUCH_BATCH_JOB,
 }
-"""The target of a foreign key, by a part of its name. All others refer to the caller."""
+"""The refusal when a row of this table was deleted while a statement referred to it. Users are always the caller."""
 
 
 class ProblemError(Exception):
@@ -140,8 +143,9 @@ def from_exception(error: Exception) -> ProblemError:
         client_fault(logger, "database_value", "the database refused a value", exc_info=error)
         return InvalidError(("", "a value is out of range"))
     if isinstance(error.__cause__, psycopg.errors.ForeignKeyViolation):
-        # The row that the statement refers to was deleted while it ran.
-        return _just_deleted(error.__cause__)
+        deleted = just_deleted(error.__cause__.diag.constraint_name or "")
+        if deleted is not None:
+            return deleted
     if isinstance(error, SuspiciousOperation):
         return ProblemError(Code.MALFORMED_REQUEST, "the request is malformed")
     if isinstance(error, DatabaseError) and not isinstance(error, IntegrityError):
@@ -154,12 +158,15 @@ def from_exception(error: Exception) -> ProblemError:
     )
 
 
-def _just_deleted(error: psycopg.errors.ForeignKeyViolation) -> ProblemError:
-    reference = error.diag.constraint_name or ""
-    for column, code in _REFERENCES.items():
-        if column in reference:
-            return ProblemError(code, "something that this refers to has just been deleted")
-    return UnauthorizedError("this session's user no longer exists: log in again")
+def just_deleted(constraint: str) -> ProblemError | None:
+    """Return the refusal when a foreign key of this name is violated: what the statement refers to has been deleted.
+
+    Django names them after the table they refer to. None for all other foreign keys: no request should violate them.
+    """
+    code = _DELETED.get(constraint.rpartition("_fk_")[2].removesuffix("_id"))
+    if code is Code.UNAUTHENTICATED:
+        return UnauthorizedError("this session's user no longer exists: log in again")
+    return None if code is None else ProblemError(code, "something that this refers to has just been deleted")
 
 
 def not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -24,6 +24,9 @@ from data_processor.documents.files.page_reading import Wanted
 _MEMORY_MAX = 2 * 1024**3
 """Address space in bytes: a few times the largest image that is accepted."""
 
+_NOTES_MAX = 1024**2
+"""Size in bytes of any file that it writes: it only writes notes, to standard error."""
+
 _ONE_THREAD = {"OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 _GRACE_S = 5
@@ -80,6 +83,7 @@ def main(descriptor: int) -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MAX, _MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_NOTES_MAX, _NOTES_MAX))
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, ConnectionError):
         connection.send_bytes(b"started")

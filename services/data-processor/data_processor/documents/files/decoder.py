@@ -7,15 +7,17 @@ text is read in children of their own: neither keeps an upload waiting.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 from functools import cache
 from multiprocessing.connection import Connection, Pipe
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import orjson
 from servicekit.codes import Code
@@ -24,11 +26,15 @@ from data_processor import config
 from data_processor.documents.files.broken import BrokenFileError
 from data_processor.web.errors import BusyError
 
+logger = logging.getLogger(__name__)
+
 _CHILD = "data_processor.documents.files.child"
 _Pool = Literal["files", "pictures", "reading"]
 _CHILDREN: dict[_Pool, int] = {"files": 2, "pictures": 1, "reading": 1}
 """How many files a process decodes at a time. A worker process reads one document at a time."""
 _START_S = 30.0
+_NOTED_MAX = 2_000
+"""Bytes that are kept of what decoders write to standard error: warnings, and why one ended."""
 
 
 class _Decoder:
@@ -37,6 +43,7 @@ class _Decoder:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._errors: IO[bytes] | None = None
 
     def run(self, request: dict[str, Any], data: bytes, timeout_s: float) -> tuple[dict[str, Any], bytes]:
         """Return the child's answer. Raises BrokenFileError for a file that it refuses or that ends it."""
@@ -54,13 +61,15 @@ class _Decoder:
             answer: dict[str, Any] = orjson.loads(connection.recv_bytes())
             attachment = connection.recv_bytes()
         except (EOFError, OSError) as error:
-            code = self._end()
+            code, notes = self._end(), self._notes()
             if reused:
                 # The child may have ended before this file: use a new one.
                 return self.run(request, data, timeout_s)
-            raise BrokenFileError(
-                "the file cannot be decoded", code=Code.TOO_COMPLEX, cause=f"the decoder ended with {code}"
-            ) from error
+            cause = f"the decoder ended with {code}" + (f": {notes}" if notes else "")
+            raise BrokenFileError("the file cannot be decoded", code=Code.TOO_COMPLEX, cause=cause) from error
+        if notes := self._notes():
+            about = {"notes": notes, "task": request["task"], "media_type": request["media_type"]}
+            logger.info("a decoder wrote a note about a file", extra={"fields": about})
         if "reason" in answer:
             raise BrokenFileError(answer["reason"], code=Code(answer["code"]), cause=answer["cause"])
         return answer, attachment
@@ -70,6 +79,7 @@ class _Decoder:
             return self._connection
         self._end()
         self._connection, theirs = Pipe()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the child
         self._process = subprocess.Popen(
             [sys.executable, "-m", _CHILD, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
@@ -80,6 +90,7 @@ class _Decoder:
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=self._errors,
         )
         theirs.close()
         # Starting can be slow on a busy machine, so it does not count as decoding.
@@ -88,6 +99,18 @@ class _Decoder:
             raise _busy(_START_S)
         self._connection.recv_bytes()
         return self._connection
+
+    def _notes(self) -> str:
+        """Return the end of what the child has written to standard error since the last call."""
+        if self._errors is None:
+            return ""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - _NOTED_MAX))
+        notes = self._errors.read().decode(errors="replace").strip()
+        # The child writes at the same position.
+        self._errors.truncate(0)
+        self._errors.seek(0)
+        return notes
 
     def _end(self) -> int | None:
         if self._connection is not None:

@@ -1,10 +1,11 @@
-"""Registers the pytest plugins: temporary servers for unit tests, the running stack for the suites."""
+"""Registers the pytest plugins: temporary servers, several processes, the running stack for the suites."""
 
 import pytest
 
 pytest.register_assert_rewrite("plumbline.verification.checks")
 pytest_plugins = [
     "plumbline.verification.throwaway",
+    "plumbline.verification.plugins.parallel",
     "plumbline.verification.plugins.disrupt",
     "plumbline.verification.plugins.stack",
     "plumbline.verification.plugins.sentences",

@@ -24,6 +24,7 @@ os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 LOCKED = "requirements/dev.txt"
 KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
+UNIT = ["benchmarks", "services", "plumbline"]
 CODE = [".", *(f"services/{name}" for name in ("servicekit", "backend", "data-processor", "log-sink"))]
 SCRIPTS = [
     "deploy-local.sh",
@@ -47,6 +48,13 @@ def _pytest(session: nox.Session, *arguments: str) -> None:
     session.run("python", "-m", "pytest", *arguments, *session.posargs)
 
 
+def _unit_tests(session: nox.Session, *arguments: str) -> None:
+    # One process more than cores, because tests wait for servers. Options such as `-k` or `--pdb` choose few tests,
+    # which one process has done before several have started.
+    processes = [] if session.posargs else ["-n", str((os.cpu_count() or 1) + 1)]
+    _pytest(session, *UNIT, *processes, *arguments)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Ruff, mypy (strict), import contracts, shellcheck."""
@@ -60,16 +68,16 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Unit tests, with a temporary Postgres and Redis."""
+    """Unit tests, in several processes, each with a temporary Postgres and Redis."""
     _install(session)
-    _pytest(session, "plumbline", "services", "benchmarks")
+    _unit_tests(session)
 
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
     """Show which lines the unit tests run; no figure makes it fail."""
     _install(session)
-    _pytest(session, "plumbline", "services", "benchmarks", "--cov", "--cov-report=term:skip-covered")
+    _unit_tests(session, "--cov", "--cov-report=term:skip-covered")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a") as page:
             session.run("coverage", "report", "--format=markdown", stdout=page)

@@ -26,6 +26,12 @@ def jobs() -> dict[str, Any]:
     return loaded["jobs"]  # type: ignore[no-any-return]
 
 
+@pytest.fixture(scope="module")
+def sessions() -> dict[str, Any]:
+    """The functions of noxfile.py by their names."""
+    return runpy.run_path(str(ROOT / "noxfile.py"))
+
+
 def test_the_workflow_runs_every_session_of_plain_nox(jobs: dict[str, Any]) -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "nox", "--list", "--json"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -34,15 +40,28 @@ def test_the_workflow_runs_every_session_of_plain_nox(jobs: dict[str, Any]) -> N
     assert set(jobs["sessions"]["strategy"]["matrix"]["session"]) == wanted
 
 
-def test_plain_nox_does_not_use_a_running_stack() -> None:
+def test_plain_nox_does_not_use_a_running_stack(sessions: dict[str, Any]) -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "nox", "--list"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert set(re.findall(r"^- (\w+)", listed, re.MULTILINE)) == ON_REQUEST
     ran: list[tuple[str, ...]] = []
     session = SimpleNamespace(install=lambda *_: None, run=lambda *command: ran.append(command), posargs=[])
-    runpy.run_path(str(ROOT / "noxfile.py"))["suites"](session)
+    sessions["suites"](session)
     assert ran == [("python", "-m", "pytest", "tests/smoke", "tests/logs", "--own-stack")]
+
+
+@pytest.mark.parametrize("name", ["unit", "coverage"])
+@pytest.mark.parametrize("chosen", [[], ["-m", "engine"]], ids=["all", "some"])
+def test_all_unit_tests_run_in_several_processes_and_some_in_one(
+    sessions: dict[str, Any], name: str, chosen: list[str]
+) -> None:
+    ran: list[tuple[str, ...]] = []
+    session = SimpleNamespace(install=lambda *_: None, run=lambda *command, **_: ran.append(command), posargs=chosen)
+    sessions[name](session)
+    assert ran[0][:6] == ("python", "-m", "pytest", "benchmarks", "services", "plumbline")
+    assert ("-n" in ran[0]) == (not chosen)
+    assert list(ran[0][len(ran[0]) - len(chosen) :]) == chosen
 
 
 def test_the_unit_tests_run_on_every_supported_python(jobs: dict[str, Any]) -> None:

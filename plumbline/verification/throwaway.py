@@ -219,17 +219,23 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@contextlib.contextmanager
+def throwaway_redis() -> Iterator[RedisServer]:
+    """Yield a running, empty Redis; delete it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-test-", ignore_cleanup_errors=True) as folder:
+        server = RedisServer(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """A Redis for this test session."""
-    folder = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
-    server = RedisServer(folder)
-    try:
-        server.start()
+    with throwaway_redis() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def misses_a_cancellation() -> None:

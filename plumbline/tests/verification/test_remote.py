@@ -21,7 +21,7 @@ from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.net import free_port
 from plumbline.verification.checks import rows
 from plumbline.verification.remote import Access, RemoteTarget
-from plumbline.verification.throwaway import PostgresServer, RedisServer
+from plumbline.verification.throwaway import PostgresServer, RedisServer, throwaway_postgres
 
 ID = "0123456789abcdef"
 SECRET = "correct-horse-battery"
@@ -41,12 +41,17 @@ def url(web: Callable[..., str]) -> str:
     return web(whole())
 
 
+@pytest.fixture(scope="module")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A Postgres for this module, whose tables no service has made."""
+    with throwaway_postgres() as server:
+        yield server
+
+
 @pytest.fixture
 def dsn(tmp_path: Path, postgres_server: PostgresServer) -> Iterator[Callable[..., Path]]:
     """Write DSN files for a database with a record of deployment `ID`."""
     with psycopg.connect(postgres_server.conninfo, autocommit=True) as database:
-        # The server is shared: tests of migrations may have left the real one.
-        database.execute("DROP TABLE IF EXISTS stack_events CASCADE")
         database.execute("CREATE TABLE stack_events (stack_id text)")
         database.execute("INSERT INTO stack_events VALUES (%s)", (ID,))
         server = postgres_server

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import secrets
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,13 @@ from websockets.sync.client import ClientConnection, connect
 
 from plumbline.verification.description import Description
 from plumbline.verification.service_process import ServiceProcess
-from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer, RedisServer, through_caddy
+from plumbline.verification.throwaway import (
+    THROUGH_CADDY,
+    PostgresServer,
+    RedisServer,
+    through_caddy,
+    throwaway_postgres,
+)
 
 SERVICES = Path(__file__).parents[2]
 OPERATOR_PASSWORD = "the operator's first password"
@@ -153,11 +158,5 @@ def sql(backend: Backend, postgres_server: PostgresServer) -> Iterator[psycopg.C
 @pytest.fixture(scope="module")
 def empty_postgres() -> Iterator[PostgresServer]:
     """An empty Postgres for this module, which tests may stop and fill."""
-    # Not in tmp_path: the account of Postgres cannot enter it.
-    with tempfile.TemporaryDirectory(prefix="plumbline-test-") as folder:
-        server = PostgresServer(Path(folder))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    with throwaway_postgres() as server:
+        yield server

@@ -12,19 +12,15 @@ import requests
 import websockets
 from backend import migrations
 
-from plumbline.verification.throwaway import PostgresServer, RedisServer, through_caddy, wait_until
+from plumbline.verification.throwaway import PostgresServer, RedisServer, through_caddy, throwaway_redis, wait_until
 
 from .conftest import TIMEOUT_S, Backend, User, frames_until
 
 
 @pytest.fixture(scope="module")
-def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    try:
-        server.start()
+def own_redis() -> Iterator[RedisServer]:
+    with throwaway_redis() as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -9,7 +9,21 @@ import pytest
 from data_processor_testkit import samples
 from data_processor_testkit.service import Person, Service
 
-from plumbline.verification.throwaway import PostgresServer, RedisServer
+from plumbline.verification.throwaway import PostgresServer, RedisServer, throwaway_postgres, throwaway_redis
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A Postgres for these tests alone, which stop it."""
+    with throwaway_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis for these tests alone."""
+    with throwaway_redis() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import requests
 
 from plumbline.net import free_port
 from plumbline.verification.service_process import ServiceProcess
-from plumbline.verification.throwaway import INTERNAL_SECRET, THROUGH_CADDY, RedisServer
+from plumbline.verification.throwaway import INTERNAL_SECRET, THROUGH_CADDY, RedisServer, throwaway_redis
 
 KEY = b',"plumbline_key":%s}' % json.dumps(INTERNAL_SECRET).encode()
 """What the Caddyfile appends to each entry."""
@@ -170,6 +170,13 @@ def access() -> Callable[..., dict[str, Any]]:
     return caddy_access
 
 
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis for these tests alone, which stop and empty it."""
+    with throwaway_redis() as server:
+        yield server
+
+
 @pytest.fixture
 def empty_redis(redis_server: RedisServer) -> Iterator[redis.Redis]:
     """A client of the session's Redis, emptied."""
@@ -202,3 +209,15 @@ def start_sink(
 def sink(start_sink: Callable[..., SinkProcess]) -> SinkProcess:
     """One running sink with default settings."""
     return start_sink()
+
+
+@pytest.fixture(scope="session")
+def idle_sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SinkProcess]:
+    """A sink on a Redis of its own, shared by tests that ask it and send it no entry that it accepts."""
+    with throwaway_redis() as server:
+        sink = SinkProcess(server.url, tmp_path_factory.mktemp("idle-sink") / "sink.log")
+        try:
+            sink.start()
+            yield sink
+        finally:
+            sink.kill()

@@ -24,9 +24,9 @@ PATHS = {
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_allow_names_every_method(sink: SinkProcess, path: str) -> None:
+def test_allow_names_every_method(idle_sink: SinkProcess, path: str) -> None:
     for method in METHODS:
-        answer = through_caddy(method, sink.url + path, timeout=10, allow_redirects=False)
+        answer = through_caddy(method, idle_sink.url + path, timeout=10, allow_redirects=False)
         assert answer.headers["X-Content-Type-Options"] == "nosniff", (method, path)
         if method in PATHS[path]:
             assert answer.status_code < 400, (method, path)
@@ -37,5 +37,5 @@ def test_allow_names_every_method(sink: SinkProcess, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/logs/", "/logs/entries", "/logs/stats", "/logs/entries?limit=x", "/nowhere"])
-def test_answers_that_need_a_session_are_not_cached(sink: SinkProcess, path: str) -> None:
-    assert sink.get(path).headers["Cache-Control"] == "no-store"
+def test_answers_that_need_a_session_are_not_cached(idle_sink: SinkProcess, path: str) -> None:
+    assert idle_sink.get(path).headers["Cache-Control"] == "no-store"

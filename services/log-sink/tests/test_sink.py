@@ -51,22 +51,22 @@ def test_newest_first_and_filters(sink: Any, entry: Make) -> None:
 
 @pytest.mark.parametrize("query", ["level=info", "limit=0", "limit=x", "nonsense=1", "q=" + "x" * 300])
 @pytest.mark.parametrize("path", ["/logs/entries", "/logs/stream"])
-def test_bad_queries_are_refused(sink: Any, path: str, query: str) -> None:
-    answer = sink.get(f"{path}?{query}")
+def test_bad_queries_are_refused(idle_sink: Any, path: str, query: str) -> None:
+    answer = idle_sink.get(f"{path}?{query}")
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["errors"][0]["field"] == query.split("=")[0]
 
 
 @pytest.mark.parametrize("after", ["x", "1-2-3", "-", "1e3", "9" * 50])
-def test_an_invalid_position_is_refused(sink: Any, after: str) -> None:
-    assert sink.get("/logs/stream", params={"after": after}).status_code == 422
-    assert sink.get("/logs/stream", headers={"Last-Event-ID": after}).status_code == 422
+def test_an_invalid_position_is_refused(idle_sink: Any, after: str) -> None:
+    assert idle_sink.get("/logs/stream", params={"after": after}).status_code == 422
+    assert idle_sink.get("/logs/stream", headers={"Last-Event-ID": after}).status_code == 422
 
 
-def test_unknown_paths_and_methods_are_problems(sink: Any) -> None:
-    assert sink.get("/logs/nothing").json()["code"] == "no_such_address"
-    assert sink.get("/ingest").json()["code"] == "method_not_allowed"
+def test_unknown_paths_and_methods_are_problems(idle_sink: Any) -> None:
+    assert idle_sink.get("/logs/nothing").json()["code"] == "no_such_address"
+    assert idle_sink.get("/ingest").json()["code"] == "method_not_allowed"
 
 
 def test_unreadable_lines_are_counted_and_reported_once(sink: Any, entry: Make) -> None:

@@ -21,19 +21,19 @@ Make = Callable[..., dict[str, Any]]
 @pytest.mark.parametrize("path", ["/logs/entries", "/logs/stats", "/logs/stream", "/logs/", "/ingest", "/nothing"])
 @pytest.mark.parametrize("headers", [{}, {"X-Plumbline-Internal": "guessed"}, {"X-Operator": "operator"}])
 def test_requests_without_the_secret_read_and_write_nothing(
-    sink: Any, entry: Make, path: str, headers: dict[str, str]
+    idle_sink: Any, entry: Make, path: str, headers: dict[str, str]
 ) -> None:
     method = "POST" if path == "/ingest" else "GET"
-    answer = requests.request(method, sink.url + path, headers=headers, json=entry("forged"), timeout=10)
+    answer = requests.request(method, idle_sink.url + path, headers=headers, json=entry("forged"), timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (403, "front_door_only")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
-    assert sink.received() == 0
+    assert idle_sink.received() == 0
 
 
 @pytest.mark.parametrize("path", ["/logs/health", "/logs/health/live"])
-def test_health_needs_no_secret(sink: Any, path: str) -> None:
-    assert requests.get(sink.url + path, timeout=10).status_code == 200
+def test_health_needs_no_secret(idle_sink: Any, path: str) -> None:
+    assert requests.get(idle_sink.url + path, timeout=10).status_code == 200
 
 
 def test_forged_datagrams_are_counted_and_not_shown(sink: Any, access: Make) -> None:

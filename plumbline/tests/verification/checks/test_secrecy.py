@@ -107,6 +107,7 @@ def test_a_secret_in_a_log_is_found(home: Path) -> None:
         ("x" * 43, "new stack 1 and new stack 2 get the same value"),
         (secrets.token_hex(4), "gets 8 characters; expected at least 32"),
     ],
+    ids=["constant", "short"],
 )
 def test_weak_generated_secrets_are_found(home: Path, value: str, said: str) -> None:
     values, _ = secrecy.read(home)

@@ -14,6 +14,11 @@ pytestmark = pytest.mark.browser
 NewPage = Callable[..., Any]
 
 
+@pytest.fixture
+def sink(idle_sink: Any) -> Any:
+    return idle_sink
+
+
 @pytest.mark.parametrize("script", ["main", "time"])
 def test_an_interrupted_script_is_loaded_again(new_page: NewPage, sink: Any, script: str) -> None:
     page = new_page(sink.url)

@@ -12,6 +12,11 @@ from plumbline.verification.checks import browser
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture
+def sink(idle_sink: Any) -> Any:
+    return idle_sink
+
+
 def answer(page: Any, login: int, stats: int = 200) -> list[str]:
     sent: list[str] = []
 

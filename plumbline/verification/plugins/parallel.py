@@ -1,0 +1,38 @@
+"""Shares the tests of `pytest -n NUMBER` out to several processes, each with servers and ports of its own."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from plumbline.net import use_ports
+
+_ENGINE = "plumbline/tests/targets/compose/"
+
+
+def group(nodeid: str) -> str:
+    """Return what a test shares a process with: its file, or everything else that uses the machine's one engine."""
+    return _ENGINE if nodeid.startswith(_ENGINE) else nodeid.partition("::")[0]
+
+
+class _Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives whole groups to processes, in the order of the command line."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Keep together what shares fixtures: a process would start them again."""
+    config.option.loadscopereorder = False
+    return _Groups(config, log)
+
+
+def pytest_configure() -> None:
+    """Give each process ports of its own."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        use_ports(int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))

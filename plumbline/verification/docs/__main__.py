@@ -21,12 +21,19 @@ def main(arguments: list[str] | None = None) -> int:
             return _check()
         changed = site.write()
     except PlumblineError as error:
-        print(f"plumbline.verification.docs: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"next: {error.hint}", file=sys.stderr)
-        return 1
+        return _failed(error)
+    except ExceptionGroup as group:
+        return _failed(*group.exceptions)
     print("\n".join(changed) if changed else "Nothing to change.")
     return 0
+
+
+def _failed(*errors: Exception) -> int:
+    for error in errors:
+        print(f"plumbline.verification.docs: {error}", file=sys.stderr)
+        if hint := getattr(error, "hint", None):
+            print(f"next: {hint}", file=sys.stderr)
+    return 1
 
 
 def _check() -> int:

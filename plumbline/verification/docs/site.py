@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from plumbline import ROOT
@@ -21,6 +22,7 @@ from plumbline.verification.docs.pages import (
     run_steps,
     schema,
 )
+from plumbline.verification.introspection import facts
 
 GENERATED = ROOT / "docs" / "generated"
 
@@ -76,13 +78,34 @@ def check() -> list[str]:
 
 
 def wanted() -> dict[Path, str]:
-    """Return every file that is generated, wholly or in part, with the text it should have."""
-    files = {GENERATED / name: _with_notice(page()) for name, page in PAGES.items()}
-    files |= {GENERATED / name: file() for name, file in FILES.items()}
+    """Return every file that is generated, wholly or in part, with the text it should have.
+
+    Raises PlumblineError if a service cannot be read, else an ExceptionGroup of all that is wrong.
+    """
+    facts.services()
+    files: dict[Path, str] = {}
+    errors: dict[str, PlumblineError] = {}
+    for name, page in PAGES.items():
+        with _collected(errors):
+            files[GENERATED / name] = _with_notice(page())
+    for name, file in FILES.items():
+        with _collected(errors):
+            files[GENERATED / name] = file()
     for (name, block), content in BLOCKS.items():
         path = ROOT / name
-        files[path] = _with_block(name, files.get(path) or _read(path) or "", block, content())
+        with _collected(errors):
+            files[path] = _with_block(name, files.get(path) or _read(path) or "", block, content())
+    if errors:
+        raise ExceptionGroup("these pages cannot be written", list(errors.values()))
     return files
+
+
+@contextmanager
+def _collected(errors: dict[str, PlumblineError]) -> Iterator[None]:
+    try:
+        yield
+    except PlumblineError as error:
+        errors[str(error)] = error  # once, if several pages need the same
 
 
 def _with_notice(text: str) -> str:

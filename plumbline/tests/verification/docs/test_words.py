@@ -20,7 +20,8 @@ SILENCES = {
     ),
     "table": (
         "services/backend/backend/tables.py", "stack_events = Table(",
-        'Table("notes", metadata, _id(), comment="Notes.")\nstack_events = Table(', "columns: .*notes.id", "inventory.toml",
+        'Table("notes", metadata, _id(), comment="Notes.")\nstack_events = Table(',
+        "columns: .*notes.id", "inventory.toml",
     ),
     "step": (
         "plumbline/plan.py", 'Step("identity"', 'Step("greet", "Say hello.", "nothing"),\n    Step("identity"',
@@ -46,6 +47,8 @@ def complaint(pristine: Checkout, tmp_path_factory: pytest.TempPathFactory) -> s
         copy.replace(path, old, new)
     file = copy.root / "plumbline/verification/docs/words/tables.toml"
     file.write_text(file.read_text() + 'left_over = "Nothing."\n')
+    copy.replace("README.md", "<!-- end of generated -->", "")
+    (copy.root / "docs/decisions/9999-colour.md").write_text("# The wall is white\n\nNo date.\n")
     done = copy.generate("--check")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -79,8 +82,9 @@ def test_a_service_that_cannot_be_read_is_named_with_the_reason(checkout: Checko
     assert "NameError: name 'MetaDta' is not defined" in done.stderr
 
 
-def test_a_readme_without_its_block_is_refused(checkout: Checkout) -> None:
-    checkout.replace("README.md", "<!-- end of generated -->", "")
-    done = checkout.generate()
-    assert done.returncode == 1
-    assert "README.md has lost its generated block `defaults`" in done.stderr
+def test_a_readme_without_its_block_is_refused(complaint: str) -> None:
+    assert "README.md has lost its generated block `defaults`" in complaint
+
+
+def test_a_decision_without_a_date_is_refused(complaint: str) -> None:
+    assert "docs/decisions/9999-colour.md does not begin as a decision should" in complaint

@@ -32,6 +32,7 @@ from backend.live.events import EventBus
 from backend.live.hub import SERVICE_RESTART, Hub
 from backend.middleware import BodyLimit, CrossSiteGuard, RequestContext
 from backend.passwords import Passwords
+from backend.pruning import prune_forever
 from backend.readiness import Readiness
 from backend.routes import account, auth, channels, health, invites, live, messages
 from backend.sessions import Sessions
@@ -100,6 +101,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
         gc.set_threshold(_YOUNG_OBJECTS)
         heartbeat = asyncio.create_task(lifeline.beat_from_loop())
         watch = asyncio.create_task(users.watch_sockets())
+        pruning = asyncio.create_task(prune_forever(database))
         announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
         try:
             yield
@@ -107,6 +109,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             announcement.cancel()
             heartbeat.cancel()
             watch.cancel()
+            pruning.cancel()
     passwords.close()
     await redis.aclose()
     await counting.aclose()

@@ -16,6 +16,7 @@ from backend.live.events import EventBus
 from backend.live.hub import Hub
 from backend.passwords import Passwords
 from backend.readiness import Readiness
+from backend.repeats import Writing
 from backend.sessions import Sessions
 from backend.settings import BackendSettings
 from backend.throttle import Throttle
@@ -56,6 +57,16 @@ class Caller:
         self.events = found.events
 
 
+class WritingCaller(Caller):
+    """The user of a request that may carry an `Idempotency-Key`."""
+
+    __slots__ = ("writing",)
+
+    def __init__(self, user: Identity, found: Services, request: Request) -> None:
+        super().__init__(user, found)
+        self.writing = Writing(found.database, user.user_id, request)
+
+
 # Coroutines: FastAPI runs plain functions in its thread pool. Most routes have one dependency only, because each costs
 # as much as a small query.
 async def _services(request: Request) -> Services:
@@ -65,6 +76,11 @@ async def _services(request: Request) -> Services:
 async def _caller(request: Request) -> Caller:
     found = services_of(request)
     return Caller(await found.users.confirm(found.sessions.verify(request).identity), found)
+
+
+async def _writer(request: Request) -> WritingCaller:
+    found = services_of(request)
+    return WritingCaller(await found.users.confirm(found.sessions.verify(request).identity), found, request)
 
 
 async def _operator(request: Request) -> Caller:
@@ -81,5 +97,7 @@ ProcessServices = Annotated[Services, Depends(_services)]
 """The services of this process; no session is needed."""
 Authenticated = Annotated[Caller, Depends(_caller)]
 """A user with a valid session; others get 401."""
+Writer = Annotated[WritingCaller, Depends(_writer)]
+"""The same, for a request that may carry an `Idempotency-Key`. The route declares it with `responses.REPEATABLE`."""
 Operator = Annotated[Caller, Depends(_operator)]
 """An operator; others get 401 or 403."""

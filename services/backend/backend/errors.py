@@ -13,7 +13,7 @@ import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from servicekit import inside
+from servicekit import inside, repeats
 from servicekit.codes import Code
 from servicekit.log.faults import request_fault
 from servicekit.problems import CONTENT_TYPE, problem
@@ -142,6 +142,21 @@ class DirectChannel(ApiError):
     """The members of a direct channel cannot change."""
 
     code, text = Code.DIRECT_CHANNEL, "a direct channel keeps its two members"
+
+
+class KeyReused(ApiError):
+    """An `Idempotency-Key` that was sent with another request."""
+
+    code, text = Code.KEY_REUSED, repeats.REUSED
+
+
+class KeyInUse(ApiError):
+    """An `Idempotency-Key` of a request that is still in work."""
+
+    code, text = Code.KEY_IN_USE, repeats.IN_USE
+
+    def __init__(self) -> None:
+        super().__init__(None, {"Retry-After": str(repeats.RETRY_AFTER_S)})
 
 
 class LastOperator(ApiError):

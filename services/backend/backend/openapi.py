@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
-from servicekit import inside
+from servicekit import inside, repeats
 from servicekit.codes import Code
 from servicekit.openapi import SECURITY, SECURITY_SCHEMES, add_examples, refusals
 from servicekit.problems import CONTENT_TYPE
@@ -69,6 +69,8 @@ def _codes(path: str, method: str, operation: dict[str, Any]) -> set[Code]:
         found |= {Code.BODY_TOO_LARGE, *(_OF_JSON if "application/json" in body else _OF_FORMS)}
     if body or operation.get("parameters"):
         found.add(Code.INVALID)
+    if repeats.PARAMETER in operation.get("parameters", []):
+        found |= {Code.KEY_IN_USE, Code.KEY_REUSED}
     return found
 
 

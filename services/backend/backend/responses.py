@@ -6,11 +6,14 @@ from typing import Any
 
 import orjson
 from fastapi.responses import Response
-from servicekit import openapi
+from servicekit import openapi, repeats
 from servicekit.codes import Code
 from servicekit.openapi import Problem
 
 from backend.database import Row
+
+REPEATABLE: dict[str, Any] = {"parameters": [repeats.PARAMETER]}
+"""The `openapi_extra` of a route that takes an `Idempotency-Key`."""
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

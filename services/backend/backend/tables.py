@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -109,6 +110,19 @@ messages = Table(
     Index("messages_channel_id_idx", "channel_id", "target_user_id", "id"),
     Index("messages_sender_id_idx", "sender_id", postgresql_where=text("sender_id IS NOT NULL")),
     Index("messages_target_user_id_idx", "target_user_id", postgresql_where=text("target_user_id IS NOT NULL")),
+)
+
+# Both services write it, in the transaction of the write that it is about.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request", LargeBinary, nullable=False),
+    Column("answer", JSON, nullable=False),
+    _timestamp("created_at"),
+    # Small and cheap: rows are added in the order of time, and only pruning asks for it.
+    Index("idempotency_keys_created_at_idx", "created_at", postgresql_using="brin"),
 )
 
 stack_events = Table(

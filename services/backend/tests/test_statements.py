@@ -12,15 +12,21 @@ import backend.queries
 import psycopg
 import pytest
 from backend.queries import channels, messages
+from backend.queries.repeats import Once
 
 from .conftest import Backend
 
 PAGE = 51
-STATEMENTS = {
+_FOUND = {
     f"{module.name}.{name}": value
     for module in pkgutil.iter_modules(backend.queries.__path__)
     for name, value in vars(importlib.import_module(f"backend.queries.{module.name}")).items()
-    if name.isupper() and isinstance(value, str)
+    if name.isupper() and isinstance(value, str | Once)
+}
+STATEMENTS: dict[str, str] = {
+    f"{name}{form}": text
+    for name, value in _FOUND.items()
+    for form, text in (zip((".plain", ".keyed"), value, strict=True) if isinstance(value, Once) else (("", value),))
 }
 
 
@@ -59,8 +65,10 @@ def crowded(backend: Backend, postgres_server: Any) -> Any:
             SELECT c.id, CASE WHEN n > 4 THEN u.id END, 'x'
             FROM generate_series(1, 8) n, channels c JOIN users u ON u.id % 20000 = c.id % 20000
             WHERE u.username LIKE 'crowd-%';
+            INSERT INTO idempotency_keys (user_id, key, request, answer)
+            SELECT id, username, '', '{}' FROM users WHERE username LIKE 'crowd-%';
             """)
-        for table in ("users", "channels", "memberships", "messages"):
+        for table in ("users", "channels", "memberships", "messages", "idempotency_keys"):
             connection.execute(f"ANALYZE {table}".encode())
         # Rolled back, so that other tests keep small tables.
         yield connection
@@ -81,7 +89,7 @@ def crowded(backend: Backend, postgres_server: Any) -> Any:
         channels.DELETE,
         channels.IS_MEMBER,
         messages.LIST,
-        messages.POST,
+        *messages.POST,
         STATEMENTS["users.BY_USERNAME"],
         STATEMENTS["users.DELETE"],
     ],
@@ -141,7 +149,7 @@ def explain(crowded: psycopg.Connection, statement: str, options: str, *, generi
     values = {
         "before": 2**63 - 1, "limit": PAGE, "user_id": user, "channel_id": channel, "after": None, "prefix": "crowd-1",
         "channel_ids": [channel], "user_ids": [user], "content": "x", "image_url": None, "username": "crowd-7",
-        "id": user,
+        "id": user, "key": "new", "request": b"",
     }  # fmt: skip
     crowded.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan".encode())
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))

@@ -49,7 +49,9 @@ def migrate(settings: DataProcessorSettings) -> int:
 def _require_backend(conn: psycopg.Connection[Any]) -> None:
     from data_processor import backend_tables
 
-    missing = [name for (name,) in conn.execute(_MISSING, [[*backend_tables.REQUIRED, "stack_events"]])]
+    missing = [
+        name for (name,) in conn.execute(_MISSING, [[*backend_tables.REQUIRED, "stack_events", "idempotency_keys"]])
+    ]
     if missing:
         raise NotYetError(
             f"the backend's tables do not exist yet ({', '.join(missing)}): run python -m backend migrate first"

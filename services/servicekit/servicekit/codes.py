@@ -95,6 +95,11 @@ class Code(StrEnum):
         (409,),
         "The text of the document is still being read. Try again after `Retry-After`.",
     )
+    KEY_IN_USE = (
+        "key_in_use",
+        (409,),
+        "A request with this `Idempotency-Key` is still in work. Repeat it after `Retry-After`.",
+    )
     TEMPLATE_CHANGED = "template_changed", (409,), "The template was changed while it was applied. Apply it again."
     DIRECT_CHANNEL = "direct_channel", (409,), "A direct channel keeps its two members."
     LAST_OPERATOR = "last_operator", (409,), "The last operator cannot be deleted."
@@ -103,6 +108,7 @@ class Code(StrEnum):
         (409,),
         "There is too much to delete or to export at once. Nothing was changed.",
     )
+    KEY_REUSED = "key_reused", (422,), "This `Idempotency-Key` was sent with another request."
     DIRECT_WITH_ONESELF = "direct_with_oneself", (422,), "A direct channel needs another user."
 
     # Files

@@ -71,13 +71,21 @@ class EventBus:
                     await self._outgoing.join()
             await stopping.end(self._tasks)
 
-    def emit(self, channel_id: int | None, frame: dict[str, Any], user_ids: list[int] | None = None) -> None:
+    def emit(
+        self,
+        channel_id: int | None,
+        frame: dict[str, Any],
+        user_ids: list[int] | None = None,
+        own: tuple[int, dict[str, Any]] | None = None,
+    ) -> None:
         """Queue `frame` for `user_ids`, or for all members of `channel_id`. Call it after the commit.
+
+        The sockets of the user `own[0]` get it with `own[1]` added.
 
         Raises orjson.JSONEncodeError if the frame cannot be encoded. That is checked here, because one such frame would
         fail its whole batch later.
         """
-        event = Event(channel_id, frame, user_ids)
+        event = Event(channel_id, frame, user_ids, own)
         try:
             self._outgoing.put_nowait((event, encode(event)))
         except asyncio.QueueFull:
@@ -200,7 +208,14 @@ class EventBus:
             if event.frame == frames.ACCOUNT_DELETED:
                 self._hub.close_users(user_ids, SESSION_ENDED)
             elif user_ids:
-                self._hub.deliver(user_ids, orjson.dumps(event.frame).decode())
+                self._deliver_one(event, user_ids)
+
+    def _deliver_one(self, event: Event, user_ids: list[int]) -> None:
+        if event.own is not None and event.own[0] in user_ids:
+            own_id, added = event.own
+            self._hub.deliver([own_id], orjson.dumps({**event.frame, **added}).decode())
+            user_ids = [user_id for user_id in user_ids if user_id != own_id]
+        self._hub.deliver(user_ids, orjson.dumps(event.frame).decode())
 
     async def _members(self, events: list[Event], here: list[int]) -> dict[int, list[int]]:
         # Read for each batch and never cached: users who joined before the event must get it.

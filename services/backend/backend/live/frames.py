@@ -64,6 +64,11 @@ def error(code: Code, detail: str) -> Frame:
     return {"type": "error", "code": code, "detail": detail}
 
 
+def own_key(user_id: int, key: str | None) -> tuple[int, Frame] | None:
+    """Return what the sender's own sockets see in a message's frame: the key of the request that posted it."""
+    return None if key is None else (user_id, {"idempotency_key": key})
+
+
 def message(row: Row) -> Frame:
     """Return the frame that announces a stored message."""
     return {"type": "message", **row}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from backend.queries.repeats import once
+
 # One statement, so one transaction for the channel, its first member and the member's welcome.
-CREATE = """
-    WITH channel AS (
+CREATE = once("""
+    WITH {turn}channel AS (
         INSERT INTO channels (name, type, created_by)
-        SELECT %(name)s, %(type)s, u.id FROM users u WHERE u.id = %(user_id)s
+        SELECT %(name)s, %(type)s, u.id FROM users u WHERE u.id = %(user_id)s {if_free}
         ON CONFLICT (ltrim(lower(name) COLLATE "C", '#')) WHERE type = 'public' DO NOTHING
         RETURNING id, name, type, created_by, created_at
     ), member AS (
@@ -16,11 +18,12 @@ CREATE = """
         INSERT INTO messages (channel_id, target_user_id, content)
         SELECT id, created_by, 'Welcome to ' || name || '!' FROM channel
         RETURNING id, content, created_at
-    )
-    SELECT c.id, c.name, c.type, false AS is_direct, c.created_by, c.created_at,
-           w.id AS welcome_id, w.content AS welcome_content, w.created_at AS welcome_at
-    FROM channel c CROSS JOIN welcome w
-"""
+    ), answer AS (
+        SELECT c.id, c.name, c.type, false AS is_direct, c.created_by, c.created_at,
+               w.id AS welcome_id, w.content AS welcome_content, w.created_at AS welcome_at
+        FROM channel c CROSS JOIN welcome w
+    ){kept}
+""")
 
 # Returns the existing channel (`made` is false), or creates it and returns its members, too. No row: no such user, or
 # a concurrent transaction created the channel after this statement's snapshot.

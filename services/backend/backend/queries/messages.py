@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from backend.queries.repeats import once
+
 # No row: not a member, or no such channel.
-POST = """
-    WITH sender AS (
+POST = once("""
+    WITH {turn}sender AS (
         SELECT m.channel_id, u.id, u.username, u.display_name
         FROM memberships m JOIN users u ON u.id = m.user_id
-        WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
+        WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s {if_free}
     ), posted AS (
         INSERT INTO messages (channel_id, sender_id, content, image_url)
         SELECT channel_id, id, %(content)s, %(image_url)s FROM sender
         RETURNING id, channel_id, sender_id, target_user_id, content, image_url, created_at
-    )
-    SELECT p.id, p.content, p.image_url, p.sender_id, s.username, s.display_name,
-           p.channel_id, p.created_at AS "timestamp", p.target_user_id
-    FROM posted p CROSS JOIN sender s
-"""
+    ), answer AS (
+        SELECT p.id, p.content, p.image_url, p.sender_id, s.username, s.display_name,
+               p.channel_id, p.created_at AS "timestamp", p.target_user_id
+        FROM posted p CROSS JOIN sender s
+    ){kept}
+""")
 
 # Two bounded scans of one index: messages for all members, and those for this user only. ORDER BY matches that index,
 # and the second scan uses ranges instead of equalities: otherwise the planner may scan the primary key backwards,

@@ -13,7 +13,7 @@ from servicekit.codes import Code
 
 from backend.access import require_channel, require_member
 from backend.database import DELETION_TIMEOUT_S, Database, Row
-from backend.deps import Authenticated
+from backend.deps import Authenticated, Writer
 from backend.errors import (
     ChannelExists,
     DirectChannel,
@@ -27,7 +27,7 @@ from backend.live import frames
 from backend.live.events import EventBus
 from backend.queries import channels as sql
 from backend.queries import users as users_sql
-from backend.responses import json_response, page_response, refusals
+from backend.responses import REPEATABLE, json_response, page_response, refusals
 from backend.schemas import (
     MAX_ID,
     Before,
@@ -50,15 +50,23 @@ _CHANNEL = ("id", "name", "type", "is_direct", "created_by", "created_at")
 _MEMBER = ("user_id", "username", "display_name", "joined_at")
 
 
-@router.post("/", status_code=201, response_model=Channel, responses=refusals(Code.CHANNEL_EXISTS))
-async def create_channel(body: ChannelCreate, caller: Authenticated) -> Response:
+@router.post(
+    "/",
+    status_code=201,
+    response_model=Channel,
+    responses=refusals(Code.CHANNEL_EXISTS),
+    openapi_extra=REPEATABLE,
+)
+async def create_channel(body: ChannelCreate, caller: Writer) -> Response:
     """Create a channel and become its first member."""
-    row = await caller.db.fetch_one(sql.CREATE, {"name": body.name, "type": body.type, "user_id": caller.user.user_id})
+    wanted = {"name": body.name, "type": body.type, "user_id": caller.user.user_id}
+    row = await caller.writing.fetch_one(sql.CREATE, wanted, body)
     if row is None:
         if await caller.db.fetch_one(users_sql.BY_ID, {"id": caller.user.user_id}) is None:
             raise UserDeleted
         raise ChannelExists
-    caller.events.emit(row["id"], frames.welcome(row, caller.user.user_id), [caller.user.user_id])
+    if not caller.writing.is_repeated:
+        caller.events.emit(row["id"], frames.welcome(row, caller.user.user_id), [caller.user.user_id])
     return json_response(_pick(row, _CHANNEL), 201)
 
 

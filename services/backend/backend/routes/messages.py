@@ -7,20 +7,27 @@ from fastapi.responses import Response
 from servicekit.codes import Code
 
 from backend.access import require_member
-from backend.deps import Authenticated
+from backend.deps import Authenticated, Writer
 from backend.errors import NotAMember
 from backend.live import frames
 from backend.queries import messages as sql
-from backend.responses import json_response, refusals
+from backend.responses import REPEATABLE, json_response, refusals
 from backend.schemas import MAX_ID, Before, Limit, Message, MessageCreate, MessagePage, PathId
 
 router = APIRouter(prefix="/channels/{channel_id}/messages", tags=["messages"])
 
 
-@router.post("", status_code=201, response_model=Message, responses=refusals(Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER))
-async def post_message(channel_id: PathId, body: MessageCreate, caller: Authenticated) -> Response:
+@router.post(
+    "",
+    status_code=201,
+    response_model=Message,
+    responses=refusals(Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER),
+    openapi_extra=REPEATABLE,
+)
+async def post_message(channel_id: PathId, body: MessageCreate, caller: Writer) -> Response:
     """Store a message and announce it to the channel's members."""
-    row = await caller.db.fetch_one(
+    writing = caller.writing
+    row = await writing.fetch_one(
         sql.POST,
         {
             "channel_id": channel_id,
@@ -28,11 +35,13 @@ async def post_message(channel_id: PathId, body: MessageCreate, caller: Authenti
             "content": body.content,
             "image_url": body.image_url,
         },
+        body,
     )
     if row is None:
         await require_member(caller.db, channel_id, caller.user.user_id)
         raise NotAMember  # Joined since the statement ran.
-    caller.events.emit(channel_id, frames.message(row))
+    if not writing.is_repeated:
+        caller.events.emit(channel_id, frames.message(row), own=frames.own_key(caller.user.user_id, writing.key))
     return json_response(row, 201)
 
 

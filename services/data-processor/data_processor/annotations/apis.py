@@ -16,6 +16,7 @@ from data_processor.web import bodies
 from data_processor.web.auth import Caller
 from data_processor.web.operations import operation
 from data_processor.web.pages import Listed, PageQuery
+from data_processor.web.repeats import Repeatable
 
 LongText = Annotated[bodies.Text, Field(max_length=20_000)]
 PageNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -78,10 +79,10 @@ def annotation_list(caller: Caller, document_id: int, page: PageQuery) -> Listed
 
 
 @operation(status=201, refuses=_OF_DOCUMENT)
-def annotation_create(caller: Caller, document_id: int, body: AnnotationInput) -> Annotation:
+def annotation_create(caller: Caller, once: Repeatable, document_id: int, body: AnnotationInput) -> Annotation:
     """Create an annotation on a page of a document."""
     values = to_columns(body.model_dump())
-    return services.annotation_create(document_id=document_id, user_id=caller.user_id, values=values)
+    return services.annotation_create(document_id=document_id, user_id=caller.user_id, values=values, once=once)
 
 
 @operation(refuses=_ONE)

@@ -15,6 +15,7 @@ from data_processor.web import bodies
 from data_processor.web.auth import Caller
 from data_processor.web.operations import operation
 from data_processor.web.pages import AnyChannelQuery, Listed, PageQuery
+from data_processor.web.repeats import Repeatable
 
 DOCUMENTS_MAX = 10_000
 
@@ -46,9 +47,10 @@ def batch_list(caller: Caller, page: PageQuery, channel_id: AnyChannelQuery) -> 
 
 
 @operation(status=202, refuses=(*access.CHANNEL_REFUSALS, Code.NO_SUCH_TEMPLATE))
-def batch_create(caller: Caller, body: BatchInput) -> BatchJob:
+def batch_create(caller: Caller, once: Repeatable, body: BatchInput) -> BatchJob:
     """Start a job that applies a template to documents of its channel, each once."""
-    return services.batch_create(user_id=caller.user_id, **body.model_dump())
+    values = body.model_dump()
+    return once.run(values, lambda keep: services.batch_create(user_id=caller.user_id, **values, keep=keep))
 
 
 @operation(refuses=_ONE)

@@ -14,6 +14,7 @@ from data_processor.database.statements import Row
 from data_processor.jobs import deferring
 from data_processor.templates import selectors as templates
 from data_processor.web.errors import InvalidError
+from data_processor.web.repeats import Keep
 
 # Writes nothing unless template and documents are all of the channel: then the count of documents is the count of ids.
 _INSERT = """
@@ -57,7 +58,7 @@ _REOPEN_ITEMS = """
 _REOPEN = "UPDATE batch_jobs SET status = 'running', finished_at = NULL WHERE id = %(batch_id)s RETURNING id"
 
 
-def batch_create(*, channel_id: int, user_id: int, template_id: int, document_ids: list[int]) -> BatchJob:
+def batch_create(*, channel_id: int, user_id: int, template_id: int, document_ids: list[int], keep: Keep) -> BatchJob:
     """Start a job: a template is applied to documents, all of one channel.
 
     Raises NotFoundError, NotAMemberError, and InvalidError that names the ids which are not of the channel.
@@ -74,9 +75,11 @@ def batch_create(*, channel_id: int, user_id: int, template_id: int, document_id
         if items:
             batch_id = items[0]["batch_id"]
             _defer(batch_id, items, user_id)
+            job = selectors.batch_get(batch_id=batch_id, user_id=user_id)
+            keep(job)
     if not items:
         _refuse(channel_id=channel_id, user_id=user_id, template_id=template_id, document_ids=document_ids)
-    return selectors.batch_get(batch_id=batch_id, user_id=user_id)
+    return job
 
 
 def _refuse(*, channel_id: int, user_id: int, template_id: int, document_ids: list[int]) -> NoReturn:

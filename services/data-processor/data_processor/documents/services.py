@@ -19,6 +19,7 @@ from data_processor.documents.files.decoder import decode
 from data_processor.documents.files.inspect import inspect
 from data_processor.documents.selectors import COLUMNS, Document
 from data_processor.web.errors import ForbiddenError, NotAMemberError, NotFoundError, ProblemError
+from data_processor.web.repeats import Keep
 from data_processor.web.slow_lane import slow_lane
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ _KEEP_THUMBNAIL = """
 """
 
 
-def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes) -> Document:
+def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes, keep: Keep) -> Document:
     """Inspect and store a file, have it read, and send an event to the channel. The caller has checked the membership.
 
     Raises UnsupportedTypeError (415) and InvalidError (422) for files that are not accepted.
@@ -92,7 +93,8 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
         if row is None:
             raise NotAMemberError(channel_id)
         jobs.defer_reading(row["id"])
-    document = selectors.document_from(row)
+        document = selectors.document_from(row)
+        keep(document)
     frame = {
         "type": "document_uploaded",
         "document_id": document["id"],

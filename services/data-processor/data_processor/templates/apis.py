@@ -19,6 +19,7 @@ from data_processor.web.auth import Caller
 from data_processor.web.errors import InvalidError
 from data_processor.web.operations import operation
 from data_processor.web.pages import AnyChannelQuery, Listed, PageQuery
+from data_processor.web.repeats import Keep, Repeatable
 from data_processor.web.slow_lane import slow_lane
 
 LABELS_MAX = 200
@@ -128,12 +129,16 @@ def _source(body: TemplateReplacement) -> Source | None:
 
 
 @operation(status=201, refuses=(*access.CHANNEL_REFUSALS, *SOURCE_REFUSALS, Code.NAME_TAKEN))
-def template_create(caller: Caller, body: TemplateInput) -> Template:
+def template_create(caller: Caller, once: Repeatable, body: TemplateInput) -> Template:
     """Create a template with its labels."""
-    with slow_lane("changes"):
+
+    def write(keep: Keep) -> Template:
         return services.template_create(
-            channel_id=body.channel_id, user_id=caller.user_id, values=_values(body), source=_source(body)
+            channel_id=body.channel_id, user_id=caller.user_id, values=_values(body), source=_source(body), keep=keep
         )
+
+    with slow_lane("changes"):
+        return once.run(body.model_dump(), write)
 
 
 @operation(refuses=access.refusals(Code.NO_SUCH_TEMPLATE))

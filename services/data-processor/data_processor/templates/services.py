@@ -17,6 +17,7 @@ from data_processor.templates import selectors
 from data_processor.templates.selectors import Template
 from data_processor.templates.sources import Anchors, Source, anchors_of
 from data_processor.web.errors import ConflictError, NotAMemberError
+from data_processor.web.repeats import Keep
 
 _LABEL = (
     "position integer, name text, label_type text, colour text, page integer, every_page boolean, value_type text, "
@@ -90,7 +91,9 @@ class TemplateValues(TypedDict):
     labels: list[dict[str, Any]]
 
 
-def template_create(*, channel_id: int, user_id: int, values: TemplateValues, source: Source | None) -> Template:
+def template_create(
+    *, channel_id: int, user_id: int, values: TemplateValues, source: Source | None, keep: Keep
+) -> Template:
     """Create a template with its labels. Raises ConflictError if the channel has one of that name."""
     anchors = _anchors(source, channel_id, user_id)
     parameters = {**values, **_columns(source), "channel_id": channel_id, "user_id": user_id}
@@ -99,10 +102,12 @@ def template_create(*, channel_id: int, user_id: int, values: TemplateValues, so
         if created is not None:
             statements.row(_PUT_LABELS, {"template_id": created["id"], "labels": Jsonb(values["labels"])})
             _put_anchors(created["id"], anchors)
+            template = selectors.template_get(template_id=created["id"], user_id=user_id)
+            keep(template)
     if created is None:
         access.channel_require_member(channel_id=channel_id, user_id=user_id)
         raise NotAMemberError(channel_id)
-    return selectors.template_get(template_id=created["id"], user_id=user_id)
+    return template
 
 
 def template_replace(

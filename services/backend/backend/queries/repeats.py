@@ -1,0 +1,36 @@
+"""Statements about requests that can be repeated."""
+
+from __future__ import annotations
+
+from typing import LiteralString, NamedTuple
+
+from servicekit import repeats
+
+FIND = repeats.FIND
+
+# A part at a time, so that no statement takes long.
+PRUNE = f"""
+    WITH gone AS (
+        DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM idempotency_keys
+            WHERE created_at < now() - interval '{repeats.KEPT_H} hours' LIMIT 10000
+        )) RETURNING 1
+    )
+    SELECT count(*) AS count FROM gone
+"""  # noqa: S608  a constant
+
+
+class Once(NamedTuple):
+    """A statement that writes, without and with a key. The one with a key always returns a row, with `free`."""
+
+    plain: LiteralString
+    keyed: LiteralString
+
+
+def once(statement: str) -> Once:
+    """Return both forms of `statement`, whose places are {turn}, {if_free} and {kept} around its query `answer`."""
+    return Once(
+        f"{statement.format(turn='', if_free='', kept='')} SELECT * FROM answer",  # noqa: S608  constants
+        f"{statement.format(turn=repeats.TURN, if_free=repeats.IF_FREE, kept=repeats.KEPT)}"  # noqa: S608
+        " SELECT turn.free, answer.* FROM turn LEFT JOIN answer ON true",
+    )

@@ -1,0 +1,64 @@
+"""Requests that can be repeated: `Idempotency-Key`, and statements that keep an answer in the write's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+HEADER = "Idempotency-Key"
+KEY_MAX = 200
+KEPT_H = 24
+"""Hours for which a key is kept. The backend prunes the table."""
+CONSTRAINT = "idempotency_keys_pkey"
+RETRY_AFTER_S = 1
+
+PARAMETER: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": f"A text of your choice that names this request, such as a UUID. It is kept for {KEPT_H} hours: the "
+    "same request with the same key is carried out once, and answered again with its first answer.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[!-~]+$"},
+}
+"""OpenAPI's description of the header."""
+
+# The lock marks a request that is in work. It ends with the transaction, also if its connection or its server dies.
+_FREE = """
+    NOT EXISTS (SELECT FROM idempotency_keys WHERE user_id = %(user_id)s::bigint AND key = %(key)s::text)
+    AND pg_try_advisory_xact_lock(hashtextextended(%(key)s::text, %(user_id)s::bigint))
+"""
+
+TURN = f"turn AS MATERIALIZED (SELECT {_FREE} AS free), "
+"""First of a statement's WITH queries. What writes has the condition `IF_FREE`: a key in use writes nothing."""
+IF_FREE = "AND (SELECT free FROM turn)"
+KEPT = """, kept AS (
+        INSERT INTO idempotency_keys (user_id, key, request, answer)
+        SELECT %(user_id)s::bigint, %(key)s::text, %(request)s::bytea, to_json(answer) FROM answer
+    )"""
+"""Last of a statement's WITH queries: stores the row of the query `answer`."""
+
+KEEP = f"""
+    INSERT INTO idempotency_keys (user_id, key, request, answer)
+    SELECT %(user_id)s::bigint, %(key)s::text, %(request)s::bytea, %(answer)s::json WHERE {_FREE}
+    RETURNING true AS kept
+"""
+"""Stores an answer at the end of a transaction. No row: the key is in use."""
+
+FIND = "SELECT request, answer::text AS answer FROM idempotency_keys WHERE user_id = %(user_id)s AND key = %(key)s"
+
+
+def is_key(text: str) -> bool:
+    """Return whether `text` can be a key: 1 to 200 visible ASCII characters."""
+    return 0 < len(text) <= KEY_MAX and all("!" <= char <= "~" for char in text)
+
+
+INVALID = f"must be 1 to {KEY_MAX} visible ASCII characters, without spaces"
+REUSED = "this Idempotency-Key was sent with another request: use a new key for each request"
+IN_USE = "a request with this Idempotency-Key is still in work: repeat it after `Retry-After`"
+
+
+def fingerprint(path: str, body: object) -> bytes:
+    """Return what identifies a POST request: the hash of its path and of its body as it was understood."""
+    return hashlib.sha256(path.encode() + b"\n" + orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()

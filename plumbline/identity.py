@@ -1,7 +1,8 @@
-"""Checks that the services that answer belong to a deployment, and not to an older one."""
+"""Identities of deployments: makes one, and checks that the services that answer belong to it."""
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass
 
@@ -23,6 +24,11 @@ class Health:
     service: str | None
     stack_id: str | None
     reason: str | None
+
+
+def new() -> str:
+    """Return an identity for a new deployment: 16 hexadecimal digits."""
+    return secrets.token_hex(8)
 
 
 def health_of(url: str, timeout_s: float | None = None) -> Health:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -12,11 +11,10 @@ from functools import cached_property, partial
 
 from servicekit import facts
 
-from plumbline import secret_files
+from plumbline import identity, secret_files
 from plumbline.components import CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home, State
-from plumbline.identity import compare
 from plumbline.plan import PLAN
 from plumbline.settings.resolve import Setting, Wanted, wanted
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
@@ -155,7 +153,7 @@ class TargetInAHome(ABC):
         Without `resume` it gets a new identity, so that no process of an earlier deployment passes for one of this.
         """
         if not resume:
-            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
+            self._state = self.home.save(self._state, stack_id=identity.new(), **marks)
         settings = [asdict(one) for one in self._wanted.settings]
         self._state = self.home.save(self._state, phase="deploying", settings=settings)
 
@@ -169,7 +167,7 @@ class TargetInAHome(ABC):
 
     def _differences(self, patience_s: float = 0) -> list[str]:
         """Return how the services behind the front door differ from this deployment; empty if they belong to it."""
-        return compare(self.stack().base_url, self._state.stack_id, patience_s)
+        return identity.compare(self.stack().base_url, self._state.stack_id, patience_s)
 
     def _verify_identity(self) -> str:
         differences = self._differences(_READY_AGAIN_S)

@@ -68,7 +68,7 @@ AREA = Area(
               Patch(_SUPERVISOR, '"LC_ALL": "C.UTF-8"}\n', '"LC_ALL": "C.UTF-8", "PLUMBLINE_LOG_LEVEL": "debug"}\n', _NEW),
               {"smoke/test_shape.py::test_every_process_belongs_to_this_deployment_without_a_debug_mode": "is told PLUMBLINE_LOG_LEVEL=debug"}),
         Fault("identity-constant", "each deployment has the same identity",
-              Patch("plumbline/targets/in_a_home.py", "stack_id=secrets.token_hex(8)", 'stack_id="0123456789abcdef"', (UP,)),
+              Patch("plumbline/identity.py", "return secrets.token_hex(8)", 'return "0123456789abcdef"', (UP,)),
               {"smoke/test_shape.py::test_each_deployment_gets_an_identity_of_its_own": "both are '0123456789abcdef'"}),
         Fault("operator-without-password", "the first operator is not created",
               Patch(_PROGRAMS, "self._secret_files(SPECS[name].migration_secrets)", "self._secret_files(())", _NEW),

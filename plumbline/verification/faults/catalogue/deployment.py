@@ -27,7 +27,7 @@ AREA = Area(
               {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "postgres: its port postgres listens on tcp 0.0.0.0"}),
         Fault("redis-on-all-addresses", "Redis listens on every address of the machine",
               Patch(f"{_EMBEDDED}/redis_server.py", '"--bind", "127.0.0.1"', '"--bind", "0.0.0.0"'),
-              {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "redis: its port redis listens on tcp 0.0.0.0"}),
+              {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "redis: its port redis listens on tcp 0.0.0.0", "smoke/test_shape.py::test_the_supervisor_restarts_stops_and_protects_as_declared": "--bind 0.0.0.0"}),
         Fault("one-worker-each", "every service is told to run one server process",
               Patch(_PROGRAMS, '"PYTHONUNBUFFERED": "1",', '"PYTHONUNBUFFERED": "1", "PLUMBLINE_WORKERS": "1",'),
               {"smoke/test_shape.py::test_only_the_declared_processes_run": "backend: expected 2 server processes, found 1", "smoke/test_shape.py::test_every_process_belongs_to_this_deployment_without_a_debug_mode": "is told PLUMBLINE_WORKERS=1"}),
@@ -38,7 +38,7 @@ AREA = Area(
               Patch(_PROGRAMS, 'return {"PLUMBLINE_POSTGRES_HOST": "127.0.0.1",',
                     'return {"PLUMBLINE_POSTGRES_PASSWORD": (self.home.secrets / "postgres_password").read_text(),'
                     ' "PLUMBLINE_POSTGRES_HOST": "127.0.0.1",'),
-              {"smoke/test_secrets.py::test_no_process_shows_a_secret": "in its variable PLUMBLINE_POSTGRES_PASSWORD", "smoke/test_shape.py::test_every_process_belongs_to_this_deployment_without_a_debug_mode": "is told PLUMBLINE_POSTGRES_PASSWORD"}),
+              {"smoke/test_secrets.py::test_no_process_shows_a_secret": "in its variable PLUMBLINE_POSTGRES_PASSWORD", "smoke/test_secrets.py::test_no_file_or_log_contains_a_secret": "supervisord.conf: holds postgres_password", "smoke/test_shape.py::test_every_process_belongs_to_this_deployment_without_a_debug_mode": "is told PLUMBLINE_POSTGRES_PASSWORD"}),
         Fault("secret-in-log", "the secrets are written into a log",
               Patch(_PROGRAMS, "        folder = str(self.directory(CADDY.name))\n",
                     "        folder = str(self.directory(CADDY.name))\n"

@@ -44,7 +44,8 @@ AREA = Area(
                     "        folder = str(self.directory(CADDY.name))\n"
                     "        if (secret := self.home.secrets / 'internal_secret').exists():\n"
                     "            with (self.home.logs / 'caddy.log').open('a') as log:\n"
-                    "                log.write(secret.read_text() + '\\n')\n",
+                    "                log.write(secret.read_text() + '\\n')\n"
+                    "            (self.home.logs / 'caddy.log').chmod(0o600)\n",
                     _NEW),
               {"smoke/test_secrets.py::test_no_file_or_log_contains_a_secret": "internal_secret"}),
         Fault("postgres-socket-in-tmp", "Postgres opens a socket that every account of the machine can reach",

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 from servicekit.facts import FRONT_BODY_MAX_BYTES
-from servicekit.settings import ADDRESS, DatabaseSettings, ServiceSettings, TokenSettings
+from servicekit.settings import ADDRESS, DatabaseSettings, RedisSettings, ServiceSettings, TokenSettings
 
 SERVICE = "backend"
 CLAIM_VARIABLE = "PLUMBLINE_START_CLAIM"
 """Environment variable with the file that the first ready process of a start creates. `serve` sets it."""
 
 
-class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings):
+class BackendSettings(ServiceSettings, RedisSettings, DatabaseSettings, TokenSettings):
     """Settings of the backend."""
 
     port: int = Field(8001, ge=1, le=65535, description="TCP port to listen on.", json_schema_extra=ADDRESS)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 from servicekit.facts import FRONT_UPLOAD_MAX_BYTES
-from servicekit.settings import ADDRESS, DatabaseSettings, ServiceSettings, TokenSettings
+from servicekit.settings import ADDRESS, DatabaseSettings, RedisSettings, ServiceSettings, TokenSettings
 
 SERVICE = "data-processor"
 FORM_OVERHEAD = 64 * 1024
@@ -17,7 +17,7 @@ FRONT_DOOR_MAX = (FRONT_UPLOAD_MAX_BYTES - FORM_OVERHEAD) // 1024**2 * 1024**2
 """In whole MiB."""
 
 
-class DataProcessorSettings(ServiceSettings, DatabaseSettings, TokenSettings):
+class DataProcessorSettings(ServiceSettings, RedisSettings, DatabaseSettings, TokenSettings):
     """The settings of the data-processor."""
 
     port: int = Field(8002, ge=1, le=65535, description="TCP port to listen on.", json_schema_extra=ADDRESS)

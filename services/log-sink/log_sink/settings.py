@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 from servicekit.facts import INGEST_MAX_BYTES
-from servicekit.settings import ADDRESS, ServiceSettings, deployed
+from servicekit.settings import ADDRESS, RedisSettings, ServiceSettings, deployed
 
 
-class LogSinkSettings(ServiceSettings):
+class LogSinkSettings(ServiceSettings, RedisSettings):
     """Settings of one log-sink process."""
 
     workers: int = Field(

@@ -52,17 +52,7 @@ class ServiceSettings(BaseSettings):
         description="Caddy's internal listener for log entries; without it none are forwarded.",
         json_schema_extra=ADDRESS,
     )
-    redis_url: str = Field(
-        "redis://127.0.0.1:6379/0",
-        description="Redis that carries events and the recorder's stream, without a password.",
-        json_schema_extra=ADDRESS,
-    )
-    redis_password_file: Path = Field(description="File that holds the password of Redis.")
     internal_secret_file: Path = Field(description="File with the secret that Caddy and the services share.")
-
-    def redis_password(self) -> str:
-        """Return the password of Redis. Raises SecretError if the file is unusable."""
-        return read_secret(self.redis_password_file)
 
     def internal_secret(self) -> InternalSecret:
         """Return the internal secret. Raises SecretError if the file is unusable."""
@@ -71,6 +61,21 @@ class ServiceSettings(BaseSettings):
     def log_forwarding(self) -> tuple[str, InternalSecret] | None:
         """Return the URL that log entries are forwarded to, and the secret to send; None without forwarding."""
         return (self.log_forward_url, self.internal_secret()) if self.log_forward_url else None
+
+
+class RedisSettings(BaseModel):
+    """How to reach Redis."""
+
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="Redis that carries events and the recorder's stream, without a password.",
+        json_schema_extra=ADDRESS,
+    )
+    redis_password_file: Path = Field(description="File that holds the password of Redis.")
+
+    def redis_password(self) -> str:
+        """Return the password of Redis. Raises SecretError if the file is unusable."""
+        return read_secret(self.redis_password_file)
 
 
 class DatabaseSettings(BaseModel):

@@ -6,12 +6,12 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 from servicekit.secrets import SecretError
-from servicekit.settings import DatabaseSettings, ServiceSettings, TokenSettings, explain
+from servicekit.settings import DatabaseSettings, RedisSettings, ServiceSettings, TokenSettings, explain
 
 from plumbline.verification.throwaway import shared_secrets
 
 
-class _Settings(ServiceSettings, DatabaseSettings, TokenSettings):
+class _Settings(ServiceSettings, RedisSettings, DatabaseSettings, TokenSettings):
     pass
 
 

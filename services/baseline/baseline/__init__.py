@@ -1,0 +1,1 @@
+"""The release before Postgres: chat in SQLite, documents in the memory of one process. Frozen."""

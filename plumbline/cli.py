@@ -1,4 +1,4 @@
-"""The command line: up, down, status, plan, logs, reset, doctor, bundle, secrets."""
+"""The command line: up, down, status, plan, logs, reset, doctor, rollback, bundle, secrets."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any
 
 from servicekit import facts
 
-from plumbline import bundle, deploy, diagnose, identity, recorder
-from plumbline.components import COMPONENTS
+from plumbline import baseline, bundle, deploy, diagnose, identity, recorder
+from plumbline.components import SPECS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
-from plumbline.plan import PLAN
+from plumbline.plan import ON_BASELINE, PLAN, lineup_of
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
@@ -91,13 +91,17 @@ def parser() -> argparse.ArgumentParser:
     logs.add_argument("--json", action="store_true", help="one JSON document per line")
     source = logs.add_mutually_exclusive_group()
     source.add_argument("--follow", action="store_true", help="also show new entries, until Ctrl-C")
-    source.add_argument("--component", choices=COMPONENTS, help="show the end of a component's own log file instead")
+    source.add_argument("--component", choices=tuple(SPECS), help="show the end of a component's own log file instead")
 
     reset = commands.add_parser("reset", parents=[common], help="delete the stack with its data and secrets")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     doctor = commands.add_parser("doctor", parents=[common], help="check the machine and the stack for problems")
     doctor.add_argument("--bundle", action="store_true", help="also write a diagnostics bundle")
     doctor.add_argument("--repair", action="store_true", help="first restore an unreadable state file from its copy")
+    back = commands.add_parser("rollback", parents=[common], help="go back to the baseline, or forward again")
+    way = back.add_mutually_exclusive_group(required=True)
+    way.add_argument("--to", choices=(ON_BASELINE.release,), help="baseline: the release before Postgres")
+    way.add_argument("--forward", action="store_true", help="from the baseline to this release, with its data")
     archive = commands.add_parser(
         "bundle", parents=[common], help="write a release to one archive, or deploy one (`bundle load ARCHIVE`)"
     )
@@ -129,6 +133,16 @@ def _up(options: argparse.Namespace, home: Home) -> int:
     return EXIT_OK
 
 
+def _rollback(options: argparse.Namespace, home: Home) -> int:
+    with home.lock("rollback"):
+        target = _find_target(home)
+        if options.forward:
+            baseline.forward(home, target)
+        else:
+            baseline.to_baseline(home, target)
+    return EXIT_OK
+
+
 def _down(options: argparse.Namespace, home: Home) -> int:
     del options
     if not home.exists:
@@ -152,11 +166,17 @@ def _status(options: argparse.Namespace, home: Home) -> int:
         print(json.dumps(stack.as_json(), indent=2))
     else:
         print(f"{stack.phase}: deployment {stack.stack_id} on target {stack.target}, {stack.base_url}")
+        if stack.release:
+            print(home.with_home_option(_on_baseline(stack)))
         for line in stack.settings:
             print(f"  setting: {line}")
         for component in stack.components:
             print(replace(component, detail=home.with_home_option(component.detail)).text(WIDTH))
     return EXIT_OK if stack.running else EXIT_NOT_RUNNING
+
+
+def _on_baseline(stack: Stack) -> str:
+    return f"  on the {stack.release}: ./deploy-local.sh rollback --forward brings this release and its data back"
 
 
 def _plan(options: argparse.Namespace, home: Home) -> int:
@@ -233,6 +253,8 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
         try:
             stack = target.stack()
             down = _not_running(stack)
+            if stack.release:
+                print(home.with_home_option(_on_baseline(stack)))
             for line in stack.settings:
                 print(f"  setting: {line}")
         except StepError as error:
@@ -257,7 +279,11 @@ def _not_running(stack: Stack) -> list[str]:
         for one in stack.components
         if one.state != "running"
     ]
-    return found if not stack.running else identity.compare(stack.base_url, stack.stack_id)
+    return (
+        found
+        if not stack.running
+        else identity.compare(stack.base_url, stack.stack_id, paths=lineup_of(stack.release).health_paths)
+    )
 
 
 def _bundle(options: argparse.Namespace, home: Home) -> int:
@@ -292,5 +318,5 @@ def _secrets(options: argparse.Namespace, home: Home) -> int:
 
 _COMMANDS = {
     "up": _up, "down": _down, "status": _status, "plan": _plan, "logs": _logs, "reset": _reset, "doctor": _doctor,
-    "bundle": _bundle, "secrets": _secrets,
+    "rollback": _rollback, "bundle": _bundle, "secrets": _secrets,
 }  # fmt: skip

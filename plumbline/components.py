@@ -63,6 +63,8 @@ class ComponentSpec:
     """Additional secret files that its migrations read."""
     settings_model: str = ""
     """Module and class that declare its settings in settings.env; empty if it has none."""
+    settings_of: str = ""
+    """Component whose settings in settings.env it gets; empty: its own."""
     settings_file: str = ""
     """File that reads its environment, for third-party programs."""
     defaults: tuple[str, ...] = ()
@@ -220,11 +222,29 @@ CADDY = ComponentSpec(
     executables=("caddy",),
 )
 
+BASELINE = ComponentSpec(
+    name="baseline",
+    does="Plumbline as it was before Postgres: chat in SQLite, documents in memory.",
+    kind="service",
+    package="baseline",
+    ports=(Port("baseline", 8004, "PLUMBLINE_PORT"),),
+    health_path="/health",
+    needs=("log-sink",),
+    calls=("internal",),
+    secrets=("token_secret", "operator_password", "internal_secret"),
+    settings_of="backend",
+    defaults=("stack", "baseline"),
+    is_replicated=False,
+    keeps_data=True,
+)
+"""Not part of the stack: `rollback --to baseline` runs it in place of all that needs Postgres."""
+
 TABLE: tuple[ComponentSpec, ...] = (POSTGRES, REDIS, LOG_SINK, BACKEND, DATA_PROCESSOR, WORKER, CADDY)
 
-SPECS: dict[str, ComponentSpec] = {one.name: one for one in TABLE}
-COMPONENTS: tuple[str, ...] = tuple(SPECS)
+COMPONENTS: tuple[str, ...] = tuple(one.name for one in TABLE)
 """All components, in the order in which they start."""
+SPECS: dict[str, ComponentSpec] = {one.name: one for one in (*TABLE, BASELINE)}
+"""All components by name, also the baseline."""
 OUR_OWN: tuple[str, ...] = tuple(one.name for one in TABLE if one.package)
 """The components that are our own code."""
 SERVICES: tuple[str, ...] = tuple(one.name for one in TABLE if one.kind == "service")
@@ -249,7 +269,7 @@ def migration_step(name: str) -> str:
 
 def started_by(step: str) -> tuple[str, ...]:
     """Return the components that a step of the plan starts."""
-    return tuple(one.name for one in TABLE if one.step_name == step)
+    return tuple(one.name for one in SPECS.values() if one.step_name == step)
 
 
 def variable(name: str) -> str:

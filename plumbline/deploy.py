@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from plumbline import ROOT, diagnose
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
-from plumbline.plan import PLAN, Step
+from plumbline.plan import Step
 from plumbline.targets.base import Target
 
 _LAST_LINES = 12
@@ -33,7 +33,7 @@ def up(home: Home, target: Target, why: str) -> None:
         _print_addresses(target, home)
         return
     print(f"Target {target.name} ({why}), home {home.root}")
-    for number, step in enumerate(PLAN, start=1):
+    for number, step in enumerate(target.lineup.plan, start=1):
         with _running_step(number, step, target, home) as detail:
             if step.name == "preflight":
                 problems = target.problems()
@@ -49,7 +49,7 @@ def up(home: Home, target: Target, why: str) -> None:
 @contextmanager
 def _running_step(number: int, step: Step, target: Target, home: Home) -> Iterator[list[str]]:
     """Print a step while it runs and its outcome with its time; report a failure."""
-    label = f"{number:>2}/{len(PLAN)} {step.name:<23}"
+    label = f"{number:>2}/{len(target.lineup.plan)} {step.name:<23}"
     live = sys.stdout.isatty()
     if live:
         print(f"{label} …", end="", flush=True)
@@ -130,8 +130,13 @@ def _print_addresses(target: Target, home: Home) -> None:
     print(f"              {stack.operator.password_file}")
     for line in stack.settings:
         print(f"  setting     {line}")
+    stop = home.with_home_option("./deploy-local.sh down")
+    if stack.release:
+        print(home.with_home_option(f"  {stack.release:<11} not this release: ./deploy-local.sh rollback --forward"))
+        print(f"  stop it     {stop}")
+        return
     at_home = "" if home.root == DEFAULT_HOME else f" -- --home {shlex.quote(str(home.root))}"
     print(f"  verify it   .venv-nox/bin/nox -s smoke{at_home}")
     if not (ROOT / ".venv-nox").exists():
         print("              after the line under 'Verify it' in README.md")
-    print(f"  stop it     {home.with_home_option('./deploy-local.sh down')}")
+    print(f"  stop it     {stop}")

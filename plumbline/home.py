@@ -21,7 +21,7 @@ DEFAULT_HOME = ROOT / ".plumbline"
 _USE_ANOTHER = "choose another folder with --home: an empty or a new one"
 _FORMAT = 1
 _ALWAYS_WRITTEN = {"format", "target", "stack_id", "sources", "programs", "phase", "deployed_at", "ports"}
-_COMMAND = re.compile(r"\./deploy-local\.sh(?: (?:up|down|status|logs|reset|doctor)\b)?")
+_COMMAND = re.compile(r"\./deploy-local\.sh(?: (?:up|down|status|logs|reset|doctor|rollback)\b)?")
 Phase = Literal["absent", "deploying", "ready", "down"]
 
 
@@ -39,6 +39,10 @@ class State:
     ports: dict[str, int] = field(default_factory=dict)
     settings: list[dict[str, Any]] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    release: str = ""
+    """Empty: that of the checkout; else the name of a `plumbline.plan.Lineup`."""
+    restore: str = ""
+    """Archive that the next deployment of this release restores, because the data were dropped; empty: none."""
 
 
 class _UnreadableError(Exception):
@@ -61,7 +65,9 @@ def _read(path: Path) -> State:
             hint="use that version, or choose another folder with --home",
         )
     state = State(**{name: value for name, value in raw.items() if name in State.__dataclass_fields__})
-    texts = (state.target, state.stack_id, state.sources, state.programs, state.phase)
+    texts = (
+        state.target, state.stack_id, state.sources, state.programs, state.phase, state.release, state.restore,
+    )  # fmt: skip
     kinds = (type(state.settings), type(state.secrets))
     if {type(text) for text in texts} != {str} or {type(port) for port in state.ports.values()} - {int}:
         raise _UnreadableError(f"the state file {path} does not contain a stack's state")

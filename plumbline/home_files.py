@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from plumbline import ROOT
-from plumbline.components import COMPONENTS
+from plumbline.components import SPECS
 from plumbline.errors import PlumblineError
 from plumbline.secret_files import KEY, SECRETS
 
@@ -27,7 +27,7 @@ PREPARED: Tree = {SETTINGS: None, "secrets": dict.fromkeys(SECRETS)}
 STATE: Tree = dict.fromkeys(("state.json", "state.copy.json", "state.partial", "state.copy.partial"))
 BUNDLES = "[0-9]*T[0-9]*-*"
 """Folders in `diagnostics`, named by time and occasion."""
-_PROGRAMS = (*COMPONENTS, "supervisord", "watch", "migrate-*", "forward-*", "images")
+_PROGRAMS = (*SPECS, "supervisord", "watch", "migrate-*", "forward-*", "images")
 _LOGS: Tree = {f"{program}.log*": None for program in _PROGRAMS}
 HOME: Tree = {
     "kubernetes.json": None,
@@ -36,7 +36,7 @@ HOME: Tree = {
     ".plumbline-bundle-*": None,
     "lock": None,  # from versions without a marker
     "secrets": {pattern: None for name in (*SECRETS, KEY) for pattern in (name, f".{name}.partial")},
-    "data": {"postgres": None, "postgres.partial": None},
+    "data": {"postgres": None, "postgres.partial": None, "baseline": None},
     "logs": _LOGS,
     "run": None,
     "diagnostics": {BUNDLES: None},

@@ -1,9 +1,9 @@
-"""Identities of deployments: makes one, and checks that the services that answer belong to it."""
+"""Checks that the services that answer belong to a deployment, and not to an older one."""
 
 from __future__ import annotations
 
-import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import requests
@@ -26,11 +26,6 @@ class Health:
     reason: str | None
 
 
-def new() -> str:
-    """Return an identity for a new deployment: 16 hexadecimal digits."""
-    return secrets.token_hex(8)
-
-
 def health_of(url: str, timeout_s: float | None = None) -> Health:
     """Fetch a health URL. An error becomes the `reason`."""
     try:
@@ -51,14 +46,14 @@ def health_of(url: str, timeout_s: float | None = None) -> Health:
     return Health(service, stack_id, None)
 
 
-def compare(base_url: str, stack_id: str, patience_s: float = 0) -> list[str]:
-    """Return how the services behind `base_url` differ from deployment `stack_id`.
+def compare(base_url: str, stack_id: str, patience_s: float = 0, paths: Mapping[str, str] = HEALTH_PATHS) -> list[str]:
+    """Return how the services behind `base_url` differ from deployment `stack_id`. `paths` has their health checks.
 
     A service that is not ready is asked again for `patience_s`.
     """
     differences = []
     until = time.monotonic() + patience_s
-    for service, path in HEALTH_PATHS.items():
+    for service, path in paths.items():
         while (health := health_of(base_url + path, _COMPARED_S)).reason and time.monotonic() < until:
             time.sleep(_POLL_S)
         if health.reason:

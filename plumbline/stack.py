@@ -91,7 +91,7 @@ class OperatorAccount:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The document of `status --json`. `phase` is absent, deploying, ready or down.
+    """The document of `status --json`. `phase` is absent, deploying, ready or down. `release` is empty, or "baseline".
 
     `settings` has a line for each setting that differs from its default.
     """
@@ -107,6 +107,7 @@ class Stack:
     operator: OperatorAccount
     components: tuple[Component, ...]
     settings: tuple[str, ...] = ()
+    release: str = ""
 
     def problems(self) -> list[str]:
         """Return why the stack is not complete: its phase, or the components that are not running."""

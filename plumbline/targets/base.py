@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from plumbline.inside import Inside, Process
+from plumbline.plan import Lineup
 from plumbline.stack import Component, Stack
 
 
@@ -12,6 +13,10 @@ class Target(Protocol):
     """Runs the steps of the plan, and stops and starts components by name."""
 
     name: str
+
+    @property
+    def lineup(self) -> Lineup:
+        """What the stack consists of: this release, or the baseline."""
 
     def problems(self) -> list[str]:
         """Return all problems that prevent a deployment, each with its solution. Changes nothing."""
@@ -33,6 +38,15 @@ class Target(Protocol):
 
     def remove(self) -> list[str]:
         """Stop the stack and delete its data, secrets, logs and state. Return descriptions of what was kept."""
+
+    def switch(self, release: str, restore: str = "") -> None:
+        """Stop what the line-up of `release` lacks, and store that the next deployment is of that release.
+
+        With `restore`, an archive, the next deployment of this checkout's release restores it.
+        """
+
+    def drop_database(self) -> None:
+        """Delete the data of Postgres, which is stopped."""
 
     def stack(self) -> Stack:
         """Return the current state of the stack."""

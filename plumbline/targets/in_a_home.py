@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -11,11 +12,12 @@ from functools import cached_property, partial
 
 from servicekit import facts
 
-from plumbline import identity, secret_files
+from plumbline import secret_files
 from plumbline.components import CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home, State
-from plumbline.plan import PLAN
+from plumbline.identity import compare
+from plumbline.plan import Lineup, lineup_of
 from plumbline.settings.resolve import Setting, Wanted, wanted
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.targets import postgres_shell
@@ -37,6 +39,11 @@ class TargetInAHome(ABC):
         self.home = home
         self._state: State = home.load()
         self._wanted_front = front_port
+
+    @property
+    def lineup(self) -> Lineup:
+        """What the stack consists of: this release, or the baseline."""
+        return lineup_of(self._state.release)
 
     @cached_property
     def _wanted(self) -> Wanted:
@@ -88,7 +95,7 @@ class TargetInAHome(ABC):
         steps: dict[str, Callable[[], str]] = {
             "secrets": self._make_secrets,
             "images": self._make_images,
-            **{one.name: partial(self._bring_up, *one.components) for one in PLAN if one.components},
+            **{one.name: partial(self._bring_up, *one.components) for one in self.lineup.plan if one.components},
             **{migration_step(name): partial(self._migrate, name) for name in MIGRATING},
             "identity": self._verify_identity,
         }
@@ -128,6 +135,7 @@ class TargetInAHome(ABC):
             operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
             components=tuple(components),
             settings=tuple(one.line() for one in self._applied.settings if one.differs),
+            release=self._state.release,
         )
 
     def _postgres_at(self, host: str, port: int) -> PostgresAddress:
@@ -153,9 +161,24 @@ class TargetInAHome(ABC):
         Without `resume` it gets a new identity, so that no process of an earlier deployment passes for one of this.
         """
         if not resume:
-            self._state = self.home.save(self._state, stack_id=identity.new(), **marks)
+            self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
         settings = [asdict(one) for one in self._wanted.settings]
         self._state = self.home.save(self._state, phase="deploying", settings=settings)
+
+    def switch(self, release: str, restore: str = "") -> None:
+        """Stop what the line-up of `release` lacks, and store that the next deployment is of that release."""
+        # The front door first, so that no client meets a half-stopped stack.
+        gone = {*self.lineup.components} - {*lineup_of(release).components} | {CADDY.name}
+        for step in reversed(self.lineup.plan):
+            if names := [name for name in step.components if name in gone]:
+                self._stop_for_good(*names)
+        # Without marks, so that the next deployment gets an identity of its own.
+        changes = {"release": release, "restore": restore, "phase": "deploying", "sources": "", "programs": ""}
+        self._state = self.home.save(self._state, **changes)
+
+    @abstractmethod
+    def _stop_for_good(self, *names: str) -> None:
+        """Stop components, so that nothing starts them again: those that the next release lacks, and the front door."""
 
     def _make_secrets(self) -> str:
         created = secret_files.generate(self.home.secrets)
@@ -167,7 +190,7 @@ class TargetInAHome(ABC):
 
     def _differences(self, patience_s: float = 0) -> list[str]:
         """Return how the services behind the front door differ from this deployment; empty if they belong to it."""
-        return identity.compare(self.stack().base_url, self._state.stack_id, patience_s)
+        return compare(self.stack().base_url, self._state.stack_id, patience_s, self.lineup.health_paths)
 
     def _verify_identity(self) -> str:
         differences = self._differences(_READY_AGAIN_S)

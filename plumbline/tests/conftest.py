@@ -18,6 +18,7 @@ from plumbline.components import COMPONENTS
 from plumbline.home import Home
 from plumbline.net import direct_session, free_port
 from plumbline.patience import work_of
+from plumbline.plan import TODAY, lineup_of
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.targets.embedded.programs import caddy_command, find_caddy
 from plumbline.verification.throwaway import shared_secrets, wait_until
@@ -32,6 +33,7 @@ class ScriptedTarget:
 
     def __init__(self, home: Home) -> None:
         self.home = home
+        self.lineup = TODAY
         self.preflight_problems: list[str] = []
         self.current = False
         self.phase = "deploying"
@@ -60,6 +62,16 @@ class ScriptedTarget:
             raise self.failures[step]
         return f"did {step}"
 
+    def switch(self, release: str, restore: str = "") -> None:
+        self.done.append(f"switch to {release or 'today'}")
+        self.lineup = lineup_of(release)
+        self.current = False
+        self.home.prepare()
+        self.home.save(self.home.load(), target=self.name, release=release, restore=restore)
+
+    def drop_database(self) -> None:
+        self.done.append("drop the database")
+
     def down(self) -> list[str]:
         return []
 
@@ -73,7 +85,7 @@ class ScriptedTarget:
             postgres=PostgresAddress("127.0.0.1", 5432, "app_db", "app_user", str(self.home.secrets / "x")),
             redis=RedisAddress("redis://127.0.0.1:6379/0"),
             operator=OperatorAccount("operator", str(self.home.secrets / "operator_password")),
-            components=tuple(self.states.values()),
+            components=tuple(self.states.values()), release=self.lineup.release,
         )  # fmt: skip
 
     def component(self, name: str) -> Component:

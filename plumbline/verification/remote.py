@@ -20,6 +20,7 @@ from plumbline.components import CADDY, HEALTH_PATHS
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.identity import compare, health_of
 from plumbline.inside import Inside, Process
+from plumbline.plan import TODAY
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.verification.checks import rows
 
@@ -53,6 +54,7 @@ class RemoteTarget:
     """A stack behind a base URL. Implements `plumbline.targets.base.Target`; methods that change the stack refuse."""
 
     name = "remote"
+    lineup = TODAY
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -72,6 +74,14 @@ class RemoteTarget:
             if access.operator_password_file
             else cast(OperatorAccount, _NotGiven("the operator's password", "--operator-password-file"))
         )
+
+    def switch(self, release: str, restore: str = "") -> None:
+        """Refused."""
+        _refuse(release, restore)
+
+    def drop_database(self) -> None:
+        """Refused."""
+        _refuse()
 
     def problems(self) -> list[str]:
         """Return why the stack cannot be verified: its state, or addresses and secrets that do not work."""

@@ -8,15 +8,12 @@ import sys
 import time
 from pathlib import Path
 from string import Template
-from typing import Any
-
-import yaml
 
 from plumbline import ROOT
 from plumbline.components import TABLE
 from plumbline.errors import StepError
 from plumbline.targets.compose import engine
-from plumbline.targets.compose.project import Project
+from plumbline.targets.compose.project import BASELINE_FILE, Project, services_of
 
 LOG = "images"
 INPUTS = (
@@ -73,9 +70,10 @@ def revisions(root: Path = ROOT) -> dict[str, str]:
 
 def inputs_of_images(root: Path = ROOT) -> dict[str, list[str]]:
     """Return by component the inputs of its image, from compose.yaml and its Dockerfile."""
-    services: dict[str, dict[str, Any]] = yaml.safe_load((root / "docker" / "compose.yaml").read_text())["services"]
+    files = [root / "docker" / name for name in ("compose.yaml", BASELINE_FILE)]
+    builds = {name: one["build"] for file in files for name, one in services_of(file).items() if "build" in one}
     found = {}
-    for name, build in ((name, service["build"]) for name, service in services.items() if "build" in service):
+    for name, build in builds.items():
         file = Path(build["dockerfile"])
         copied = " ".join(_COPY.findall((root / file).read_text()))
         found[name] = [str(file.parent), *Template(copied).safe_substitute(build.get("args", {})).split()]

@@ -15,16 +15,35 @@ import yaml
 from servicekit import facts
 
 from plumbline import ROOT
-from plumbline.components import CADDY, MIGRATING, migration_step
+from plumbline.components import BASELINE, CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home
+from plumbline.plan import ON_BASELINE, TODAY, Lineup
 from plumbline.settings.resolve import NONE, PARTS, Wanted
 from plumbline.targets.compose import engine
 
 CHECKOUT = ROOT / "docker"
+BASELINE_FILE = "compose.baseline.yaml"
 _CA_BUNDLES = ("PIP_CERT", "SSL_CERT_FILE")
 _PUBLISHED = {"PLUMBLINE_FRONT_HOST": "PLUMBLINE_PUBLISH_ADDRESS", "PLUMBLINE_FRONT_PORT": "PLUMBLINE_PUBLISH_PORT"}
 """Settings of the front door that become variables of compose.yaml, and not settings in its container."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads Compose's own tags as the values behind them."""
+
+
+def _value(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor("!override", _value)
+
+
+def services_of(file: Path) -> dict[str, dict[str, Any]]:
+    """Return the services of a Compose file as they are written. Raises yaml.YAMLError, OSError and LookupError."""
+    services: dict[str, dict[str, Any]] = yaml.load(file.read_text(), _Loader)["services"]  # noqa: S506  a SafeLoader
+    return services
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,7 @@ class Project:
     front_port: int = facts.FRONT_PORT
     told: Wanted = NONE
     marks: Mapping[str, str] = field(default_factory=dict)
+    lineup: Lineup = TODAY
 
     @property
     def tag(self) -> str:
@@ -64,6 +84,12 @@ class Project:
     def folder(self) -> Path:
         """Folder of compose.yaml."""
         return self.unpacked if self.from_bundle else CHECKOUT
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the project, of which later ones override earlier ones."""
+        names = ("compose.yaml", BASELINE_FILE) if self.lineup is ON_BASELINE else ("compose.yaml",)
+        return [self.folder / name for name in names]
 
     def environment(self) -> dict[str, str]:
         """Return the environment for Compose: the caller's, overridden by this stack's own."""
@@ -98,6 +124,8 @@ class Project:
             for service in (part, migration_step(part)) if part in MIGRATING else (part,):
                 if told:
                     services[service] = {"environment": told}
+        if self.lineup is ON_BASELINE:
+            services[BASELINE.name] = {"environment": self.told.of(BASELINE.settings_of)}
         for service, read in self._secrets_read().items():
             found = ",".join(self.marks[name] for name in read if name in self.marks)
             if found:
@@ -106,14 +134,14 @@ class Project:
 
     def _secrets_read(self) -> dict[str, list[str]]:
         try:
-            services = yaml.safe_load((self.folder / "compose.yaml").read_text())["services"]
-            return {name: service.get("secrets", []) for name, service in services.items()}
+            services = {name: one for file in self.files for name, one in services_of(file).items() if "secrets" in one}
+            return {name: one["secrets"] for name, one in services.items()}
         except (OSError, yaml.YAMLError, LookupError, TypeError, AttributeError):
             return {}  # Compose itself reports the error
 
     def arguments(self, *arguments: str) -> list[str]:
-        """Return `compose …` with this project's file."""
-        return ["compose", "--file", str(self.folder / "compose.yaml"), *arguments]
+        """Return `compose …` with this project's files."""
+        return ["compose", *(part for file in self.files for part in ("--file", str(file))), *arguments]
 
     def compose(self, *arguments: str, component: str | None = None) -> str:
         """Run `docker compose ARGUMENTS` on this project and return its output. Raises StepError."""

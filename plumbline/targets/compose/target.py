@@ -8,8 +8,8 @@ import json
 from servicekit import facts
 
 from plumbline import causes, fingerprint, net, secret_files
-from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, migration_step
-from plumbline.errors import StepError
+from plumbline.components import CADDY, POSTGRES, REDIS, SPECS, migration_step
+from plumbline.errors import PlumblineError, StepError
 from plumbline.identity import compare
 from plumbline.inside import Inside, Process
 from plumbline.patience import Patience, work_of
@@ -24,6 +24,7 @@ _MIGRATION_STILL_S, _MIGRATION_MOST_S = 300, 4 * 3600
 _WAIT_S = 30
 _KILL_ALL = "kill -9 -1"
 _PASSWORD_FILE = "/run/secrets/postgres_password"  # noqa: S105  a path
+_FROM_CHECKOUT = "deploy it from a checkout of the same version first: delete `bundle` in the home, ./deploy-local.sh"
 
 
 class ComposeTarget(TargetInAHome):
@@ -37,7 +38,8 @@ class ComposeTarget(TargetInAHome):
     def project(self) -> Project:
         """The Compose project of this stack."""
         front_port = self._state.ports.get("front", facts.FRONT_PORT)
-        return Project(self.home, self._state.stack_id, front_port, self._applied, self._state.secrets)
+        state = self._state
+        return Project(self.home, state.stack_id, front_port, self._applied, state.secrets, self.lineup)
 
     def component(self, name: str) -> Component:
         """Return the state of one component."""
@@ -52,14 +54,17 @@ class ComposeTarget(TargetInAHome):
             front.published if front and front.published else self._front(),
             self._postgres_at(postgres.address if postgres else "", POSTGRES.port.number),
             f"{redis.address if redis else ''}:{REDIS.port.number}",
-            (found[name].component() if name in found else Component(name, "stopped") for name in COMPONENTS),
+            (
+                found[name].component() if name in found else Component(name, "stopped")
+                for name in self.lineup.components
+            ),
         )
 
     # Preflight
 
     def problems(self) -> list[str]:
         """Return all problems that prevent a deployment."""
-        project = Project(self.home, self._state.stack_id, self._front_port(), self._wanted)
+        project = Project(self.home, self._state.stack_id, self._front_port(), self._wanted, lineup=self.lineup)
         return self._settings_problems() + checks.problems(project, self._owns_port)
 
     def _owns_port(self, port: int) -> bool:
@@ -77,7 +82,7 @@ class ComposeTarget(TargetInAHome):
         if state.phase != "ready" or not self._is_as_wanted() or not self._remembers(self._marks()):
             return False
         stack = self.stack()
-        return stack.running and not compare(stack.base_url, state.stack_id)
+        return stack.running and not compare(stack.base_url, state.stack_id, paths=self.lineup.health_paths)
 
     def from_this_checkout(self) -> bool:
         """Return whether the stack was deployed from the current files of this checkout or its bundle."""
@@ -90,7 +95,7 @@ class ComposeTarget(TargetInAHome):
 
     def _marks(self) -> dict[str, str]:
         # Without settings and front port, which may change during the life of a deployment.
-        neutral = Project(self.home)
+        neutral = Project(self.home, lineup=self.lineup)
         return {"sources": self._sources(), "programs": fingerprint.of_programs([neutral.resolved()])}
 
     def begin(self) -> None:
@@ -168,6 +173,28 @@ class ComposeTarget(TargetInAHome):
         if ids:
             engine.output("stop", *ids)
 
+    def switch(self, release: str, restore: str = "") -> None:
+        """Stop what the line-up of `release` lacks, and store that the next deployment is of that release."""
+        if release and self.project.from_bundle:
+            raise PlumblineError("this stack came in a bundle, which does not have the baseline", hint=_FROM_CHECKOUT)
+        super().switch(release, restore)
+
+    def _stop_for_good(self, *names: str) -> None:
+        """Remove containers: the engine would start those that are only stopped with other commands."""
+        self.stop(*names)
+        found = containers.all_of(self.project)
+        ids = [found[name].id for name in names if name in found]
+        if ids:
+            engine.output("rm", *ids)
+
+    def drop_database(self) -> None:
+        """Delete the volume of Postgres, whose container was removed."""
+        label = f"label=com.docker.compose.project={self.project.name}"
+        volume = "label=com.docker.compose.volume=postgres-data"
+        found = engine.output("volume", "ls", "--quiet", "--filter", label, "--filter", volume).split()
+        if found:
+            engine.output("volume", "rm", *found)
+
     def kill(self, component: str) -> None:
         """Kill all processes of a component's container; the engine restarts it.
 
@@ -178,7 +205,7 @@ class ComposeTarget(TargetInAHome):
     def down(self) -> list[str]:
         """Stop and remove all containers in reverse order. Keeps the volume."""
         found = containers.all_of(self.project)
-        running = [name for name in COMPONENTS if name in found and found[name].status == "running"]
+        running = [name for name in SPECS if name in found and found[name].status == "running"]
         if found or self.project.labelled("network"):
             # Without the file, which may be changed or deleted: the engine knows the project's containers.
             engine.output("compose", "--project-name", self.project.name, "down", "--remove-orphans")

@@ -22,17 +22,16 @@ def find(directories: list[Path], supervisor_pid: int | None) -> list[psutil.Pro
     command line and environment.
     """
     wanted = {str(directory.resolve()) for directory in directories}
+    supervised: set[int] = set()
+    if supervisor_pid is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            supervised = {child.pid for child in psutil.Process(supervisor_pid).children(recursive=True)}
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.cwd() in wanted and _is_server(process) and not _is_under(process, supervisor_pid):
+            if process.pid not in supervised and process.cwd() in wanted and _is_server(process):
                 found.append(process)
     return found
-
-
-def _is_under(process: psutil.Process, supervisor_pid: int | None) -> bool:
-    # Asked of each process, because a list of the supervisor's children lacks those that start after it is made.
-    return supervisor_pid in {parent.pid for parent in process.parents()}
 
 
 def _is_server(process: psutil.Process) -> bool:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from plumbline.components import TABLE
+from plumbline.components import TABLE, ComponentSpec
 from plumbline.home import Home
 from plumbline.patience import activity_of
 
@@ -46,13 +46,15 @@ def heartbeat(home: Home, name: str) -> Heartbeat:
     return Heartbeat(home.run / f"{name}.heartbeat")
 
 
-def checks(home: Home, ports: dict[str, int]) -> dict[str, LivenessRequest | Heartbeat]:
+def checks(
+    home: Home, ports: dict[str, int], table: Iterable[ComponentSpec] = TABLE
+) -> dict[str, LivenessRequest | Heartbeat]:
     """Return each component's liveness check. It needs no password and does not depend on other components."""
     return {
         one.name: LivenessRequest(ports[one.port.name], one.live_request or _HTTP.format(one.live_path).encode())
         if one.ports
         else heartbeat(home, one.name)
-        for one in TABLE
+        for one in table
     }
 
 

@@ -115,6 +115,13 @@ class Cluster:
         seed.administer(f"CREATE DATABASE {facts.DATABASE_NAME} OWNER {facts.DATABASE_USER};")
         partial.rename(self.data)
 
+    def remove(self) -> None:
+        """Delete the cluster. The server must not be running. `create` completes an interrupted deletion."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+        if self.data.exists():
+            self.data.rename(self.partial)
+        shutil.rmtree(self.partial)
+
     def set_password(self, password: str) -> None:
         """Give the role the password of its secret file. The server must not be running."""
         quoted = password.replace("'", "''")

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plumbline import ROOT, environment
-from plumbline.components import CADDY, POSTGRES, REDIS, SPECS, TABLE, variable
+from plumbline.components import BASELINE, CADDY, POSTGRES, REDIS, SPECS, variable
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
+from plumbline.plan import TODAY, Lineup
 from plumbline.settings.resolve import NONE, Wanted
 from plumbline.targets.embedded import redis_server
 from plumbline.targets.embedded.postgres import Cluster
@@ -70,6 +71,7 @@ class Layout:
     stack_id: str
     told: Wanted = NONE
     marks: Mapping[str, str] = field(default_factory=dict)
+    lineup: Lineup = TODAY
 
     def url(self, component: str, path: str = "") -> str:
         """Return a component's own HTTP address."""
@@ -85,7 +87,7 @@ class Layout:
         spec = SPECS[name]
         folder = ROOT / "services" / spec.folder
         found = {
-            **self.told.of(name),
+            **self.told.of(spec.settings_of or name),
             **environment.for_python(folder, ROOT / "services" / "servicekit"),
             "PYTHONUNBUFFERED": "1",
             "HOME": str(self.home.run),  # libpq reads ~/.pgpass and ~/.postgresql
@@ -96,6 +98,8 @@ class Layout:
         for port in spec.ports:
             found[port.setting.replace("_PORT", "_HOST")] = "127.0.0.1"
             found[port.setting] = str(self.ports[port.name])
+        if spec is BASELINE:
+            found["PLUMBLINE_FOLDER"] = str(self.home.data / name)
         for called in spec.calls:
             found |= self._address_variables(called)
         return found
@@ -129,7 +133,10 @@ class Layout:
             "XDG_CONFIG_HOME": folder,
             **self._secret_files(CADDY.secrets),
             **{port.setting: str(self.ports[port.name]) for port in CADDY.ports},
-            **{f"PLUMBLINE_{variable(name)}": f"127.0.0.1:{self.ports[name]}" for name in CADDY.calls},
+            **{
+                f"PLUMBLINE_{variable(name)}": f"127.0.0.1:{self.ports[self.lineup.answers_at(name)]}"
+                for name in CADDY.calls
+            },
         }
 
     def directory(self, component: str) -> Path:
@@ -149,7 +156,7 @@ class Layout:
             CADDY.name: (caddy_command(caddy), self.caddy_environment()),
         }
         every = []
-        for spec in TABLE:
+        for spec in self.lineup.table:
             name, stop = spec.name, (spec.stop_signal, spec.stop_wait_s)
             if spec is POSTGRES:
                 every.append(Program(name, cluster.command(), cluster.data, {}, cluster.account.name, *stop))
@@ -170,6 +177,13 @@ class Layout:
 
     def _watch(self) -> Program:
         """Return the program that kills hanging components. It is not a component itself."""
-        command = [sys.executable, "-m", _WATCH_MODULE, str(self.home.root), json.dumps(self.ports)]
+        command = [
+            sys.executable,
+            "-m",
+            _WATCH_MODULE,
+            str(self.home.root),
+            json.dumps(self.ports),
+            self.lineup.release,
+        ]
         our_own = environment.for_python(ROOT, ROOT / "services" / "servicekit")
         return Program(WATCH, command, self.directory(WATCH), our_own, autostart=True)

@@ -15,9 +15,6 @@ from servicekit.secrets import SecretError, read_secret
 from plumbline import causes, fingerprint, home_files, net, preflight
 from plumbline.components import (
     CADDY,
-    COMPONENTS,
-    HEALTH_PATHS,
-    OWNERS,
     PORTS,
     POSTGRES,
     REDIS,
@@ -29,7 +26,6 @@ from plumbline.home import Home
 from plumbline.identity import health_of
 from plumbline.inside import Inside, Process
 from plumbline.patience import Patience, work_of
-from plumbline.plan import PLAN
 from plumbline.stack import Component, Stack
 from plumbline.targets import postgres_shell
 from plumbline.targets.embedded import accounts, condition, inspection, leftovers, liveness, postgres, waiting
@@ -57,7 +53,8 @@ class EmbeddedTarget(TargetInAHome):
     # State
 
     def _layout(self) -> Layout:
-        return Layout(self.home, self._state.ports, self._state.stack_id, self._applied, self._state.secrets)
+        state = self._state
+        return Layout(self.home, state.ports, state.stack_id, self._applied, state.secrets, self.lineup)
 
     @cached_property
     def _cluster(self) -> postgres.Cluster:
@@ -67,7 +64,7 @@ class EmbeddedTarget(TargetInAHome):
 
     def _programs_mark(self, ports: dict[str, int]) -> str:
         # Without settings and front port, which may change during the life of a deployment.
-        programs = Layout(self.home, {**ports, "front": 0}, "").programs(self._cluster)
+        programs = Layout(self.home, {**ports, "front": 0}, "", lineup=self.lineup).programs(self._cluster)
         # As the supervisor is told, so that a change of how it runs programs is deployed, too.
         return fingerprint.of_programs(one.section(self.home.logs, place) for place, one in enumerate(programs))
 
@@ -87,8 +84,8 @@ class EmbeddedTarget(TargetInAHome):
 
     def _with_supervisor(self) -> Iterator[Component]:
         """Return the supervisor's state of each component, with problems that it cannot see."""
-        found = {name: self.component(name) for name in COMPONENTS}
-        checks = liveness.checks(self.home, self._state.ports)
+        found = {name: self.component(name) for name in self.lineup.components}
+        checks = liveness.checks(self.home, self._state.ports, self.lineup.table)
         running = {name: (check, pid) for name, check in checks.items() if (pid := found[name].pid)}
         silent = liveness.all_hanging(running, condition.ANSWER_S)
         strays = self._left_behind(self._supervisor.pid())
@@ -97,7 +94,7 @@ class EmbeddedTarget(TargetInAHome):
 
     def _left_behind(self, supervisor_pid: int | None) -> dict[str, list[int]]:
         """Return each component's processes that are not under this supervisor."""
-        places = {self._layout().directory(name).resolve(): name for name in COMPONENTS}
+        places = {self._layout().directory(name).resolve(): name for name in SPECS}
         for data in (self.home.data / "postgres", postgres.private_place(self.home.root) / "postgres"):
             places[data.resolve()] = POSTGRES.name
         behind: dict[str, list[int]] = {}
@@ -117,7 +114,7 @@ class EmbeddedTarget(TargetInAHome):
             )
             if name in behind
             else Component(name, "stopped", log_file=self._log_file(name))
-            for name in COMPONENTS
+            for name in self.lineup.components
         )  # fmt: skip
 
     def _log_file(self, name: str) -> str:
@@ -167,7 +164,8 @@ class EmbeddedTarget(TargetInAHome):
         known = self._state.ports
         front = self._front_port() or known.get("front") or net.free_port()
         ports = {"front": front}
-        for name in [one for one in PORTS if one not in ports]:
+        # All ports of this release are kept while the stack is on the baseline.
+        for name in [one for one in dict.fromkeys((*PORTS, *self.lineup.owners)) if one not in ports]:
             port = known.get(name)
             # If another program has taken the port, the component could never start.
             while port is None or port in ports.values() or not (net.is_free(port) or self._holds(name, port)):
@@ -177,21 +175,32 @@ class EmbeddedTarget(TargetInAHome):
 
     def _holds(self, name: str, port: int) -> bool:
         """Return whether the component of port `name` runs and listens on `port`."""
-        component = self.component(OWNERS[name])
-        return port == self._state.ports.get(name) and component.state == "running"
+        owner = self.lineup.owners.get(name)
+        return port == self._state.ports.get(name) and owner is not None and self.component(owner).state == "running"
 
     # Steps of the plan
 
     def _own_steps(self) -> dict[str, Callable[[], str]]:
-        return {POSTGRES.step_name: self._start_postgres}
+        if POSTGRES in self.lineup.table:
+            return {POSTGRES.step_name: self._start_postgres}
+        return {REDIS.step_name: self._start_redis}
 
     def _make_images(self) -> str:
         return "none on this target"
 
-    def _start_postgres(self) -> str:
+    def _end_leftovers(self) -> None:
         behind = leftovers.find(self._directories(), self._supervisor.pid())
         if behind:
             leftovers.end(behind)
+
+    def _start_redis(self) -> str:
+        """Start Redis as the first program, on the baseline."""
+        self._end_leftovers()
+        self._supervisor.apply(self._layout().programs(self._cluster))
+        return self._bring_up(REDIS.name)
+
+    def _start_postgres(self) -> str:
+        self._end_leftovers()
         created = ""
         password = self._password()
         self._cluster.install()
@@ -213,7 +222,7 @@ class EmbeddedTarget(TargetInAHome):
 
     def _directories(self) -> list[Path]:
         layout = self._layout()
-        return [self._cluster.data, self._cluster.partial, *(layout.directory(name) for name in (*COMPONENTS, WATCH))]
+        return [self._cluster.data, self._cluster.partial, *(layout.directory(name) for name in (*SPECS, WATCH))]
 
     def _password(self) -> str:
         try:
@@ -295,7 +304,7 @@ class EmbeddedTarget(TargetInAHome):
         return self.stack().redis.problem(_PROBE_S)
 
     def _probe_service(self, name: str) -> str | None:
-        health = health_of(self._layout().url(name, HEALTH_PATHS[name]))
+        health = health_of(self._layout().url(name, SPECS[name].health_path))
         return health.reason or (None if health.stack_id == self._state.stack_id else "it belongs to another stack")
 
     def _probe_front(self) -> str | None:
@@ -311,6 +320,10 @@ class EmbeddedTarget(TargetInAHome):
         """Stop components, and wait until each has ended."""
         self._supervisor.stop(*components)
 
+    def _stop_for_good(self, *names: str) -> None:
+        if self._supervisor.alive():
+            self._supervisor.stop(*names)
+
     def kill(self, component: str) -> None:
         """Kill a component's processes; the supervisor restarts them."""
         self._supervisor.kill(component)
@@ -319,8 +332,8 @@ class EmbeddedTarget(TargetInAHome):
         """Stop all components in reverse order. Keeps data."""
         running: list[str] = []
         if self._supervisor.alive():
-            running = [name for name in COMPONENTS if self.component(name).pid]
-            for step in reversed(PLAN):
+            running = [name for name in self.lineup.components if self.component(name).pid]
+            for step in reversed(self.lineup.plan):
                 self._supervisor.stop(*step.components)
             self._supervisor.shutdown()
         if self.home.exists:
@@ -338,6 +351,11 @@ class EmbeddedTarget(TargetInAHome):
         self._supervisor.shutdown()  # also after it was killed, and left its socket outside of the home
         return postgres.remove_private_place(self.home.root) + self.home.remove()
 
+    def drop_database(self) -> None:
+        """Delete the data directory of Postgres, which is stopped."""
+        leftovers.end(leftovers.find([self._cluster.data], None))
+        self._cluster.remove()
+
     def kill_process(self, process: Process) -> None:
         """Kill one process."""
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -347,7 +365,9 @@ class EmbeddedTarget(TargetInAHome):
         """Return the processes and listeners under the supervisor."""
         redis_settings = Path(self._supervisor.command(REDIS.name)[1]).with_name("redis.conf")
         texts = self._cluster.texts() | {"redis.conf": redis_settings.read_text().splitlines()}
-        return inspection.inside(map(self.component, COMPONENTS), self._supervisor.pid(), self._state.ports, texts)
+        return inspection.inside(
+            map(self.component, self.lineup.components), self._supervisor.pid(), self._state.ports, texts
+        )
 
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         """Return the command line that runs a bash script with the cluster's own programs."""

@@ -1,4 +1,4 @@
-"""The watch of the stack: `python -m plumbline.targets.embedded.watch HOME PORTS`, run by the supervisor.
+"""The watch of the stack: `python -m plumbline.targets.embedded.watch HOME PORTS RELEASE`, run by the supervisor.
 
 It kills hanging components, which the supervisor then restarts, and rotates log files.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from plumbline import home_files
 from plumbline.components import SPECS
 from plumbline.home import Home
+from plumbline.plan import lineup_of
 from plumbline.targets.embedded import liveness
 from plumbline.targets.embedded.liveness import ANSWER_S, Heartbeat, LivenessRequest
 from plumbline.targets.embedded.supervisor import LOG_FILES_KEPT, LOG_MAX_BYTES, OWN_LOGS, Supervisor
@@ -96,14 +97,14 @@ def _rotate(path: Path) -> None:
     os.truncate(path, 0)
 
 
-def main(home: Home, ports: dict[str, int]) -> None:
+def main(home: Home, ports: dict[str, int], release: str) -> None:
     """Watch until the supervisor ends."""
     supervising = os.getppid()
 
     def is_supervised() -> bool:
         return os.getppid() == supervising
 
-    for name, check in liveness.checks(home, ports).items():
+    for name, check in liveness.checks(home, ports, lineup_of(release).table).items():
         # Each thread has its own connection to the supervisor.
         arguments = (name, check, Supervisor(home), is_supervised, failures_of(name))
         threading.Thread(target=keep_alive, args=arguments, daemon=True).start()
@@ -113,4 +114,4 @@ def main(home: Home, ports: dict[str, int]) -> None:
 
 
 if __name__ == "__main__":
-    main(Home(Path(sys.argv[1])), json.loads(sys.argv[2]))
+    main(Home(Path(sys.argv[1])), json.loads(sys.argv[2]), sys.argv[3])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 
-from plumbline.components import IMAGES
 from plumbline.errors import StepError
 from plumbline.targets.compose import engine
 from plumbline.targets.compose import images as built
@@ -18,11 +17,11 @@ _PATIENCE_S = 900
 
 def provide(recipe: Recipe) -> str:
     """Build changed images and load them into the cluster. Raises StepError."""
-    project = Project(recipe.home)
+    project = Project(recipe.home, lineup=recipe.lineup)
     result = built.build(project)
     services = project.resolved()["services"]
     names = []
-    for image in IMAGES:
+    for image in recipe.lineup.images:
         name = f"{recipe.image(image)}:{recipe.tag}"
         # A unique name for every deployment, because nodes cache images by name.
         engine.output("tag", services[image]["image"], name, component=built.LOG)

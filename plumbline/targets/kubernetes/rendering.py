@@ -12,8 +12,9 @@ import yaml
 from servicekit.secrets import read_secret
 
 from plumbline import ROOT, secret_files
-from plumbline.components import IMAGES, SPECS
+from plumbline.components import SPECS
 from plumbline.home import Home
+from plumbline.plan import ON_BASELINE, TODAY, Lineup
 from plumbline.settings import file
 from plumbline.settings.resolve import NONE, PARTS, Wanted
 from plumbline.targets.kubernetes import kustomize
@@ -26,6 +27,7 @@ OURS = "plumbline/home"
 WORKLOADS = ("Deployment", "StatefulSet", "Job", "Cluster")
 _FRONT_PORT = "PLUMBLINE_FRONT_PORT"
 _SETTINGS = "settings-of-the-home"
+_BASELINE = "../../components/baseline"
 _NO_SECRETS = b"not the real one"
 
 
@@ -44,6 +46,7 @@ class Recipe:
     stack_id: str
     tag: str
     told: Wanted = NONE
+    lineup: Lineup = TODAY
 
     @property
     def namespace(self) -> str:
@@ -87,20 +90,26 @@ class Recipe:
         else:
             others = [one for one in stack.get("literals", []) if not one.startswith("PLUMBLINE_STACK_ID=")]
             stack["literals"] = [*others, identity]
+        if self.lineup is ON_BASELINE and _BASELINE not in content.get("components", []):
+            content.setdefault("components", []).append(_BASELINE)
         self._write_settings(index.parent / _SETTINGS)
         content.setdefault("components", []).append(_SETTINGS)
         if self.choice.overlay == LOCAL:
             content["images"] = [
-                {"name": f"plumbline/{name}", "newName": self.image(name), "newTag": self.tag} for name in IMAGES
+                {"name": f"plumbline/{name}", "newName": self.image(name), "newTag": self.tag}
+                for name in self.lineup.images
             ]
         index.write_text(kustomize.dump([content]))
 
     def _write_settings(self, component: Path) -> None:
         """Write the settings as the last component, which overrides the overlay and its other components."""
         generators = []
-        for part in PARTS:
+        of_parts = {part: part for part in PARTS}
+        if self.lineup is ON_BASELINE:
+            of_parts = {one.name: one.settings_of or one.name for one in self.lineup.table}
+        for part, source in of_parts.items():
             # The front door's port is that of the forward.
-            told = [f"{name}={value}" for name, value in self.told.of(part).items() if name != _FRONT_PORT]
+            told = [f"{name}={value}" for name, value in self.told.of(source).items() if name != _FRONT_PORT]
             if told:
                 generators.append({"name": part, "behavior": "merge", "literals": told})
         component.mkdir()

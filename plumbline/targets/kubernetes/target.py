@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from functools import partial
 
 from plumbline import causes, fingerprint, net, preflight, secret_files
-from plumbline.components import BACKEND, CADDY, COMPONENTS, MIGRATING, PORTS, POSTGRES, REDIS, SPECS, migration_step
+from plumbline.components import (
+    BACKEND,
+    BASELINE,
+    CADDY,
+    MIGRATING,
+    PORTS,
+    POSTGRES,
+    REDIS,
+    SPECS,
+    migration_step,
+)
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.inside import Inside, Process
@@ -33,7 +43,7 @@ from plumbline.targets.kubernetes.contexts import LOCAL, Choice
 from plumbline.targets.kubernetes.forwards import Forwards, PostgresPort
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.kustomize import Document
-from plumbline.targets.kubernetes.model import Manifests
+from plumbline.targets.kubernetes.model import COMPONENT, Manifests
 from plumbline.targets.kubernetes.rendering import Recipe
 
 _REPLICAS = "plumbline/replicas"
@@ -74,7 +84,8 @@ class KubernetesTarget(TargetInAHome):
         mark = rendering.mark_of(self.home)
         identity = self._state.stack_id if stack_id is None else stack_id
         settings = self._applied if told is None else told
-        return Recipe(self.home, choice, mark, identity or "none", f"{mark}-{identity or 'none'}", settings)
+        tag = f"{mark}-{identity or 'none'}"
+        return Recipe(self.home, choice, mark, identity or "none", tag, settings, self.lineup)
 
     @property
     def _cluster(self) -> Cluster:
@@ -96,17 +107,19 @@ class KubernetesTarget(TargetInAHome):
 
     def _components(self) -> tuple[Component, ...]:
         if self._choice is None:
-            return tuple(Component(name, "stopped") for name in COMPONENTS)
+            return tuple(Component(name, "stopped") for name in self.lineup.components)
         try:
             snapshot = pods.fetch(self._cluster)
         except StepError as error:
-            return tuple(Component(name, "failed", detail=str(error).splitlines()[0]) for name in COMPONENTS)
+            return tuple(
+                Component(name, "failed", detail=str(error).splitlines()[0]) for name in self.lineup.components
+            )
         is_external = self._state.ports.get("postgres") == PostgresPort.EXTERNAL and self._state.phase == "ready"
         return tuple(
             Component(name, "running", detail="external")
             if name == POSTGRES.name and is_external
             else snapshot.component(name)
-            for name in COMPONENTS
+            for name in self.lineup.components
         )
 
     def stack(self) -> Stack:
@@ -212,12 +225,17 @@ class KubernetesTarget(TargetInAHome):
     # Steps of the plan
 
     def _own_steps(self) -> dict[str, Callable[[], str]]:
-        return {POSTGRES.step_name: self._start_postgres, CADDY.step_name: self._open_front}
+        first = self._start_postgres if self._has_postgres else self._start_redis
+        return {self.lineup.table[0].step_name: first, CADDY.step_name: self._open_front}
+
+    @property
+    def _has_postgres(self) -> bool:
+        return POSTGRES in self.lineup.table
 
     def _make_secrets(self) -> str:
         done = super()._make_secrets()
         self._rendered = None
-        if POSTGRES.name not in self._manifests().pods():
+        if self._has_postgres and POSTGRES.name not in self._manifests().pods():
             self._state = self.home.save(self._state, ports={**self._state.ports, "postgres": PostgresPort.EXTERNAL})
         return done
 
@@ -228,6 +246,11 @@ class KubernetesTarget(TargetInAHome):
     def _apply(self, documents: list[Document], component: str | None = None) -> None:
         if documents:
             self._cluster.output("apply", "--filename=-", stdin=kustomize.dump(documents), component=component)
+
+    def _start_redis(self) -> str:
+        """Start Redis as the first component, on the baseline."""
+        self._apply(rendering.prerequisites(self._manifests()))
+        return self._bring_up(REDIS.name)
 
     def _start_postgres(self) -> str:
         self._apply(rendering.prerequisites(self._manifests()))
@@ -274,7 +297,7 @@ class KubernetesTarget(TargetInAHome):
         self._apply(others)
         ports = self._state.ports
         wanted = {name: (name, ports[name], PORTS[name].number) for name in _FORWARDED}
-        if ports["postgres"] == PostgresPort.EXTERNAL:
+        if ports["postgres"] == PostgresPort.EXTERNAL or not self._has_postgres:
             del wanted["postgres"]
         else:
             host = self._database_settings()["PLUMBLINE_POSTGRES_HOST"]
@@ -324,6 +347,19 @@ class KubernetesTarget(TargetInAHome):
                 self._scale(workload, 0)
         pods.wait_gone(self._cluster, *components)
 
+    def _stop_for_good(self, *names: str) -> None:
+        there = pods.fetch(self._cluster).workloads
+        self.stop(*(name for name in names if name in there))
+        self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
+        if BASELINE.name in names:
+            self._cluster.output("delete", "deployment", BASELINE.name, "--ignore-not-found", "--wait=true")
+
+    def drop_database(self) -> None:
+        """Delete the claims of Postgres, which is stopped. Raises PlumblineError for one outside of the stack."""
+        if self._state.ports.get("postgres") == PostgresPort.EXTERNAL:
+            raise PlumblineError("the data of an external Postgres is not dropped from here: do that where it runs")
+        self._cluster.output("delete", "pvc", f"--selector={COMPONENT}={POSTGRES.name}", "--wait=true")
+
     def _workload(self, snapshot: pods.Snapshot, name: str) -> dict[str, Document]:
         workload = snapshot.workloads.get(name)
         if workload is None:
@@ -346,9 +382,9 @@ class KubernetesTarget(TargetInAHome):
             self._forwards.end()
             with _as_plumbline_error():
                 snapshot = pods.fetch(self._cluster)
-                running = [name for name in COMPONENTS if snapshot.of(name)]
+                running = [name for name in SPECS if snapshot.of(name)]
                 self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
-                for name in reversed([name for name in COMPONENTS if name in snapshot.workloads]):
+                for name in reversed([name for name in SPECS if name in snapshot.workloads]):
                     self.stop(name)
         if self.home.exists:
             self._state = self.home.save_down(self._state)

@@ -14,8 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from plumbline import ROOT, environment, identity, secret_files
+from plumbline import ROOT, environment, secret_files
+from plumbline.home import Home
 from plumbline.inside import Inside
+from plumbline.stack import Stack
+from plumbline.targets.in_a_home import TargetInAHome
 
 IDENTITY_MIN = 16
 """Characters of an identity: 64 bits even if only hexadecimal digits are used."""
@@ -56,25 +59,49 @@ def same_identity(stack_id: str, found: list[Generated]) -> Iterator[str]:
     """Find identities that are short, or that two deployments share: an old process would pass for a new one."""
     all_of = {"the running stack": stack_id}
     all_of |= {f"new deployment {number}": one.identity for number, one in enumerate(found, start=1)}
-    for title, ours in all_of.items():
-        if len(ours) < IDENTITY_MIN:
-            yield f"identity of {title}: {ours!r}; expected at least {IDENTITY_MIN} characters"
+    for title, identity in all_of.items():
+        if len(identity) < IDENTITY_MIN:
+            yield f"identity of {title}: {identity!r}; expected at least {IDENTITY_MIN} characters"
         for other, theirs in all_of.items():
-            if title < other and ours == theirs:
-                yield f"identity of {title} and of {other}: both are {ours!r}; expected each to have its own"
+            if title < other and identity == theirs:
+                yield f"identity of {title} and of {other}: both are {identity!r}; expected each to have its own"
+
+
+class _Deployment(TargetInAHome):
+    """One that starts nothing."""
+
+    name = "none"
+
+    def stack(self) -> Stack:
+        raise NotImplementedError
+
+    def postgres_script(self, script: str, *arguments: str) -> list[str]:
+        raise NotImplementedError
+
+    def _make_images(self) -> str:
+        raise NotImplementedError
+
+    def _bring_up(self, *names: str) -> str:
+        raise NotImplementedError
+
+    def _migrate(self, name: str) -> str:
+        raise NotImplementedError
+
+    def _stop_for_good(self, *names: str) -> None:
+        raise NotImplementedError
+
+    def generate(self) -> Generated:
+        self.home.prepare()
+        self._begin({}, resume=False)
+        secret_files.generate(self.home.secrets)
+        return Generated(self._state.stack_id, {path.name: path.read_text() for path in self.home.secrets.iterdir()})
 
 
 def main() -> None:
     """Print what two new stacks get, as JSON."""
     with tempfile.TemporaryDirectory() as folder:
-        stacks = [_generated(Path(folder) / name) for name in ("one", "another")]
+        stacks = [_Deployment(Home(Path(folder) / name)).generate() for name in ("one", "another")]
     print(json.dumps([one._asdict() for one in stacks]))
-
-
-def _generated(folder: Path) -> Generated:
-    folder.mkdir()
-    secret_files.generate(folder)
-    return Generated(identity.new(), {path.name: path.read_text() for path in folder.iterdir()})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.components import REDIS, SERVICES
+from plumbline.components import BASELINE, REDIS, SERVICES
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 from plumbline.verification.manifests.compare import differences, of
 
@@ -56,8 +56,9 @@ def _pod(workload: Workload) -> Iterator[str]:
 def _volumes(workload: Workload) -> Iterator[str]:
     for volume in workload.pod.get("volumes", []):
         where = f"{workload.name} volume {volume['name']}"
-        if other := volume.keys() - {"name"} - _VOLUMES:
-            yield f"{where} is of kind {', '.join(other)}: only {', '.join(sorted(_VOLUMES))} are used here"
+        usual = _VOLUMES | {"persistentVolumeClaim"} if workload.component == BASELINE.name else _VOLUMES
+        if other := volume.keys() - {"name"} - usual:
+            yield f"{where} is of kind {', '.join(other)}: only {', '.join(sorted(usual))} are used here"
         if secret := volume.get("secret"):
             if secret.get("defaultMode") != _READABLE_BY_GROUP:
                 yield f"{where}: defaultMode has to be 0440, readable by root and fsGroup alone"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from plumbline.components import BACKEND, CADDY, MIGRATION_CALLS, OWNERS, PORTS, POSTGRES, REDIS, TABLE
+from plumbline.components import BACKEND, BASELINE, CADDY, MIGRATION_CALLS, OWNERS, PORTS, POSTGRES, REDIS
+from plumbline.plan import ON_BASELINE, TODAY, Lineup
 from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.migration import JOB
 from plumbline.targets.kubernetes.model import Manifests, selects
@@ -33,13 +34,16 @@ def _to(source: str, port: str) -> Arrow:
     return Arrow(source, OWNERS[port], PORTS[port].number, PORTS[port].protocol)
 
 
-ARCHITECTURE = frozenset(
-    {
-        Arrow(ANYWHERE, CADDY.name, PORTS["front"].number),
-        *(_to(one.name, port) for one in TABLE for port in one.calls),
-        *(_to(JOB, port) for port in MIGRATION_CALLS),
-    }
-)
+def _within(lineup: Lineup) -> Iterator[Arrow]:
+    listening = {port.name: (one.name, port) for one in lineup.table for port in one.ports}
+    yield Arrow(ANYWHERE, CADDY.name, PORTS["front"].number)
+    for one in lineup.table:
+        for called in one.calls:
+            owner, port = listening[lineup.answers_at(called)]
+            yield Arrow(one.name, owner, port.number, port.protocol)
+
+
+ARCHITECTURE = frozenset({*_within(TODAY), *(_to(JOB, port) for port in MIGRATION_CALLS)})
 """The arrows of docs/architecture.md. `expected` adds DNS for each component that looks names up."""
 
 _MONITORING = {
@@ -67,14 +71,15 @@ _OTHERS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 def expected(manifests: Manifests) -> frozenset[Arrow]:
     """Return the arrows that have to be allowed, given which components there are."""
     pods = manifests.pods()
-    arrows = set(ARCHITECTURE)
+    on_baseline = BASELINE.name in pods
+    arrows = set(_within(ON_BASELINE)) if on_baseline else set(ARCHITECTURE)
     asking = [name for name in pods if name not in (POSTGRES.name, REDIS.name)]
     if "redis-exporter" in pods:
         arrows |= _MONITORING
     if any(manifests.of("Cluster")):
         arrows |= _CLUSTER
         asking.append(POSTGRES.name)
-    if POSTGRES.name not in pods:
+    if POSTGRES.name not in pods and not on_baseline:
         told = manifests.environment(manifests.workload(BACKEND.name).main)
         port = int(told.get("PLUMBLINE_POSTGRES_PORT", POSTGRES.port.number))
         arrows = {Arrow(one.source, ANYWHERE, port) if one.target == POSTGRES.name else one for one in arrows}

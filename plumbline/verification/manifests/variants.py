@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from plumbline import ROOT
+from plumbline.components import BASELINE
 from plumbline.secret_files import SECRETS
 from plumbline.targets.kubernetes import kustomize
 
@@ -32,6 +33,7 @@ def variants() -> list[Variant]:
     used = yaml.safe_load((kustomize.OVERLAYS / "production" / "kustomization.yaml").read_text())["components"]
     components = sorted(path.name for path in (ROOT / "k8s" / "components").iterdir() if path.is_dir())
     left = [one for one in components if f"../../components/{one}" not in used]
+    left.remove(BASELINE.name)  # the overlay of that name has it
     # Monitoring works with each kind of Postgres.
     chosen = [(one,) for one in left] + [("monitoring", one) for one in left if one != "monitoring"]
     return [Variant(name) for name in overlays] + [Variant("production", one) for one in chosen]

@@ -17,9 +17,9 @@ from plumbline.verification.remote import RemoteTarget
 SUITES = ("tests/smoke/", "tests/logs/")
 ABOUT = {
     "smoke": {
-        "backend": "accounts channels deletions exact_frames invites names refusals tokens websocket",
-        "data-processor": "accuracy annotations applying batches documents exports files reading templates",
-        "caddy": "front_door patience",
+        "backend": "accounts channels deletions exact_frames invites names refusals repeats tokens websocket",
+        "data-processor": "annotations applying batches documents files reading templates",
+        "caddy": "answers front_door patience",
         "postgres": "schema",
     },
     "logs": {
@@ -28,13 +28,7 @@ ABOUT = {
         "tail written",
     },
 }
-"""Per suite: the component that the checks of these files are about."""
-SEVERAL = {
-    "smoke": "access answers api changes cleanup exact_answers health isolation limits moments ordering pages recovery "
-    "repeats restart secrets shape stores",
-    "logs": "",
-}
-"""Per suite: files with checks about more than one component."""
+"""Per suite: the component that the checks of these files are about. The others are about several."""
 _BY_PATH = {"/data-processor": "data-processor", "/logs": "log-sink", "/auth": "backend", "/channels": "backend"}
 _PREFIX = re.compile(r"^(AssertionError|Failed): ")
 

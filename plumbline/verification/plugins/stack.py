@@ -168,16 +168,25 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def _refuse_incomplete(existing: Target) -> None:
     """End the run if the stack is incomplete or was not deployed from this checkout."""
     stack = existing.stack()
-    problems = stack.problems() or identity.compare(stack.base_url, stack.stack_id, _READY_AGAIN_S)
-    if not problems and not existing.from_this_checkout():
-        problems = ["it was deployed from other files than those of this checkout"]
+    next_command = "./deploy-local.sh"
+    if stack.release:
+        problems, next_command = [f"it is on the {stack.release}"], "./deploy-local.sh rollback --forward"
+    else:
+        problems = _problems(existing, stack)
     if problems:
         home = Home(Path(stack.home))
         pytest.exit(
             f"the stack in {stack.home} cannot be verified: {'; '.join(problems)}.\n"
-            f"Run first: {home.with_home_option('./deploy-local.sh')}\nTo verify a new stack instead, add --own-stack.",
+            f"Run first: {home.with_home_option(next_command)}\nTo verify a new stack instead, add --own-stack.",
             1,
         )
+
+
+def _problems(existing: Target, stack: Stack) -> list[str]:
+    problems = stack.problems() or identity.compare(stack.base_url, stack.stack_id, _READY_AGAIN_S)
+    if not problems and not existing.from_this_checkout():
+        problems = ["it was deployed from other files than those of this checkout"]
+    return problems
 
 
 def _own_stack(config: pytest.Config, uncaptured: _Uncaptured) -> Iterator[Target]:

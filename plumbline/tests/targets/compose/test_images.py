@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from plumbline import ROOT, fingerprint
-from plumbline.components import IMAGES, SERVICES
+from plumbline.components import BASELINE, IMAGES, SERVICES
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.targets.compose import images
-from plumbline.targets.compose.project import Project
+from plumbline.targets.compose.project import BASELINE_FILE, Project
 
 DOCKERFILE = """\
 FROM scratch AS packages
@@ -56,6 +56,7 @@ def change(file: Path, text: str = "changed\n") -> None:
 def checkout(tmp_path: Path) -> Path:
     git(tmp_path, "init", "--quiet")
     change(tmp_path / "docker/compose.yaml", COMPOSE)
+    change(tmp_path / "docker" / BASELINE_FILE, "services: {}\n")
     change(tmp_path / "docker/service/Dockerfile", DOCKERFILE)
     for name in INPUTS[1:]:
         change(tmp_path / name)
@@ -122,9 +123,9 @@ def test_a_build_that_fills_the_disk_ends_with_a_way_out(monkeypatch: pytest.Mon
 
 
 def test_every_image_that_is_built_here_has_a_revision() -> None:
-    file = (ROOT / "docker/compose.yaml").read_text()
+    file = "".join((ROOT / "docker" / name).read_text() for name in ("compose.yaml", BASELINE_FILE))
     built = images.inputs_of_images()
-    assert set(built) == set(IMAGES)
+    assert set(built) == {*IMAGES, BASELINE.image_name}
     for name in built:
         assert f"REVISION: ${{PLUMBLINE_{name.upper().replace('-', '_')}_REVISION:-unknown}}" in file
 

@@ -63,17 +63,6 @@ def test_programs_of_a_supervisor_that_was_killed_are_found_and_ended(supervisor
     assert leftovers.find(directories, None) == []
 
 
-def test_a_child_that_starts_during_the_search_is_no_leftover(start, tmp_path, monkeypatch):
-    all_processes = psutil.process_iter
-
-    def with_a_new_one():
-        start(tmp_path / "here")
-        return all_processes()
-
-    monkeypatch.setattr(psutil, "process_iter", with_a_new_one)
-    assert leftovers.find([tmp_path / "here"], os.getpid()) == []
-
-
 def test_a_shell_and_an_editor_in_the_folder_are_not_leftovers(start, tmp_path):
     start(tmp_path / "here", "/bin/sh", "-c", "read line")
     start(tmp_path / "here", "/bin/sleep", "3600")

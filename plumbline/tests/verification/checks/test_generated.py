@@ -19,8 +19,8 @@ def test_two_new_stacks_have_nothing_in_common() -> None:
 def test_the_program_of_another_checkout_is_asked(tmp_path: Path) -> None:
     for name in ("plumbline", "services/servicekit/servicekit", "docker"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("tests", "__pycache__"))
-    place = tmp_path / "plumbline/identity.py"
-    place.write_text(place.read_text().replace("return secrets.token_hex(8)", 'return "0123456789abcdef"'))
+    place = tmp_path / "plumbline/targets/in_a_home.py"
+    place.write_text(place.read_text().replace("stack_id=secrets.token_hex(8)", 'stack_id="0123456789abcdef"'))
     found = [*generated.same_identity("fedcba9876543210", generated.by(tmp_path))]
     (finding,) = found
     assert "new deployment 1 and of new deployment 2: both are '0123456789abcdef'" in finding

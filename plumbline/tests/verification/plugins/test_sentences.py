@@ -29,13 +29,6 @@ CHECKS = """
 """
 
 
-@pytest.mark.parametrize("suite", ["smoke", "logs"])
-def test_each_file_of_a_suite_is_about_known_components(suite: str) -> None:
-    files = sorted(path.stem.removeprefix("test_") for path in (ROOT / "tests" / suite).glob("test_*.py"))
-    listed = " ".join([*sentences.ABOUT[suite].values(), sentences.SEVERAL[suite]]).split()
-    assert sorted(listed) == files, "each file stands once, in ABOUT or in SEVERAL"
-
-
 def test_messages_of_red_checks_are_completed(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(CONFTEST)
     folder = pytester.mkdir("tests") / "smoke"

@@ -13,6 +13,7 @@ import pytest
 from plumbline.components import COMPONENTS
 from plumbline.errors import StepError
 from plumbline.home import Home
+from plumbline.plan import ON_BASELINE
 from plumbline.stack import Component, ComponentState
 from plumbline.tests.conftest import ScriptedTarget
 from plumbline.verification.plugins import stack as stack_plugin
@@ -83,6 +84,13 @@ def test_a_stack_of_another_release_is_refused(existing: ScriptedTarget, monkeyp
     monkeypatch.setattr(stack_plugin.identity, "compare", lambda *_: ["backend belongs to deployment 'old'"])
     with pytest.raises(pytest.exit.Exception, match="backend belongs to deployment 'old'"):
         stack_plugin._refuse_incomplete(existing)
+
+
+def test_a_stack_on_the_baseline_is_refused(existing: ScriptedTarget) -> None:
+    existing.lineup = ON_BASELINE
+    with pytest.raises(pytest.exit.Exception, match="it is on the baseline") as refused:
+        stack_plugin._refuse_incomplete(existing)
+    assert "--forward" in str(refused.value)
 
 
 class OwnTarget(ScriptedTarget):

@@ -9,12 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from plumbline.verification.faults.areas import areas
-from plumbline.verification.faults.fault import Fault, Sql
 from plumbline.verification.schema import catalog, comparison
 from plumbline.verification.schema.__main__ import migrated_database, text
 
-FAULTS = [fault for area in areas() for fault in area.faults if isinstance(fault.how, Sql)]
 CHANGES: list[dict[str, str]] = tomllib.loads(Path(__file__).with_name("changes.toml").read_text())["change"]
 
 
@@ -46,11 +43,3 @@ def test_every_difference_is_named(database: psycopg.Connection, change: dict[st
     assert change["named"] in said
     assert said.startswith("postgres: ")
     assert "\nNext: " in said
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
-def test_a_fault_of_the_catalogue_leaves_the_declared_schema_behind(database: psycopg.Connection, fault: Fault) -> None:
-    assert isinstance(fault.how, Sql)
-    database.execute(fault.how.statement.encode())
-    database.execute(fault.how.back.encode())
-    comparison.require_declared(database)

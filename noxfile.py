@@ -24,8 +24,8 @@ os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 LOCKED = "requirements/dev.txt"
 KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
-UNIT = ["benchmarks", "services", "plumbline"]
-CODE = [".", *(f"services/{name}" for name in ("servicekit", "backend", "data-processor", "log-sink"))]
+UNIT = ["benchmarks", "services", "plumbline", "tests/websocket"]
+CODE = [".", *(f"services/{name}" for name in ("servicekit", "backend", "data-processor", "log-sink", "baseline"))]
 SCRIPTS = [
     "deploy-local.sh",
     "requirements/lock.sh",
@@ -123,6 +123,13 @@ def selfcheck(session: nox.Session) -> None:
     _install(session)
     _renderer(session)
     session.run("python", "-m", "plumbline.verification.faults", *session.posargs)
+
+
+@nox.session(default=False)
+def websocket(session: nox.Session) -> None:
+    """Compare the WebSocket contract of this release and the baseline through Caddy: a new stack goes back."""
+    _install(session)
+    _pytest(session, "tests/websocket", "--own-stack")
 
 
 @nox.session(default=False)

@@ -10,12 +10,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 from plumbline.net import use_ports
 
-_ENGINE = "plumbline/tests/targets/compose/"
+_FOLDERS = ("plumbline/tests/targets/compose/", "plumbline/tests/verification/docs/")
+"""Folders whose tests share a process: all that use the machine's one engine, and the copies of the checkout."""
 
 
 def group(nodeid: str) -> str:
-    """Return what a test shares a process with: its file, or everything else that uses the machine's one engine."""
-    return _ENGINE if nodeid.startswith(_ENGINE) else nodeid.partition("::")[0]
+    """Return what has a process in common: a file, or one of some folders."""
+    return next((folder for folder in _FOLDERS if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
 class _Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

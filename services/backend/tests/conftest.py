@@ -128,13 +128,21 @@ def frames_before_pong(socket: ClientConnection) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def backend(
+def migrated_postgres(
     tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, redis_server: RedisServer
+) -> PostgresServer:
+    """The session's Postgres, with the backend's schema and its operator."""
+    done = Backend(tmp_path_factory.mktemp("migrating"), postgres_server, redis_server.url).migrate()
+    assert done.returncode == 0, done.stderr
+    return postgres_server
+
+
+@pytest.fixture(scope="session")
+def backend(
+    tmp_path_factory: pytest.TempPathFactory, migrated_postgres: PostgresServer, redis_server: RedisServer
 ) -> Iterator[Backend]:
     """A migrated backend with two processes."""
-    server = Backend(tmp_path_factory.mktemp("backend"), postgres_server, redis_server.url, workers=2)
-    migrated = server.migrate()
-    assert migrated.returncode == 0, migrated.stderr
+    server = Backend(tmp_path_factory.mktemp("backend"), migrated_postgres, redis_server.url, workers=2)
     try:
         server.start()
         yield server

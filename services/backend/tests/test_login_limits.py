@@ -24,11 +24,10 @@ FLOOD = 150
 
 @pytest.fixture(scope="module")
 def limited(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, redis_server: RedisServer
+    tmp_path_factory: pytest.TempPathFactory, migrated_postgres: PostgresServer, redis_server: RedisServer
 ) -> Iterator[Backend]:
     """A backend with the default limits."""
-    server = Backend(tmp_path_factory.mktemp("limited"), postgres_server, redis_server.url, workers=2)
-    assert server.migrate().returncode == 0
+    server = Backend(tmp_path_factory.mktemp("limited"), migrated_postgres, redis_server.url, workers=2)
     try:
         server.start()
         yield server
@@ -140,10 +139,10 @@ def test_take_back_after_the_window_leaves_a_key_that_expires(redis_server: Redi
 
 
 def test_registration_is_limited_by_address(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, redis_server: RedisServer
+    tmp_path_factory: pytest.TempPathFactory, migrated_postgres: PostgresServer, redis_server: RedisServer
 ) -> None:
     folder = tmp_path_factory.mktemp("few")
-    server = Backend(folder, postgres_server, redis_server.url, workers=1, registrations_per_address=3)
+    server = Backend(folder, migrated_postgres, redis_server.url, workers=1, registrations_per_address=3)
     try:
         server.start()
         address = new_address()
@@ -157,9 +156,9 @@ def test_registration_is_limited_by_address(
 
 
 def test_closed_registration_is_refused(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, redis_server: RedisServer
+    tmp_path_factory: pytest.TempPathFactory, migrated_postgres: PostgresServer, redis_server: RedisServer
 ) -> None:
-    server = Backend(tmp_path_factory.mktemp("closed"), postgres_server, redis_server.url, registration="closed")
+    server = Backend(tmp_path_factory.mktemp("closed"), migrated_postgres, redis_server.url, registration="closed")
     try:
         server.start()
         refused = register(server, new_address())
@@ -171,12 +170,11 @@ def test_closed_registration_is_refused(
 
 @pytest.fixture(scope="module")
 def by_invite(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer, redis_server: RedisServer
+    tmp_path_factory: pytest.TempPathFactory, migrated_postgres: PostgresServer, redis_server: RedisServer
 ) -> Iterator[Backend]:
     server = Backend(
-        tmp_path_factory.mktemp("invite"), postgres_server, redis_server.url, workers=2, registration="invite"
+        tmp_path_factory.mktemp("invite"), migrated_postgres, redis_server.url, workers=2, registration="invite"
     )
-    assert server.migrate().returncode == 0
     try:
         server.start()
         yield server
@@ -230,11 +228,11 @@ def test_only_operators_manage_invites(limited: Backend) -> None:
 
 
 def test_without_redis_each_process_counts_by_itself(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer
+    tmp_path_factory: pytest.TempPathFactory, migrated_postgres: PostgresServer
 ) -> None:
     server = Backend(
         tmp_path_factory.mktemp("alone"),
-        postgres_server,
+        migrated_postgres,
         "redis://127.0.0.1:1/0",
         workers=1,
         login_attempts=100,

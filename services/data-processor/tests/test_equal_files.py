@@ -147,7 +147,7 @@ def test_the_migration_keeps_every_document_and_goes_back(tmp_path: Any) -> None
         before = service.rows(by_document)
         assert [data for _, data in before] == files
 
-        service.migrate()
+        assert service.run("migrate").returncode == 0
         assert service.rows(by_hash) == before
         assert service.rows("SELECT count(*) FROM document_contents") == [(3,)]
         # Documents of earlier releases are read, the newest first, and after everything that is newer.

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from plumbline import ROOT
-from plumbline.targets.embedded.programs import service_command
 from plumbline.verification.docs import tables
 from plumbline.verification.introspection import facts
-from plumbline.verification.throwaway import PostgresServer, shared_secrets
 
 _COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
@@ -30,40 +25,9 @@ _COLUMNS = """
 _DELETE = {"cascade": "c", "set null": "n", "no action": "a"}
 
 
-@pytest.fixture
-def migrated(tmp_path: Path) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """A connection to a database of its own, that both services have migrated."""
-    (tmp_path / "token_secret").write_text("for a test of the documentation")
-    server = PostgresServer(tmp_path)
-    try:
-        server.start()
-        for service in ("backend", "data-processor"):
-            _migrate(service, server, tmp_path)
-        with psycopg.connect(server.conninfo) as connection:
-            yield connection
-    finally:
-        server.stop()
-
-
-def _migrate(service: str, server: PostgresServer, folder: Path) -> None:
-    done = subprocess.run(
-        service_command(service, "migrate"),
-        env={
-            "PATH": os.defpath,
-            "PYTHONPATH": f"{ROOT / 'services' / service}:{ROOT / 'services' / 'servicekit'}",
-            "PLUMBLINE_PORT": "1",
-            "PLUMBLINE_POSTGRES_PORT": str(server.port),
-            "PLUMBLINE_POSTGRES_PASSWORD_FILE": str(server.password_file),
-            "PLUMBLINE_TOKEN_SECRET_FILE": str(folder / "token_secret"),
-            **shared_secrets(folder),
-        },
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-def test_pages_show_the_migrated_schema(migrated: psycopg.Connection[tuple[object, ...]]) -> None:
-    there = {row[:2]: row[2:] for row in migrated.execute(_COLUMNS).fetchall()}
+def test_pages_show_the_migrated_schema(migrated: str) -> None:
+    with psycopg.connect(migrated) as connection:
+        there = {row[:2]: row[2:] for row in connection.execute(_COLUMNS).fetchall()}
     shown = {
         (table.name, column.name): (
             column.type.replace("varchar", "character varying"),
@@ -84,8 +48,7 @@ def _reference(reference: facts.Reference | None) -> str | None:
 
 def test_a_probe_sees_nothing_of_the_callers_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLUMBLINE_POOL_SIZE", "77")
-    facts.services.cache_clear()
-    settings = {one.variable: one for one in facts.services()["backend"].settings}
+    settings = {one.variable: one for one in facts._ask("backend").settings}
     assert settings["PLUMBLINE_POOL_SIZE"].default != "77"
     assert settings["PLUMBLINE_POSTGRES_PASSWORD_FILE"].default is None
     assert settings["PLUMBLINE_POSTGRES_PASSWORD_FILE"].secret

@@ -10,15 +10,9 @@ import psycopg
 import pytest
 
 from plumbline.verification.schema import catalog, comparison
-from plumbline.verification.schema.__main__ import migrated_database, text
+from plumbline.verification.schema.__main__ import text
 
 CHANGES: list[dict[str, str]] = tomllib.loads(Path(__file__).with_name("changes.toml").read_text())["change"]
-
-
-@pytest.fixture(scope="module")
-def migrated() -> Iterator[str]:
-    with migrated_database() as conninfo:
-        yield conninfo
 
 
 @pytest.fixture

@@ -49,9 +49,9 @@ def _pytest(session: nox.Session, *arguments: str) -> None:
 
 
 def _unit_tests(session: nox.Session, *arguments: str) -> None:
-    # One process more than cores, because tests wait for servers. Options such as `-k` or `--pdb` choose few tests,
-    # which one process has done before several have started.
-    processes = [] if session.posargs else ["-n", str((os.cpu_count() or 1) + 1)]
+    # One process more than cores, because tests wait for servers; at most eight, because each starts its own. Options
+    # such as `-k` or `--pdb` choose few tests, which one process has done before several have started.
+    processes = [] if session.posargs else ["-n", str(min((os.cpu_count() or 1) + 1, 8))]
     _pytest(session, *UNIT, *processes, *arguments)
 
 

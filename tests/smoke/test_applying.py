@@ -106,7 +106,9 @@ def test_a_second_run_doubles_nothing_and_leaves_a_persons_word(
 
     applied = apply(alice, document, template["id"])
     assert applied["annotations_created"] == 0
-    assert {row["id"]: row for row in rows.many(database, "annotations", document_id=document)} == before
+    after = {row["id"]: row for row in rows.many(database, "annotations", document_id=document)}
+    assert {row["label_name"]: row["text"] for row in after.values()} == forms.VALUES | {"number": "20471"}
+    assert after == before
 
 
 def test_members_are_told_after_the_rows_are_there(alice: User, channel: int, template: dict[str, Any]) -> None:

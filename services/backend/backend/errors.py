@@ -291,7 +291,14 @@ def front_door_only() -> Response:
 async def _refused(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
         return problem_response(Code.METHOD_NOT_ALLOWED, _STATUS_TEXTS[405], {"Allow": ", ".join(_allowed(request))})
+    if error.status_code == 400 and not isinstance(error, ApiError) and _is_json(request):
+        # Such as bytes that are no UTF-8, which the framework takes for a body that it cannot parse.
+        return problem_response(Code.INVALID_JSON, "the request body is not valid JSON", status=422)
     return refusal_response(error)
+
+
+def _is_json(request: Request) -> bool:
+    return "json" in (request.headers.get("content-type") or "")
 
 
 def _allowed(request: Request) -> list[str]:
@@ -305,9 +312,7 @@ def _allowed(request: Request) -> list[str]:
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
     found = error.errors()
-    if any(item["type"] == "model_attributes_type" for item in found) and "json" not in (
-        request.headers.get("content-type") or ""
-    ):
+    if any(item["type"] == "model_attributes_type" for item in found) and not _is_json(request):
         return refusal_response(WrongMediaType())
     # Never repeat the input: it may hold a password or invalid text.
     errors = [{"field": _field(item["loc"]), "message": item["msg"].removeprefix("Value error, ")} for item in found]

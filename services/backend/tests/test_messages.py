@@ -8,7 +8,7 @@ import pytest
 
 from plumbline.verification.throwaway import through_caddy
 
-from .conftest import TIMEOUT_S, Backend, User
+from .conftest import TIMEOUT_S, Backend, User, description
 
 NewUser = Callable[[], User]
 
@@ -106,7 +106,7 @@ def test_post_refuses_invalid_bodies(backend: Backend, new_user: NewUser, body: 
         timeout=TIMEOUT_S,
     )
     assert response.status_code == 422, response.text
-    assert response.headers["content-type"] == "application/problem+json"
+    description(backend.url).check("POST", f"/channels/{channel}/messages", response)
     assert len(user.get(f"/channels/{channel}/messages").json()["items"]) == 1
 
 

@@ -75,6 +75,13 @@ def speckled(picture: Image.Image, share: float = 0.01) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def faint(picture: Image.Image, dark: int = 140, light: int = 205, grain: float = 4) -> Image.Image:
+    """Return a picture as a worn printer and a grey scanner leave it: with little contrast, and grain."""
+    pixels = dark + np.asarray(picture, dtype=np.float64) / 255 * (light - dark)
+    noise = np.random.default_rng(1).normal(0, grain, pixels.shape)
+    return Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
+
+
 def encoded(picture: Image.Image, kind: str = "PNG", **save: object) -> bytes:
     """Return a picture as a file of Pillow's format `kind`."""
     out = io.BytesIO()

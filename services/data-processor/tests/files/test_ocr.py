@@ -60,7 +60,8 @@ def test_speckle_is_removed_and_nothing_else() -> None:
     page = pages.page().picture
 
     assert texts(ocr.read(pages.speckled(page))) == pages.WORDS
-    assert scans.prepared(page)[0] is page
+    large = page.resize((3500, 2450))
+    assert scans.prepared(large)[0] is large
 
 
 def test_light_letters_on_black_are_read() -> None:
@@ -75,6 +76,45 @@ def test_small_letters_are_enlarged_and_large_pictures_reduced() -> None:
         found = ocr.read(page.picture)
         assert texts(found) == pages.WORDS
         pages.require_near(centres(found), page.centres, NEAR * max(1.0, page.picture.width / 1000))
+
+
+@pytest.mark.parametrize(
+    ("size", "scale"),
+    [
+        ((420, 280), 2),
+        ((1654, 2339), 1.5),
+        ((1240, 1754), 1.5),
+        ((2480, 3508), 1),
+        ((2300, 3250), 1),
+        ((6000, 6000), 0.5),
+    ],
+    ids=["small", "A4 at 200 dpi", "A4 at 150 dpi", "A4 at 300 dpi", "nearly as large", "a photo"],
+)
+def test_letters_of_scans_become_large_enough_within_a_bound(size: tuple[int, int], scale: float) -> None:
+    grey, by = scans.prepared(Image.new("L", size, 255))
+
+    assert by == pytest.approx(scale)
+    assert grey.size == tuple(round(side * by) for side in size)
+
+
+def test_a_worn_print_on_a_grey_scan_is_read() -> None:
+    rows = [
+        ("Coffee", "17", "410.41"),
+        ("Honey", "20", "665.15"),
+        ("Tea", "15", "578.59"),
+        ("Olives", "57", "765.24"),
+        ("Cheese", "7", "7,587.17"),
+    ]
+    cells = [
+        (x, 60.0 + 45 * number, cell)
+        for number, row in enumerate(rows)
+        for x, cell in zip((40, 300, 460), row, strict=True)
+    ]
+    sheet = written(*cells).crop((0, 0, 640, 400))
+
+    found = ocr.read(pages.faint(sheet))
+
+    assert texts(found) == " ".join(" ".join(row) for row in rows).split()
 
 
 def test_transparent_pixels_are_paper() -> None:

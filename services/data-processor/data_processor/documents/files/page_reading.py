@@ -12,7 +12,9 @@ from data_processor.choices import Engine
 from data_processor.documents.files import image, pdf
 from data_processor.documents.files.read_words import Word
 
-_DPI = 250
+_DPI = 300
+_SCAN_DPI = (150.0, 300.0)
+"""A scan is drawn with its own pixels if it has so many: speckle is seen only before it is enlarged."""
 _POINTS_PER_INCH = 72
 _PICTURE_PIXELS_MAX = 9_000_000
 _PICTURE_WIDTH_MAX = 6_000
@@ -49,10 +51,15 @@ def read(data: bytes, media_type: str, page: Wanted, max_pixels: int) -> PageRea
         words = document.words(page.number, page.max_chars)
         if words and not _is_garbled([word["text"] for word in words]):
             return {"engine": "text-layer", "angle": 0.0, "words": [{**word, "confidence": 1.0} for word in words]}
-        pixels = round(page.width / _POINTS_PER_INCH * _DPI)
+        pixels = round(page.width / _POINTS_PER_INCH * _dpi(document.scan_dpi(page.number)))
         width = max(1, min(pixels, _PICTURE_WIDTH_MAX))
         picture = document.picture(page.number, width, min(max_pixels, _PICTURE_PIXELS_MAX))
     return _recognised(picture, page)
+
+
+def _dpi(scan: float | None) -> float:
+    least, most = _SCAN_DPI
+    return scan if scan is not None and least <= scan <= most else _DPI
 
 
 def _recognised(picture: Image.Image, page: Wanted) -> PageReading:

@@ -26,6 +26,10 @@ from data_processor.documents.files.sheet import Sheet, sheet
 from data_processor.documents.files.words import PageWord, in_reading_order
 
 _UNIT = b"/UserUnit"
+_POINTS_PER_INCH = 72
+_SCAN_SHARE = 0.6
+_SCAN_DEPTH = 3
+"""Forms within forms in which a scan is looked for."""
 
 # It tells each oddity of a file.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -71,6 +75,19 @@ class Pdf:
                 return in_reading_order(page_text.words(page, filled, shown, max_chars))
         with self.page(number) as (page, shown):
             return in_reading_order(page_text.words(page, filled, shown, max_chars))
+
+    def scan_dpi(self, number: int) -> float | None:
+        """Return the resolution of the picture that fills most of a page, as a scanner made it; None if none does."""
+        with self.page(number) as (page, shown):
+            width, height = page.get_size()
+            unit = shown.width / width
+            for picture in page.get_objects(filter=(pdfium.FPDF_PAGEOBJ_IMAGE,), max_depth=_SCAN_DEPTH):
+                left, bottom, right, top = picture.get_bounds()
+                area = (right - left) * (top - bottom)
+                if area > _SCAN_SHARE * width * height:
+                    across, down = picture.get_px_size()
+                    return float(_POINTS_PER_INCH * math.sqrt(across * down / area) / unit)
+        return None
 
     def picture(self, number: int, width: int, max_pixels: int, max_height: float = math.inf) -> Image.Image:
         """Return a picture of a page, with its form: `width` pixels wide, or as wide as the limits permit."""

@@ -35,7 +35,10 @@ SCRIPTS = [
     "docker/alive.sh",
     "docker/offline/build.sh",
     "docker/postgres/connect.sh",
+    "docker/postgres/dump.sh",
+    "docker/postgres/restore.sh",
     "docker/postgres/start.sh",
+    "docker/postgres/throwaway.sh",
     "docker/redis/redis.sh",
 ]
 

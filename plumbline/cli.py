@@ -1,4 +1,4 @@
-"""The command line: up, down, status, plan, logs, reset, doctor, rollback, bundle, secrets."""
+"""The command line. Commands with a package of their own, such as `backup`, are added by that package."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 from servicekit import facts
 
 from plumbline import baseline, bundle, deploy, diagnose, identity, recorder
+from plumbline.backups import commands as backups
 from plumbline.components import SPECS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
@@ -109,6 +110,7 @@ def parser() -> argparse.ArgumentParser:
     archive.add_argument("archive", nargs="?", type=Path, help="load: the archive")
     archive.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: plumbline-VERSION.tar)")
     archive.add_argument("--port", type=_port, metavar="PORT", help="load: front door, as in `up`")
+    backups.add(commands, common)
     commands.add_parser("secrets", help="create the secret files for a manual `docker compose up`")
     return parser
 
@@ -170,6 +172,7 @@ def _status(options: argparse.Namespace, home: Home) -> int:
             print(home.with_home_option(_on_baseline(stack)))
         for line in stack.settings:
             print(f"  setting: {line}")
+        print(f"  backup: {home.with_home_option(backups.newest_verified(home))}")
         for component in stack.components:
             print(replace(component, detail=home.with_home_option(component.detail)).text(WIDTH))
     return EXIT_OK if stack.running else EXIT_NOT_RUNNING
@@ -234,9 +237,12 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
     if not kept:
         print(f"Deleted {home.root}.")
         return EXIT_OK
-    done = f"Deleted the stack in {home.root}." if existed else f"There is no stack in {home.root}."
-    print(f"{done} Kept, because the stack did not create it:")
-    for one in kept:
+    print(f"Deleted the stack in {home.root}." if existed else f"There is no stack in {home.root}.", end="")
+    folder = home.root / backups.FOLDER
+    others = [one for one in kept if not Path(one).is_relative_to(folder)]
+    print(f" The backups in {folder} are kept." if len(others) < len(kept) else "", end="")
+    print(" Kept, because the stack did not create it:" if others else "")
+    for one in others:
         print(f"  {one}")
     return EXIT_OK
 
@@ -257,6 +263,7 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
                 print(home.with_home_option(_on_baseline(stack)))
             for line in stack.settings:
                 print(f"  setting: {line}")
+            print(f"  backup: {home.with_home_option(backups.newest_verified(home))}")
         except StepError as error:
             problems += [] if problems else [str(error)]  # probably caused by one of them
     for problem in [*problems, *down]:
@@ -318,5 +325,5 @@ def _secrets(options: argparse.Namespace, home: Home) -> int:
 
 _COMMANDS = {
     "up": _up, "down": _down, "status": _status, "plan": _plan, "logs": _logs, "reset": _reset, "doctor": _doctor,
-    "rollback": _rollback, "bundle": _bundle, "secrets": _secrets,
+    "rollback": _rollback, "bundle": _bundle, "secrets": _secrets, **backups.COMMANDS,
 }  # fmt: skip

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from plumbline import ROOT, diagnose
+from plumbline.backups.upgrade import before_migrations
+from plumbline.components import MIGRATING, migration_step
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
 from plumbline.plan import Step
@@ -40,6 +42,9 @@ def up(home: Home, target: Target, why: str) -> None:
                 if problems:
                     raise PreflightError(problems)
                 target.begin()
+            elif step.name == migration_step(MIGRATING[0]):
+                kept = before_migrations(target)
+                detail += [target.run(step.name), *([kept] if kept else [])]
             else:
                 detail.append(target.run(step.name))
     print(f"Ready in {time.monotonic() - started:.1f} s.")

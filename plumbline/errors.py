@@ -26,3 +26,7 @@ class StepError(PlumblineError):
 
 class NotGivenError(PlumblineError):
     """A check needs something that was not given or not permitted; the check is skipped and listed."""
+
+
+class ElsewhereError(PlumblineError):
+    """Something is not part of this stack, so that a command cannot do its work on it."""

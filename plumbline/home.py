@@ -21,7 +21,7 @@ DEFAULT_HOME = ROOT / ".plumbline"
 _USE_ANOTHER = "choose another folder with --home: an empty or a new one"
 _FORMAT = 1
 _ALWAYS_WRITTEN = {"format", "target", "stack_id", "sources", "programs", "phase", "deployed_at", "ports"}
-_COMMAND = re.compile(r"\./deploy-local\.sh(?: (?:up|down|status|logs|reset|doctor|rollback)\b)?")
+_COMMAND = re.compile(r"\./deploy-local\.sh(?: (?:up|down|status|logs|reset|doctor|backup|restore|rollback)\b)?")
 Phase = Literal["absent", "deploying", "ready", "down"]
 
 
@@ -43,6 +43,8 @@ class State:
     """Empty: that of the checkout; else the name of a `plumbline.plan.Lineup`."""
     restore: str = ""
     """Archive that the next deployment of this release restores, because the data were dropped; empty: none."""
+    deployed: dict[str, str] = field(default_factory=dict)
+    """`version` and `commit` of the release that was ready last."""
 
 
 class _UnreadableError(Exception):
@@ -68,10 +70,10 @@ def _read(path: Path) -> State:
     texts = (
         state.target, state.stack_id, state.sources, state.programs, state.phase, state.release, state.restore,
     )  # fmt: skip
-    kinds = (type(state.settings), type(state.secrets))
+    kinds = (type(state.settings), type(state.secrets), type(state.deployed))
     if {type(text) for text in texts} != {str} or {type(port) for port in state.ports.values()} - {int}:
         raise _UnreadableError(f"the state file {path} does not contain a stack's state")
-    if kinds != (list, dict):
+    if kinds != (list, dict, dict):
         raise _UnreadableError(f"the state file {path} does not contain a stack's state")
     return state
 

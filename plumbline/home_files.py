@@ -36,10 +36,11 @@ HOME: Tree = {
     ".plumbline-bundle-*": None,
     "lock": None,  # from versions without a marker
     "secrets": {pattern: None for name in (*SECRETS, KEY) for pattern in (name, f".{name}.partial")},
-    "data": {"postgres": None, "postgres.partial": None, "baseline": None},
+    "data": {"postgres": None, "postgres.partial": None, "postgres.throwaway-*": None, "baseline": None},
     "logs": _LOGS,
     "run": None,
     "diagnostics": {BUNDLES: None},
+    "backups": {".lock": None, "*.partial": None},  # not the archives
     "bundle": {"manifest.json": None, "compose.yaml": None, "defaults": {"*.env": None}},
 }
 """Without state and marker, which are deleted last, so that an interrupted `reset` can be repeated."""

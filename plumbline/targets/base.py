@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from plumbline.inside import Inside, Process
@@ -80,6 +81,12 @@ class Target(Protocol):
         """Return the command line that runs a bash script beside Postgres; `$connection` is libpq's connection string.
 
         Otherwise as `postgres_command`.
+        """
+
+    def throwaway_postgres(self, script: str, *arguments: str) -> AbstractContextManager[list[str]]:
+        """Yield the command line that runs a bash script with a new, empty Postgres of the stack's version.
+
+        The stack's own Postgres is not touched; nothing is left at the end of the context.
         """
 
     def log_tail(self, component: str, lines: int) -> list[str]:

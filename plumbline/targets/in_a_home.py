@@ -6,13 +6,14 @@ import ipaddress
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property, partial
 
 from servicekit import facts
 
-from plumbline import secret_files
+from plumbline import checkout, secret_files
 from plumbline.components import CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home, State
@@ -151,6 +152,10 @@ class TargetInAHome(ABC):
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         """Return the command line that runs a bash script beside Postgres."""
 
+    @abstractmethod
+    def throwaway_postgres(self, script: str, *arguments: str) -> AbstractContextManager[list[str]]:
+        """Yield the command line that runs a bash script with a new, empty Postgres."""
+
     def _remembers(self, marks: dict[str, str]) -> bool:
         """Return whether the deployment was made from files and programs with these marks."""
         return marks == {"sources": self._state.sources, "programs": self._state.programs}
@@ -197,7 +202,8 @@ class TargetInAHome(ABC):
         if differences:
             raise StepError("; ".join(differences), component=CADDY.name, hint="./deploy-local.sh down, then up again")
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._state = self.home.save(self._state, phase="ready", deployed_at=now)
+        release = {"version": facts.VERSION, "commit": checkout.commit()}
+        self._state = self.home.save(self._state, phase="ready", deployed_at=now, deployed=release)
         return self._state.stack_id
 
 

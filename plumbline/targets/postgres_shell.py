@@ -10,6 +10,7 @@ from plumbline.stack import PostgresAddress
 
 SCRIPTS = ROOT / "docker" / "postgres"
 _CONNECT = (SCRIPTS / "connect.sh").read_text()
+_THROWAWAY = (SCRIPTS / "throwaway.sh").read_text()
 RUN_PROGRAM = 'program=$1; shift; exec "$program" --dbname="$connection" "$@"'
 
 
@@ -20,6 +21,20 @@ def connected(script: str, address: PostgresAddress, arguments: tuple[str, ...])
     """
     where = (address.password_file, address.host, str(address.port), address.database, address.user)
     return ["bash", "-c", f"{_CONNECT}\n{script}", "plumbline", *where, *arguments]
+
+
+def throwaway(script: str, folder: str, arguments: tuple[str, ...]) -> list[str]:
+    """Return the command line that runs `script` in bash with a new, empty Postgres in `folder`, which it removes."""
+    return [
+        "bash",
+        "-c",
+        f"{_THROWAWAY}\n{script}",
+        "plumbline",
+        folder,
+        facts.DATABASE_NAME,
+        facts.DATABASE_USER,
+        *arguments,
+    ]
 
 
 def in_its_container(password_file: str) -> PostgresAddress:

@@ -6,6 +6,7 @@ Only its base URL is required. A check that needs an option that was not given g
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -181,6 +182,10 @@ class RemoteTarget:
     def postgres_command(self, program: str, *arguments: str) -> list[str]:
         """Refused."""
         return self.postgres_script(program, *arguments)
+
+    def throwaway_postgres(self, script: str, *arguments: str) -> AbstractContextManager[list[str]]:
+        """Refused."""
+        return nullcontext(self.postgres_script(script, *arguments))
 
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         """Refused: its machine is its owner's."""

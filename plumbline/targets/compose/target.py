@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 
 from servicekit import facts
 
@@ -23,6 +24,7 @@ _MIGRATION_STILL_S, _MIGRATION_MOST_S = 300, 4 * 3600
 """How long migrations may wait without work, such as for a lock, and how long in all, such as for a large index."""
 _WAIT_S = 30
 _KILL_ALL = "kill -9 -1"
+_POSTGRES_DATA = "/var/lib/postgresql/data"
 _PASSWORD_FILE = "/run/secrets/postgres_password"  # noqa: S105  a path
 _FROM_CHECKOUT = "deploy it from a checkout of the same version first: delete `bundle` in the home, ./deploy-local.sh"
 
@@ -229,6 +231,22 @@ class ComposeTarget(TargetInAHome):
     def inside(self) -> Inside:
         """Return the processes and listeners in the containers."""
         return containers.inside(self.project)
+
+    @contextlib.contextmanager
+    def throwaway_postgres(self, script: str, *arguments: str) -> Iterator[list[str]]:
+        """Yield the command line that runs a bash script with a new, empty Postgres in a container of its own."""
+        image = containers.one_of(self.project, POSTGRES.name).image
+        # The image declares a volume for its data: here it is a new one, which is removed with the container.
+        limits = [
+            "--network=none",
+            "--cap-drop=ALL",
+            "--security-opt=no-new-privileges",
+            "--memory=1g",
+            "--pids-limit=256",
+        ]
+        options = ["--rm", "--interactive", "--read-only", "--tmpfs=/tmp:mode=1777,size=64m", *limits]
+        bash, *rest = postgres_shell.throwaway(script, f"{_POSTGRES_DATA}/throwaway", arguments)
+        yield ["docker", "run", *options, f"--entrypoint={bash}", image, *rest]
 
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         """Return the command line that runs a bash script in Postgres's container."""

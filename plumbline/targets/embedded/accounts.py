@@ -31,6 +31,12 @@ class Account:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
+    def command_prefix(self) -> list[str]:
+        """Return the begin of a command line that runs the rest under this account."""
+        if self.uid is None:
+            return []
+        return ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups", "--no-new-privs"]
+
     def own(self, path: Path) -> None:
         """Make this account the owner of `path`, but not of its contents."""
         if self.uid is not None:

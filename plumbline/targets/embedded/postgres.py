@@ -8,6 +8,8 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -158,6 +160,20 @@ class Cluster:
             stdin=sql + "\n",
         )
 
+    @contextlib.contextmanager
+    def throwaway(self) -> Iterator[tuple[Path, list[str]]]:
+        """Yield an empty folder for another cluster, and the begin of the command line that uses it."""
+        self.install()
+        folder = Path(tempfile.mkdtemp(prefix="postgres.throwaway-", dir=self.data.parent))
+        try:
+            self.account.own(folder)
+            yield (
+                folder,
+                [*self.account.command_prefix(), "env", "-i", f"PATH={self.binaries}:/usr/bin:/bin", "LC_ALL=C.UTF-8"],
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def texts(self) -> dict[str, list[str]]:
         """Return who may log in, and the facts of the cluster that Postgres's own program reports, as lines."""
         rules = (self.data / "pg_hba.conf").read_text().splitlines()
@@ -233,7 +249,9 @@ def remove_private_place(home: Path) -> list[str]:
     base = private_place(home)
     if base.exists() and base.stat().st_uid != os.geteuid():  # created for a stack of root with the same path
         return [f"{base}, which belongs to another user"]
-    kept = home_files.remove(base, dict.fromkeys(("postgres", "postgres.partial", "programs-*")))
+    kept = home_files.remove(
+        base, dict.fromkeys(("postgres", "postgres.partial", "postgres.throwaway-*", "programs-*"))
+    )
     if not kept:
         with contextlib.suppress(FileNotFoundError):
             base.rmdir()

@@ -369,6 +369,12 @@ class EmbeddedTarget(TargetInAHome):
             map(self.component, self.lineup.components), self._supervisor.pid(), self._state.ports, texts
         )
 
+    @contextlib.contextmanager
+    def throwaway_postgres(self, script: str, *arguments: str) -> Iterator[list[str]]:
+        """Yield the command line that runs a bash script with a new, empty cluster beside the stack's own."""
+        with self._cluster.throwaway() as (folder, prefix):
+            yield [*prefix, *postgres_shell.throwaway(script, str(folder), arguments)]
+
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         """Return the command line that runs a bash script with the cluster's own programs."""
         address = self._postgres_at("127.0.0.1", self._cluster.port)

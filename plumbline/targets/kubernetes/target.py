@@ -410,6 +410,11 @@ class KubernetesTarget(TargetInAHome):
         """Return the processes and listeners in the pods."""
         return pods.inside(self._cluster)
 
+    @contextmanager
+    def throwaway_postgres(self, script: str, *arguments: str) -> Iterator[list[str]]:
+        """Yield the command line that runs a bash script with a new, empty Postgres in Postgres's pod."""
+        yield postgres_pod.throwaway_command(self._cluster, self._manifests(), script, arguments)
+
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         """Return the command line that runs a bash script in Postgres's pod."""
         return postgres_pod.script_command(self._cluster, self._manifests(), script, arguments)

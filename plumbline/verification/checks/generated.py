@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from plumbline import ROOT, environment, secret_files
 from plumbline.home import Home
@@ -73,6 +73,9 @@ class _Deployment(TargetInAHome):
     name = "none"
 
     def stack(self) -> Stack:
+        raise NotImplementedError
+
+    def throwaway_postgres(self, script: str, *arguments: str) -> NoReturn:
         raise NotImplementedError
 
     def postgres_script(self, script: str, *arguments: str) -> list[str]:

@@ -343,7 +343,7 @@ def test_programs_of_a_postgres_from_elsewhere_cannot_be_run(
     del cluster
     monkeypatch.setattr("plumbline.targets.kubernetes.rendering.Recipe.documents", _without_postgres(), raising=True)
     deploy.up(home, target(), "asked for")
-    with pytest.raises(PlumblineError, match="Postgres has no pod in this stack") as refused:
+    with pytest.raises(PlumblineError, match="Postgres is not part of this stack") as refused:
         target().postgres_command("pg_dump")
     assert "back it up where it runs" in str(refused.value.hint)
 

@@ -1,0 +1,150 @@
+"""The commands `backup` and `restore`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from plumbline.backups import archive, backup, restore
+from plumbline.backups.progress import size
+from plumbline.backups.store import Store, entry
+from plumbline.components import POSTGRES
+from plumbline.errors import PlumblineError
+from plumbline.home import Home
+from plumbline.targets.base import Target
+from plumbline.targets.choose import choose
+
+MANUAL, SCHEDULED = "manual", "scheduled"
+KEEP = 14
+FOLDER = backup.FOLDER
+EXIT_OK, EXIT_USAGE = 0, 2
+Command = Callable[[argparse.Namespace, Home], int]
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands to the parser of the command line."""
+    folder = argparse.ArgumentParser(add_help=False, parents=[common])
+    folder.add_argument(
+        "--directory", type=Path, metavar="DIR", help="folder of the archives (default: backups/ of the home)"
+    )
+    made = commands.add_parser(
+        "backup", parents=[folder], help="write the whole database to an archive, while the stack serves"
+    )
+    made.add_argument("action", nargs="?", choices=("list", "prune"), help="show the archives, or delete old ones")
+    made.add_argument(
+        "--verify", metavar="FILE", help="restore an archive (or `newest`) into a throwaway database and compare"
+    )
+    made.add_argument("--keep", type=_count, metavar="N", help=f"prune: keep so many of each kind (default: {KEEP})")
+    made.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
+    back = commands.add_parser("restore", parents=[folder], help="replace the whole database by an archive")
+    back.add_argument("file", metavar="FILE", help="the archive: a path, a name that `backup list` shows, or `newest`")
+    back.add_argument(
+        "--close-door", action="store_true", help="stop what serves before, and start it again afterwards"
+    )
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("keep at least one")
+    return count
+
+
+def _target(home: Home) -> Target:
+    if not home.exists:
+        raise PlumblineError(f"there is no stack in {home.root}", hint="bring one up: ./deploy-local.sh")
+    return choose("auto", home)[0]
+
+
+def _store(options: argparse.Namespace, home: Home) -> Store:
+    return Store(options.directory.expanduser().absolute() if options.directory else home.root / backup.FOLDER)
+
+
+def run_backup(options: argparse.Namespace, home: Home) -> int:
+    """Make, list, prune or verify archives."""
+    store = _store(options, home)
+    if options.action == "list":
+        _print_list(store)
+    elif options.action == "prune":
+        gone = store.prune(options.keep or KEEP, (MANUAL, SCHEDULED))
+        print(
+            "\n".join([f"Deleted {len(gone)} of the archives in {store.folder}.", *(f"  {one.name}" for one in gone)])
+        )
+    elif options.verify:
+        _verify(_target(home), store.find(options.verify))
+    else:
+        _make(_target(home), store, SCHEDULED if options.scheduled else MANUAL)
+        if options.scheduled:
+            store.prune(options.keep or KEEP, (SCHEDULED,))
+    return EXIT_OK
+
+
+def _make(target: Target, store: Store, reason: str) -> None:
+    if target.component(POSTGRES.name).state != "running":
+        raise PlumblineError("Postgres is not running, so there is nothing to back up", hint="./deploy-local.sh")
+    made = backup.snapshot(target, target.stack(), reason, store.folder)
+    contents = made.manifest.contents
+    print(f"{made.path}")
+    of_release = f"release {made.manifest.release}"
+    print(f"  {size(made.dump_bytes)}, {contents.rows} rows in {len(contents.tables)} tables, {of_release}")
+    if reason == SCHEDULED:
+        _verify(target, made)
+    else:
+        print(f"  prove it    ./deploy-local.sh backup --verify {made.path.name}")
+
+
+def _verify(target: Target, kept: archive.Archive) -> None:
+    backup.verify(target, kept)
+    contents = kept.manifest.contents
+    print(
+        f"Verified {kept.path}: {contents.rows} rows in {len(contents.tables)} tables, all checksums are the archive's."
+    )
+    try:
+        entry(kept.path).mark_verified()
+    except (OSError, PlumblineError) as error:
+        print(f"  (not noted beside it: {error})")
+
+
+def _print_list(store: Store) -> None:
+    entries = store.entries()
+    if not entries:
+        print(f"There is no backup in {store.folder}.")
+    for one in entries:
+        try:
+            kept = archive.opened(one.path)
+            made, release = kept.manifest.made_at, kept.manifest.release
+            verified = f"verified {one.verified_at}" if one.verified_at else "not verified"
+            print(f"{one.path.name}  {made}  {size(one.path.stat().st_size):>8}  release {release}  {verified}")
+        except PlumblineError as error:
+            print(f"{one.path.name}  cannot be used: {error}")
+
+
+def run_restore(options: argparse.Namespace, home: Home) -> int:
+    """Replace the whole database by an archive."""
+    target = _target(home)
+    kept = _store(options, home).find(options.file)
+    with home.lock("restore"):
+        restore.restore(home, target, kept, close_door=options.close_door)
+    return EXIT_OK
+
+
+def newest_verified(home: Home, now: datetime | None = None) -> str:
+    """Return, in a line, how old the newest verified archive of a home is."""
+    try:
+        found = Store(home.root / backup.FOLDER).newest_verified()
+        if found is None:
+            return "none is verified: ./deploy-local.sh backup, then ./deploy-local.sh backup --verify newest"
+        made = datetime.fromisoformat(archive.opened(found[0].path).manifest.made_at)
+    except PlumblineError as error:
+        return f"its age is unknown: {error}"
+    hours = ((now or datetime.now(UTC)) - made).total_seconds() / 3600
+    if hours < 0:
+        return f"the newest verified one is from the future ({made:%Y-%m-%d %H:%M} UTC): check this machine's clock"
+    age = f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    return f"the newest verified one is {age} old ({found[0].path.name})"
+
+
+COMMANDS: dict[str, Command] = {"backup": run_backup, "restore": run_restore}

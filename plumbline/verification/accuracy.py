@@ -30,6 +30,7 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "exact value": lambda row: _share(row["normalised"], row["fields"]),
     "character errors": lambda row: _share(row["wrong_characters"], row["characters"]),
     "wrong but valid": lambda row: _share(row["wrong_valid"], row["valid"]),
+    "boxes in place": lambda row: _share(row.get("boxes_met", 0), row.get("boxes", 0)),
     "missing named": lambda row: _of(row["missing_named"], row["missing"]),
     "malformed invalid": lambda row: _of(row["malformed_invalid"], row["malformed"]),
     "own pages doubted": lambda row: _of(row["own_pages_doubted"], row["own_pages"]),
@@ -37,7 +38,7 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "read, s a page": lambda row: _seconds(row["read_s"], row["pages"]),
     "apply, s a page": lambda row: _seconds(row["apply_s"], row["pages"]),
 }
-_AIMS = {"text layer": 1.0, "clean": 0.98}
+_AIMS = {"text layer": 1.0, "filled form": 1.0, "clean": 0.98}
 _AIM = 0.9
 """Of all other transforms."""
 _WRONG_VALID_MAX = 0.005

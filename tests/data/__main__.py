@@ -48,7 +48,7 @@ def main() -> int:
     if options.write:
         options.write.mkdir(parents=True, exist_ok=True)
         for document in documents:
-            (options.write / document.name).write_bytes(document.content())
+            (options.write / document.name).write_bytes(document.file().content)
         return 0
     try:
         with _stack(options.target) as stack:

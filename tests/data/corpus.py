@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from tests.data import scans, values
+from tests.data import filled, scans, values
+from tests.data.filled import Entry
 from tests.data.layouts import LAYOUTS, Area, Layout
 from tests.data.paper import Paper
-from tests.data.scans import Format, Transform
+from tests.data.scans import File, Format, Transform
 from tests.data.values import Value
 
 Trait = Literal["whole", "missing", "wrong format", "stranger"]
 """All values, a required one missing, one that lacks its format, or a document of another layout than the template."""
 
 TRANSFORMS: tuple[Transform, ...] = (
-    "text layer", "clean", "turned", "shifted", "scaled", "speckle", "blurred", "faint", "compressed",
+    "text layer", "filled form", "clean", "turned", "shifted", "scaled", "speckle", "blurred", "faint", "compressed",
 )  # fmt: skip
 _TRAITS: dict[int, Trait] = {3: "missing", 6: "wrong format", 9: "stranger"}
 """Of ten documents."""
@@ -62,12 +63,15 @@ class Document:
             return None
         return next(area for area in self.layout.areas if area.wrong is not None)
 
-    def content(self) -> bytes:
+    def file(self) -> File:
         """Make the file."""
-        drawn = draw(self.layout, self.truth, self._chance("prose"))
-        if self.transform == "text layer":
-            return drawn
-        return scans.scanned(drawn, self.transform, self.format, self._chance("scan"))
+        is_form = self.transform == "filled form"
+        drawn = draw(self.layout, self.truth, self._chance("prose"), is_form=is_form)
+        if self.transform not in scans.DRAWN:
+            return scans.scanned(drawn, self.transform, self.format, self._chance("scan"))
+        if is_form:
+            drawn = filled.form(drawn, _entries(self.layout, self.truth), self.layout.text_size)
+        return File(drawn, [scans.UNMOVED] * self.layout.pages)
 
     def _chance(self, part: str) -> random.Random:
         return random.Random(f"{self.seed} {self.number} {part}")
@@ -83,11 +87,15 @@ def corpus(pages: int, seed: int) -> Iterator[Document]:
     number = 0
     while pages > 0:
         transform = TRANSFORMS[number % len(TRANSFORMS)]
-        layout = LAYOUTS[number // len(TRANSFORMS) % len(LAYOUTS)]
-        trait = _TRAITS.get(number % 10, "whole")
+        # Traits and formats move on from round to round: else each layout would always have the same.
+        rounds, column = divmod(number, len(TRANSFORMS))
+        turn, row = divmod(rounds, len(LAYOUTS))
+        layout = LAYOUTS[row]
+        trait = _TRAITS.get((number + rounds) % 10, "whole")
         template = _other(layout) if trait == "stranger" else layout
         usable = scans.formats(transform, layout.pages)
-        yield Document(number, layout, template, transform, usable[number // 2 % len(usable)], trait, seed)
+        written = usable[(column + row + turn) % len(usable)]
+        yield Document(number, layout, template, transform, written, trait, seed)
         number += 1
         pages -= layout.pages
 
@@ -96,8 +104,11 @@ def _other(layout: Layout) -> Layout:
     return next(other for other in LAYOUTS if other.kind == layout.kind and other is not layout)
 
 
-def draw(layout: Layout, truth: dict[str, Value], chance: random.Random) -> bytes:
-    """Return a PDF of a layout with these values, and with an address and prose of its own."""
+def draw(layout: Layout, truth: dict[str, Value], chance: random.Random, *, is_form: bool = False) -> bytes:
+    """Return a PDF of a layout with these values, and with an address and prose of its own.
+
+    A form's values are not drawn, but for tables.
+    """
     paper = Paper(*layout.size, layout.pages)
     for page, x, baseline, size, text in layout.captions:
         paper.text(page, x, baseline, text, font=layout.bold if size > layout.text_size else layout.font, size=size)
@@ -114,8 +125,17 @@ def draw(layout: Layout, truth: dict[str, Value], chance: random.Random) -> byte
     for area in layout.areas:
         if layout.is_boxed:
             paper.rectangle(area.page, area.x, area.y, area.width, area.height)
-        _fill(paper, layout, area, truth[area.name])
+        if not is_form or area.type == "table":
+            _fill(paper, layout, area, truth[area.name])
     return paper.finished()
+
+
+def _entries(layout: Layout, truth: dict[str, Value]) -> list[Entry]:
+    return [
+        Entry(area.name, area.page, (area.x, area.y, area.width, area.height), truth[area.name].text, area.align)
+        for area in layout.areas
+        if area.type != "table"
+    ]
 
 
 def _paragraph(paper: Paper, layout: Layout, place: tuple[int, float, float], lines: tuple[str, ...]) -> None:

@@ -29,17 +29,17 @@ class Client:
     def measured(self, documents: Sequence[Document]) -> tuple[Score, list[str]]:
         """Return the score of documents that are uploaded together, and a line for everything that is wrong."""
         templates = [self._template(document.template) for document in documents]
-        contents = [document.content() for document in documents]
+        files = [document.file() for document in documents]
         began = time.monotonic()
-        ids = [self._upload(document, content) for document, content in zip(documents, contents, strict=True)]
+        ids = [self._upload(document, file.content) for document, file in zip(documents, files, strict=True)]
         for document_id in ids:
             wait_until_read(self.user, document_id)
         read = time.monotonic()
         applied = [self._apply(*pair) for pair in zip(ids, templates, strict=True)]
         total = Score(read_s=read - began, apply_s=time.monotonic() - read)
         wrong = []
-        for document, result in zip(documents, applied, strict=True):
-            counted, lines = score(document, result)
+        for document, file, result in zip(documents, files, applied, strict=True):
+            counted, lines = score(document, result, file.places)
             total += counted
             wrong += lines
         self._delete(ids)
@@ -49,7 +49,7 @@ class Client:
         """Return the template of a layout, made from a document that is deleted again."""
         if layout.name not in self._templates:
             document = source(layout, self.seed)
-            document_id = self._upload(document, document.content())
+            document_id = self._upload(document, document.file().content)
             wait_until_read(self.user, document_id)
             body = {
                 "channel_id": self.channel, "name": f"{PREFIX}{layout.name}", "source_document_id": document_id,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from tests.data.corpus import Document
 from tests.data.layouts import Area
+from tests.data.scans import Box, Place
 from tests.data.values import Value
+
+_OVERLAP = 0.5
+"""Share of the area of two boxes that both must have for them to be the same place."""
 
 
 @dataclass
@@ -27,6 +32,8 @@ class Score:
     wrong_valid: int = 0
     missing: int = 0
     missing_named: int = 0
+    boxes: int = 0
+    boxes_met: int = 0
     malformed: int = 0
     malformed_invalid: int = 0
     own_pages: int = 0
@@ -42,8 +49,8 @@ class Score:
         return {name: round(value, 2) for name, value in asdict(self).items()}
 
 
-def score(document: Document, applied: dict[str, Any]) -> tuple[Score, list[str]]:
-    """Return the counts of one document, and a line for everything that is wrong."""
+def score(document: Document, applied: dict[str, Any], places: Sequence[Place]) -> tuple[Score, list[str]]:
+    """Return the counts of one document, and a line for everything that is wrong. `places` are those of its pages."""
     counted = Score(documents=1, pages=document.layout.pages)
     found = {one["label_name"]: one for one in applied["annotations"]}
     if document.trait == "stranger":
@@ -59,6 +66,10 @@ def score(document: Document, applied: dict[str, Any]) -> tuple[Score, list[str]
             said = _missing(counted, area, one, applied["missing_required"])
         else:
             said = _written(counted, area, value, one, is_malformed=area is document.malformed)
+            if one is not None:
+                true = places[area.page - 1].around((area.x, area.y, area.width, area.height))
+                counted.boxes += 1
+                counted.boxes_met += int(overlap(_box(one), true) >= _OVERLAP)
         if said:
             wrong.append(f"{document.name}: {area.name}: {said}")
     return counted, wrong
@@ -102,6 +113,20 @@ def _written(counted: Score, area: Area, value: Value, one: dict[str, Any] | Non
         return None
     normalised = one["normalised_value"] if one else None
     return f"{value.text!r} was read as {text!r}, means {normalised!r}, is {status}"
+
+
+def _box(one: dict[str, Any]) -> Box:
+    found = one["bounding_box"]
+    return found["x"], found["y"], found["width"], found["height"]
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Return the area that two boxes share, divided by the area that they cover together."""
+    shared = 1.0
+    for start, length in ((0, 2), (1, 3)):
+        ends = one[start] + one[length], other[start] + other[length]
+        shared *= max(0.0, min(ends) - max(one[start], other[start]))
+    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
 
 
 def distance(one: str, other: str) -> int:

@@ -9,7 +9,7 @@ from tests.data.corpus import Document, corpus
 from tests.data.measure import Client
 
 SEED = 1
-SAMPLE = {document.number: document for document in corpus(90, SEED)}
+SAMPLE = {document.number: document for document in corpus(120, SEED)}
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,13 @@ def chosen(transform: str, kind: str, trait: str = "whole") -> Document:
     )
 
 
-def test_every_value_is_read_from_text_layers_and_scans(client: Client) -> None:
-    documents = [chosen("text layer", "invoice"), chosen("clean", "form"), chosen("turned", "receipt")]
+def test_every_value_is_read_from_text_layers_forms_and_scans(client: Client) -> None:
+    documents = [
+        chosen("text layer", "invoice"),
+        chosen("filled form", "letter"),
+        chosen("clean", "form"),
+        chosen("turned", "receipt"),
+    ]
     total, wrong = client.measured(documents)
     assert wrong == []
     assert (total.raw, total.normalised, total.wrong_valid) == (total.fields, total.fields, 0)

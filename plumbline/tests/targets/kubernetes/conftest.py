@@ -46,7 +46,8 @@ def front(cluster: FakeCluster) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             maps = [one for key, one in cluster.state["resources"].items() if key.startswith("ConfigMap/stack-")]
-            services = {"/health": "backend", "/data-processor/health": "data-processor"}
+            here = "baseline" if "Deployment/baseline" in cluster.state["resources"] else "backend"
+            services = {"/health": here, "/data-processor/health": "data-processor"}
             body = {"service": services.get(self.path, "log-sink"), "stack_id": maps[-1]["data"]["PLUMBLINE_STACK_ID"]}
             content = json.dumps(body).encode()
             self.send_response(200)

@@ -7,14 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from plumbline import deploy, secret_files
+from plumbline import baseline, deploy, secret_files
 from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
+from plumbline.plan import ON_BASELINE
 from plumbline.secret_files import SECRETS
 from plumbline.settings.resolve import NONE, Setting, Wanted
 from plumbline.targets.kubernetes import contexts, kubectl, rendering
-from plumbline.targets.kubernetes.model import Manifests
+from plumbline.targets.kubernetes.model import COMPONENT, Manifests
 from plumbline.targets.kubernetes.target import KubernetesTarget
 from plumbline.tests.targets.kubernetes.fake_cluster import FakeCluster
 
@@ -358,3 +359,34 @@ def _without_postgres() -> Callable[..., object]:
         return [one for one in found if one["kind"] != "StatefulSet"]
 
     return documents
+
+
+def test_the_baseline_takes_the_place_of_the_services_and_keeps_the_claim_of_postgres(
+    cluster: FakeCluster, home: Home, target: Target
+) -> None:
+    def running() -> set[str]:
+        return {one["metadata"]["labels"][COMPONENT] for one in cluster.state["pods"]}
+
+    deploy.up(home, target(), "asked for")
+    baseline.to_baseline(home, target())
+    stack = target().stack()
+    assert (stack.release, stack.running) == ("baseline", True)
+    assert running() == {*ON_BASELINE.components}
+    assert cluster.workload("StatefulSet", "postgres")["spec"]["replicas"] == 0
+    scaled = [call[3] for call in cluster.calls() if call[2] == "scale"]
+    assert (scaled[0], scaled[-1]) == ("deployment/caddy", "statefulset/postgres")
+    assert "PersistentVolumeClaim/baseline" in cluster.state["applied"]
+    (container,) = cluster.workload("Deployment", "baseline")["spec"]["template"]["spec"]["containers"]
+    assert container["image"].startswith("plumbline/baseline:")
+    assert target().unchanged()
+
+    assert set(target().down()) == {*ON_BASELINE.components}
+    deploy.up(home, target(), "asked for")
+    assert running() == {*ON_BASELINE.components}
+
+    baseline.forward(home, target())
+    stack = target().stack()
+    assert (stack.release, stack.running) == ("", True)
+    assert running() == {*COMPONENTS, "migrate"}
+    assert "Deployment/baseline" not in cluster.state["resources"]
+    assert "PersistentVolumeClaim/baseline" in cluster.state["resources"]

@@ -22,6 +22,8 @@ from plumbline.verification.throwaway import THROUGH_CADDY, PostgresServer
 
 RELEASES = ("today", "baseline")
 TOKEN_SECRET = "a key that signs the tests' session tokens"
+OPERATOR_PASSWORD = "the operator's first password"
+"""That of the backend's own tests, which may use the same Postgres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Server(ServiceProcess):
     def __init__(self, package: str, folder: Path, redis_url: str = "redis://127.0.0.1:1/0") -> None:
         self.package, self.folders = package, ("servicekit", package)
         super().__init__(redis_url, folder / f"{package}.log")
-        for name, value in (("token_secret", TOKEN_SECRET), ("operator_password", "the operator's password")):
+        for name, value in (("token_secret", TOKEN_SECRET), ("operator_password", OPERATOR_PASSWORD)):
             (folder / name).write_text(value)
             self.set(**{f"{name}_file": folder / name})
         self.set(folder=folder, workers=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from servicekit import facts
@@ -29,13 +29,13 @@ def problems(project: Project, is_ours: Callable[[int], bool]) -> list[str]:
         config = project.resolved()
     except StepError as error:
         return [*found, str(error)]
-    return [*found, *config_problems(config), *volume_problems(project)]
+    return [*found, *config_problems(config, project.lineup.components), *volume_problems(project)]
 
 
-def config_problems(config: dict[str, Any]) -> Iterator[str]:
+def config_problems(config: dict[str, Any], components: Iterable[str] = COMPONENTS) -> Iterator[str]:
     """Find changes of the compose file that must not be deployed."""
     services = config["services"]
-    for name in COMPONENTS:
+    for name in components:
         if name not in services:
             yield f"the compose file has no service {name}: restore it (git checkout docker/compose.yaml)"
     for name, service in services.items():
@@ -63,7 +63,7 @@ def volume_problems(project: Project) -> Iterator[str]:
 
     Reads it with the existing image, if any. Postgres itself refuses such a volume, too.
     """
-    volumes = project.labelled("volume")
+    volumes = project.volumes("postgres-data")
     running = containers.all_of(project).get(POSTGRES.name)
     if not volumes or (running and running.status == "running"):
         return

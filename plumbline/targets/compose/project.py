@@ -161,8 +161,13 @@ class Project:
             raise StepError(f"{self.folder / 'compose.yaml'} cannot be used, {way_out}: {error}") from None
         return config
 
-    def labelled(self, kind: str) -> list[str]:
+    def labelled(self, kind: str, *labels: str) -> list[str]:
         """Return the ids of this project's objects of a kind: `container`, `volume` or `network`."""
         every = ("--all",) if kind == "container" else ()
-        label = f"label=com.docker.compose.project={self.name}"
-        return engine.output(kind, "ls", *every, "--quiet", "--filter", label).split()
+        wanted = (f"com.docker.compose.project={self.name}", *labels)
+        filters = [part for label in wanted for part in ("--filter", f"label={label}")]
+        return engine.output(kind, "ls", *every, "--quiet", *filters).split()
+
+    def volumes(self, name: str) -> list[str]:
+        """Return the id of the volume that the file calls `name`, if it exists."""
+        return self.labelled("volume", f"com.docker.compose.volume={name}")

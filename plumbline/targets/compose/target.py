@@ -191,9 +191,7 @@ class ComposeTarget(TargetInAHome):
 
     def drop_database(self) -> None:
         """Delete the volume of Postgres, whose container was removed."""
-        label = f"label=com.docker.compose.project={self.project.name}"
-        volume = "label=com.docker.compose.volume=postgres-data"
-        found = engine.output("volume", "ls", "--quiet", "--filter", label, "--filter", volume).split()
+        found = self.project.volumes("postgres-data")
         if found:
             engine.output("volume", "rm", *found)
 

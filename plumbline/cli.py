@@ -102,6 +102,14 @@ def parser() -> argparse.ArgumentParser:
     back = commands.add_parser("rollback", parents=[common], help="go back to the baseline, or forward again")
     way = back.add_mutually_exclusive_group(required=True)
     way.add_argument("--to", choices=(ON_BASELINE.release,), help="baseline: the release before Postgres")
+    back.add_argument(
+        "--without-snapshot", action="store_true", help="baseline: do not back up the database first; its data is kept"
+    )
+    back.add_argument(
+        "--drop-data",
+        action="store_true",
+        help="baseline: delete the data of Postgres afterwards, after a typed confirmation",
+    )
     way.add_argument("--forward", action="store_true", help="from the baseline to this release, with its data")
     archive = commands.add_parser(
         "bundle", parents=[common], help="write a release to one archive, or deploy one (`bundle load ARCHIVE`)"
@@ -136,12 +144,17 @@ def _up(options: argparse.Namespace, home: Home) -> int:
 
 
 def _rollback(options: argparse.Namespace, home: Home) -> int:
+    if options.drop_data and (options.forward or options.without_snapshot):
+        raise PlumblineError("--drop-data needs the snapshot that `rollback --to baseline` takes")
     with home.lock("rollback"):
         target = _find_target(home)
         if options.forward:
             baseline.forward(home, target)
         else:
-            baseline.to_baseline(home, target)
+            deletes = f"This deletes the data of Postgres of the stack in {home.root}. A snapshot is kept in the home."
+            if options.drop_data and not _typed(home, deletes):
+                return EXIT_FAILED
+            baseline.to_baseline(home, target, snapshot=not options.without_snapshot, drop_data=options.drop_data)
     return EXIT_OK
 
 
@@ -217,20 +230,27 @@ def _entries(stack: Stack, **chosen: str | None) -> Iterator[dict[str, Any] | st
     yield recorder.summary(counts)
 
 
+def _typed(home: Home, deletes: str) -> bool:
+    """Say what is deleted, and return whether the user typed the name of the home."""
+    print(deletes)
+    try:
+        answer = input(f"Type the folder's name ({home.root.name}) to continue: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != home.root.name:
+        print("Nothing was deleted.")
+        return False
+    return True
+
+
 def _reset(options: argparse.Namespace, home: Home) -> int:
     if not (home.exists or home.is_home):
         print(f"There is no stack in {home.root}.")
         return EXIT_OK
     with home.lock("reset"):
-        if not options.yes:
-            print(f"This deletes the stack in {home.root}: every channel, document, secret and log.")
-            try:
-                answer = input(f"Type the folder's name ({home.root.name}) to continue: ")
-            except EOFError:
-                answer = ""
-            if answer.strip() != home.root.name:
-                print("Nothing was deleted.")
-                return EXIT_FAILED
+        deletes = f"This deletes the stack in {home.root}: every channel, document, secret and log."
+        if not options.yes and not _typed(home, deletes):
+            return EXIT_FAILED
         existed = home.exists
         # Without a state file, there may still be processes of an embedded stack.
         kept = (_find_target(home) if existed else EmbeddedTarget(home)).remove()

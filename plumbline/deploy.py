@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from plumbline import ROOT, diagnose
+from plumbline.backups import archive, backup
 from plumbline.backups.upgrade import before_migrations
-from plumbline.components import MIGRATING, migration_step
+from plumbline.components import MIGRATING, POSTGRES, migration_step
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
 from plumbline.plan import Step
@@ -47,8 +49,20 @@ def up(home: Home, target: Target, why: str) -> None:
                 detail += [target.run(step.name), *([kept] if kept else [])]
             else:
                 detail.append(target.run(step.name))
+                if POSTGRES.name in step.components:
+                    detail += _restored(home, target)
     print(f"Ready in {time.monotonic() - started:.1f} s.")
     _print_addresses(target, home)
+
+
+def _restored(home: Home, target: Target) -> list[str]:
+    """Bring back the data that was dropped on the way to the baseline."""
+    restore = home.load().restore
+    if not restore:
+        return []
+    backup.restored(target, archive.opened(Path(restore)))
+    target.database_restored()
+    return [f"restored from {restore}"]
 
 
 @contextmanager

@@ -41,8 +41,10 @@ class State:
     secrets: dict[str, str] = field(default_factory=dict)
     release: str = ""
     """Empty: that of the checkout; else the name of a `plumbline.plan.Lineup`."""
+    snapshot: str = ""
+    """Archive of the database that was made before the stack went to the baseline; empty: none."""
     restore: str = ""
-    """Archive that the next deployment of this release restores, because the data were dropped; empty: none."""
+    """That archive, if the data were dropped: the next deployment with Postgres restores it."""
     deployed: dict[str, str] = field(default_factory=dict)
     """`version` and `commit` of the release that was ready last."""
 
@@ -68,7 +70,8 @@ def _read(path: Path) -> State:
         )
     state = State(**{name: value for name, value in raw.items() if name in State.__dataclass_fields__})
     texts = (
-        state.target, state.stack_id, state.sources, state.programs, state.phase, state.release, state.restore,
+        state.target, state.stack_id, state.sources, state.programs, state.phase,
+        state.release, state.snapshot, state.restore,
     )  # fmt: skip
     kinds = (type(state.settings), type(state.secrets), type(state.deployed))
     if {type(text) for text in texts} != {str} or {type(port) for port in state.ports.values()} - {int}:

@@ -40,14 +40,17 @@ class Target(Protocol):
     def remove(self) -> list[str]:
         """Stop the stack and delete its data, secrets, logs and state. Return descriptions of what was kept."""
 
-    def switch(self, release: str, restore: str = "") -> None:
+    def switch(self, release: str, snapshot: str = "") -> None:
         """Stop what the line-up of `release` lacks, and store that the next deployment is of that release.
 
-        With `restore`, an archive, the next deployment of this checkout's release restores it.
+        `snapshot` is the archive of what was stopped, if there is one.
         """
 
     def drop_database(self) -> None:
-        """Delete the data of Postgres, which is stopped."""
+        """Delete the data of Postgres, which is stopped. The next deployment with Postgres restores the snapshot."""
+
+    def database_restored(self) -> None:
+        """Store that the snapshot was restored."""
 
     def stack(self) -> Stack:
         """Return the current state of the stack."""

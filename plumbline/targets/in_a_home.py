@@ -170,7 +170,7 @@ class TargetInAHome(ABC):
         settings = [asdict(one) for one in self._wanted.settings]
         self._state = self.home.save(self._state, phase="deploying", settings=settings)
 
-    def switch(self, release: str, restore: str = "") -> None:
+    def switch(self, release: str, snapshot: str = "") -> None:
         """Stop what the line-up of `release` lacks, and store that the next deployment is of that release."""
         # The front door first, so that no client meets a half-stopped stack.
         gone = {*self.lineup.components} - {*lineup_of(release).components} | {CADDY.name}
@@ -178,8 +178,27 @@ class TargetInAHome(ABC):
             if names := [name for name in step.components if name in gone]:
                 self._stop_for_good(*names)
         # Without marks, so that the next deployment gets an identity of its own.
-        changes = {"release": release, "restore": restore, "phase": "deploying", "sources": "", "programs": ""}
+        changes = {
+            "release": release,
+            "snapshot": snapshot or self._state.snapshot,
+            "phase": "deploying",
+            "sources": "",
+            "programs": "",
+        }
         self._state = self.home.save(self._state, **changes)
+
+    def drop_database(self) -> None:
+        """Delete the data of Postgres, which is stopped. The next deployment with Postgres restores the snapshot."""
+        self._state = self.home.save(self._state, restore=self._state.snapshot)
+        self._delete_database()
+
+    @abstractmethod
+    def _delete_database(self) -> None:
+        """Delete the data of Postgres, which is stopped; also what an interrupted deletion has left."""
+
+    def database_restored(self) -> None:
+        """Store that the snapshot was restored."""
+        self._state = self.home.save(self._state, snapshot="", restore="")
 
     @abstractmethod
     def _stop_for_good(self, *names: str) -> None:

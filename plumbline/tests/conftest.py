@@ -62,15 +62,20 @@ class ScriptedTarget:
             raise self.failures[step]
         return f"did {step}"
 
-    def switch(self, release: str, restore: str = "") -> None:
+    def switch(self, release: str, snapshot: str = "") -> None:
         self.done.append(f"switch to {release or 'today'}")
         self.lineup = lineup_of(release)
         self.current = False
         self.home.prepare()
-        self.home.save(self.home.load(), target=self.name, release=release, restore=restore)
+        self.home.save(self.home.load(), target=self.name, release=release, snapshot=snapshot)
 
     def drop_database(self) -> None:
         self.done.append("drop the database")
+        self.home.save(self.home.load(), restore=self.home.load().snapshot)
+
+    def database_restored(self) -> None:
+        self.done.append("restored")
+        self.home.save(self.home.load(), snapshot="", restore="")
 
     def down(self) -> list[str]:
         return []
@@ -95,7 +100,7 @@ class ScriptedTarget:
         del components
 
     def stop(self, *components: str) -> None:
-        del components
+        self.done += [f"stop {name}" for name in components]
 
     def kill(self, component: str) -> None:
         del component

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from plumbline import baseline
@@ -9,6 +12,7 @@ from plumbline.components import BACKEND, BASELINE, CADDY, COMPONENTS, POSTGRES,
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.plan import ON_BASELINE, TODAY, lineup_of
+from plumbline.stack import Component, Stack
 
 from .conftest import ScriptedTarget
 
@@ -42,9 +46,34 @@ def test_a_release_that_this_version_does_not_have_is_refused() -> None:
         lineup_of("2.0")
 
 
+@pytest.fixture(autouse=True)
+def archive_of(monkeypatch: pytest.MonkeyPatch, scripted: ScriptedTarget) -> Path:
+    """A database that can be archived. tests/websocket and tests of backups do it with a real one."""
+    path = scripted.home.root / "backups" / "1-before-the-baseline.plumbline"
+    contents = SimpleNamespace(rows=3, tables=("users",))
+    kept = SimpleNamespace(path=path, manifest=SimpleNamespace(contents=contents), check=lambda: None)
+
+    def snapshot(target: ScriptedTarget, stack: Stack, reason: str) -> SimpleNamespace:
+        target.done.append(f"snapshot {reason}")
+        if "snapshot" in target.failures:
+            raise target.failures["snapshot"]
+        return kept
+
+    monkeypatch.setattr(baseline.backup, "snapshot", snapshot)
+    monkeypatch.setattr(baseline.archive, "opened", lambda wanted: kept if wanted == path else None)
+    monkeypatch.setattr(
+        baseline.backup, "restored", lambda target, wanted: target.done.append(f"restore {wanted.path}")
+    )
+    return path
+
+
+SNAPSHOT = ["begin", "secrets", "images", "postgres", "snapshot before the baseline"]
+"""Postgres of the scripted stack does not run, and is started for that."""
+
+
 def test_the_way_back_and_forward(home: Home, scripted: ScriptedTarget, capsys: pytest.CaptureFixture[str]) -> None:
     baseline.to_baseline(home, scripted)
-    assert scripted.done == ["switch to baseline", "begin", *STEPS]
+    assert scripted.done == [*SNAPSHOT, "switch to baseline", "begin", *STEPS]
     said = capsys.readouterr().out
     assert "users find none of the data of this release" in said
     assert f"./deploy-local.sh rollback --home {home.root} --forward" in said
@@ -63,7 +92,47 @@ def test_the_way_back_is_continued_after_an_interruption(home: Home, scripted: S
     scripted.failures.clear()
     scripted.done.clear()
     baseline.to_baseline(home, scripted)
-    assert scripted.done == ["begin", *STEPS]
+    assert scripted.done == ["begin", *STEPS]  # and no second snapshot
+
+
+def test_everything_that_writes_is_stopped_before_the_snapshot(home: Home, scripted: ScriptedTarget) -> None:
+    scripted.states = {name: Component(name, "running") for name in scripted.states}
+    baseline.to_baseline(home, scripted)
+    assert scripted.done[:5] == ["stop caddy", "stop backend", "stop data-processor", "stop worker", SNAPSHOT[-1]]
+
+
+def test_without_a_snapshot_nothing_is_switched_unless_that_is_asked_for(home: Home, scripted: ScriptedTarget) -> None:
+    scripted.failures["snapshot"] = PlumblineError("the disk is full")
+    with pytest.raises(PlumblineError, match="no snapshot could be taken: the disk is full") as refused:
+        baseline.to_baseline(home, scripted)
+    assert "--without-snapshot" in str(refused.value.hint)
+    assert scripted.lineup is TODAY
+    baseline.to_baseline(home, scripted, snapshot=False)
+    assert scripted.lineup is ON_BASELINE
+    with pytest.raises(PlumblineError, match="there is no snapshot"):
+        baseline.to_baseline(home, scripted, drop_data=True)
+    assert "drop the database" not in scripted.done
+
+
+def test_dropped_data_comes_back_from_the_snapshot_before_migrations(
+    home: Home, scripted: ScriptedTarget, archive_of: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baseline.to_baseline(home, scripted, drop_data=True)
+    assert scripted.done[-1] == "drop the database"
+    assert f"{archive_of} brings it back" in capsys.readouterr().out
+    scripted.done.clear()
+    baseline.forward(home, scripted)
+    place = scripted.done.index("postgres")
+    assert scripted.done[place : place + 3] == ["postgres", f"restore {archive_of}", "restored"]
+    assert scripted.done.index("migrate-backend") > place + 2
+    assert (home.load().snapshot, home.load().restore) == ("", "")
+
+
+def test_kept_data_are_not_restored(home: Home, scripted: ScriptedTarget) -> None:
+    baseline.to_baseline(home, scripted)
+    scripted.done.clear()
+    baseline.forward(home, scripted)
+    assert not any(one.startswith("restore") for one in scripted.done)
 
 
 def test_nothing_is_stopped_if_preflight_finds_a_problem(home: Home, scripted: ScriptedTarget) -> None:

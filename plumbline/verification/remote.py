@@ -76,9 +76,13 @@ class RemoteTarget:
             else cast(OperatorAccount, _NotGiven("the operator's password", "--operator-password-file"))
         )
 
-    def switch(self, release: str, restore: str = "") -> None:
+    def switch(self, release: str, snapshot: str = "") -> None:
         """Refused."""
-        _refuse(release, restore)
+        _refuse(release, snapshot)
+
+    def database_restored(self) -> None:
+        """Refused."""
+        _refuse()
 
     def drop_database(self) -> None:
         """Refused."""

@@ -175,11 +175,11 @@ class ComposeTarget(TargetInAHome):
         if ids:
             engine.output("stop", *ids)
 
-    def switch(self, release: str, restore: str = "") -> None:
+    def switch(self, release: str, snapshot: str = "") -> None:
         """Stop what the line-up of `release` lacks, and store that the next deployment is of that release."""
         if release and self.project.from_bundle:
             raise PlumblineError("this stack came in a bundle, which does not have the baseline", hint=_FROM_CHECKOUT)
-        super().switch(release, restore)
+        super().switch(release, snapshot)
 
     def _stop_for_good(self, *names: str) -> None:
         """Remove containers: the engine would start those that are only stopped with other commands."""
@@ -189,8 +189,7 @@ class ComposeTarget(TargetInAHome):
         if ids:
             engine.output("rm", *ids)
 
-    def drop_database(self) -> None:
-        """Delete the volume of Postgres, whose container was removed."""
+    def _delete_database(self) -> None:
         found = self.project.volumes("postgres-data")
         if found:
             engine.output("volume", "rm", *found)

@@ -122,7 +122,7 @@ class Cluster:
         shutil.rmtree(self.partial, ignore_errors=True)
         if self.data.exists():
             self.data.rename(self.partial)
-        shutil.rmtree(self.partial)
+            shutil.rmtree(self.partial)
 
     def set_password(self, password: str) -> None:
         """Give the role the password of its secret file. The server must not be running."""

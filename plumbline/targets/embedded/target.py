@@ -351,8 +351,7 @@ class EmbeddedTarget(TargetInAHome):
         self._supervisor.shutdown()  # also after it was killed, and left its socket outside of the home
         return postgres.remove_private_place(self.home.root) + self.home.remove()
 
-    def drop_database(self) -> None:
-        """Delete the data directory of Postgres, which is stopped."""
+    def _delete_database(self) -> None:
         leftovers.end(leftovers.find([self._cluster.data], None))
         self._cluster.remove()
 

@@ -354,8 +354,7 @@ class KubernetesTarget(TargetInAHome):
         if BASELINE.name in names:
             self._cluster.output("delete", "deployment", BASELINE.name, "--ignore-not-found", "--wait=true")
 
-    def drop_database(self) -> None:
-        """Delete the claims of Postgres, which is stopped. Raises PlumblineError for one outside of the stack."""
+    def _delete_database(self) -> None:
         if self._state.ports.get("postgres") == PostgresPort.EXTERNAL:
             raise PlumblineError("the data of an external Postgres is not dropped from here: do that where it runs")
         self._cluster.output("delete", "pvc", f"--selector={COMPONENT}={POSTGRES.name}", "--wait=true")

@@ -93,6 +93,9 @@ class _Deployment(TargetInAHome):
     def _stop_for_good(self, *names: str) -> None:
         raise NotImplementedError
 
+    def _delete_database(self) -> None:
+        raise NotImplementedError
+
     def generate(self) -> Generated:
         self.home.prepare()
         self._begin({}, resume=False)

@@ -368,7 +368,7 @@ def test_the_baseline_takes_the_place_of_the_services_and_keeps_the_claim_of_pos
         return {one["metadata"]["labels"][COMPONENT] for one in cluster.state["pods"]}
 
     deploy.up(home, target(), "asked for")
-    baseline.to_baseline(home, target())
+    baseline.to_baseline(home, target(), snapshot=False)  # the fake cluster runs no programs
     stack = target().stack()
     assert (stack.release, stack.running) == ("baseline", True)
     assert running() == {*ON_BASELINE.components}

@@ -47,8 +47,13 @@ def _install(session: nox.Session) -> None:
     session.install("--require-hashes", "-r", LOCKED)
 
 
+def _python(session: nox.Session, *arguments: str) -> None:
+    # After Ctrl-C, what was started is stopped first: a stack takes a while.
+    session.run("python", "-m", *arguments, interrupt_timeout=60, terminate_timeout=30)
+
+
 def _pytest(session: nox.Session, *arguments: str) -> None:
-    session.run("python", "-m", "pytest", *arguments, *session.posargs)
+    _python(session, "pytest", *arguments, *session.posargs)
 
 
 def _unit_tests(session: nox.Session, *arguments: str) -> None:
@@ -117,7 +122,7 @@ def suites(session: nox.Session) -> None:
 def sample(session: nox.Session) -> None:
     """Check the checks: put one fault of each area into a stack, and see it found."""
     _install(session)
-    session.run("python", "-m", "plumbline.verification.faults", "--sample", "--workers", "1")
+    _python(session, "plumbline.verification.faults", "--sample", "--workers", "1")
 
 
 @nox.session(default=False)
@@ -125,7 +130,7 @@ def selfcheck(session: nox.Session) -> None:
     """Check the checks with every fault of the catalogue (`-- -k NAME` for some), which takes a while."""
     _install(session)
     _renderer(session)
-    session.run("python", "-m", "plumbline.verification.faults", *session.posargs)
+    _python(session, "plumbline.verification.faults", *session.posargs)
 
 
 @nox.session(default=False)
@@ -153,14 +158,14 @@ def logs(session: nox.Session) -> None:
 def accuracy(session: nox.Session) -> None:
     """Measure how well a new stack reads the values of 300 pages with known answers (`-- --pages 50` for fewer)."""
     _install(session)
-    session.run("python", "-m", "tests.data", *session.posargs)
+    _python(session, "tests.data", *session.posargs)
 
 
 @nox.session(default=False)
 def contract(session: nox.Session) -> None:
     """Send generated requests to a new stack: no 5xx, no answer that OpenAPI does not declare (`-- --examples 5`)."""
     _install(session)
-    session.run("python", "-m", "tests.contract", *session.posargs)
+    _python(session, "tests.contract", *session.posargs)
 
 
 @nox.session
@@ -177,4 +182,4 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure routes beside their floors, lists, exports, the recorder, deployments. Prints, asserts nothing."""
     _install(session)
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    _python(session, "benchmarks", *session.posargs)

@@ -46,7 +46,7 @@ def test_plain_nox_does_not_use_a_running_stack(sessions: dict[str, Any]) -> Non
     ).stdout
     assert set(re.findall(r"^- (\w+)", listed, re.MULTILINE)) == ON_REQUEST
     ran: list[tuple[str, ...]] = []
-    session = SimpleNamespace(install=lambda *_: None, run=lambda *command: ran.append(command), posargs=[])
+    session = SimpleNamespace(install=lambda *_: None, run=lambda *command, **_: ran.append(command), posargs=[])
     sessions["suites"](session)
     assert ran == [("python", "-m", "pytest", "tests/smoke", "tests/logs", "--own-stack")]
 

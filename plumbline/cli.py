@@ -15,7 +15,7 @@ from typing import Any
 
 from servicekit import facts
 
-from plumbline import baseline, bundle, deploy, diagnose, identity, recorder
+from plumbline import baseline, bundle, deploy, diagnose, identity, recorder, users
 from plumbline.backups import commands as backups
 from plumbline.components import SPECS
 from plumbline.errors import PlumblineError, StepError
@@ -119,6 +119,12 @@ def parser() -> argparse.ArgumentParser:
     archive.add_argument("--output", type=Path, metavar="FILE", help="file to write (default: plumbline-VERSION.tar)")
     archive.add_argument("--port", type=_port, metavar="PORT", help="load: front door, as in `up`")
     backups.add(commands, common)
+    user = commands.add_parser("user", parents=[common], help="list, create or change accounts")
+    user.add_argument("action", choices=users.ACTIONS, help="what to do")
+    user.add_argument("name", nargs="?", metavar="USERNAME", help="the user; `list` needs none")
+    user.add_argument("--display-name", metavar="NAME", help="create: the name that others see (default: USERNAME)")
+    user.add_argument("--operator", action="store_true", help="create: make the user an operator")
+    user.add_argument("--json", action="store_true", help="list: one JSON document per line")
     commands.add_parser("secrets", help="create the secret files for a manual `docker compose up`")
     return parser
 
@@ -343,7 +349,16 @@ def _secrets(options: argparse.Namespace, home: Home) -> int:
     return EXIT_OK
 
 
+def _user(options: argparse.Namespace, home: Home) -> int:
+    said = users.run(
+        _find_target(home), options.action, options.name,
+        display_name=options.display_name, is_operator=options.operator, as_json=options.json,
+    )  # fmt: skip
+    print(said)
+    return EXIT_OK
+
+
 _COMMANDS = {
     "up": _up, "down": _down, "status": _status, "plan": _plan, "logs": _logs, "reset": _reset, "doctor": _doctor,
-    "rollback": _rollback, "bundle": _bundle, "secrets": _secrets, **backups.COMMANDS,
+    "rollback": _rollback, "bundle": _bundle, "user": _user, "secrets": _secrets, **backups.COMMANDS,
 }  # fmt: skip

@@ -245,6 +245,8 @@ COMPONENTS: tuple[str, ...] = tuple(one.name for one in TABLE)
 """All components, in the order in which they start."""
 SPECS: dict[str, ComponentSpec] = {one.name: one for one in (*TABLE, BASELINE)}
 """All components by name, also the baseline."""
+START_IN_IMAGE = "/app/start"
+"""Program in the images of our components that runs a command of their package (docker/service/Dockerfile)."""
 OUR_OWN: tuple[str, ...] = tuple(one.name for one in TABLE if one.package)
 """The components that are our own code."""
 SERVICES: tuple[str, ...] = tuple(one.name for one in TABLE if one.kind == "service")

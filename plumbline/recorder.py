@@ -58,7 +58,7 @@ def _own_token(stack: Stack) -> str | None:
         secret = read_secret(Path(stack.operator.password_file).with_name("token_secret"))
     except SecretError:
         return None
-    return tokens.issue(secret, tokens.Identity(1, stack.operator.username, is_operator=True), _SESSION_S)
+    return tokens.issue_for_deployment(secret, _SESSION_S)
 
 
 def entries(stack: Stack, **filters: str | int | None) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ SECRETS: dict[str, str] = {
 CONSEQUENCES = {
     "token_secret": "every session ends",
     "redis_password": "the recorder starts empty",
-    "operator_password": "the operator has the new password",
+    "operator_password": "the operator has the new password, and has to log in again",
 }
 """Effects of replacing a secret that users notice."""
 KEY = ".fingerprint-key"

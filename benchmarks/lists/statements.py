@@ -39,7 +39,7 @@ def _first(call: Callable[[], object]) -> tuple[str, dict[str, Any]]:
 
 def backend(ids: dict[str, int]) -> dict[str, Any]:
     """Return the statement and parameters behind each list of the backend."""
-    from backend.routes import channels, messages
+    from backend.routes import channels, members, messages
 
     async def all_(statement: str, parameters: dict[str, Any]) -> Any:
         _stop(statement, parameters)
@@ -56,7 +56,7 @@ def backend(ids: dict[str, int]) -> dict[str, Any]:
     return {
         "GET /channels/": run(channels.list_channels, **page),
         "GET /channels/search": run(channels.search_channels, name="listed"),
-        "GET /channels/{channel_id}/members": run(channels.list_members, channel_id=ids["channel"], **page),
+        "GET /channels/{channel_id}/members": run(members.list_members, channel_id=ids["channel"], **page),
         "GET /channels/{channel_id}/messages": run(messages.list_messages, channel_id=ids["channel"], **page),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -91,6 +92,9 @@ class Target(Protocol):
 
         The stack's own Postgres is not touched; nothing is left at the end of the context.
         """
+
+    def execute(self, component: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run another command of a component's program, beside the running one, and return how it ended."""
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of the log of a component or migration step."""

@@ -5,6 +5,7 @@ Only its base URL is required. A check that needs an option that was not given g
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -194,6 +195,10 @@ class RemoteTarget:
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         """Refused: its machine is its owner's."""
         raise NotGivenError("needs the programs of the stack's Postgres (not available for a remote stack)")
+
+    def execute(self, component: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Refused: its programs are its owner's."""
+        raise NotGivenError(f"needs to run a command of the {component} (not possible on a remote stack)")
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return no lines: the logs are not accessible."""

@@ -33,13 +33,9 @@ _CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-# Deleting the account with a wrong password would spend the logins that the run needs to delete it at the end, and a
-# session that has ended would be refused everything else.
-_EXCLUDED = {
-    "backend": [
-        "--exclude-operation-id", "delete_me_auth_me_delete", "--exclude-operation-id", "logout_auth_logout_post"
-    ]
-}  # fmt: skip
+_ENDING = ("delete_me_auth_me_delete", "change_password_auth_password_post", "logout_auth_logout_post")
+"""Calls that would end the session of all others, or spend the logins that the run needs to delete its account."""
+_EXCLUDED = {"backend": [option for name in _ENDING for option in ("--exclude-operation-id", name)]}
 _PHASES = "examples,coverage,fuzzing,stateful"
 _EXAMPLES = 20
 _SEED = 1

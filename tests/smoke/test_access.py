@@ -56,6 +56,7 @@ def tokens(users: dict[str, User], new_user: Callable[[], User]) -> dict[str, st
         "rubbish": "rubbish",
         "forged": sessions.forged(users["creator"].token),
         "deleted": sessions.deleted(new_user),
+        "logged out": sessions.ended(new_user),
     }
 
 
@@ -103,6 +104,19 @@ def test_a_call_without_a_valid_session_is_refused(
     http: requests.Session, world: World, stored: Any, tokens: dict[str, str | None], rule: Rule
 ) -> None:
     without_session(rule, tokens, world, stored, http)
+
+
+@pytest.fixture(scope="module")
+def disabled(target: Target, new_user: Callable[[], User]) -> Iterator[str]:
+    """The token of a disabled user."""
+    yield from sessions.disabled(target, new_user)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_a_call_of_a_disabled_user_is_refused(
+    http: requests.Session, world: World, stored: Any, disabled: str, rule: Rule
+) -> None:
+    without_session(rule, {"disabled": disabled}, world, stored, http)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

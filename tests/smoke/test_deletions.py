@@ -69,7 +69,8 @@ def test_deleting_an_account_keeps_its_content_without_a_name(
     for table, row_id in made.items():
         assert rows.one(database, table, id=row_id)[authors.get(table, "created_by")] is None
     listed = bob.get(f"/channels/{room['id']}/messages").expect(200)["items"]
-    assert {one["id"]: one["username"] for one in listed}[made["messages"]] is None
+    shown = {one["id"]: (one["username"], one["display_name"]) for one in listed}[made["messages"]]
+    assert shown == ("(deleted)", "Deleted user"), f"backend: the message of a deleted user is shown as {shown}"
     assert bob.get(f"/data-processor/documents/{made['documents']}/content").status == 200
     leaver.login().expect_problem(401)
 

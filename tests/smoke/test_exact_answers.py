@@ -10,7 +10,7 @@ import pytest
 
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.verification.checks import contract, findings, samples
+from plumbline.verification.checks import contract, findings, samples, sessions
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.checks.created import PREFIX
 from plumbline.verification.checks.sessions import Operator
@@ -165,7 +165,8 @@ def test_the_answer_to_a_login_has_exactly_its_fields(stack: Stack, alice: User)
 
 
 def test_logout_deletes_the_cookie(alice: User) -> None:
-    answer = alice.call("POST", "/auth/logout", headers={"Cookie": f"{contract.SESSION_COOKIE}={alice.token}"})
+    # A session of its own, which ends with it.
+    answer = alice.call("POST", "/auth/logout", headers=sessions.bearer(alice.login().expect(200)["access_token"]))
     assert answer.status == 204
     cookie = answer.headers["Set-Cookie"].lower()
     assert cookie.startswith(f'{contract.SESSION_COOKIE}="";')

@@ -21,6 +21,7 @@ FIELDS = {
     },
     "join": {"type", "user_id", "username", "display_name", "channel_id", "channel_name"},
     "leave": {"type", "user_id", "username", "display_name", "channel_id", "channel_name"},
+    "channel_renamed": {"type", "channel_id", "channel_name", "renamed_by"},
     "channel_deleted": {"type", "channel_id", "channel_name", "deleted_by"},
     "document_uploaded": {"type", "document_id", "channel_id", "uploaded_by", "filename", "thumbnail_url"},
     "ocr_progress": {"type", "document_id", "channel_id", "stage", "progress", "message"},
@@ -112,6 +113,46 @@ def test_typing_names_its_true_user_whatever_the_client_says(room: Room) -> None
     room.sockets["alice"].wait_for("typing")
     found = room.require(alice=["typing"], bob=["typing"])
     assert found["alice"] == found["bob"] == [said | {"user_id": room.alice.id}]
+
+
+@pytest.mark.parametrize("kind", ["message", "typing"])
+def test_a_relayed_frame_names_its_true_sender_whatever_the_client_says(room: Room, kind: str) -> None:
+    bob, alice = ({"sender_id": user.id, "user_id": user.id, "username": user.username,
+                   "display_name": user.registered["display_name"]} for user in (room.bob, room.alice))  # fmt: skip
+    said = {"type": kind, "channel_id": room.channel["id"], "content": "as bob", **bob}
+    room.sockets["alice"].send(said)
+    for name in ("alice", "bob"):
+        room.sockets[name].wait_for(kind, content="as bob")
+    found = room.require(alice=[kind], bob=[kind])
+    expected = said | alice
+    for name in ("alice", "bob"):
+        assert found[name] == [expected], f"backend: expected the frame {expected}, found {found[name]}"
+
+
+def test_a_renamed_channel_is_announced_once_to_each_member(room: Room) -> None:
+    name = f"{room.channel['name']}-new"
+    room.alice.patch(room.path, {"name": name}).expect(200)
+    room.alice.patch(room.path, {"name": name}).expect(200)
+    found = room.require(alice=["channel_renamed"], bob=["channel_renamed"])
+    expected = {"type": "channel_renamed", "channel_id": room.channel["id"], "channel_name": name,
+                "renamed_by": room.alice.id}  # fmt: skip
+    assert found["alice"] == found["bob"] == [expected], f"backend: expected {expected}, found {found}"
+
+
+def test_a_removed_member_is_announced_once_to_all_and_to_that_user(room: Room) -> None:
+    assert room.alice.delete(f"{room.path}/members/{room.bob.id}").status == 204
+    found = room.require(alice=["leave"], bob=["leave"])
+    assert found["alice"] == found["bob"]
+    (frame,) = found["bob"]
+    assert (frame["user_id"], frame["channel_id"]) == (room.bob.id, room.channel["id"]), f"backend: found {frame}"
+
+
+def test_a_relayed_frame_cannot_look_like_one_without_a_sender(room: Room) -> None:
+    said = {"type": "message", "channel_id": room.channel["id"], "content": "welcome", "sender_id": None}
+    room.sockets["alice"].send(said)
+    for name in ("alice", "bob"):
+        frame = room.sockets[name].wait_for("message", content="welcome")
+        assert frame == said | {"sender_id": room.alice.id}, f"backend: the frame names another sender: {frame}"
 
 
 def test_a_ping_is_answered_to_its_socket_alone(room: Room) -> None:

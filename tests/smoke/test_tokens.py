@@ -14,20 +14,22 @@ from plumbline.stack import Stack
 from plumbline.verification.checks import findings, sessions
 from plumbline.verification.checks.access import CROSS_SITE
 from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
+from plumbline.verification.checks.sessions import PATHS
 
-PATHS = {"backend": "/auth/me", "data-processor": "/data-processor/templates/", "log-sink": "/logs/entries"}
 CHANGES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "another audience": lambda claims: claims | {"aud": "another"},
     "another issuer": lambda claims: claims | {"iss": "another"},
     **{
         f"no {name}": lambda claims, name=name: {key: value for key, value in claims.items() if key != name}
-        for name in ("exp", "iat", "sub", "aud", "iss")
+        for name in ("exp", "iat", "sub", "aud", "iss", "jti")
     },
     "the user 0": lambda claims: claims | {"sub": "0"},
     "a negative user": lambda claims: claims | {"sub": f"-{claims['sub']}"},
     "a user that is no number": lambda claims: claims | {"sub": "x"},
     "a user above every id": lambda claims: claims | {"sub": str(2**63)},
     "a user that does not exist": lambda claims: claims | {"sub": str(2**62)},
+    "another session": lambda claims: claims | {"jti": "0f8fad5b-d9cb-469f-a165-70867728950e"},
+    "a session that is no id": lambda claims: claims | {"jti": "x"},
     "an end in the past": lambda claims: claims | {"exp": claims["iat"] - 1},
 }
 """What differs, and how to make it of a token's claims."""
@@ -71,7 +73,7 @@ def test_a_token_does_not_make_its_user_an_operator(alice: User, key: str, claim
 
 def test_a_token_holds_its_user_and_its_end_and_nothing_else(alice: User, claims: dict[str, Any]) -> None:
     session = alice.login().expect(200)
-    findings.require_fields(claims, {"iss", "aud", "sub", "name", "op", "iat", "exp"}, of="a session token")
+    findings.require_fields(claims, {"iss", "aud", "sub", "name", "op", "jti", "iat", "exp"}, of="a session token")
     assert (claims["sub"], claims["name"], claims["op"]) == (str(alice.id), alice.username, False)
     assert claims["exp"] - claims["iat"] == session["expires_in"]
     assert jwt.get_unverified_header(session["access_token"]) == {"alg": "HS256", "typ": "JWT"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 from collections.abc import Iterator
 
 from servicekit import facts
 
 from plumbline import causes, fingerprint, net, secret_files
-from plumbline.components import CADDY, POSTGRES, REDIS, SPECS, migration_step
+from plumbline.components import CADDY, POSTGRES, REDIS, SPECS, START_IN_IMAGE, migration_step
 from plumbline.errors import PlumblineError, StepError
 from plumbline.identity import compare
 from plumbline.inside import Inside, Process
@@ -250,6 +251,11 @@ class ComposeTarget(TargetInAHome):
         container = containers.one_of(self.project, POSTGRES.name)
         inside = postgres_shell.connected(script, postgres_shell.in_its_container(_PASSWORD_FILE), arguments)
         return ["docker", "exec", "--interactive", container.id, *inside]
+
+    def execute(self, component: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run another command of a component's program, inside of its container."""
+        container = containers.one_of(self.project, component)
+        return engine.docker("exec", "--interactive", container.id, START_IN_IMAGE, *arguments, stdin=stdin)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of the log of a container or of the build."""

@@ -39,6 +39,7 @@ _POLL_S = 0.02
 _LINE_BYTES = 1024
 """So many bytes are read for each line of a log: most lines are shorter."""
 _PROBE_S = 2
+_COMMAND_S = 120
 
 
 class EmbeddedTarget(TargetInAHome):
@@ -380,6 +381,14 @@ class EmbeddedTarget(TargetInAHome):
         # Nothing of the caller's environment: libpq would read PGOPTIONS and its like.
         environment = [f"PATH={self._cluster.binaries}:/usr/bin:/bin", "LC_ALL=C.UTF-8", f"TMPDIR={self.home.run}"]
         return ["env", "-i", *environment, *postgres_shell.connected(script, address, arguments)]
+
+    def execute(self, component: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run another command of a component's program, with the component's settings."""
+        return subprocess.run(
+            [*service_command(component, arguments[0]), *arguments[1:]],
+            env=self._layout().service_environment(component), cwd=self.home.run, input=stdin,
+            capture_output=True, text=True, errors="replace", check=False, timeout=_COMMAND_S,
+        )  # fmt: skip
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's log."""

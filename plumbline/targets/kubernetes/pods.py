@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from functools import partial
 from textwrap import shorten
 from typing import Any
 
-from plumbline.components import COMPONENTS
+from plumbline.components import COMPONENTS, START_IN_IMAGE
 from plumbline.errors import StepError
 from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, Process, read
 from plumbline.patience import Patience
@@ -74,6 +75,15 @@ def fetch(cluster: Cluster) -> Snapshot:
     found = cluster.items("deployments,statefulsets,pods", f"--selector={COMPONENT}")
     workloads = {one["metadata"]["labels"][COMPONENT]: one for one in found if one["kind"] != "Pod"}
     return Snapshot(workloads, [one for one in found if one["kind"] == "Pod"])
+
+
+def execute(cluster: Cluster, component: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run another command of a component's program in one of its ready pods. Raises StepError if there is none."""
+    ready = [pod["metadata"]["name"] for pod in fetch(cluster).of(component) if _is_ready(pod)]
+    if not ready:
+        raise StepError(f"no pod of {component} is ready", component=component, hint="./deploy-local.sh status")
+    container = f"--container={component}"
+    return cluster.run("exec", "--stdin", ready[0], container, "--", START_IN_IMAGE, *arguments, stdin=stdin)
 
 
 def inside(cluster: Cluster) -> Inside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -417,6 +418,10 @@ class KubernetesTarget(TargetInAHome):
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         """Return the command line that runs a bash script in Postgres's pod."""
         return postgres_pod.script_command(self._cluster, self._manifests(), script, arguments)
+
+    def execute(self, component: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run another command of a component's program, inside of one of its pods."""
+        return pods.execute(self._cluster, component, *arguments, stdin=stdin)
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of a component's pods, of a migration, or of the build."""

@@ -17,9 +17,9 @@ from plumbline.verification.checks.reading import wait_until_read
 from plumbline.verification.checks.sessions import Operator
 from plumbline.verification.throwaway import wait_for_value
 
-USERS = ("outsider", "member", "uploader", "creator", "operator")
-"""Callers with a session. Outsider and operator are in no channel. The uploader created everything in the channels, and
-the creator the channels."""
+USERS = ("outsider", "former", "member", "uploader", "creator", "operator")
+"""Callers with a session. Outsider and operator are in no channel, and the former member not any more. The uploader
+created everything in the channels, and the creator the channels."""
 CROSS_SITE = (
     ("Origin", "https://elsewhere.example"),
     ("Origin", "null"),
@@ -50,7 +50,7 @@ class Rule:
 
     def expected(self, caller: str) -> str:
         """Return the answer to a caller of `USERS`."""
-        return self.others.get(caller, self.allowed)
+        return self.others.get("outsider" if caller == "former" else caller, self.allowed)
 
     @property
     def writes(self) -> bool:
@@ -85,9 +85,12 @@ def _channel_rules(kind: str) -> list[Rule]:
         _rule("GET", at + "/messages", "200", inside),
         _rule("POST", at + "/messages", "201", inside, body={"content": "a message"}),
         _rule("POST", at + "/join", "200", {} if public else inside),
-        _rule("POST", at + "/members", "201", ({} if public else inside) | full,
-              body={"user_id": "{guest}"}),
+        _rule("POST", at + "/members", "201", inside | full, body={"user_id": "{guest}"}),
         _rule("POST", at + "/leave", "204", inside | full),
+        _rule("PATCH", at, "409 direct_channel" if direct else "200",
+              inside if direct else _MEMBERS_ONLY | not_the_creator, body={"name": "{new_public_name}"}),
+        _rule("DELETE", at + "/members/{member}", "409 direct_channel" if direct else "204",
+              inside if direct else _MEMBERS_ONLY | not_the_creator | {"member": "204"}),
         _rule("DELETE", at, "204", inside if direct else _MEMBERS_ONLY | not_the_creator),
     ]  # fmt: skip
 
@@ -95,6 +98,8 @@ def _channel_rules(kind: str) -> list[Rule]:
 RULES: tuple[Rule, ...] = (
     _rule("GET", "/auth/me", "200"),
     _rule("DELETE", "/auth/me", "403 wrong_password", body={"password": "not the password"}),
+    _rule("POST", "/auth/password", "403 wrong_password", {"operator": "409 password_in_file"},
+          body={"password": "not the password", "new_password": "a passphrase of five words"}),
     _rule("GET", "/auth/operator", "200", _OPERATORS_ONLY),
     _rule("GET", "/auth/invites", "200", _OPERATORS_ONLY),
     _rule("POST", "/auth/invites", "201", _OPERATORS_ONLY),
@@ -149,7 +154,7 @@ RULES: tuple[Rule, ...] = (
 WITHOUT_RULE: dict[tuple[str, str], str] = {
     ("POST", "/auth/register"): "opens a session",
     ("POST", "/auth/login"): "opens a session",
-    ("POST", "/auth/logout"): "needs no session: it deletes a cookie",
+    ("POST", "/auth/logout"): "needs no session: it ends one, and deletes a cookie: test_sessions",
     ("GET", "/openapi.json"): "public description",
     ("GET", "/data-processor/openapi.json"): "public description",
     ("GET", "/health"): "probe",
@@ -238,6 +243,16 @@ class World:
         """A name that is not taken."""
         return PREFIX + secrets.token_hex(6)
 
+    @property
+    def new_public_name(self) -> str:
+        """A name of a public channel that is not taken."""
+        return f"#{self.new_name}"
+
+    @property
+    def member(self) -> int:
+        """The member of the channels."""
+        return self._users["member"].id
+
     def arguments(self, rule: Rule) -> dict[str, Any]:
         """Return `path` and the body for a request by this rule."""
         path = rule.path.format_map(_Names(self))
@@ -256,9 +271,10 @@ class World:
 
     def _channel(self, kind: str) -> int:
         channel = int(self._users["creator"].create_channel(kind)["id"])
-        for name in ("member", "uploader"):
+        for name in ("former", "member", "uploader"):
             body = {"user_id": self._users[name].id}
             self._users["creator"].post(f"/channels/{channel}/members", body).expect(201)
+        assert self._users["former"].post(f"/channels/{channel}/leave").status == 204
         return channel
 
 

@@ -59,13 +59,14 @@ VALIDATION_STATUSES = ("pending", "valid", "invalid", "corrected")
 
 CODES = frozenset(
     """
-    binary_frame body_too_large broken_file channel_exists database_away direct_channel direct_with_oneself
+    account_disabled binary_frame body_too_large broken_file channel_exists database_away direct_channel
+    direct_with_oneself
     encrypted forbidden foreign_origin front_door_only incomplete internal_error invalid invalid_frame
     invalid_json invite_needed key_in_use key_reused last_operator malformed_body malformed_request
     method_not_allowed name_taken no_such_address no_such_annotation no_such_batch_job no_such_channel
-    no_such_document no_such_invite no_such_page no_such_template no_such_user no_thumbnail not_a_member
-    not_an_operator not_the_creator not_your_socket overloaded page_size range_not_satisfiable redis_unavailable
-    refused registration_closed schema_behind several_frames template_changed text_pending too_complex
+    no_such_document no_such_invite no_such_member no_such_page no_such_template no_such_user no_thumbnail not_a_member
+    not_an_operator not_the_creator not_your_socket overloaded page_size password_in_file range_not_satisfiable
+    redis_unavailable refused registration_closed schema_behind several_frames template_changed text_pending too_complex
     too_many_at_once too_many_attempts too_many_pages too_many_pixels too_many_readers too_many_registrations
     too_much_at_once unauthenticated unavailable unknown_type upstream_unavailable username_taken
     wrong_credentials wrong_media_type wrong_password

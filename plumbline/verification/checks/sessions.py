@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jwt
 import requests
 
+from plumbline import users
 from plumbline.errors import NotGivenError
 from plumbline.recorder import operator_session
 from plumbline.stack import Stack
+from plumbline.targets.base import Target
 from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 from plumbline.verification.throwaway import wait_for_value
 
 _CALLS = 20
 """So many calls reach every process of a service."""
 _CACHED_S = 15.0
-"""Bound on how long processes may still accept a deleted user; the contract says two seconds."""
+"""Bound on how long processes may still accept an ended session; the contract says five seconds."""
+PATHS = {"backend": "/auth/me", "data-processor": "/data-processor/templates/", "log-sink": "/logs/entries"}
+"""A call of each service that needs a session."""
 
 
 class Operator:
@@ -88,11 +92,44 @@ def deleted(new_user: Callable[[], User]) -> str:
     return user.token
 
 
-def refused_by_all(user: User, path: str) -> None:
-    """Wait until every process of a service refuses the token of a deleted user."""
+def disabled(target: Target, new_user: Callable[[], User]) -> Iterator[str]:
+    """Yield the token of a user who is disabled meanwhile, after all processes refuse it."""
+    user = new_user()
+    users.execute(target, "disable", user.username)
+    try:
+        for path in PATHS.values():
+            refused_by_all(user, path)
+        yield user.token
+    finally:
+        users.execute(target, "enable", user.username)
+
+
+def ended(new_user: Callable[[], User]) -> str:
+    """Return a token whose session was ended by logging out, after all processes refuse it."""
+    user = new_user()
+    token = str(user.login().expect(200)["access_token"])
+    assert user.call("POST", "/auth/logout", headers=bearer(token)).status == 204
+    for path in PATHS.values():
+        refused_by_all(user, path, token)
+    return token
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the headers of a call with this token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def refused_by_all(user: User, path: str, token: str | None = None) -> None:
+    """Wait until every process of a service refuses a token, by default the user's."""
+    answered_by_all(user, path, 401, token)
+
+
+def answered_by_all(user: User, path: str, status: int, token: str | None = None) -> None:
+    """Wait until every process of a service answers a token, by default the user's, with this status."""
+    headers = bearer(token or user.token)
     wait_for_value(
-        lambda: {user.get(path).status for _ in range(_CALLS)},
-        lambda statuses: statuses == {401},
-        f"{_CALLS} calls of {path} to refuse the token of a deleted user (statuses)",
+        lambda: {user.call("GET", path, headers=headers).status for _ in range(_CALLS)},
+        lambda statuses: statuses == {status},
+        f"{_CALLS} calls of {path} to be answered with {status} (statuses)",
         _CACHED_S,
     )

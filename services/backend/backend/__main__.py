@@ -1,4 +1,4 @@
-"""`python -m backend serve|migrate|wait`."""
+"""`python -m backend serve|migrate|wait|accounts`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from servicekit.settings import explain
 from servicekit.stopping import announced_stops
 from servicekit.waiting import WaitError, wait_for
 
+from backend import account_commands
 from backend.settings import CLAIM_VARIABLE, SERVICE, BackendSettings, load
 
 _STOP_S = 5
@@ -32,11 +33,15 @@ def main() -> int:
     commands.add_parser("migrate", help="bring the database schema to head and create the first operator")
     wait = commands.add_parser("wait", help="wait until the database schema is at head, with a time limit")
     wait.add_argument("what", nargs="?", choices=["schema", "database"], default="schema", help="(default: schema)")
+    accounts = commands.add_parser("accounts", help="list, create or change accounts; passwords are read from stdin")
+    account_commands.add_arguments(accounts)
     arguments = parser.parse_args()
     try:
         settings = load()
         if arguments.command == "wait":
             return _wait(settings, arguments.what)
+        if arguments.command == "accounts":
+            return _accounts(arguments, settings)
         return _serve(settings) if arguments.command == "serve" else _migrate(settings)
     except ValidationError as error:
         return _refuse(EXIT_CONFIG, f"bad settings: {explain(error)}")
@@ -63,6 +68,18 @@ def _migrate(settings: BackendSettings) -> int:
         print(f"schema at {migrate(settings)}")
     except MigrationError as error:
         return _refuse(EXIT_FAILED, str(error))
+    return 0
+
+
+def _accounts(arguments: argparse.Namespace, settings: BackendSettings) -> int:
+    from backend.administration import RefusedError
+
+    try:
+        account_commands.run(arguments, settings)
+    except RefusedError as error:
+        return _refuse(EXIT_FAILED, str(error))
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        return _refuse(EXIT_FAILED, "the database is not migrated to this release: run ./deploy-local.sh first")
     return 0
 
 

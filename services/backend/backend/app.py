@@ -30,18 +30,19 @@ from backend.database import Database
 from backend.deps import Services
 from backend.live.events import EventBus
 from backend.live.hub import SERVICE_RESTART, Hub
+from backend.live.tails import Tails
 from backend.middleware import BodyLimit, CrossSiteGuard, RequestContext
 from backend.passwords import Passwords
 from backend.pruning import prune_forever
 from backend.readiness import Readiness
-from backend.routes import account, auth, channels, health, invites, live, messages
+from backend.routes import account, auth, channels, health, invites, live, members, messages
 from backend.sessions import Sessions
 from backend.settings import CLAIM_VARIABLE, SERVICE, BackendSettings, load
 from backend.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
-_ROUTES = (messages, channels, auth, account, invites, health, live)
+_ROUTES = (messages, channels, members, auth, account, invites, health, live)
 _YOUNG_OBJECTS = 10_000
 """Garbage collector threshold of the youngest generation; Python's default, 700, is reached every request or two."""
 
@@ -78,11 +79,11 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
     database = Database(settings.conninfo(SERVICE), settings.pool_size)
     redis, counting = _redis(settings, 1.0), _redis(settings, REDIS_TIMEOUT_S)
     hub, passwords = Hub(), Passwords()
-    users = Users(database, hub)
+    users, tails = Users(database, hub), Tails(redis)
     readiness = Readiness(database, migrations.head())
     claim = os.environ.get(CLAIM_VARIABLE)
     await database.open()
-    async with EventBus(redis, database, hub).running() as events:
+    async with EventBus(redis, database, hub, users).running() as events:
         app.state.services = Services(
             settings=settings,
             database=database,
@@ -90,6 +91,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             events=events,
             sessions=Sessions(settings.token_secret(), settings.session_ttl_s, secure=settings.cookie_secure),
             users=users,
+            tails=tails,
             passwords=passwords,
             throttle=Throttle(counting, settings),
             readiness=readiness,
@@ -100,16 +102,16 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
         gc.freeze()
         gc.set_threshold(_YOUNG_OBJECTS)
         heartbeat = asyncio.create_task(lifeline.beat_from_loop())
-        watch = asyncio.create_task(users.watch_sockets())
-        pruning = asyncio.create_task(prune_forever(database))
+        works = (users.watch_sockets(), tails.run(), prune_forever(database))
+        background = [asyncio.create_task(work) for work in works]
         announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
         try:
             yield
         finally:
             announcement.cancel()
             heartbeat.cancel()
-            watch.cancel()
-            pruning.cancel()
+            for task in background:
+                task.cancel()
     passwords.close()
     await redis.aclose()
     await counting.aclose()

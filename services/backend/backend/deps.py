@@ -14,6 +14,7 @@ from backend.database import Database
 from backend.errors import NotAnOperator
 from backend.live.events import EventBus
 from backend.live.hub import Hub
+from backend.live.tails import Tails
 from backend.passwords import Passwords
 from backend.readiness import Readiness
 from backend.repeats import Writing
@@ -35,6 +36,7 @@ class Services:
     events: EventBus
     sessions: Sessions
     users: Users
+    tails: Tails
     passwords: Passwords
     throttle: Throttle
     readiness: Readiness
@@ -49,10 +51,11 @@ def services_of(connection: HTTPConnection) -> Services:
 class Caller:
     """The user of a request, with the services that most routes need."""
 
-    __slots__ = ("db", "events", "user")
+    __slots__ = ("db", "events", "session_id", "user")
 
-    def __init__(self, user: Identity, found: Services) -> None:
+    def __init__(self, user: Identity, session_id: str, found: Services) -> None:
         self.user = user
+        self.session_id = session_id
         self.db = found.database
         self.events = found.events
 
@@ -62,8 +65,8 @@ class WritingCaller(Caller):
 
     __slots__ = ("writing",)
 
-    def __init__(self, user: Identity, found: Services, request: Request) -> None:
-        super().__init__(user, found)
+    def __init__(self, user: Identity, session_id: str, found: Services, request: Request) -> None:
+        super().__init__(user, session_id, found)
         self.writing = Writing(found.database, user.user_id, request)
 
 
@@ -75,22 +78,25 @@ async def _services(request: Request) -> Services:
 
 async def _caller(request: Request) -> Caller:
     found = services_of(request)
-    return Caller(await found.users.confirm(found.sessions.verify(request).identity), found)
+    session = found.sessions.verify(request)
+    return Caller(await found.users.confirm(session), session.session_id, found)
 
 
 async def _writer(request: Request) -> WritingCaller:
     found = services_of(request)
-    return WritingCaller(await found.users.confirm(found.sessions.verify(request).identity), found, request)
+    session = found.sessions.verify(request)
+    return WritingCaller(await found.users.confirm(session), session.session_id, found, request)
 
 
-async def _operator(request: Request) -> Caller:
+async def operator(request: Request) -> Caller:
+    """Return the operator who sent the request. Raises Unauthenticated or NotAnOperator."""
     found = services_of(request)
-    identity = found.sessions.verify(request).identity
+    session = found.sessions.verify(request)
     # Operators need the recorder most while the database is away, and Caddy's own timeout is short.
-    identity = await found.users.confirm(identity, _OPERATOR_WAIT_S, _OPERATOR_WAIT_S)
+    identity = await found.users.confirm(session, _OPERATOR_WAIT_S, _OPERATOR_WAIT_S)
     if not identity.is_operator:
         raise NotAnOperator
-    return Caller(identity, found)
+    return Caller(identity, session.session_id, found)
 
 
 ProcessServices = Annotated[Services, Depends(_services)]
@@ -99,5 +105,5 @@ Authenticated = Annotated[Caller, Depends(_caller)]
 """A user with a valid session; others get 401."""
 Writer = Annotated[WritingCaller, Depends(_writer)]
 """The same, for a request that may carry an `Idempotency-Key`. The route declares it with `responses.REPEATABLE`."""
-Operator = Annotated[Caller, Depends(_operator)]
+Operator = Annotated[Caller, Depends(operator)]
 """An operator; others get 401 or 403."""

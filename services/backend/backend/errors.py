@@ -54,6 +54,21 @@ class WrongCredentials(Unauthenticated):
     code, text = Code.WRONG_CREDENTIALS, "user name or password is wrong"
 
 
+class AccountDisabled(ApiError):
+    """Login of a disabled user."""
+
+    code, text = Code.ACCOUNT_DISABLED, "this account is disabled: ask an operator"
+
+
+class PasswordInFile(ApiError):
+    """The first operator's password is a secret file of the deployment, and cannot be changed by a call."""
+
+    code, text = (
+        Code.PASSWORD_IN_FILE,
+        "this user's password is a secret file of the deployment, operator_password: replace it there",
+    )
+
+
 class NotAMember(ApiError):
     """Only members may do this with the channel."""
 
@@ -64,9 +79,12 @@ class NotAMember(ApiError):
 
 
 class NotTheCreator(ApiError):
-    """Only its creator may delete a channel."""
+    """Only its creator may change or delete a channel, or remove its members."""
 
-    code, text = Code.NOT_THE_CREATOR, "only the user who created a channel can delete it"
+    code, text = (
+        Code.NOT_THE_CREATOR,
+        "only the user who created a channel can rename or delete it, and remove its members",
+    )
 
 
 class WrongPassword(ApiError):
@@ -112,6 +130,12 @@ class NoSuchChannel(ApiError):
     """There is no such channel."""
 
     code, text = Code.NO_SUCH_CHANNEL, "there is no such channel"
+
+
+class NoSuchMember(ApiError):
+    """The user is not a member of the channel."""
+
+    code, text = Code.NO_SUCH_MEMBER, "this user is not a member of the channel"
 
 
 class NoSuchUser(ApiError):

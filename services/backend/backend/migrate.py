@@ -11,6 +11,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
+from servicekit.events import Event
 from servicekit.facts import OPERATOR_USERNAME
 from servicekit.migrations import migration_lock, record_event
 from servicekit.secrets import read_secret
@@ -18,6 +19,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from backend import migrations
+from backend.announcements import announce
+from backend.live import frames
 from backend.passwords import hash_password, verify_password
 from backend.queries import users as sql
 from backend.settings import SERVICE, BackendSettings
@@ -46,9 +49,10 @@ def migrate(settings: BackendSettings) -> str:
                 f"the schema cannot be brought to {revision}: {error}. Was the database migrated by a newer release? "
                 "Then deploy that release, or restore a dump that this one made"
             ) from error
-        if password is not None:
-            _ensure_operator(conn, password)
+        changed = None if password is None else _ensure_operator(conn, password)
         record_event(conn, settings.stack_id, SERVICE, "migrated", revision)
+    if changed is not None:
+        announce(settings, [Event(None, frames.SESSIONS_CHANGED, [changed])], of_operator=True)
     return revision
 
 
@@ -64,7 +68,8 @@ def migrating(conninfo: str) -> Iterator[tuple[Config, psycopg.Connection[Any]]]
         yield config, driver_connection
 
 
-def _ensure_operator(conn: psycopg.Connection[Any], password: str) -> None:
+def _ensure_operator(conn: psycopg.Connection[Any], password: str) -> int | None:
+    """Create the first operator, or change the password. Return the operator's id if that ended their sessions."""
     known = conn.execute(sql.BY_USERNAME, {"username": OPERATOR_USERNAME}).fetchone()
     if known is None:
         conn.execute(
@@ -77,9 +82,11 @@ def _ensure_operator(conn: psycopg.Connection[Any], password: str) -> None:
             },
         )
         log.info("operator %r created", OPERATOR_USERNAME)
-        return
-    user_id, _, _, is_operator, password_hash = known
+        return None
+    user_id, _, _, is_operator, password_hash, _ = known
     # The operator's password is changed in the file only. An ordinary user of that name keeps their own.
     if is_operator and not verify_password(password_hash, password):
         conn.execute(sql.NEW_HASH, {"id": user_id, "password_hash": hash_password(password)})
         log.info("operator %r has a new password", OPERATOR_USERNAME)
+        return int(user_id)
+    return None

@@ -21,6 +21,11 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
     return Response(orjson.dumps(body), status, headers, media_type="application/json")
 
 
+def pick(row: Row, names: tuple[str, ...]) -> Row:
+    """Return these columns of a row."""
+    return {name: row[name] for name in names}
+
+
 def page_response(rows: list[Row], limit: int, key: str) -> Response:
     """Return a page of `limit` of the `rows`, queried with `limit + 1`; `next` is its last `key` if there are more."""
     return json_response({"items": rows[:limit], "next": rows[limit - 1][key] if len(rows) > limit else None})

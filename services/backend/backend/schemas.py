@@ -26,6 +26,14 @@ def storable(value: str) -> str:
     return value
 
 
+PUBLIC_NAME = "the name of a public channel begins with '#', followed by at least one other character"
+
+
+def is_public_name(name: str) -> bool:
+    """Return whether a public channel may have this name."""
+    return name.startswith("#") and texts.is_visible(name.lstrip("# "))
+
+
 def _if_text(change: Callable[[str], str]) -> BeforeValidator:
     """Apply `change` to strings before lengths are checked; other types are refused later."""
     return BeforeValidator(lambda value: change(value) if isinstance(value, str) else value)
@@ -83,6 +91,15 @@ class AccountDeletion(BaseModel):
     password: Annotated[str, Field(max_length=256), AfterValidator(storable)]
 
 
+class PasswordChange(BaseModel):
+    """A new password, confirmed by the present one."""
+
+    model_config = _example(password="the present passphrase", new_password="a long passphrase of five words")  # noqa: S106  an example
+
+    password: Annotated[str, Field(max_length=256), AfterValidator(storable)]
+    new_password: Password
+
+
 class ChannelCreate(BaseModel):
     """A new channel."""
 
@@ -93,9 +110,17 @@ class ChannelCreate(BaseModel):
 
     @model_validator(mode="after")
     def _marked(self) -> ChannelCreate:
-        if self.type == "public" and not (self.name.startswith("#") and texts.is_visible(self.name.lstrip("# "))):
-            raise ValueError("the name of a public channel begins with '#', followed by at least one other character")
+        if self.type == "public" and not is_public_name(self.name):
+            raise ValueError(PUBLIC_NAME)
         return self
+
+
+class ChannelChange(BaseModel):
+    """A channel's new name."""
+
+    model_config = _example(name="#invoices-of-may")
+
+    name: ChannelName
 
 
 class MemberAdd(BaseModel):
@@ -154,7 +179,8 @@ class Member(BaseModel):
 
 
 class Message(BaseModel):
-    """A stored message. It has no sender if it is a welcome to `target_user_id`, or if its sender was deleted."""
+    """A stored message. A welcome to `target_user_id` has no sender. If its sender was deleted, `sender_id` is null,
+    and `username` is `(deleted)`."""
 
     id: int
     content: str

@@ -9,7 +9,7 @@ from fastapi.requests import HTTPConnection
 from fastapi.responses import Response
 from servicekit.facts import SESSION_COOKIE
 from servicekit.log.faults import client_fault
-from servicekit.tokens import Identity, TokenError, Verified, issue, token_from, verify
+from servicekit.tokens import Identity, TokenError, Verified, is_of_deployment, issue, token_from, verify
 
 from backend.errors import Unauthenticated
 
@@ -28,13 +28,18 @@ class Sessions:
         # Cache of verified signatures; the expiry is checked each time.
         self._verified: dict[str, Verified] = {}
 
-    def issue(self, identity: Identity) -> str:
-        """Return a token for `identity`."""
-        return issue(self._secret, identity, self.ttl_s)
+    def issue(self, identity: Identity, session_id: str) -> str:
+        """Return a token for a session of `identity`."""
+        return issue(self._secret, identity, session_id, self.ttl_s)
+
+    def is_of_deployment(self, connection: HTTPConnection) -> bool:
+        """Return whether the deployment itself sent the request, with a token that it signed."""
+        token = _token_of(connection)
+        return token is not None and is_of_deployment(self._secret, token)
 
     def verify(self, connection: HTTPConnection) -> Verified:
         """Return the verified session of a request or handshake. Raises Unauthenticated with the reason."""
-        token = token_from(connection.headers.get("authorization"), connection.cookies.get(SESSION_COOKIE))
+        token = _token_of(connection)
         if token is None:
             raise Unauthenticated
         known = self._verified.get(token)
@@ -60,3 +65,7 @@ class Sessions:
     def clear_cookie(self, response: Response) -> None:
         """Delete the session cookie."""
         response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=self._secure)
+
+
+def _token_of(connection: HTTPConnection) -> str | None:
+    return token_from(connection.headers.get("authorization"), connection.cookies.get(SESSION_COOKIE))

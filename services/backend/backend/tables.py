@@ -14,10 +14,12 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
+    Uuid,
     func,
     text,
 )
@@ -52,8 +54,23 @@ users = Table(
     Column("password_hash", Text, nullable=False),
     Column("is_operator", Boolean, nullable=False, server_default=text("false")),
     _timestamp("created_at"),
+    Column("disabled_at", DateTime(timezone=True)),
+    # Sessions of an earlier version have ended.
+    Column("session_version", Integer, nullable=False, server_default=text("0")),
     Index("users_username_key", text(f"({USERNAME_KEY})"), unique=True),
     Index("users_operator_idx", "id", postgresql_where=text("is_operator")),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", BigInteger, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    _timestamp("created_at"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Index("sessions_user_id_idx", "user_id"),
+    Index("sessions_expires_at_idx", "expires_at"),
 )
 
 invites = Table(

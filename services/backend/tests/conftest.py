@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import jwt
 import orjson
 import psycopg
 import pytest
 import requests
 from psycopg.rows import dict_row
+from servicekit.tokens import Identity, issue
 from websockets.sync.client import ClientConnection, connect
 
 from plumbline.verification.description import Description
@@ -82,6 +84,11 @@ class User:
     @property
     def token(self) -> str:
         return str(self.http.cookies["access_token"])
+
+    def token_for(self, secret: str, ttl_s: int, *, is_operator: bool = False) -> str:
+        """Return another token of this user's session."""
+        session_id = jwt.decode(self.token, options={"verify_signature": False})["jti"]
+        return issue(secret, Identity(self.id, self.name, is_operator), session_id, ttl_s)
 
     def get(self, path: str, **params: object) -> requests.Response:
         return self.http.get(self.url + path, params=params, timeout=TIMEOUT_S)  # type: ignore[arg-type]

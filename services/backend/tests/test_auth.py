@@ -10,7 +10,7 @@ import jwt
 import psycopg
 import pytest
 import requests
-from servicekit.tokens import Identity, issue
+from servicekit.tokens import Identity, issue, new_session_id
 
 from plumbline.verification.throwaway import through_caddy, wait_until
 
@@ -131,9 +131,8 @@ def test_logging_out_clears_the_cookie(new_user: NewUser) -> None:
 
 def test_an_invalid_token_is_refused_with_the_reason(backend: Backend, new_user: NewUser) -> None:
     user = new_user()
-    identity = Identity(user.id, user.name)
-    forged = issue("another key, of another stack, just as long", identity, 600)
-    expired = issue(backend.token_secret, identity, -5)
+    forged = user.token_for("another key, of another stack, just as long", 600)
+    expired = user.token_for(backend.token_secret, -5)
     unsigned = jwt.encode({"sub": str(user.id), "exp": time.time() + 600}, "", algorithm="none")
     reasons = {}
     for name, token in {"forged": forged, "expired": expired, "unsigned": unsigned, "garbage": "a.b.c"}.items():
@@ -149,7 +148,7 @@ def test_an_invalid_token_is_refused_with_the_reason(backend: Backend, new_user:
 
 
 def test_a_session_of_an_unknown_user_is_refused(backend: Backend) -> None:
-    ghost = {"Authorization": f"Bearer {issue(backend.token_secret, Identity(2**62, 'ghost'), 600)}"}
+    ghost = {"Authorization": f"Bearer {issue(backend.token_secret, Identity(2**62, 'ghost'), new_session_id(), 600)}"}
     for method, path, body in [
         ("GET", "/auth/me", None),
         ("POST", "/channels/", {"name": "#ghosts"}),
@@ -164,7 +163,7 @@ def test_a_deleted_users_token_is_refused_by_every_route(
 ) -> None:
     gone = new_user()
     room = new_user().channel()
-    operator = {"Authorization": f"Bearer {issue(backend.token_secret, Identity(gone.id, gone.name, True), 600)}"}
+    operator = {"Authorization": f"Bearer {gone.token_for(backend.token_secret, 600, is_operator=True)}"}
     assert gone.get("/channels/").status_code == 200
     sql.execute("DELETE FROM users WHERE id = %s", (gone.id,))
     # Each of the two processes may use a cached answer for two seconds.
@@ -202,7 +201,7 @@ def test_a_former_operator_is_refused(
 ) -> None:
     former = new_user()
     sql.execute("UPDATE users SET is_operator = true WHERE id = %s", (former.id,))
-    token = issue(backend.token_secret, Identity(former.id, former.name, True), 600)
+    token = former.token_for(backend.token_secret, 600, is_operator=True)
 
     def status() -> int:
         headers = {"Authorization": f"Bearer {token}"}

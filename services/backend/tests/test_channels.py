@@ -148,6 +148,20 @@ def test_only_members_can_add_to_a_private_channel(new_user: NewUser) -> None:
     assert [m["user_id"] for m in guest.get(f"/channels/{channel}/members").json()["items"]] == [guest.id, owner.id]
 
 
+def test_strangers_cannot_add_others_to_a_public_channel(
+    new_user: NewUser, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    owner, member, guest, stranger = new_user(), new_user(), new_user(), new_user()
+    channel = owner.channel()["id"]
+    member.post(f"/channels/{channel}/join")
+    refused = stranger.post(f"/channels/{channel}/members", {"user_id": guest.id})
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_a_member")
+    of_guest = "SELECT 1 FROM memberships WHERE channel_id = %s AND user_id = %s"
+    assert sql.execute(of_guest, (channel, guest.id)).fetchone() is None
+    assert stranger.post(f"/channels/{channel}/members", {"user_id": stranger.id}).status_code == 201
+    assert member.post(f"/channels/{channel}/members", {"user_id": guest.id}).status_code == 201
+
+
 @pytest.mark.parametrize("channel", [2**62, 0, -1, 2**63, "x", "1.5", "%00"])
 def test_unknown_and_invalid_channel_ids_are_refused(new_user: NewUser, channel: object) -> None:
     user = new_user()

@@ -193,7 +193,7 @@ def test_deleting_an_account_keeps_its_messages_without_a_name(new_user: NewUser
     shown = next(
         one for one in friend.get(f"/channels/{room['id']}/messages").json()["items"] if one["id"] == said["id"]
     )
-    assert shown == {**said, "sender_id": None, "username": None, "display_name": None}
+    assert shown == {**said, "sender_id": None, "username": "(deleted)", "display_name": "Deleted user"}
     assert sql.execute("SELECT created_by FROM channels WHERE id = %s", (room["id"],)).fetchone() == {
         "created_by": None
     }

@@ -23,7 +23,7 @@ class SilentWebSocket:
 
 def test_close_all_closes_sockets_that_are_added_meanwhile() -> None:
     async def served(hub: Hub, end: SilentWebSocket) -> None:
-        socket = Socket(end, 1, 10)  # type: ignore[arg-type]
+        socket = Socket(end, 1, "session", 10)  # type: ignore[arg-type]
         hub.add(socket)
         try:
             await socket.run(lambda _: asyncio.sleep(0))

@@ -15,7 +15,6 @@ import redis
 import websockets
 from servicekit.events import Event, encode
 from servicekit.facts import EVENTS_CHANNEL, INTERNAL_HEADER
-from servicekit.tokens import Identity, issue
 from websockets.sync.client import connect
 
 from plumbline.verification.throwaway import INTERNAL_SECRET, THROUGH_CADDY, PostgresServer, RedisServer, wait_until
@@ -109,6 +108,33 @@ def test_relayed_frames_reach_every_member_unchanged_and_are_not_stored(
     assert stored.fetchone() is None
 
 
+@pytest.mark.parametrize("kind", ["message", "typing"])
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        {"sender_id": None},
+        {"sender_id": 1, "username": "operator"},
+        {"user_id": 1, "display_name": "Operator", "target_user_id": 7, "id": 3},
+        {"username": {"deep": 1}, "sender_id": [1]},
+    ],
+)
+def test_a_relayed_frame_names_its_true_sender_and_keeps_its_shape(
+    new_user: NewUser, kind: str, claimed: dict[str, Any]
+) -> None:
+    one, other = new_user(), new_user()
+    channel = one.channel()["id"]
+    other.post(f"/channels/{channel}/join")
+    sent = {"type": kind, "channel_id": channel, "content": "claimed", **claimed}
+    true = {"sender_id": one.id, "user_id": one.id, "username": one.name, "display_name": one.name}
+    expected = sent | {name: true[name] for name in true if name in sent}
+    if kind == "typing":
+        expected["user_id"] = one.id
+    with one.socket() as mine, other.socket() as theirs:
+        mine.send(orjson.dumps(sent).decode())
+        for socket in (mine, theirs):
+            assert frames_until(socket, lambda frame: frame.get("content") == "claimed")[-1] == expected
+
+
 def test_a_ping_gets_a_pong(new_user: NewUser) -> None:
     with new_user().socket() as socket:
         socket.send('{"type": "ping", "payload": {"sent_at_ms": 1700000000123.5}}')
@@ -177,7 +203,7 @@ def test_the_handshake_needs_the_users_own_session_and_an_allowed_origin(backend
     user, other = new_user(), new_user()
     place = backend.url.replace("http", "ws", 1)
     cookie = {"Cookie": f"access_token={user.token}"}
-    expired = issue(backend.token_secret, Identity(user.id, user.name), -1)
+    expired = user.token_for(backend.token_secret, -1)
     refused: list[tuple[int, dict[str, str], int]] = [
         (user.id, {}, 401),
         (user.id, {"Authorization": "Bearer nonsense"}, 401),
@@ -249,7 +275,7 @@ def test_the_sockets_of_a_deleted_user_are_closed(
 
 def test_the_socket_is_closed_when_the_session_expires(backend: Backend, new_user: NewUser) -> None:
     user = new_user()
-    short = issue(backend.token_secret, Identity(user.id, user.name), 2)
+    short = user.token_for(backend.token_secret, 2)
     place = backend.url.replace("http", "ws", 1)
     bearer = THROUGH_CADDY | {"Authorization": f"Bearer {short}"}
     with (

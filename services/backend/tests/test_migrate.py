@@ -70,6 +70,7 @@ def test_a_changed_password_file_changes_the_password_of_operators_only(
     assert fresh.migrate().returncode == 0
     ((hashed,),) = rows(empty_postgres, "SELECT password_hash FROM users")
     assert verify_password(hashed, "another password by now")
+    assert rows(empty_postgres, "SELECT session_version FROM users") == [(1,)]
     assert not verify_password(hashed, OPERATOR_PASSWORD)
     rows(empty_postgres, "UPDATE users SET is_operator = false RETURNING id")
     Path(fresh.environment["PLUMBLINE_OPERATOR_PASSWORD_FILE"]).write_text("a third one, for user else")

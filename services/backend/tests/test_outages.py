@@ -178,6 +178,50 @@ def test_an_outage_of_redis_keeps_writes_and_local_delivery_and_recovers(
         assert heard == sent
 
 
+def test_without_redis_the_sockets_of_an_ended_session_are_closed(
+    stack: tuple[Backend, PostgresServer, RedisServer],
+) -> None:
+    server, _, redis = stack
+    assert server.migrate().returncode == 0
+    server.start()
+    user = User(server.url)
+    redis.stop()
+    try:
+        with user.socket() as first, user.socket() as second:
+            assert user.post("/auth/logout").status_code == 204
+            for socket in (first, second):
+                with pytest.raises(websockets.ConnectionClosed):
+                    socket.recv(timeout=TIMEOUT_S)
+                assert socket.protocol.close_code == 4401
+    finally:
+        redis.start()
+
+
+def test_a_logout_that_cannot_be_stored_is_refused_and_can_be_repeated(
+    stack: tuple[Backend, PostgresServer, RedisServer],
+) -> None:
+    server, postgres, _ = stack
+    assert server.migrate().returncode == 0
+    server.start()
+    user = User(server.url)
+    token = user.token
+    postgres.stop()
+    refused = user.post("/auth/logout")
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_away")
+    assert "Set-Cookie" not in refused.headers
+    postgres.start()
+    wait_until(lambda: user.post("/auth/logout").status_code == 204, "the logout is repeated")
+    bearer = {"Authorization": f"Bearer {token}"}
+
+    def statuses() -> set[int]:
+        calls = range(20)
+        return {
+            through_caddy("GET", server.url + "/auth/me", headers=bearer, timeout=TIMEOUT_S).status_code for _ in calls
+        }
+
+    wait_until(lambda: statuses() == {401}, "the session has ended")
+
+
 def test_stop_closes_open_sockets_and_logs_no_error(stack: tuple[Backend, PostgresServer, RedisServer]) -> None:
     server, _, _ = stack
     server.start()

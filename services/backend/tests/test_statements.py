@@ -11,12 +11,14 @@ from typing import Any
 import backend.queries
 import psycopg
 import pytest
-from backend.queries import channels, messages
+from backend.queries import channels, messages, sessions
 from backend.queries.repeats import Once
+from servicekit.accounts import SESSION_QUERY
 
 from .conftest import Backend
 
 PAGE = 51
+SESSION = "0f8fad5b-d9cb-469f-a165-70867728950e"
 _FOUND = {
     f"{module.name}.{name}": value
     for module in pkgutil.iter_modules(backend.queries.__path__)
@@ -68,7 +70,11 @@ def crowded(backend: Backend, postgres_server: Any) -> Any:
             INSERT INTO idempotency_keys (user_id, key, request, answer)
             SELECT id, username, '', '{}' FROM users WHERE username LIKE 'crowd-%';
             """)
-        for table in ("users", "channels", "memberships", "messages", "idempotency_keys"):
+        connection.execute("""
+            INSERT INTO sessions (id, user_id, version, expires_at)
+            SELECT gen_random_uuid(), id, 0, now() + make_interval(mins => id::int % 100) FROM users
+            """)
+        for table in ("users", "channels", "memberships", "messages", "sessions", "idempotency_keys"):
             connection.execute(f"ANALYZE {table}".encode())
         # Rolled back, so that other tests keep small tables.
         yield connection
@@ -85,11 +91,18 @@ def crowded(backend: Backend, postgres_server: Any) -> Any:
         channels.MEMBERS,
         channels.MEMBERS_AMONG,
         channels.ACCESS,
-        channels.LEAVE,
+        channels.REMOVE_MEMBER,
+        channels.RENAME,
         channels.DELETE,
-        channels.IS_MEMBER,
+        channels.SENDER,
         messages.LIST,
         *messages.POST,
+        SESSION_QUERY,
+        sessions.OPEN,
+        sessions.PRUNE,
+        sessions.OPEN_AMONG,
+        sessions.END,
+        sessions.REPLACE_HASH,
         STATEMENTS["users.BY_USERNAME"],
         STATEMENTS["users.DELETE"],
     ],
@@ -149,7 +162,8 @@ def explain(crowded: psycopg.Connection, statement: str, options: str, *, generi
     values = {
         "before": 2**63 - 1, "limit": PAGE, "user_id": user, "channel_id": channel, "after": None, "prefix": "crowd-1",
         "channel_ids": [channel], "user_ids": [user], "content": "x", "image_url": None, "username": "crowd-7",
-        "id": user, "key": "new", "request": b"",
+        "id": user, "member_id": user, "name": "#x", "is_marked": True, "key": "new", "request": b"",
+        "session_id": SESSION, "session_ids": [SESSION], "password_hash": "x", "new_hash": "y", "ttl_s": 60,
     }  # fmt: skip
     crowded.execute(f"SET LOCAL plan_cache_mode = force_{'generic' if generic else 'custom'}_plan".encode())
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement)))

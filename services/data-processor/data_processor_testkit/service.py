@@ -164,10 +164,21 @@ class Person:
             self.name,
             is_operator,
         )
-        self.token = tokens.issue(TOKEN_SECRET, Identity(self.id, self.name, is_operator), 3600)
+        self.session_id = tokens.new_session_id()
+        service.rows(
+            "INSERT INTO sessions (id, user_id, version, expires_at)"
+            " VALUES (%s, %s, 0, now() + interval '1 day') RETURNING id",
+            self.session_id,
+            self.id,
+        )
+        self.token = self.token_for(3600, is_operator=is_operator)
         self._session = requests.Session()
         self._session.headers.update(THROUGH_CADDY)
         self._session.headers["Authorization"] = f"Bearer {self.token}"
+
+    def token_for(self, ttl_s: int, *, is_operator: bool = False, secret: str = TOKEN_SECRET) -> str:
+        """Return another token of this person's session."""
+        return tokens.issue(secret, Identity(self.id, self.name, is_operator), self.session_id, ttl_s)
 
     def create_channel(self) -> int:
         """Create a channel with this person as its first member, and return its id."""

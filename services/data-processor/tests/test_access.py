@@ -11,8 +11,7 @@ import jwt
 import pytest
 import requests
 from data_processor_testkit.service import TOKEN_SECRET, Person, Service, refusal
-from servicekit import tokens
-from servicekit.tokens import Identity
+from servicekit.tokens import issue_for_deployment
 
 from plumbline.verification.throwaway import through_caddy, wait_until
 
@@ -61,7 +60,7 @@ def test_no_call_works_without_a_session(service: Service, path: str, method: st
 
 
 def test_expired_token_is_reported_and_not_logged(service: Service, person: Person) -> None:
-    token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name), -1)
+    token = person.token_for(-1)
     body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthenticated")
 
     assert "expired" in body["detail"]
@@ -69,7 +68,7 @@ def test_expired_token_is_reported_and_not_logged(service: Service, person: Pers
 
 
 def test_cached_token_expires_too(service: Service, person: Person) -> None:
-    token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name), 2)
+    token = person.token_for(2)
     assert _bearer(service, f"Bearer {token}").status_code == 200
     deadline = time.monotonic() + 30
     while (response := _bearer(service, f"Bearer {token}")).status_code == 200:
@@ -79,7 +78,7 @@ def test_cached_token_expires_too(service: Service, person: Person) -> None:
 
 
 def test_forged_token_is_refused_and_logged(service: Service, person: Person) -> None:
-    token = tokens.issue(OTHER_SECRET, Identity(person.id, person.name), 60)
+    token = person.token_for(60, secret=OTHER_SECRET)
     body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthenticated")
 
     assert "not signed by this stack" in body["detail"]
@@ -156,7 +155,7 @@ def test_operators_are_recognised(service: Service, is_operator: bool | None, st
 
 
 def test_operator_rights_come_from_the_database(service: Service, person: Person) -> None:
-    token = tokens.issue(TOKEN_SECRET, Identity(person.id, person.name, True), 60)
+    token = person.token_for(60, is_operator=True)
     address = service.base.replace("/data-processor/", "/auth/operator")
     answer = through_caddy("GET", address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     refusal(answer, 403, "not_an_operator")
@@ -186,6 +185,46 @@ def test_a_deleted_users_token_is_refused(service: Service, document: dict[str, 
     refusal(gone.upload(1, b"x"), 401, "unauthenticated")
     headers = {"Authorization": f"Bearer {gone.token}"}
     refusal(through_caddy("GET", operator, headers=headers, timeout=30), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("DELETE FROM sessions WHERE user_id = %s", "has ended"),
+        ("UPDATE users SET session_version = session_version + 1 WHERE id = %s", "has ended"),
+        ("UPDATE users SET disabled_at = now() WHERE id = %s", "is disabled"),
+    ],
+)
+def test_an_ended_session_is_refused_and_no_other(service: Service, change: str, reason: str) -> None:
+    gone, other = Person(service, is_operator=True), Person(service)
+    operator = service.base.replace("/data-processor/", "/auth/operator")
+    assert gone.get("templates/").status_code == 200
+    with service.database() as connection:
+        connection.execute(change.encode(), (gone.id,))
+    wait_until(
+        lambda: {gone.get("templates/").status_code for _ in range(20)} == {401}, "the token is refused everywhere"
+    )
+    assert reason in refusal(gone.get("templates/"), 401, "unauthenticated")["detail"]
+    headers = {"Authorization": f"Bearer {gone.token}"}
+    refusal(through_caddy("GET", operator, headers=headers, timeout=30), 401, "unauthenticated")
+    assert other.get("templates/").status_code == 200
+
+
+def test_the_session_of_another_user_opens_nothing(service: Service, person: Person) -> None:
+    other = Person(service)
+    other.session_id = person.session_id
+    refusal(_bearer(service, f"Bearer {other.token_for(60)}"), 401, "unauthenticated")
+
+
+def test_the_deployment_may_read_the_recorder_and_nothing_else(service: Service) -> None:
+    token = issue_for_deployment(TOKEN_SECRET, 60)
+    address = service.base.replace("/data-processor/", "/auth/operator")
+    answer = through_caddy("GET", address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert (answer.status_code, answer.headers["X-Operator"]) == (200, "operator")
+    refusal(_bearer(service, f"Bearer {token}"), 401, "unauthenticated")
+    for refused in (issue_for_deployment(OTHER_SECRET, 60), issue_for_deployment(TOKEN_SECRET, -1)):
+        answer = through_caddy("GET", address, headers={"Authorization": f"Bearer {refused}"}, timeout=30)
+        refusal(answer, 401, "unauthenticated")
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

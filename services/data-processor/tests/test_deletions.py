@@ -46,6 +46,19 @@ def test_deleting_a_channel_deletes_its_content(
     }  # fmt: skip
 
 
+def test_a_deletion_reads_no_rows_of_other_channels(
+    service: Service, person: Person, channel: int, document: dict[str, Any]
+) -> None:
+    furnish(service, person, channel, document)
+    with service.database() as database, database.transaction(force_rollback=True):
+        # Then Postgres reads a whole table only where no index leads to the rows.
+        database.execute("SET LOCAL enable_seqscan = off")
+        database.execute("DELETE FROM channels WHERE id = %s", (channel,))
+        database.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        read = database.execute("SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE seq_scan > 0").fetchall()
+    assert read == []
+
+
 def test_content_of_a_deleted_user_stays_without_a_name(
     service: Service, person: Person, channel: int, document: dict[str, Any]
 ) -> None:

@@ -62,6 +62,8 @@ class Hub:
         self.away = True
         self.closed = False
         self.readers = 0
+        self.ended_tails = 0
+        """How often all tails were ended."""
         self._unread = asyncio.Event()
         self._unread.set()
 
@@ -82,6 +84,11 @@ class Hub:
     def close(self) -> None:
         """End every reader."""
         self.closed = True
+        self._wake()
+
+    def end_tails(self) -> None:
+        """End the live tails that are open now. Their readers come back, and their sessions are checked again."""
+        self.ended_tails += 1
         self._wake()
 
     async def end_readers(self) -> None:

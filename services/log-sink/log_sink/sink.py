@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 from servicekit import stopping
+from servicekit.accounts import FRESH_S
 
 from log_sink.buffer import Buffer
 from log_sink.hub import BLOCK_MS, Hub
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 _COUNT_LOST_EVERY_S = 1.0
 _GAP_REPORTED_S = 3.0
 _LAST_WRITE_S = 2.0
+_WATCH_SESSIONS_S = 1.0
+_ANSWERED_S = 0.5
+"""Longest time in which a service answers by a cached state of a session, after the state's own lifetime."""
 
 
 class Sink:
@@ -54,7 +58,13 @@ class Sink:
         stopping.on_stop(self.hub.end_readers)
         self._udp.start()
         first_read = self.hub.changed()
-        for name, work in (("writer", self._writer.run()), ("tail", self.hub.run()), ("losses", self._count_losses())):
+        works = {
+            "writer": self._writer.run(),
+            "tail": self.hub.run(),
+            "losses": self._count_losses(),
+            "sessions": self._watch_sessions(),
+        }
+        for name, work in works.items():
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(self._task_ended)
             self._tasks.append(task)
@@ -94,6 +104,19 @@ class Sink:
                 await self.store.close_windows()
             await asyncio.sleep(_COUNT_LOST_EVERY_S)
             self._udp.count_lost()
+
+    async def _watch_sessions(self) -> None:
+        """End the live tails after an operator's session may have ended."""
+        first = True
+        seen: object = None
+        while True:
+            with suppress(RedisError, OSError):
+                found = await self.store.operators()
+                if not first and found != seen:
+                    # Not at once: the services may still accept the session.
+                    asyncio.get_running_loop().call_later(FRESH_S + _ANSWERED_S, self.hub.end_tails)
+                first, seen = False, found
+            await asyncio.sleep(_WATCH_SESSIONS_S)
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if self._stopping or task.cancelled():

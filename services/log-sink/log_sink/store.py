@@ -18,7 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from servicekit.facts import FAULTS_FOLDED_S, FAULTS_KEPT, LOG_CAP, LOG_STREAM
+from servicekit.facts import FAULTS_FOLDED_S, FAULTS_KEPT, LOG_CAP, LOG_STREAM, OPERATORS_KEY
 from servicekit.log.faults import GROUPS
 
 from log_sink import entries
@@ -145,6 +145,10 @@ class Store:
         now = time.time()
         before = await self._redis.set(LISTENED, f"{now:.3f}", ex=_BATCH_MEMORY_S, get=True)
         return None if before is None else now - float(before)
+
+    async def operators(self) -> object:
+        """Return a value that changes when an operator's session may have ended."""
+        return await self._redis.get(OPERATORS_KEY)
 
     def prepare(self, batch: Batch) -> list[Any]:
         """Return the arguments of the command that writes `batch`. They may be sent repeatedly."""

@@ -22,8 +22,9 @@ HEARTBEAT_S = 5.0
 _RECONNECT_MS = 1000
 _BETWEEN_CHUNKS_S = 0.1
 """A reader gets at most ten chunks a second of at most `LOG_CAP` entries; the number of the others is in `gap`."""
-_STREAM_MAX_S = 600.0
-"""A stream ends after this time; the reader reconnects where it was, and its session is checked again."""
+_STREAM_MAX_S = 60.0
+"""A stream ends after this time, even if Redis told of no ended session; the reader reconnects where it was, and its
+session is checked again."""
 
 
 async def stream(request: Request) -> Response:
@@ -57,8 +58,8 @@ async def _events(hub: Hub, position: Position, wanted: Filter) -> AsyncIterator
     with hub.reader():
         yield b"retry: %d\n\n" % _RECONNECT_MS
         reader = _Reader(hub, position, wanted)
-        ends_at = time.monotonic() + _STREAM_MAX_S
-        while not hub.closed and time.monotonic() < ends_at:
+        ends_at, ended = time.monotonic() + _STREAM_MAX_S, hub.ended_tails
+        while not hub.closed and hub.ended_tails == ended and time.monotonic() < ends_at:
             changed = hub.changed()
             chunk = reader.chunk()
             if chunk:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 from log_sink.hub import Hub, Position
 from log_sink.store import Kept
-from servicekit.facts import INTERNAL_HEADER
+from servicekit.facts import INTERNAL_HEADER, OPERATORS_KEY
 
 from plumbline.verification.throwaway import INTERNAL_SECRET, RedisServer, wait_until
 
@@ -120,6 +122,32 @@ def test_a_reader_that_does_not_read_costs_nothing(sink: Any, entry: Make) -> No
         # The reader that reads is not blocked by the one that does not.
         assert stream.until(named(last))
     assert sink.received() == 4000
+
+
+def test_tails_end_after_an_operators_session_has_ended_and_lose_nothing(
+    sink: Any, entry: Make, empty_redis: redis.Redis
+) -> None:
+    sink.post(entry("one"))
+    with sink.stream(params={"after": "0"}) as stream:
+        last = stream.until(named("one"))[-1][1]
+        empty_redis.incr(OPERATORS_KEY)
+        sink.post(entry("two"))
+        seen = messages(events_until_the_end(stream))
+    with sink.stream(headers={"Last-Event-ID": last}) as stream:
+        seen = seen or messages(stream.until(named("two")))
+        sink.post(entry("three"))
+        assert seen + messages(stream.until(named("three")))[-1:] == ["two", "three"]
+
+
+def events_until_the_end(stream: Any) -> list[tuple[str, str | None, Any]]:
+    """Read the stream until it ends; its heartbeat would go on for ever."""
+    deadline, seen = time.monotonic() + 30, []
+    while time.monotonic() < deadline:
+        try:
+            seen.append(stream.next())
+        except AssertionError:
+            return seen
+    raise AssertionError("the stream did not end within 30 s")
 
 
 def test_readers_are_limited(start_sink: Any) -> None:

@@ -1,28 +1,47 @@
-"""Caches whether a session's user still exists: each user is read from the database at most once per `FRESH_S`."""
+"""Caches whether a session may still be used: each session is read from the database at most once per `FRESH_S`."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 
+from servicekit.tokens import Verified
+
 FRESH_S = 2.0
-"""Lifetime of a cached answer. A deleted user's token is accepted for at most this long."""
+"""Lifetime of a cached answer. An ended session is accepted for at most this long."""
 _REMEMBERED = 4096
 
-ACCOUNT_QUERY = "SELECT is_operator FROM users WHERE id = %(user_id)s"
-"""No row means that there is no such user."""
+SESSION_QUERY = """
+    SELECT u.is_operator, u.disabled_at IS NOT NULL AS is_disabled, s.id IS NOT NULL AS is_open
+    FROM users u
+    LEFT JOIN sessions s ON s.id = %(session_id)s::uuid AND s.user_id = u.id AND s.version = u.session_version
+    WHERE u.id = %(user_id)s
+"""
+"""No row means that there is no such user. See `Account.of`."""
+
+_DELETED = "this session's user no longer exists: log in again"
+_DISABLED = "this account is disabled: ask an operator"
+_ENDED = "this session has ended: log in again"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The state of a session's user in the database."""
+    """The state of a session and its user. `refusal` says why the session may not be used, empty if it may."""
 
-    exists: bool
     is_operator: bool
+    refusal: str = ""
+
+    @classmethod
+    def of(cls, row: tuple[bool, bool, bool] | None) -> Account:
+        """Return the state by a row of SESSION_QUERY."""
+        if row is None:
+            return cls(is_operator=False, refusal=_DELETED)
+        is_operator, is_disabled, is_open = row
+        return cls(is_operator, _DISABLED if is_disabled else "" if is_open else _ENDED)
 
 
-_TRUSTED = Account(exists=True, is_operator=True)
-"""Used while the database has never answered for a user: the token alone decides."""
+_TRUSTED = Account(is_operator=True)
+"""Used while the database has never answered for a session: the token alone decides."""
 
 
 @dataclass(slots=True)
@@ -32,15 +51,15 @@ class _Seen:
 
 
 class Accounts:
-    """The cached users of one process."""
+    """The cached sessions of one process."""
 
     def __init__(self, fresh_s: float = FRESH_S) -> None:
         self._fresh_s = fresh_s
-        self._seen: dict[int, _Seen] = {}
+        self._seen: dict[tuple[int, str], _Seen] = {}
 
-    def known(self, user_id: int) -> Account | None:
+    def known(self, session: Verified) -> Account | None:
         """Return the cached account. None: query the database, then call `answered` or `unanswered`."""
-        seen = self._seen.get(user_id)
+        seen = self._seen.get(_key(session))
         now = time.monotonic()
         if seen is None:
             return None
@@ -50,18 +69,25 @@ class Accounts:
         seen.until = now + self._fresh_s
         return None
 
-    def answered(self, user_id: int, account: Account) -> Account:
+    def answered(self, session: Verified, account: Account) -> Account:
         """Remember the database's answer and return it."""
-        if len(self._seen) >= _REMEMBERED and user_id not in self._seen:
+        key = _key(session)
+        if len(self._seen) >= _REMEMBERED and key not in self._seen:
             self._seen.clear()
-        self._seen[user_id] = _Seen(account, time.monotonic() + self._fresh_s)
+        self._seen[key] = _Seen(account, time.monotonic() + self._fresh_s)
         return account
 
-    def unanswered(self, user_id: int) -> Account:
+    def unanswered(self, session: Verified) -> Account:
         """Return the account to use while the database does not answer: its last answer, else the token's claims."""
-        seen = self._seen.get(user_id)
-        return self.answered(user_id, seen.account if seen else _TRUSTED)
+        seen = self._seen.get(_key(session))
+        return self.answered(session, seen.account if seen else _TRUSTED)
 
     def forget(self, user_id: int) -> None:
-        """Query the database again at the user's next request."""
-        self._seen.pop(user_id, None)
+        """Query the database again at the next request of each of the user's sessions."""
+        for key in [one for one in self._seen if one[0] == user_id]:
+            del self._seen[key]
+
+
+def _key(session: Verified) -> tuple[int, str]:
+    # With the user: a token that names another user for a session must not decide about the session's own.
+    return session.identity.user_id, session.session_id

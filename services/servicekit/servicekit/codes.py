@@ -50,8 +50,13 @@ class Code(StrEnum):
     )
 
     # The caller
-    UNAUTHENTICATED = "unauthenticated", (401,), "There is no session, it has expired, or its user was deleted. Log in."
+    UNAUTHENTICATED = (
+        "unauthenticated",
+        (401,),
+        "There is no session, it has expired or was ended, or its user was disabled or deleted. Log in.",
+    )
     WRONG_CREDENTIALS = "wrong_credentials", (401,), "User name or password is wrong."
+    ACCOUNT_DISABLED = "account_disabled", (403,), "An operator has disabled the account."
     WRONG_PASSWORD = "wrong_password", (403,), "The password that must be repeated is wrong. Nothing was changed."
     FOREIGN_ORIGIN = "foreign_origin", (403,), "The request comes from a browser page of an origin that is not allowed."
     FRONT_DOOR_ONLY = "front_door_only", (403,), "The request did not come through the front door."
@@ -77,6 +82,7 @@ class Code(StrEnum):
 
     # What is not there
     NO_SUCH_CHANNEL = "no_such_channel", (404,), "There is no such channel."
+    NO_SUCH_MEMBER = "no_such_member", (404,), "The user is not a member of the channel."
     NO_SUCH_USER = "no_such_user", (404,), "There is no such user."
     NO_SUCH_INVITE = "no_such_invite", (404,), "There is no such invite."
     NO_SUCH_DOCUMENT = "no_such_document", (404,), "There is no such document."
@@ -87,6 +93,7 @@ class Code(StrEnum):
     NO_THUMBNAIL = "no_thumbnail", (404,), "No picture can be made of this document."
 
     # What is in conflict
+    PASSWORD_IN_FILE = "password_in_file", (409,), "The password of this user is a secret file of the deployment."
     USERNAME_TAKEN = "username_taken", (409,), "Another user has this name."
     CHANNEL_EXISTS = "channel_exists", (409,), "There is a public channel of this name."
     NAME_TAKEN = "name_taken", (409,), "The channel has a template of this name."
@@ -101,7 +108,7 @@ class Code(StrEnum):
         "A request with this `Idempotency-Key` is still in work. Repeat it after `Retry-After`.",
     )
     TEMPLATE_CHANGED = "template_changed", (409,), "The template was changed while it was applied. Apply it again."
-    DIRECT_CHANNEL = "direct_channel", (409,), "A direct channel keeps its two members."
+    DIRECT_CHANNEL = "direct_channel", (409,), "A direct channel keeps its name and its two members."
     LAST_OPERATOR = "last_operator", (409,), "The last operator cannot be deleted."
     TOO_MUCH_AT_ONCE = (
         "too_much_at_once",

@@ -26,6 +26,10 @@ INGEST_MAX_BYTES = 4 * 1024 * 1024
 EVENTS_CHANNEL = "plumbline:events"
 """Redis pub/sub channel on which committed changes are announced to every backend process."""
 
+OPERATORS_KEY = "plumbline:operators"
+"""Number in Redis that is raised when an operator's session may have ended. The recorder then ends its live tails:
+their readers come back, and their sessions are checked again."""
+
 MIGRATION_LOCK_KEY = 0x706C756D62
 """Session advisory lock that both migration chains take ("plumb" in ASCII)."""
 

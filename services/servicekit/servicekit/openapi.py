@@ -46,7 +46,7 @@ class Health(BaseModel):
             "examples": [
                 {
                     "service": "backend", "version": VERSION, "stack_id": "3f2a9c4e", "status": "ok",
-                    "schema_revision": "0004_names", "reason": None,
+                    "schema_revision": "0007_sessions", "reason": None,
                 }
             ]
         }

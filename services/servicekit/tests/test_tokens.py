@@ -15,12 +15,14 @@ from servicekit.tokens import Identity, TokenError
 
 KEY = "k" * 64
 OTHER = "o" * 64
+SESSION = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
 def _claims(**changes):
     now = int(time.time())
     claims = {
         "iss": "plumbline", "aud": "plumbline", "sub": "7", "name": "ann", "op": False, "iat": now, "exp": now + 60,
+        "jti": SESSION,
     }  # fmt: skip
     return {name: value for name, value in (claims | changes).items() if value is not ...}
 
@@ -48,29 +50,29 @@ def test_the_clock_of_another_host_may_be_ahead():
 def test_an_issued_token_is_verified():
     before = int(time.time())
     for identity in (Identity(1, "ann"), Identity(2**63 - 1, "ü🙂", is_operator=True)):
-        verified = tokens.verify(KEY, tokens.issue(KEY, identity, 3600))
-        assert verified.identity == identity
+        verified = tokens.verify(KEY, tokens.issue(KEY, identity, SESSION, 3600))
+        assert (verified.identity, verified.session_id) == (identity, SESSION)
         assert before + 3600 <= verified.expires_at <= int(time.time()) + 3600
 
 
 def test_expired():
-    error = _refusal(tokens.issue(KEY, Identity(7, "ann"), -1))
+    error = _refusal(tokens.issue(KEY, Identity(7, "ann"), SESSION, -1))
     assert "expired" in str(error)
     assert not error.suspicious, "every session expires"
 
 
 def test_signed_with_another_key():
-    error = _refusal(tokens.issue(OTHER, Identity(7, "ann"), 60))
+    error = _refusal(tokens.issue(OTHER, Identity(7, "ann"), SESSION, 60))
     assert "not signed by this stack" in str(error)
     assert error.suspicious
 
 
 def test_expired_and_signed_with_another_key_is_a_forgery():
-    assert _refusal(tokens.issue(OTHER, Identity(7, "ann"), -60)).suspicious
+    assert _refusal(tokens.issue(OTHER, Identity(7, "ann"), SESSION, -60)).suspicious
 
 
 def test_one_changed_claim_breaks_the_signature():
-    header, _, signature = tokens.issue(KEY, Identity(7, "ann"), 60).split(".")
+    header, _, signature = tokens.issue(KEY, Identity(7, "ann"), SESSION, 60).split(".")
     payload = base64.urlsafe_b64encode(json.dumps(_claims(op=True)).encode()).rstrip(b"=").decode()
     assert _refusal(f"{header}.{payload}.{signature}").suspicious
 
@@ -108,6 +110,25 @@ def test_a_claim_of_another_kind_is_refused(changes):
     _refusal(_signed(**changes))
 
 
+@pytest.mark.parametrize("session_id", ["", "x", 7, None, [SESSION], SESSION[:-1], SESSION + "0"], ids=str)
+def test_a_session_id_of_another_kind_is_refused(session_id):
+    assert _refusal(_signed(jti=session_id)).suspicious
+
+
+def test_a_token_of_the_release_before_asks_for_a_new_login():
+    error = _refusal(_signed(jti=...))
+    assert "older release" in str(error)
+    assert not error.suspicious
+
+
+def test_a_token_of_the_deployment_is_no_session_and_the_other_way_round():
+    token = tokens.issue_for_deployment(KEY, 60)
+    assert tokens.is_of_deployment(KEY, token)
+    assert _refusal(token).suspicious
+    for other in (tokens.issue_for_deployment(OTHER, 60), tokens.issue_for_deployment(KEY, -1), _signed(), "x", ""):
+        assert not tokens.is_of_deployment(KEY, other)
+
+
 def test_only_true_makes_an_operator():
     for value in (1, "true", [True], None, ...):
         assert tokens.verify(KEY, _signed(op=value)).identity.is_operator is False
@@ -139,7 +160,7 @@ def test_a_signed_body_that_is_no_set_of_claims_is_refused(body):
 
 
 def test_refusals_contain_neither_key_nor_token():
-    token = tokens.issue(OTHER, Identity(7, "ann"), 60)
+    token = tokens.issue(OTHER, Identity(7, "ann"), SESSION, 60)
     said = str(_refusal(token))
     assert KEY not in said
     assert token not in said

@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from plumbline import ROOT, deploy, identity
+from plumbline import ROOT, deploy, identity, users
 from plumbline.components import COMPONENTS
-from plumbline.errors import StepError
+from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.targets.compose import containers, engine, project
 from plumbline.targets.compose.target import ComposeTarget
@@ -147,6 +147,12 @@ def test_a_renewed_password_needs_nothing_but_another_up(running: ComposeTarget)
     again = ComposeTarget(running.home)
     deploy.up(running.home, again, "again")
     assert again.stack().running
+
+
+def test_accounts_are_administered_in_the_backends_container(running: ComposeTarget) -> None:
+    assert users.run(running, "promote", "operator") == "operator is an operator already"
+    with pytest.raises(PlumblineError, match="operator is the last operator"):
+        users.run(running, "disable", "operator")
 
 
 def test_a_replaced_secret_is_taken_over_by_the_next_up_and_no_data_are_lost(

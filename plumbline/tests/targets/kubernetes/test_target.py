@@ -338,6 +338,16 @@ def test_programs_of_postgres_run_in_its_pod_with_its_own_secret(
     assert "/run/secrets/plumbline" in {one["mountPath"] for one in container["volumeMounts"]}
 
 
+def test_a_command_of_a_component_runs_in_one_of_its_pods(cluster: FakeCluster, home: Home, target: Target) -> None:
+    deploy.up(home, target(), "asked for")
+    assert target().execute("backend", "accounts", "list", stdin="a password").returncode == 0
+    inside = ["exec", "--stdin", "backend-0", "--container=backend", "--", "/app/start", "accounts", "list"]
+    assert cluster.calls()[-1][2:] == inside
+    target().stop("backend")
+    with pytest.raises(StepError, match="no pod of backend is ready"):
+        target().execute("backend", "accounts", "list")
+
+
 def test_programs_of_a_postgres_from_elsewhere_cannot_be_run(
     cluster: FakeCluster, home: Home, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,7 @@ CHANGES = {
         "schema.md", "| `invites.created_by` | `users` | prevents that |",
     ),
     "a route of the backend": (
-        "services/backend/backend/routes/channels.py", '"/{channel_id}/leave"', '"/{channel_id}/part"',
+        "services/backend/backend/routes/members.py", '"/{channel_id}/leave"', '"/{channel_id}/part"',
         "routes.md", "| `POST` | `/channels/{channel_id}/part` |",
     ),
     "a route of the data-processor": (

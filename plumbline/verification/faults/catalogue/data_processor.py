@@ -169,7 +169,7 @@ AREA = Area(
               Patch(_AUTH, "if verified.expires_at <= time():", "if verified.expires_at <= 0 * time():"),
               {"smoke/test_access.py::test_a_session_that_was_used_expires_too[/data-processor/templates/]": "/data-processor/templates/"}),
         Fault("deleted-user-reads-documents", "the session of a deleted user goes on at the data-processor",
-              Patch(f"{_IN}/web/accounts.py", "    if not account.exists:\n", "    if account is None:\n"),
+              Patch(f"{_IN}/web/accounts.py", "    if account.refusal:\n", "    if account is None:\n"),
               {"smoke/test_deletions.py::test_the_token_of_a_deleted_account_is_refused": "/data-processor/templates/"}),
         Fault("data-processor-answers-strangers", "the data-processor answers requests that did not come through Caddy",
               Patch(_MIDDLEWARE, "        if self._secret.admits(request.path_info, None if shown is None else "

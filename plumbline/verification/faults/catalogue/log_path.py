@@ -166,7 +166,10 @@ AREA = Area(
               Patch(f"{_SINK}/pages.py", "hashlib.sha256(_GUARD.encode())", "hashlib.sha256(_GUARD.strip().encode())"),
               {"logs/test_recorder_pages.py::test_a_page_may_run_its_scripts_and_has_no_gaps": "forbids its script"}, only=True),
         Fault("tail-ends-early", "a live tail ends after two seconds",
-              Patch(f"{_SINK}/tail.py", "_STREAM_MAX_S = 600.0", "_STREAM_MAX_S = 2.0"),
+              Patch(f"{_SINK}/tail.py", "_STREAM_MAX_S = 60.0", "_STREAM_MAX_S = 2.0"),
               {"smoke/test_patience.py::test_a_quiet_tail_stays_open": "a live tail ends within 20 s"}, only=True),
+        Fault("tail-outlives-its-session", "a live tail goes on after its operator has logged out",
+              Patch(f"{_SINK}/sink.py", "_ANSWERED_S, self.hub.end_tails)", "_ANSWERED_S, self.hub.changed)"),
+              {"smoke/test_sessions.py::test_logging_out_ends_the_live_tail_of_an_operator": "a live tail goes on"}, only=True),
     ),
 )  # fmt: skip

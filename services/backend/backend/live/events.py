@@ -18,10 +18,11 @@ from servicekit.facts import EVENTS_CHANNEL
 from servicekit.log.faults import client_fault
 from servicekit.log.outage import Outage
 
+from backend.accounts import Users
 from backend.database import Database
 from backend.errors import ApiError
 from backend.live import frames
-from backend.live.hub import SESSION_ENDED, Hub
+from backend.live.hub import Hub
 from backend.queries import channels as sql
 
 log = logging.getLogger(__name__)
@@ -47,10 +48,11 @@ class EventBus:
     away, this process delivers its own events to its own sockets.
     """
 
-    def __init__(self, redis: aioredis.Redis, database: Database, hub: Hub) -> None:
+    def __init__(self, redis: aioredis.Redis, database: Database, hub: Hub, users: Users) -> None:
         self._redis = redis
         self._database = database
         self._hub = hub
+        self._users = users
         self._outage = Outage(log, "Redis (live events reach only this process's sockets)", level=logging.WARNING)
         self._outgoing: asyncio.Queue[tuple[Event, bytes]] = asyncio.Queue(_QUEUE)
         self._incoming: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
@@ -205,8 +207,8 @@ class EventBus:
             user_ids = event.user_ids
             if user_ids is None:
                 user_ids = members.get(event.channel_id or 0, [])
-            if event.frame == frames.ACCOUNT_DELETED:
-                self._hub.close_users(user_ids, SESSION_ENDED)
+            if event.frame == frames.SESSIONS_CHANGED:
+                await self._users.sessions_changed(user_ids)
             elif user_ids:
                 self._deliver_one(event, user_ids)
 

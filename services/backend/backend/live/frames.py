@@ -14,8 +14,8 @@ from backend.schemas import MAX_ID
 Frame = dict[str, Any]
 
 
-ACCOUNT_DELETED: Frame = {"type": "account_deleted"}
-"""Internal event: every process closes the sockets of the users it names."""
+SESSIONS_CHANGED: Frame = {"type": "sessions_changed"}
+"""Internal event: sessions of the users it names may have ended; every process closes their sockets."""
 
 
 class BadFrameError(Exception):
@@ -48,6 +48,12 @@ def channel_of(frame: Frame) -> int:
     if type(channel_id) is not int or not 0 < channel_id <= MAX_ID:
         raise BadFrameError(Code.INVALID_FRAME, '"channel_id" must be the number of a channel')
     return channel_id
+
+
+def relayed(frame: Frame, user_id: int, sender: Row) -> Frame:
+    """Return a client's frame with its true sender: the fields that name one are replaced, and none is added."""
+    true = {"sender_id": user_id, "user_id": user_id, **sender}
+    return frame | {name: value for name, value in true.items() if name in frame}
 
 
 def pong(ping: Frame) -> Frame:
@@ -88,6 +94,13 @@ def welcome(row: Row, user_id: int) -> Frame:
         "timestamp": row["welcome_at"],
         "target_user_id": user_id,
     }
+
+
+def channel_renamed(channel_id: int, channel_name: str, renamed_by: int) -> Frame:
+    """Return the frame that tells members the new name of their channel."""
+    return {
+        "type": "channel_renamed", "channel_id": channel_id, "channel_name": channel_name, "renamed_by": renamed_by,
+    }  # fmt: skip
 
 
 def channel_deleted(channel_id: int, channel_name: str, deleted_by: int) -> Frame:

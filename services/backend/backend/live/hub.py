@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 from fastapi import WebSocket
@@ -20,7 +20,7 @@ SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 MESSAGE_TOO_BIG = 1009
 SESSION_ENDED = 4401
-"""The session expired, or its user was deleted."""
+"""The session has expired or was ended."""
 _NO_CODE = 1005
 _CLOSE_S = 2.0
 
@@ -28,8 +28,9 @@ _CLOSE_S = 2.0
 class Socket:
     """One accepted WebSocket with a bounded queue of frames. A full queue closes it."""
 
-    def __init__(self, websocket: WebSocket, user_id: int, queue_size: int) -> None:
+    def __init__(self, websocket: WebSocket, user_id: int, session_id: str, queue_size: int) -> None:
         self.user_id = user_id
+        self.session_id = session_id
         self._websocket = websocket
         self._frames: asyncio.Queue[str] = asyncio.Queue(queue_size)
         self._close_frame: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
@@ -127,11 +128,17 @@ class Hub:
             for socket in tuple(self._sockets.get(user_id, ())):
                 socket.send(text)
 
-    def close_users(self, user_ids: Iterable[int], code: int) -> None:
-        """Close all sockets of these users with `code`."""
-        for user_id in user_ids:
-            for socket in tuple(self._sockets.get(user_id, ())):
-                socket.close(code)
+    def sessions(self, user_ids: Iterable[int] | None = None) -> set[str]:
+        """Return the ids of sessions with a socket in this process, of these users or of all."""
+        users = self._sockets if user_ids is None else user_ids
+        return {socket.session_id for user_id in users for socket in self._sockets.get(user_id, ())}
+
+    def close_sessions(self, session_ids: Collection[str], code: int) -> None:
+        """Close all sockets of these sessions with `code`."""
+        if session_ids:
+            for socket in [one for sockets in self._sockets.values() for one in sockets]:
+                if socket.session_id in session_ids:
+                    socket.close(code)
 
     async def close_all(self, code: int) -> None:
         """Close every socket with `code`, also those added meanwhile; return when all are gone."""

@@ -124,19 +124,20 @@ SEARCH = """
 """
 
 ACCESS = """
-    SELECT c.type, c.direct_key IS NOT NULL AS is_direct, m.user_id IS NOT NULL AS is_member
+    SELECT c.type, c.direct_key IS NOT NULL AS is_direct, m.user_id IS NOT NULL AS is_member,
+           c.created_by IS NOT DISTINCT FROM %(user_id)s AS is_creator
     FROM channels c LEFT JOIN memberships m ON m.channel_id = c.id AND m.user_id = %(user_id)s
     WHERE c.id = %(channel_id)s
 """
 
-# Anyone may add to a public channel; in a private one, `adder_id` must be a member. No row: no such channel or user.
+# `adder_id` must be a member; users add themselves to public channels. No row: no such channel or user.
 # `joined` is true for a new member.
 ADD_MEMBER = """
     WITH wanted AS (
         SELECT c.id AS channel_id, c.name, c.type, c.direct_key, c.created_by, c.created_at,
                u.id AS user_id, u.username, u.display_name,
                c.direct_key IS NULL AND (
-                   c.type = 'public'
+                   c.type = 'public' AND u.id = %(adder_id)s::bigint
                    OR EXISTS (SELECT FROM memberships a WHERE a.channel_id = c.id AND a.user_id = %(adder_id)s::bigint)
                ) AS allowed
         FROM channels c CROSS JOIN users u
@@ -163,15 +164,31 @@ ADD_MEMBER = """
     LEFT JOIN welcome ON true
 """
 
-LEAVE = """
+# Allowed to the member, and to the creator of the channel. No row: not a member, not allowed, or a direct channel.
+REMOVE_MEMBER = """
     WITH gone AS (
         DELETE FROM memberships m
         USING channels c
-        WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s AND c.id = m.channel_id AND c.direct_key IS NULL
+        WHERE m.channel_id = %(channel_id)s AND m.user_id = %(member_id)s AND c.id = m.channel_id
+          AND c.direct_key IS NULL AND %(user_id)s IN (m.user_id, c.created_by)
         RETURNING m.channel_id, m.user_id, c.name
     )
     SELECT g.channel_id, g.user_id, g.name AS channel_name, u.username, u.display_name
     FROM gone g JOIN users u ON u.id = g.user_id
+"""
+
+# Allowed to its creator. `is_marked` says whether the name may be that of a public channel. No row: no such channel, or
+# not allowed. Raises UniqueViolation if a public channel has the name.
+RENAME = """
+    WITH before AS (
+        SELECT id, name FROM channels WHERE id = %(channel_id)s
+    ), renamed AS (
+        UPDATE channels SET name = %(name)s
+        WHERE id = %(channel_id)s AND created_by = %(user_id)s AND direct_key IS NULL
+          AND (type <> 'public' OR %(is_marked)s)
+        RETURNING id, name, type, false AS is_direct, created_by, created_at
+    )
+    SELECT renamed.*, before.name <> renamed.name AS changed FROM renamed JOIN before USING (id)
 """
 
 # Allowed to its creator; for a direct channel, to both members. Foreign keys delete its content.
@@ -207,8 +224,11 @@ MEMBERS = """
     ORDER BY m.user_id DESC
 """
 
-IS_MEMBER = """
-    SELECT true AS is_member FROM memberships WHERE channel_id = %(channel_id)s AND user_id = %(user_id)s
+# No row: not a member.
+SENDER = """
+    SELECT u.username, u.display_name
+    FROM memberships m JOIN users u ON u.id = m.user_id
+    WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
 """
 
 # The memberships among these channels and users.

@@ -10,13 +10,9 @@ CREATE = """
 """
 
 BY_USERNAME = """
-    SELECT id, username, display_name, is_operator, password_hash
+    SELECT id, username, display_name, is_operator, password_hash, disabled_at IS NOT NULL AS is_disabled
     FROM users
     WHERE lower(username COLLATE "C") = lower(%(username)s::text COLLATE "C")
-"""
-
-EXISTING = """
-    SELECT id FROM users WHERE id = ANY(%(user_ids)s::bigint[])
 """
 
 BY_ID = """
@@ -25,12 +21,13 @@ BY_ID = """
     WHERE id = %(id)s
 """
 
+# Ends all sessions of the user.
 NEW_HASH = """
-    UPDATE users SET password_hash = %(password_hash)s WHERE id = %(id)s
+    UPDATE users SET password_hash = %(password_hash)s, session_version = session_version + 1 WHERE id = %(id)s
 """
 
 HASH_OF = """
-    SELECT password_hash FROM users WHERE id = %(id)s
+    SELECT password_hash, display_name FROM users WHERE id = %(id)s
 """
 
 # One statement, so one transaction. Operators are locked in one order, so that the last two cannot be deleted at once.
@@ -40,7 +37,10 @@ DELETE = """
     WITH me AS MATERIALIZED (
         SELECT id, is_operator FROM users WHERE id = %(id)s
     ), operators AS MATERIALIZED (
-        SELECT id FROM users WHERE is_operator AND (SELECT is_operator FROM me) ORDER BY id FOR UPDATE
+        SELECT id FROM users
+        WHERE is_operator AND disabled_at IS NULL AND (SELECT is_operator FROM me)
+        ORDER BY id
+        FOR UPDATE
     ), leaver AS MATERIALIZED (
         SELECT id FROM me WHERE NOT is_operator OR (SELECT count(*) FROM operators) > 1
     ), abandoned AS (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Annotated
 
@@ -9,21 +10,26 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator
 from servicekit.codes import Code
-from servicekit.tokens import Identity
+from servicekit.facts import OPERATOR_USERNAME
+from servicekit.tokens import Identity, Verified, new_session_id
 
 from backend.addresses import client_address
 from backend.database import Row
-from backend.deps import Authenticated, Operator, ProcessServices
+from backend.deps import Authenticated, ProcessServices, Services, operator
 from backend.errors import (
+    AccountDisabled,
     InviteNeeded,
     RegistrationClosed,
+    Unauthenticated,
     UserDeleted,
     UsernameTaken,
     WrongCredentials,
     invalid_field,
 )
 from backend.invites import code_hash
+from backend.live import frames
 from backend.queries import invites as invites_sql
+from backend.queries import sessions as sessions_sql
 from backend.queries import users as sql
 from backend.responses import json_response, refusals
 from backend.schemas import Registration, Session, User, storable
@@ -75,12 +81,19 @@ async def register(body: Registration, request: Request, services: ProcessServic
     if row is None:
         raise UsernameTaken
     await services.throttle.registered(body.username, address)
+    token = await _open_session(services, row, user["password_hash"])
+    if token is None:
+        raise UserDeleted
     response = json_response(row, 201)
-    services.sessions.set_cookie(response, services.sessions.issue(_identity(row)))
+    services.sessions.set_cookie(response, token)
     return response
 
 
-@router.post("/login", response_model=Session, responses=refusals(Code.WRONG_CREDENTIALS, Code.TOO_MANY_ATTEMPTS))
+@router.post(
+    "/login",
+    response_model=Session,
+    responses=refusals(Code.WRONG_CREDENTIALS, Code.ACCOUNT_DISABLED, Code.TOO_MANY_ATTEMPTS),
+)
 async def login(
     request: Request,
     username: Field,
@@ -95,7 +108,11 @@ async def login(
     if not await services.passwords.matches(password_hash, password, lane) or row is None:
         raise WrongCredentials
     await services.throttle.succeeded(username, address)
-    token = services.sessions.issue(_identity(row))
+    if row.pop("is_disabled"):
+        raise AccountDisabled
+    token = await _open_session(services, row, password_hash)
+    if token is None:
+        raise WrongCredentials  # The password was changed, or the user deleted, since it was verified.
     response = json_response(
         {"access_token": token, "token_type": "bearer", "expires_in": services.sessions.ttl_s, "user": row}
     )
@@ -104,8 +121,10 @@ async def login(
 
 
 @router.post("/logout", status_code=204, response_class=Response)
-async def logout(services: ProcessServices) -> Response:
-    """Make the browser forget its session."""
+async def logout(request: Request, services: ProcessServices) -> Response:
+    """End the session, with its sockets, and make the browser forget it. Nothing to end is no error."""
+    with contextlib.suppress(Unauthenticated):
+        await _end_session(services, services.sessions.verify(request))
     response = Response(status_code=204)
     services.sessions.clear_cookie(response)
     return response
@@ -121,10 +140,33 @@ async def read_me(caller: Authenticated) -> Response:
 
 
 @router.get("/operator", response_class=Response, responses=refusals(Code.NOT_AN_OPERATOR))
-async def check_operator(caller: Operator) -> Response:
+async def check_operator(request: Request, services: ProcessServices) -> Response:
     """Say whether the session is an operator's, for the proxy to ask before it shows the recorder."""
+    if services.sessions.is_of_deployment(request):
+        return Response(headers={"X-Operator": OPERATOR_USERNAME})
+    caller = await operator(request)
     return Response(headers={"X-Operator": caller.user.username})
 
 
-def _identity(row: Row) -> Identity:
-    return Identity(row["id"], row["username"], row["is_operator"])
+async def _open_session(services: Services, row: Row, password_hash: str | None) -> str | None:
+    """Open a session and return its token. None: the password was changed, or the user disabled or deleted."""
+    session_id = new_session_id()
+    wanted = {
+        "session_id": session_id,
+        "user_id": row["id"],
+        "password_hash": password_hash,
+        "ttl_s": services.sessions.ttl_s,
+    }
+    if await services.database.fetch_one(sessions_sql.OPEN, wanted) is None:
+        return None
+    return services.sessions.issue(Identity(row["id"], row["username"], row["is_operator"]), session_id)
+
+
+async def _end_session(services: Services, session: Verified) -> None:
+    if await services.database.fetch_one(sessions_sql.END, {"session_id": session.session_id}) is None:
+        return
+    user = session.identity
+    services.users.forget(user.user_id)
+    services.events.emit(None, frames.SESSIONS_CHANGED, [user.user_id])
+    if user.is_operator:
+        services.tails.end()

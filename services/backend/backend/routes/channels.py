@@ -1,53 +1,53 @@
-"""Channels and their members."""
+"""Channels."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import psycopg
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from psycopg.errors import UniqueViolation
 from pydantic import AfterValidator
 from servicekit import texts
 from servicekit.codes import Code
 
-from backend.access import require_channel, require_member
-from backend.database import DELETION_TIMEOUT_S, Database, Row
+from backend.access import require_creator
+from backend.database import DELETION_TIMEOUT_S
 from backend.deps import Authenticated, Writer
 from backend.errors import (
     ChannelExists,
     DirectChannel,
     DirectWithOneself,
+    NoSuchChannel,
     NoSuchUser,
-    NotAMember,
-    NotTheCreator,
     UserDeleted,
+    invalid_field,
 )
 from backend.live import frames
-from backend.live.events import EventBus
 from backend.queries import channels as sql
 from backend.queries import users as users_sql
-from backend.responses import REPEATABLE, json_response, page_response, refusals
+from backend.responses import REPEATABLE, json_response, page_response, pick, refusals
 from backend.schemas import (
     MAX_ID,
+    PUBLIC_NAME,
     Before,
     Channel,
+    ChannelChange,
     ChannelCreate,
     ChannelPage,
     Limit,
-    Member,
-    MemberAdd,
-    MemberPage,
     PathId,
+    is_public_name,
     storable,
 )
 
-_OF_CHANNEL = (Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER)
+OF_CHANNEL = (Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER)
+"""Refusals of calls of a channel."""
 router = APIRouter(prefix="/channels", tags=["channels"])
 
 _NAME_HELP = "Beginning of the name, in any case, with or without the `#`."
-_CHANNEL = ("id", "name", "type", "is_direct", "created_by", "created_at")
-_MEMBER = ("user_id", "username", "display_name", "joined_at")
+CHANNEL = ("id", "name", "type", "is_direct", "created_by", "created_at")
+"""The columns of a channel that clients see."""
 
 
 @router.post(
@@ -67,7 +67,7 @@ async def create_channel(body: ChannelCreate, caller: Writer) -> Response:
         raise ChannelExists
     if not caller.writing.is_repeated:
         caller.events.emit(row["id"], frames.welcome(row, caller.user.user_id), [caller.user.user_id])
-    return json_response(_pick(row, _CHANNEL), 201)
+    return json_response(pick(row, CHANNEL), 201)
 
 
 @router.get("/", response_model=ChannelPage)
@@ -116,7 +116,7 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
             raise UserDeleted
         raise NoSuchUser
     if not row["made"]:
-        return json_response(_pick(row, _CHANNEL))
+        return json_response(pick(row, CHANNEL))
     for who, member_id in (("my", user.user_id), ("other", user_id)):
         member = {
             "user_id": member_id,
@@ -125,110 +125,49 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
         }
         frame = frames.membership("join", channel_id=row["id"], channel_name=row["name"], user=member)
         caller.events.emit(row["id"], frame)
-    return json_response(_pick(row, _CHANNEL), 201)
+    return json_response(pick(row, CHANNEL), 201)
+
+
+@router.patch(
+    "/{channel_id}",
+    response_model=Channel,
+    responses=refusals(*OF_CHANNEL, Code.NOT_THE_CREATOR, Code.CHANNEL_EXISTS, Code.DIRECT_CHANNEL),
+)
+async def rename_channel(channel_id: PathId, body: ChannelChange, caller: Authenticated) -> Response:
+    """Rename a channel. Only its creator can; a direct channel keeps its name."""
+    wanted = {
+        "channel_id": channel_id,
+        "user_id": caller.user.user_id,
+        "name": body.name,
+        "is_marked": is_public_name(body.name),
+    }
+    try:
+        row = await caller.db.fetch_one(sql.RENAME, wanted)
+    except UniqueViolation:
+        raise ChannelExists from None
+    if row is None:
+        access = await require_creator(caller.db, channel_id, caller.user.user_id)
+        if access["is_direct"]:
+            raise DirectChannel("a direct channel keeps its name")
+        raise invalid_field("name", PUBLIC_NAME)
+    if row["changed"]:
+        frame = frames.channel_renamed(channel_id, row["name"], caller.user.user_id)
+        caller.events.emit(channel_id, frame)
+    return json_response(pick(row, CHANNEL))
 
 
 @router.delete(
     "/{channel_id}",
     status_code=204,
     response_class=Response,
-    responses=refusals(*_OF_CHANNEL, Code.NOT_THE_CREATOR, Code.TOO_MUCH_AT_ONCE),
+    responses=refusals(*OF_CHANNEL, Code.NOT_THE_CREATOR, Code.TOO_MUCH_AT_ONCE),
 )
 async def delete_channel(channel_id: PathId, caller: Authenticated) -> Response:
     """Delete a channel with its content. Only its creator can; of a direct channel, both members."""
     wanted = {"channel_id": channel_id, "user_id": caller.user.user_id}
     gone = await caller.db.fetch_one(sql.DELETE, wanted, timeout_s=DELETION_TIMEOUT_S)
     if gone is None:
-        access = await require_channel(caller.db, channel_id, caller.user.user_id)
-        raise NotTheCreator if access["is_member"] or access["type"] == "public" else NotAMember
+        await require_creator(caller.db, channel_id, caller.user.user_id)
+        raise NoSuchChannel  # Deleted since the statement ran.
     caller.events.emit(None, frames.channel_deleted(channel_id, gone["name"], caller.user.user_id), gone["member_ids"])
     return Response(status_code=204)
-
-
-@router.post("/{channel_id}/join", response_model=Channel, responses=refusals(*_OF_CHANNEL))
-async def join_channel(channel_id: PathId, caller: Authenticated) -> Response:
-    """Join a public channel; no change for a member."""
-    try:
-        row = await _add(caller.db, caller.events, channel_id, caller.user.user_id, adder_id=caller.user.user_id)
-    except psycopg.errors.ForeignKeyViolation as error:
-        if error.diag.constraint_name == "memberships_user_id_fkey":
-            # Here it is the caller who was deleted meanwhile, not another user.
-            raise UserDeleted from error
-        raise
-    return json_response(_pick(row, _CHANNEL))
-
-
-@router.post(
-    "/{channel_id}/leave",
-    status_code=204,
-    response_class=Response,
-    responses=refusals(*_OF_CHANNEL, Code.DIRECT_CHANNEL),
-)
-async def leave_channel(channel_id: PathId, caller: Authenticated) -> Response:
-    """Leave a channel."""
-    gone = await caller.db.fetch_one(sql.LEAVE, {"channel_id": channel_id, "user_id": caller.user.user_id})
-    if gone is None:
-        await require_member(caller.db, channel_id, caller.user.user_id)
-        raise DirectChannel
-    caller.events.emit(
-        channel_id,
-        frames.membership("leave", channel_id=channel_id, channel_name=gone["channel_name"], user=gone),
-    )
-    return Response(status_code=204)
-
-
-@router.get("/{channel_id}/members", response_model=MemberPage, responses=refusals(*_OF_CHANNEL))
-async def list_members(
-    channel_id: PathId, caller: Authenticated, before: Before = MAX_ID, limit: Limit = 50
-) -> Response:
-    """List a channel's members, newest user first. A private channel shows them to members only."""
-    rows = await caller.db.fetch_all(
-        sql.MEMBERS,
-        {"channel_id": channel_id, "user_id": caller.user.user_id, "before": before, "limit": limit + 1},
-    )
-    if not rows:
-        access = await require_channel(caller.db, channel_id, caller.user.user_id)
-        if access["type"] == "private" and not access["is_member"]:
-            raise NotAMember
-    return page_response(rows, limit, "user_id")
-
-
-@router.post(
-    "/{channel_id}/members",
-    status_code=201,
-    response_model=Member,
-    responses={
-        200: {"model": Member},
-        **refusals(*_OF_CHANNEL, Code.NO_SUCH_USER, Code.DIRECT_CHANNEL),
-    },
-)
-async def add_member(channel_id: PathId, body: MemberAdd, caller: Authenticated) -> Response:
-    """Add a user to a channel: 201 for a new member, 200 for an existing one. Only members can add to a private one."""
-    row = await _add(caller.db, caller.events, channel_id, body.user_id, adder_id=caller.user.user_id)
-    return json_response(_pick(row, _MEMBER), 201 if row["joined"] else 200)
-
-
-async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *, adder_id: int) -> Row:
-    """Make a user a member and announce it. Raises NoSuchChannel, NoSuchUser, DirectChannel or NotAMember."""
-    wanted = {"channel_id": channel_id, "user_id": user_id, "adder_id": adder_id}
-    row = await db.fetch_one(sql.ADD_MEMBER, wanted)
-    while row is not None and row["allowed"] and row["joined_at"] is None:
-        # A concurrent request added the user after this statement's snapshot.
-        row = await db.fetch_one(sql.ADD_MEMBER, wanted)
-    if row is None:
-        await require_channel(db, channel_id, user_id)
-        if user_id == adder_id:
-            raise UserDeleted
-        raise NoSuchUser
-    if not row["allowed"]:
-        await require_member(db, channel_id, adder_id)
-        if user_id != adder_id:
-            raise DirectChannel
-    if row["joined"]:
-        events.emit(channel_id, frames.membership("join", channel_id=channel_id, channel_name=row["name"], user=row))
-        events.emit(channel_id, frames.welcome(row, user_id), [user_id])
-    return row
-
-
-def _pick(row: Row, names: tuple[str, ...]) -> Row:
-    return {name: row[name] for name in names}

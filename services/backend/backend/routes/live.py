@@ -11,6 +11,7 @@ from fastapi import APIRouter, WebSocket
 from servicekit.codes import Code
 from servicekit.log.faults import client_fault
 from servicekit.origins import is_own
+from servicekit.tokens import Verified
 
 from backend.deps import Services, services_of
 from backend.errors import ApiError, ForeignOrigin, NotYourSocket, Unauthenticated, refusal_response
@@ -28,14 +29,15 @@ async def live(websocket: WebSocket, user_id: str) -> None:
     """Serve the socket of the session's own user, until it is closed."""
     services = services_of(websocket)
     try:
-        expires_at = await _admit(websocket, user_id, services)
+        session = await _admit(websocket, user_id, services)
     except ApiError as error:
         client_fault(log, "socket_refused", "refused a socket: %s", error.detail, code=error.code)
         await websocket.send_denial_response(refusal_response(error))
         return
     await websocket.accept()
-    socket = Socket(websocket, int(user_id), services.settings.socket_queue)
-    expiry = asyncio.get_running_loop().call_later(max(0.0, expires_at - time.time()), socket.close, SESSION_ENDED)
+    socket = Socket(websocket, int(user_id), session.session_id, services.settings.socket_queue)
+    left_s = max(0.0, session.expires_at - time.time())
+    expiry = asyncio.get_running_loop().call_later(left_s, socket.close, SESSION_ENDED)
     services.hub.add(socket)
     try:
         await socket.run(_FrameHandler(services, socket).handle)
@@ -44,8 +46,8 @@ async def live(websocket: WebSocket, user_id: str) -> None:
         expiry.cancel()
 
 
-async def _admit(websocket: WebSocket, user_id: str, services: Services) -> int:
-    """Return when the session expires, in epoch seconds. Raises the ApiError to refuse the handshake with."""
+async def _admit(websocket: WebSocket, user_id: str, services: Services) -> Verified:
+    """Return the session. Raises the ApiError to refuse the handshake with."""
     origin = websocket.headers.get("origin")
     # Browsers always send Origin, and send the cookie for any page. Other clients send no Origin.
     if origin is not None and not is_own(origin, websocket.headers.get("host"), services.settings.allowed_origins):
@@ -53,10 +55,10 @@ async def _admit(websocket: WebSocket, user_id: str, services: Services) -> int:
     session = services.sessions.verify(websocket)
     if user_id != str(session.identity.user_id):
         raise NotYourSocket
-    await services.users.confirm(session.identity, refresh=True)
+    await services.users.confirm(session, refresh=True)
     if session.expires_at <= time.time():
         raise Unauthenticated
-    return session.expires_at
+    return session
 
 
 class _FrameHandler:
@@ -101,10 +103,11 @@ class _FrameHandler:
     async def _relay(self, frame: Frame) -> None:
         channel_id = frames.channel_of(frame)
         member = {"channel_id": channel_id, "user_id": self._socket.user_id}
-        if await self._services.database.fetch_one(sql.IS_MEMBER, member) is None:
+        sender = await self._services.database.fetch_one(sql.SENDER, member)
+        if sender is None:
             raise BadFrameError(Code.NOT_A_MEMBER, f"you are not a member of channel {channel_id}")
         try:
-            self._services.events.emit(channel_id, frame)
+            self._services.events.emit(channel_id, frames.relayed(frame, self._socket.user_id, sender))
         except orjson.JSONEncodeError:
             # orjson parses deeper nesting than it writes.
             raise BadFrameError(Code.INVALID_FRAME, "the frame is nested too deeply to be passed on") from None

@@ -29,8 +29,7 @@ caller: ContextVar[int | None] = ContextVar("caller", default=None)
 
 def identify(request: HttpRequest) -> Identity:
     """Return the user who sent the request, if the user exists. Raises UnauthorizedError; logs a forged token."""
-    header = request.META.get("HTTP_AUTHORIZATION")
-    token = tokens.token_from(header, None if header else request.COOKIES.get(SESSION_COOKIE))
+    token = _token_of(request)
     if token is None:
         raise UnauthorizedError("log in first: this needs a session cookie or a bearer token")
     try:
@@ -43,13 +42,24 @@ def identify(request: HttpRequest) -> Identity:
             message = "refused a session token"
             client_fault(logger, "bad_token", message, reason=str(error), method=request.method, path=request.path)
         raise UnauthorizedError(str(error)) from None
-    identity = accounts.confirm(verified.identity)
+    identity = accounts.confirm(verified)
     caller.set(identity.user_id)
     return identity
 
 
 Caller = Annotated[Identity, Source(identify, (Code.UNAUTHENTICATED,), session=True)]
 """The user who sent the request."""
+
+
+def is_of_deployment(request: HttpRequest) -> bool:
+    """Return whether the deployment itself sent the request, with a token that it signed."""
+    token = _token_of(request)
+    return token is not None and tokens.is_of_deployment(_secret(), token)
+
+
+def _token_of(request: HttpRequest) -> str | None:
+    header = request.META.get("HTTP_AUTHORIZATION")
+    return tokens.token_from(header, None if header else request.COOKIES.get(SESSION_COOKIE))
 
 
 @lru_cache(maxsize=1)

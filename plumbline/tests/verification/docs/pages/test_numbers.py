@@ -218,7 +218,7 @@ ROWS: list[tuple[str, str, *tuple[Value, ...]]] = [
         constant(f"{KIT}/log/handler.py", "_TRACEBACK_COST"),
     ),
     ("docs/recorder.md", "a session lasts {} hours", SESSION),
-    ("docs/security.md", "it lasts {} hours and cannot be revoked", SESSION),
+    ("docs/security.md", "It lasts {} hours (`PLUMBLINE_SESSION_TTL_S`)", SESSION),
     ("docs/troubleshooting.md", "sessions last {} hours", SESSION),
     ("docs/security.md", "asks the database at most every {} seconds", constant(f"{KIT}/accounts.py", "FRESH_S")),
     (

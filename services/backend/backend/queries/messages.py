@@ -24,12 +24,9 @@ POST = once("""
 # Two bounded scans of one index: messages for all members, and those for this user only. ORDER BY matches that index,
 # and the second scan uses ranges instead of equalities: otherwise the planner may scan the primary key backwards,
 # through newer messages of other channels.
-# A message whose sender was deleted has placeholders for the names; no user can have the first.
 # A member gets at least one row, with a null id if there is nothing to show. No row: not a member, or no such channel.
 LIST = """
-    SELECT page.id, page.content, page.image_url, page.sender_id,
-           CASE WHEN is_orphan THEN '(deleted)' ELSE u.username END AS username,
-           CASE WHEN is_orphan THEN 'Deleted user' ELSE u.display_name END AS display_name,
+    SELECT page.id, page.content, page.image_url, page.sender_id, u.username, u.display_name,
            page.channel_id, page.created_at AS "timestamp", page.target_user_id
     FROM memberships me
     LEFT JOIN LATERAL (
@@ -51,9 +48,6 @@ LIST = """
         LIMIT %(limit)s
     ) page ON true
     LEFT JOIN LATERAL (SELECT username, display_name FROM users WHERE id = page.sender_id LIMIT 1) u ON true
-    CROSS JOIN LATERAL (
-        SELECT page.id IS NOT NULL AND page.sender_id IS NULL AND page.target_user_id IS NULL AS is_orphan
-    ) o
     WHERE me.channel_id = %(channel_id)s AND me.user_id = %(user_id)s
     ORDER BY page.id DESC
 """

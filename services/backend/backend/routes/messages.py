@@ -14,6 +14,8 @@ from backend.queries import messages as sql
 from backend.responses import REPEATABLE, json_response, refusals
 from backend.schemas import MAX_ID, Before, Limit, Message, MessageCreate, MessagePage, PathId
 
+_DELETED_SENDER = {"username": "(deleted)", "display_name": "Deleted user"}
+"""What a message shows whose sender was deleted. No user can have that user name."""
 router = APIRouter(prefix="/channels/{channel_id}/messages", tags=["messages"])
 
 
@@ -59,4 +61,7 @@ async def list_messages(
     more = len(rows) > limit
     items = [row for row in rows[:limit] if row["id"] is not None]
     items.reverse()
+    for item in items:
+        if item["sender_id"] is None and item["target_user_id"] is None:
+            item.update(_DELETED_SENDER)
     return json_response({"items": items, "next": items[0]["id"] if more else None})

@@ -19,7 +19,7 @@ from servicekit.context import client_address
 from servicekit.facts import SESSION_COOKIE
 from servicekit.log.faults import client_fault
 from servicekit.origins import is_own
-from servicekit.tokens import Identity, issue
+from servicekit.tokens import Identity, issue, new_session_id
 
 from baseline import live
 from baseline.live import BadFrameError, Frame, Socket
@@ -76,7 +76,8 @@ async def make_operator(own: Baseline, username: str, password: str) -> None:
 
 def _log_in(own: Baseline, response: Response, user: Row) -> dict[str, Any]:
     ttl_s, secure = own.settings.session_ttl_s, own.settings.cookie_secure
-    token = issue(own.key, Identity(user["id"], user["username"], user["is_operator"]), ttl_s)
+    identity = Identity(user["id"], user["username"], user["is_operator"])
+    token = issue(own.key, identity, new_session_id(), ttl_s)
     response.set_cookie(SESSION_COOKIE, token, max_age=ttl_s, httponly=True, samesite="lax", secure=secure)
     return {"access_token": token, "token_type": "bearer", "expires_in": ttl_s, "user": user}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from servicekit.tokens import Identity, issue
+from servicekit.tokens import Identity, issue, new_session_id
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -44,7 +44,7 @@ def test_chat_survives_a_crash_and_documents_do_not(own_baseline: BaselineProces
 def test_no_session_of_another_database_is_valid(baseline: BaselineProcess, new_user: NewUser) -> None:
     user = new_user()
     # As today's backend would sign it: there, user 1 is another person.
-    todays = issue(TOKEN_SECRET, Identity(user.id, user.name, is_operator=True), 60)
+    todays = issue(TOKEN_SECRET, Identity(user.id, user.name, is_operator=True), new_session_id(), 60)
     headers = {**THROUGH_CADDY, "Authorization": f"Bearer {todays}"}
     for path in ("/auth/me", "/auth/operator"):
         assert requests.get(baseline.url + path, headers=headers, timeout=TIMEOUT_S).status_code == 401

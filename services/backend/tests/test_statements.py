@@ -99,7 +99,6 @@ def crowded(backend: Backend, postgres_server: Any) -> Any:
         *messages.POST,
         SESSION_QUERY,
         sessions.OPEN,
-        sessions.PRUNE,
         sessions.OPEN_AMONG,
         sessions.END,
         sessions.REPLACE_HASH,

@@ -269,6 +269,8 @@ class Overloaded(Unavailable):
 _DELETED: dict[str, type[ApiError]] = {
     "channels_created_by_fkey": UserDeleted,
     "invites_created_by_fkey": UserDeleted,
+    "idempotency_keys_user_id_fkey": UserDeleted,
+    "sessions_user_id_fkey": UserDeleted,
     "messages_sender_id_fkey": UserDeleted,
     "memberships_channel_id_fkey": NoSuchChannel,
     "messages_channel_id_fkey": NoSuchChannel,

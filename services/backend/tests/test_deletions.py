@@ -140,6 +140,8 @@ def test_every_reference_that_a_request_writes_has_its_refusal(backend: Backend,
         "messages_channel_id_fkey": "NoSuchChannel",
         "memberships_user_id_fkey": "NoSuchUser",
         "messages_target_user_id_fkey": "NoSuchUser",
+        "idempotency_keys_user_id_fkey": "UserDeleted",
+        "sessions_user_id_fkey": "UserDeleted",
     }
     # Written in the transaction that makes the user.
     assert [name for name, refusal in refused.items() if refusal is None] == ["invites_used_by_fkey"]

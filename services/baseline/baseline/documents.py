@@ -25,7 +25,7 @@ from baseline.web import MAX_ID, Baseline, Before, Limit, Own, PathId, Refusal, 
 
 router = APIRouter(prefix="/data-processor")
 
-_FILE_MAX, _FILES_MAX, _ITEMS_MAX = 25 * 2**20, 256 * 2**20, 100_000
+_FILE_MAX, _FILES_MAX = 25 * 2**20, 256 * 2**20
 _IMAGES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 _ONE_AT_A_TIME = ThreadPoolExecutor(1, thread_name_prefix="files")  # PDFium is not thread-safe
 _ids = itertools.count(1)
@@ -33,11 +33,13 @@ _files: dict[int, bytes] = {}
 _documents: dict[int, Row] = {}
 _annotations: dict[int, Row] = {}
 _templates: dict[int, Row] = {}
-_MISSING = (
-    (_documents, Code.NO_SUCH_DOCUMENT),
-    (_annotations, Code.NO_SUCH_ANNOTATION),
-    (_templates, Code.NO_SUCH_TEMPLATE),
+_KINDS = (
+    (_documents, Code.NO_SUCH_DOCUMENT, 10_000),
+    (_annotations, Code.NO_SUCH_ANNOTATION, 20_000),
+    (_templates, Code.NO_SUCH_TEMPLATE, 1_000),
 )
+"""Each with its refusal, and how many there may be in memory."""
+ChannelId = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 class Box(BaseModel):
@@ -62,7 +64,7 @@ class Annotation(Marked):
     """An annotation; its box is in pixels or points of the page."""
 
     label_name: Name
-    text: str | None = Field(None, max_length=20_000)
+    text: str | None = Field(None, max_length=2_000)
     confidence: float | None = Field(None, ge=0, le=1)
     validation_status: Literal["pending", "valid", "invalid", "corrected"] = "pending"
 
@@ -79,17 +81,17 @@ class Replacement(BaseModel):
     """The name and the labels of a template."""
 
     name: Name
-    labels: list[Label] = Field(default_factory=list, max_length=200)
+    labels: list[Label] = Field(default_factory=list, max_length=50)
 
 
 class Template(Replacement):
     """A template, and its channel."""
 
-    channel_id: int = Field(ge=1, le=MAX_ID)
+    channel_id: ChannelId
 
 
 def _add(kept: dict[int, Row], **values: Any) -> Row:
-    if len(kept) >= _ITEMS_MAX:
+    if len(kept) >= next(most for kind, _, most in _KINDS if kind is kept):
         raise Refusal(Code.UNAVAILABLE, "the memory for this is full: delete something first")
     row = {"id": next(_ids), **values, "created_at": datetime.now(UTC), "updated_at": datetime.now(UTC)}
     kept[row["id"]] = row
@@ -99,7 +101,7 @@ def _add(kept: dict[int, Row], **values: Any) -> Row:
 def _find(own: Baseline, user: Row, kept: dict[int, Row], wanted: int) -> Row:
     row = kept.get(wanted)
     if row is None or user["id"] not in own.members(row["channel_id"]):
-        raise Refusal(next(code for kind, code in _MISSING if kind is kept))
+        raise Refusal(next(code for kind, code, _ in _KINDS if kind is kept))
     return row
 
 
@@ -141,7 +143,7 @@ async def read_health(own: Own) -> Row:
 
 
 @router.post("/documents/", status_code=201)
-async def create_document(file: UploadFile, channel_id: Annotated[int, Form()], user: User, own: Own) -> Row:
+async def create_document(file: UploadFile, channel_id: Annotated[ChannelId, Form()], user: User, own: Own) -> Row:
     """Keep a file of a channel."""
     own.channel(channel_id, user)
     data = await file.read(_FILE_MAX + 1)
@@ -165,7 +167,7 @@ async def create_document(file: UploadFile, channel_id: Annotated[int, Form()], 
 @router.get("/documents/")
 @router.get("/templates/")
 async def list_of_channel(
-    request: Request, channel_id: int, user: User, own: Own, before: Before = MAX_ID, limit: Limit = 50
+    request: Request, channel_id: ChannelId, user: User, own: Own, before: Before = MAX_ID, limit: Limit = 50
 ) -> dict[str, Any]:
     """List a channel's documents or templates."""
     own.channel(channel_id, user)

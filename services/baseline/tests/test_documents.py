@@ -45,6 +45,24 @@ def test_other_files_are_refused(new_user: NewUser, data: bytes, code: str) -> N
     assert user.upload(user.channel(), data).json()["code"] == code
 
 
+def test_numbers_that_are_no_ids_are_refused(new_user: NewUser, png: bytes) -> None:
+    user = new_user()
+    for number in (0, -1, 2**63, 10**30):
+        assert user.upload(number, png).status_code == 422
+        assert user.get(f"/data-processor/documents/?channel_id={number}").status_code == 422
+        assert user.get(f"/data-processor/documents/{number}/").status_code == 422
+        assert user.get(f"/channels/{number}/messages").status_code == 422
+        assert user.post("/channels/1/members", {"user_id": number}).status_code == 422
+
+
+def test_text_that_is_no_unicode_is_refused(new_user: NewUser) -> None:
+    user = new_user()
+    body = b'{"content": "\\ud800"}'
+    headers = {"Content-Type": "application/json"}
+    answer = user.http.post(f"{user.url}/channels/{user.channel()}/messages", data=body, headers=headers, timeout=20)
+    assert answer.status_code == 422
+
+
 def test_annotations_live_with_their_document(new_user: NewUser, png: bytes) -> None:
     user, stranger = new_user(), new_user()
     channel = user.channel()

@@ -20,7 +20,10 @@ from plumbline.backups import commands as backups
 from plumbline.components import SPECS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
+from plumbline.https import options as https_options
 from plumbline.plan import ON_BASELINE, PLAN, lineup_of
+from plumbline.rotation import commands as rotation_commands
+from plumbline.service import commands as service_commands
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
@@ -29,7 +32,8 @@ from plumbline.targets.embedded.target import EmbeddedTarget
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 WIDTH = 80
-_WITH_VALUE = ("--home", "--target", "--port")
+_WITH_VALUE = ("--home", "--target", "--port", "--domain", "--certificate", "--key", "--acme-ca", "--acme-ca-root",
+               "--http-port")  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
         "--port", type=_port, metavar="PORT", help=f"front door (default: {facts.FRONT_PORT}; 0: any free one)"
     )
 
+    https_options.add(up)
     commands.add_parser("down", parents=[common], help="stop the stack; keep its data")
     status = commands.add_parser("status", parents=[common], help="show the state (exit code 3 if not running)")
     status.add_argument("--json", action="store_true", help="print JSON")
@@ -125,6 +130,8 @@ def parser() -> argparse.ArgumentParser:
     user.add_argument("--display-name", metavar="NAME", help="create: the name that others see (default: USERNAME)")
     user.add_argument("--operator", action="store_true", help="create: make the user an operator")
     user.add_argument("--json", action="store_true", help="list: one JSON document per line")
+    rotation_commands.add(commands, common)
+    service_commands.add(commands, common)
     commands.add_parser("secrets", help="create the secret files for a manual `docker compose up`")
     return parser
 
@@ -144,7 +151,10 @@ def _find_target(home: Home) -> Target:
 
 def _up(options: argparse.Namespace, home: Home) -> int:
     with home.lock("up"):
-        target, why = choose(options.target, home, options.port)
+        state = home.load()
+        https = https_options.wanted(options, state)
+        target, why = choose(options.target, home, https_options.port(options, state, https))
+        target.want_https(https)
         deploy.up(home, target, why)
     return EXIT_OK
 
@@ -186,7 +196,9 @@ def _status(options: argparse.Namespace, home: Home) -> int:
     if options.json:
         print(json.dumps(stack.as_json(), indent=2))
     else:
-        print(f"{stack.phase}: deployment {stack.stack_id} on target {stack.target}, {stack.base_url}")
+        print(
+            f"{stack.phase}: deployment {stack.stack_id} on target {stack.target}, {stack.public_url or stack.base_url}"
+        )
         if stack.release:
             print(home.with_home_option(_on_baseline(stack)))
         for line in stack.settings:
@@ -361,4 +373,5 @@ def _user(options: argparse.Namespace, home: Home) -> int:
 _COMMANDS = {
     "up": _up, "down": _down, "status": _status, "plan": _plan, "logs": _logs, "reset": _reset, "doctor": _doctor,
     "rollback": _rollback, "bundle": _bundle, "user": _user, "secrets": _secrets, **backups.COMMANDS,
+    "rotate-secret": rotation_commands.run, "service": service_commands.run,
 }  # fmt: skip

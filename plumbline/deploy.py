@@ -144,7 +144,10 @@ def _print_state(target: Target, component_at_fault: str | None) -> None:
 
 def _print_addresses(target: Target, home: Home) -> None:
     stack = target.stack()
-    print(f"  front door  {stack.base_url}")
+    print(f"  front door  {stack.public_url or stack.base_url}")
+    if stack.ca_file:
+        print(f"              on this machine {stack.base_url}, certified by")
+        print(f"              {stack.ca_file}")
     print(f"  recorder    {stack.base_url}/logs/  as {stack.operator.username}, password in")
     print(f"              {stack.operator.password_file}")
     for line in stack.settings:

@@ -81,8 +81,8 @@ def _secret_values(home: Home) -> list[str]:
     The longest come first, because one may contain another.
     """
     values: set[str] = set()
-    for name in secret_files.SECRETS:
-        with contextlib.suppress(OSError):  # unreadable, so not in our output either
-            value = (home.secrets / name).read_text(errors="replace").strip()
+    for name in secret_files.readable_by(secret_files.SECRETS):
+        with contextlib.suppress(OSError, IndexError):  # unreadable or empty, so not in our output either
+            value = (home.secrets / name).read_text(errors="replace").strip().splitlines()[0]
             values |= {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, "")}
     return sorted(values - {""}, key=len, reverse=True)

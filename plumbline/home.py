@@ -21,7 +21,10 @@ DEFAULT_HOME = ROOT / ".plumbline"
 _USE_ANOTHER = "choose another folder with --home: an empty or a new one"
 _FORMAT = 1
 _ALWAYS_WRITTEN = {"format", "target", "stack_id", "sources", "programs", "phase", "deployed_at", "ports"}
-_COMMAND = re.compile(r"\./deploy-local\.sh(?: (?:up|down|status|logs|reset|doctor|backup|restore|rollback)\b)?")
+_COMMAND = re.compile(
+    r"\./deploy-local\.sh"
+    r"(?: (?:up|down|status|logs|reset|doctor|backup|restore|rollback|rotate-secret \S+|service (?:install|remove))\b)?"
+)
 Phase = Literal["absent", "deploying", "ready", "down"]
 
 
@@ -47,6 +50,10 @@ class State:
     """That archive, if the data were dropped: the next deployment with Postgres restores it."""
     deployed: dict[str, str] = field(default_factory=dict)
     """`version` and `commit` of the release that was ready last."""
+    https: dict[str, Any] = field(default_factory=dict)
+    """The HTTPS of the front door, empty for HTTP."""
+    started_with: dict[str, str] = field(default_factory=dict)
+    """Fingerprints of secrets that were rotated since, with which components were started."""
 
 
 class _UnreadableError(Exception):
@@ -73,10 +80,11 @@ def _read(path: Path) -> State:
         state.target, state.stack_id, state.sources, state.programs, state.phase,
         state.release, state.snapshot, state.restore,
     )  # fmt: skip
-    kinds = (type(state.settings), type(state.secrets), type(state.deployed))
+    tables = (state.secrets, state.deployed, state.started_with, state.https)
+    kinds = (type(state.settings), *map(type, tables))
     if {type(text) for text in texts} != {str} or {type(port) for port in state.ports.values()} - {int}:
         raise _UnreadableError(f"the state file {path} does not contain a stack's state")
-    if kinds != (list, dict, dict):
+    if kinds != (list, *(dict for _ in tables)):
         raise _UnreadableError(f"the state file {path} does not contain a stack's state")
     return state
 
@@ -110,6 +118,7 @@ class Home:
         self.logs = self.root / "logs"
         self.run = self.root / "run"
         self.data = self.root / "data"
+        self.tls = self.root / "tls"
         self.diagnostics = self.root / "diagnostics"
         self._state = self.root / "state.json"
         self._copy = self.root / "state.copy.json"

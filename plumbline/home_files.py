@@ -12,7 +12,8 @@ from pathlib import Path
 from plumbline import ROOT
 from plumbline.components import SPECS
 from plumbline.errors import PlumblineError
-from plumbline.secret_files import KEY, SECRETS
+from plumbline.rotation.journal import JOURNAL
+from plumbline.secret_files import KEY, SECRETS, readable_by
 
 Tree = Mapping[str, "Tree | None"]
 """Name patterns of a folder's entries. None: the entry with all its content; else the patterns below it."""
@@ -29,14 +30,16 @@ BUNDLES = "[0-9]*T[0-9]*-*"
 """Folders in `diagnostics`, named by time and occasion."""
 _PROGRAMS = (*SPECS, "supervisord", "watch", "migrate-*", "forward-*", "images")
 _LOGS: Tree = {f"{program}.log*": None for program in _PROGRAMS}
+_SECRETS = (*readable_by(SECRETS), KEY, JOURNAL)
 HOME: Tree = {
     "kubernetes.json": None,
     "kubernetes.partial": None,
     ".kubernetes": None,
     ".plumbline-bundle-*": None,
     "lock": None,  # from versions without a marker
-    "secrets": {pattern: None for name in (*SECRETS, KEY) for pattern in (name, f".{name}.partial")},
+    "secrets": {pattern: None for name in _SECRETS for pattern in (name, f".{name}.partial")},
     "data": {"postgres": None, "postgres.partial": None, "postgres.throwaway-*": None, "baseline": None},
+    "tls": {"*.crt": None, "*.key": None, "authority.*": None},
     "logs": _LOGS,
     "run": None,
     "diagnostics": {BUNDLES: None},

@@ -21,11 +21,20 @@ _ATTEMPTS = 100
 
 
 def direct_session() -> requests.Session:
-    """Return an HTTP session that ignores proxies and .netrc. It trusts REQUESTS_CA_BUNDLE, if set."""
+    """Return an HTTP session that ignores proxies and .netrc. It trusts what `trust` names, else REQUESTS_CA_BUNDLE."""
     session = requests.Session()
     session.trust_env = False
-    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+    session.verify = str(_authority) if _authority.is_file() else os.environ.get("REQUESTS_CA_BUNDLE") or True
     return session
+
+
+_authority = Path()
+
+
+def trust(authority: Path) -> None:
+    """Let every later session trust the authority whose certificate is in this file, as soon as it exists."""
+    global _authority
+    _authority = authority
 
 
 def free_port() -> int:

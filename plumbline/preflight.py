@@ -46,13 +46,16 @@ def program_problems() -> Iterator[str]:
         yield account
 
 
-def port_problems(port: int, is_ours: Callable[[int], bool]) -> Iterator[str]:
-    """Check the front port; the deployment chooses free ones for the rest."""
+def port_problems(port: int, is_ours: Callable[[int], bool], option: str = "--port") -> Iterator[str]:
+    """Check a port that users choose with `option`; the deployment chooses free ones for the rest."""
     if port and not net.is_free(port) and not is_ours(port):
         if port < 1024 and os.geteuid() != 0 and net.listener(port) is None:
-            yield f"port {port} is reserved for root: choose another with --port"
+            yield (
+                f"port {port} is reserved for root: choose another with {option}, or let users listen there: "
+                f"sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
+            )
         else:
-            yield f"port {port} is taken by {net.describe_listener(port)}: stop it, or choose another with --port"
+            yield f"port {port} is taken by {net.describe_listener(port)}: stop it, or choose another with {option}"
 
 
 def folder_problems(home: Home, minimum_bytes: int = DISK_MINIMUM_BYTES) -> Iterator[str]:

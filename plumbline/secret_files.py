@@ -7,8 +7,10 @@ import hmac
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
+from servicekit.rotating import ALSO
 from servicekit.secrets import SecretError, read_secret
 
 SECRETS: dict[str, str] = {
@@ -19,6 +21,8 @@ SECRETS: dict[str, str] = {
     "internal_secret": "secret that Caddy and the services share",
 }
 """Every secret: file name and what it is for."""
+OVERLAPPING: tuple[str, ...] = ("postgres_password", "token_secret", "internal_secret")
+"""Secrets of which services know a second value during a rotation. It is in a file of its own, which is else empty."""
 CONSEQUENCES = {
     "token_secret": "every session ends",
     "redis_password": "the recorder starts empty",
@@ -55,15 +59,47 @@ def problems(folder: Path, *, shared_with_containers: bool = False) -> list[str]
     return found
 
 
+def new_value() -> str:
+    """Return a new secret."""
+    return secrets.token_urlsafe(32)
+
+
+def also(name: str) -> str:
+    """Return the name of the file with the second value of a secret."""
+    return name + ALSO
+
+
+def readable_by(names: Iterable[str]) -> list[str]:
+    """Return the files that a component gets which reads these secrets."""
+    return [file for name in names for file in ((name, also(name)) if name in OVERLAPPING else (name,))]
+
+
 def generate(folder: Path) -> list[str]:
-    """Create missing secret files (mode 0600, no line end) and return their names."""
+    """Create missing secret files (mode 0600, no line end) and return the names of the new secrets."""
     created = [name for name in SECRETS if not (folder / name).exists()]
     for name in created:
-        _write(folder / name, secrets.token_urlsafe(32).encode())
+        write(folder / name, new_value().encode())
+    for name in map(also, OVERLAPPING):
+        if not (folder / name).exists():
+            write(folder / name, b"")
     return created
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_in_place(path: Path, content: bytes) -> None:
+    """Replace the content of a file that containers mount: they would not see a new file of the same name."""
+    path.chmod(0o644)  # its folder is closed to others
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        # One call, so that no reader finds a part: a shorter value is padded first, because readers ignore white space.
+        os.pwrite(descriptor, content.ljust(os.fstat(descriptor).st_size), 0)
+        os.ftruncate(descriptor, len(content))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+        path.chmod(0o444)
+
+
+def write(path: Path, content: bytes) -> None:
     """Write a file of mode 0600 atomically."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
@@ -81,7 +117,7 @@ def tidy(folder: Path) -> None:
         path = folder / name
         before = path.stat()
         if not path.is_symlink() and not _is_tidy(path):
-            _write(path, read_secret(path).encode())
+            write(path, read_secret(path).encode())
             os.chown(path, before.st_uid, before.st_gid)
             path.chmod(stat.S_IMODE(before.st_mode))
 
@@ -94,7 +130,7 @@ def fingerprints(folder: Path, *, make_key: bool = False) -> dict[str, str]:
     """Return a keyed hash of each secret; empty if one cannot be read. A plain hash would allow guessing."""
     key_file = folder / KEY
     if make_key and not key_file.exists():
-        _write(key_file, secrets.token_bytes(32))
+        write(key_file, secrets.token_bytes(32))
     try:
         key = key_file.read_bytes()
         return {
@@ -112,6 +148,6 @@ def share_with_containers(folder: Path) -> None:
     which is not mounted, is closed to others.
     """
     folder.chmod(0o700)
-    for name in SECRETS:
+    for name in readable_by(SECRETS):
         if not (folder / name).is_symlink():  # never change the target of a link
             (folder / name).chmod(0o444)

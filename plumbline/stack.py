@@ -108,6 +108,10 @@ class Stack:
     components: tuple[Component, ...]
     settings: tuple[str, ...] = ()
     release: str = ""
+    public_url: str = ""
+    """The address for users, if it is not `base_url`."""
+    ca_file: str = ""
+    """Certificate of the authority that certified `base_url`; empty without HTTPS."""
 
     def problems(self) -> list[str]:
         """Return why the stack is not complete: its phase, or the components that are not running."""

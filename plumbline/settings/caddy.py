@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from servicekit import facts
-from servicekit.settings import ADDRESS, ENV_PREFIX
+from servicekit.settings import ADDRESS, ENV_PREFIX, deployed
 
 _DURATION = re.compile(r"\d+(\.\d+)?(ms|s|m|h)")
 _A_DURATION: JsonDict = {"type": "duration such as 500ms, 2s or 1m"}
@@ -36,6 +36,9 @@ def _address(value: str) -> str:
 
 def _networks(value: str) -> str:
     return " ".join(str(ipaddress.ip_network(part)) for part in value.split())
+
+
+_HTTPS = deployed("`./deploy-local.sh up --domain NAME` and its options set it")
 
 
 class CaddySettings(BaseSettings):
@@ -92,6 +95,24 @@ class CaddySettings(BaseSettings):
         16384,
         ge=1,
         description="Minimum rate of uploads and of document downloads, in bytes per second.",
+    )
+    front_door: str = Field(
+        "http", description="The part of the Caddyfile with the front door's addresses.", json_schema_extra=_HTTPS
+    )
+    auto_https: str = Field("off", description="Whether Caddy gets certificates itself.", json_schema_extra=_HTTPS)
+    https_port: int = Field(443, ge=1, le=65535, description="Port of HTTPS.", json_schema_extra=_HTTPS)
+    http_port: int = Field(80, ge=1, le=65535, description="Port that redirects to HTTPS.", json_schema_extra=_HTTPS)
+    domain: str = Field("localhost", description="Name that HTTPS is for.", json_schema_extra=_HTTPS)
+    public_host: str = Field("localhost", description="Address that HTTP redirects to.", json_schema_extra=_HTTPS)
+    certificate: str = Field("none", description="File with a given certificate.", json_schema_extra=_HTTPS)
+    certificate_key: str = Field("none", description="File with the key of that certificate.", json_schema_extra=_HTTPS)
+    acme_ca: str = Field(
+        "https://acme-v02.api.letsencrypt.org/directory",
+        description="Directory of the ACME authority.",
+        json_schema_extra=_HTTPS,
+    )
+    acme_root: str = Field(
+        "", description="Directive that names the certificate of the ACME server.", json_schema_extra=_HTTPS
     )
     internal_host: str = Field(
         "127.0.0.1",

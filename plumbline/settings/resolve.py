@@ -131,11 +131,11 @@ def _setting(
     answers: Mapping[str, Any],
     defaults: Mapping[str, Mapping[str, str]],
 ) -> Setting:
-    own = {part: defaults.get(part, {}).get(meant.variable) or _default(part, meant.variable) for part in meant.parts}
-    said = [f"{default} for {part}" for part, default in own.items()]
+    own = {part: defaults.get(part, {}).get(meant.variable) or default(part, meant.variable) for part in meant.parts}
+    said = [f"{value} for {part}" for part, value in own.items()]
     differs = any(
-        answers[part]["values"][meant.variable] != default
-        for part, default in own.items()
+        answers[part]["values"][meant.variable] != value
+        for part, value in own.items()
         if assigned[part][meant.variable] is line
     )
     one = next(iter(own.values()))
@@ -173,7 +173,8 @@ def described() -> dict[str, list[dict[str, Any]]]:
     return {part: answer["fields"] for part, answer in _probe({}).items()}
 
 
-def _default(part: str, variable: str) -> str:
+def default(part: str, variable: str) -> str:
+    """Return the default of a component's variable, as text."""
     return next(str(one["default"] or "") for one in described()[part] if one["variable"] == variable)
 
 

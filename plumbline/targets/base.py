@@ -6,6 +6,7 @@ import subprocess
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from plumbline.https.door import Https
 from plumbline.inside import Inside, Process
 from plumbline.plan import Lineup
 from plumbline.stack import Component, Stack
@@ -28,6 +29,9 @@ class Target(Protocol):
 
     def from_this_checkout(self) -> bool:
         """Return whether the stack was deployed from the current files of this checkout."""
+
+    def want_https(self, https: Https | None) -> None:
+        """Set the HTTPS of the next deployment; None: HTTP."""
 
     def begin(self) -> None:
         """Store that a deployment has begun, and its identity."""

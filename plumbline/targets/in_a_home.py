@@ -10,19 +10,22 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from pathlib import Path
 
 from servicekit import facts
 
-from plumbline import checkout, secret_files
-from plumbline.components import CADDY, MIGRATING, migration_step
+from plumbline import checkout, net, preflight, secret_files
+from plumbline.components import BACKEND, CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home, State
+from plumbline.https.door import LOCAL, Https, keep_copies
 from plumbline.identity import compare
 from plumbline.plan import Lineup, lineup_of
-from plumbline.settings.resolve import Setting, Wanted, wanted
+from plumbline.settings.resolve import Setting, Wanted, default, wanted
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.targets import postgres_shell
 
+_SESSION_TTL = "PLUMBLINE_SESSION_TTL_S"
 _FRONT_HOST, _FRONT_PORT = "PLUMBLINE_FRONT_HOST", "PLUMBLINE_FRONT_PORT"
 
 _READY_AGAIN_S = 30
@@ -40,6 +43,29 @@ class TargetInAHome(ABC):
         self.home = home
         self._state: State = home.load()
         self._wanted_front = front_port
+        self._wanted_https = self._https
+
+    @property
+    def _https(self) -> Https | None:
+        """The HTTPS that the stack was deployed with."""
+        return Https.remembered(self._state.https)
+
+    def want_https(self, https: Https | None) -> None:
+        """Set the HTTPS of the next deployment."""
+        self._wanted_https = https
+
+    def _https_problems(self) -> list[str]:
+        https = self._wanted_https
+        if https is None:
+            return []
+        if https == self._https:
+            return https.problems()
+        redirect = preflight.port_problems(https.http_port, self._owns_redirect, "--http-port")
+        return [*https.problems(), *redirect]
+
+    def _owns_redirect(self, port: int) -> bool:
+        """Return whether the redirect of this stack listens on `port`."""
+        return self._https is not None and port == self._https.http_port
 
     @property
     def lineup(self) -> Lineup:
@@ -71,6 +97,8 @@ class TargetInAHome(ABC):
 
     def _is_as_wanted(self) -> bool:
         """Return whether the stack was deployed with the settings, secrets and front port that are wanted now."""
+        if self._wanted_https != self._https or self._https_problems():
+            return False
         if self._settings_problems() or self._wanted.settings != self._applied.settings:
             return False
         if secret_files.fingerprints(self.home.secrets) != self._state.secrets:
@@ -83,6 +111,17 @@ class TargetInAHome(ABC):
             return self._wanted_front
         port = self._wanted.of(CADDY.name).get(_FRONT_PORT)
         return int(port) if port else self._state.ports.get("front", facts.FRONT_PORT)
+
+    def _front_url(self) -> str:
+        """Return the front door's address for clients on this machine."""
+        if self._https is None:
+            return f"http://{self._front()}"
+        net.trust(self._ca_file())
+        return f"https://{LOCAL}:{self._state.ports.get('front', 0)}"
+
+    def _ca_file(self) -> Path:
+        """Return the file with the certificate of Caddy's own authority."""
+        return self.home.tls / "authority.pem"
 
     def _front(self) -> str:
         """Return the front door's address on this machine, as host:port."""
@@ -124,13 +163,16 @@ class TargetInAHome(ABC):
 
     def _stack(self, front: str, postgres: PostgresAddress, redis: str, components: Iterable[Component]) -> Stack:
         """Return the stack with these addresses of its front door and Redis, each `host:port`."""
+        https = self._https
         return Stack(
             stack_id=self._state.stack_id,
             target=self.name,
             phase=self._state.phase,
             version=facts.VERSION,
             home=str(self.home.root),
-            base_url=f"http://{front}",
+            base_url=self._front_url() if https else f"http://{front}",
+            public_url=https.public_url(self._state.ports.get("front", 0)) if https else "",
+            ca_file=str(self._ca_file()) if https else "",
             postgres=postgres,
             redis=RedisAddress(f"redis://{redis}/0", str(self.home.secrets / "redis_password")),
             operator=OperatorAccount(facts.OPERATOR_USERNAME, str(self.home.secrets / "operator_password")),
@@ -156,6 +198,25 @@ class TargetInAHome(ABC):
     def throwaway_postgres(self, script: str, *arguments: str) -> AbstractContextManager[list[str]]:
         """Yield the command line that runs a bash script with a new, empty Postgres."""
 
+    @property
+    def _marks_of_secrets(self) -> dict[str, str]:
+        """The fingerprints with which components are started; a rotation does not change them, so nothing restarts."""
+        return self._state.secrets | self._state.started_with
+
+    def rotated(self, name: str) -> None:
+        """Store that a secret was replaced without a restart."""
+        known = {name: self._state.secrets.get(name, ""), **self._state.started_with}
+        now = secret_files.fingerprints(self.home.secrets)
+        self._state = self.home.save(self._state, secrets=now, started_with=known)
+
+    secrets_are_mounted = False
+    """Whether components see the secret files through mounts, so that a file must keep its inode."""
+
+    def session_lifetime_s(self) -> int:
+        """Return how long a session token is valid."""
+        told = self._applied.of(BACKEND.name).get(_SESSION_TTL)
+        return int(told or default(BACKEND.name, _SESSION_TTL))
+
     def _remembers(self, marks: dict[str, str]) -> bool:
         """Return whether the deployment was made from files and programs with these marks."""
         return marks == {"sources": self._state.sources, "programs": self._state.programs}
@@ -168,7 +229,15 @@ class TargetInAHome(ABC):
         if not resume:
             self._state = self.home.save(self._state, stack_id=secrets.token_hex(8), **marks)
         settings = [asdict(one) for one in self._wanted.settings]
-        self._state = self.home.save(self._state, phase="deploying", settings=settings)
+        https = (
+            keep_copies(self._wanted_https, self.home.tls, shared=self.secrets_are_mounted)
+            if self._wanted_https
+            else None
+        )
+        self._state = self.home.save(
+            self._state, phase="deploying", settings=settings, https=https.as_state() if https else {}
+        )
+        self._wanted_https = https
 
     def switch(self, release: str, snapshot: str = "") -> None:
         """Stop what the line-up of `release` lacks, and store that the next deployment is of that release."""
@@ -208,8 +277,9 @@ class TargetInAHome(ABC):
         created = secret_files.generate(self.home.secrets)
         secret_files.tidy(self.home.secrets)
         before, now = self._state.secrets, secret_files.fingerprints(self.home.secrets, make_key=True)
-        self._state = self.home.save(self._state, secrets=now)
         changed = [name for name in now if before.get(name, now[name]) != now[name]]
+        kept = {name: mark for name, mark in self._state.started_with.items() if name not in changed}
+        self._state = self.home.save(self._state, secrets=now, started_with=kept)
         return "; ".join([f"{len(created)} generated" if created else "all present", *map(_replaced, changed)])
 
     def _differences(self, patience_s: float = 0) -> list[str]:

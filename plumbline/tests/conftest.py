@@ -16,6 +16,7 @@ import requests
 
 from plumbline.components import COMPONENTS
 from plumbline.home import Home
+from plumbline.https.door import Https
 from plumbline.net import direct_session, free_port
 from plumbline.patience import work_of
 from plumbline.plan import TODAY, lineup_of
@@ -51,6 +52,9 @@ class ScriptedTarget:
 
     def from_this_checkout(self) -> bool:
         return self.current
+
+    def want_https(self, https: Https | None) -> None:
+        assert https is None
 
     def begin(self) -> None:
         self.done.append("begin")

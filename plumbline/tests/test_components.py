@@ -93,7 +93,7 @@ def test_compose_runs_a_component_as_the_table_says(spec: ComponentSpec) -> None
     assert ("build" in there) == (spec.image_name == spec.name)
     assert there.get("command", ["serve"]) == [spec.command]
     assert there.get("env_file", []) == [f"defaults/{name}.env" for name in spec.defaults]
-    assert {*there["secrets"]} == {*spec.secrets}
+    assert {*there["secrets"]} == {*(secret_files.readable_by(spec.secrets) if spec.package else spec.secrets)}
     assert there["stop_grace_period"] == f"{spec.stop_wait_s}s"
     schema = {migration_step(MIGRATING[-1])} if spec.needs_schema else set()
     assert {*there.get("depends_on", {})} == {*spec.needs} | schema
@@ -118,7 +118,7 @@ def test_compose_asks_a_component_as_the_table_says(spec: ComponentSpec) -> None
 def test_compose_migrates_as_the_table_says(name: str) -> None:
     there = service(migration_step(name))
     assert (there["image"], there["command"]) == (service(name)["image"], ["migrate"])
-    assert {*there["secrets"]} == {*SPECS[name].secrets, *SPECS[name].migration_secrets}
+    assert {*there["secrets"]} == {*secret_files.readable_by((*SPECS[name].secrets, *SPECS[name].migration_secrets))}
     earlier = MIGRATING[: MIGRATING.index(name)]
     assert not earlier or {*there["depends_on"]} == {migration_step(earlier[-1])}
 

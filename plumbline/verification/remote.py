@@ -20,6 +20,7 @@ from servicekit import facts
 from plumbline import net, recorder
 from plumbline.components import CADDY, HEALTH_PATHS
 from plumbline.errors import NotGivenError, PlumblineError
+from plumbline.https.door import Https
 from plumbline.identity import compare, health_of
 from plumbline.inside import Inside, Process
 from plumbline.plan import TODAY
@@ -88,6 +89,10 @@ class RemoteTarget:
     def drop_database(self) -> None:
         """Refused."""
         _refuse()
+
+    def want_https(self, https: Https | None) -> None:
+        """Refuse: the stack's certificates are managed elsewhere."""
+        raise NotGivenError("needs to deploy the stack (not possible on a remote stack)")
 
     def problems(self) -> list[str]:
         """Return why the stack cannot be verified: its state, or addresses and secrets that do not work."""

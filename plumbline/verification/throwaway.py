@@ -188,7 +188,7 @@ class RedisServer(_Server):
         assert program is not None, "no redis-server: apt-get install redis-server"
         all_rights = ("--user", "tests", "on", ">tests", "~*", "&*", "+@all")
         command = [*redis_programs.command(self.port, folder), *all_rights]
-        environment = redis_programs.environment(program, folder / "redis_password")
+        environment = redis_programs.environment(program, folder / "redis_password", folder)
         super().__init__(command, folder / "redis.log", signal.SIGTERM, env=environment)
 
     def ready(self) -> bool:

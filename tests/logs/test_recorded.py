@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
+import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -94,9 +96,14 @@ def test_a_very_long_url_loses_no_entry(target: Target, stack: Stack, redis_clie
     target.stop("backend")
     try:
         # Caddy's escaping makes it six times as long, more than a datagram can hold.
-        with socket.create_connection((front.hostname, front.port), 10) as connection:
+        with contextlib.ExitStack() as opened:
+            connection = opened.enter_context(socket.create_connection((front.hostname, front.port), 10))
+            if front.scheme == "https":
+                secure = ssl.create_default_context()
+                connection = opened.enter_context(secure.wrap_socket(connection, server_hostname=front.hostname))
             connection.sendall(
-                b"GET /channels/?%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % (b"\xff" * 20_000)
+                b"GET /channels/?%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
+                % (b"\xff" * 20_000, front.netloc.encode())
             )
             head = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
         assert head.startswith("HTTP/1.1 502 ")

@@ -150,7 +150,8 @@ def test_the_session_cookie_has_exactly_its_attributes(stack: Stack, alice: User
     )
     value, *attributes = (part.strip() for part in answer.headers["Set-Cookie"].split(";"))
     assert value.startswith(f"{contract.SESSION_COOKIE}=")
-    secure = {"secure"} if "PLUMBLINE_COOKIE_SECURE=true" in " ".join(stack.settings).lower() else set()
+    told = "plumbline_cookie_secure=true" in " ".join(stack.settings).lower()
+    secure = {"secure"} if told or stack.ca_file else set()
     assert {one.lower() for one in attributes} == {"httponly", f"max-age={ttl}", "path=/", "samesite=lax"} | secure
     me = alice.call("GET", "/auth/me", headers={"Authorization": None, "Cookie": value}).expect(200)
     assert me["id"] == alice.id, f"backend: the cookie after a {after} is a session of user {me['id']}"

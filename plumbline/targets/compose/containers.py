@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from plumbline.components import PORTS
 from plumbline.errors import StepError
 from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, read
 from plumbline.patience import Patience, work_of
@@ -117,7 +118,7 @@ def _last_words(checks: list[dict[str, Any]]) -> str:
 
 
 def _published(bindings: dict[str, list[dict[str, str]]]) -> str:
-    for binding in (one for several in bindings.values() for one in several or []):
+    for binding in bindings.get(f"{PORTS['front'].number}/tcp") or []:
         host = binding["HostIp"]
         if host in _EVERYWHERE:
             host = "127.0.0.1"

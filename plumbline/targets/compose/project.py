@@ -18,9 +18,11 @@ from plumbline import ROOT
 from plumbline.components import BASELINE, CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home
+from plumbline.https.door import Https
 from plumbline.plan import ON_BASELINE, TODAY, Lineup
 from plumbline.settings.resolve import NONE, PARTS, Wanted
 from plumbline.targets.compose import engine
+from plumbline.targets.compose.https import VOLUME, in_containers
 
 CHECKOUT = ROOT / "docker"
 BASELINE_FILE = "compose.baseline.yaml"
@@ -59,6 +61,7 @@ class Project:
     told: Wanted = NONE
     marks: Mapping[str, str] = field(default_factory=dict)
     lineup: Lineup = TODAY
+    https: Https | None = None
 
     @property
     def tag(self) -> str:
@@ -109,16 +112,20 @@ class Project:
             "PLUMBLINE_TAG": self.tag,
             "PLUMBLINE_VERSION": facts.VERSION,
             "PLUMBLINE_STACK_ID": self.stack_id or "none",
-            "PLUMBLINE_PUBLISH_ADDRESS": self.told.of(CADDY.name).get("PLUMBLINE_FRONT_HOST", "127.0.0.1"),
+            "PLUMBLINE_PUBLISH_ADDRESS": self._address(),
             "PLUMBLINE_PUBLISH_PORT": str(self.front_port),
         }
+
+    def _address(self) -> str:
+        own = self.https.front_host if self.https else "127.0.0.1"
+        return self.told.of(CADDY.name).get("PLUMBLINE_FRONT_HOST", own)
 
     def additions(self) -> str:
         """Return the overrides of compose.yaml: settings of each part and its migrations, and marks of secrets.
 
         The marks are labels, so that Compose recreates a container when a secret that it reads is replaced.
         """
-        services: dict[str, dict[str, dict[str, str]]] = {}
+        services: dict[str, dict[str, Any]] = {}
         for part in PARTS:
             told = {name: value for name, value in self.told.of(part).items() if name not in _PUBLISHED}
             for service in (part, migration_step(part)) if part in MIGRATING else (part,):
@@ -130,7 +137,13 @@ class Project:
             found = ",".join(self.marks[name] for name in read if name in self.marks)
             if found:
                 services.setdefault(service, {})["labels"] = {"plumbline.secrets": found}
-        return json.dumps({"services": services})
+        if self.https is None:
+            return json.dumps({"services": services})
+        for service, added in in_containers(self.https, self.front_port, self._address()).items():
+            for key, values in added.items():
+                own = services.setdefault(service, {}).setdefault(key, type(values)())
+                services[service][key] = own | values if isinstance(values, dict) else own + values
+        return json.dumps({"services": services, "volumes": {VOLUME: {}}})
 
     def _secrets_read(self) -> dict[str, list[str]]:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 
 from servicekit import facts
@@ -12,18 +13,21 @@ from servicekit import facts
 from plumbline import causes, fingerprint, net, secret_files
 from plumbline.components import CADDY, POSTGRES, REDIS, SPECS, START_IN_IMAGE, migration_step
 from plumbline.errors import PlumblineError, StepError
+from plumbline.home import write_privately
 from plumbline.identity import compare
 from plumbline.inside import Inside, Process
 from plumbline.patience import Patience, work_of
+from plumbline.rotation.target import RedisRule
 from plumbline.stack import Component, Stack
 from plumbline.targets import postgres_shell
-from plumbline.targets.compose import checks, containers, engine, images
+from plumbline.targets.compose import checks, containers, engine, https, images
 from plumbline.targets.compose.project import Project
 from plumbline.targets.in_a_home import TargetInAHome
 
 _MIGRATION_STILL_S, _MIGRATION_MOST_S = 300, 4 * 3600
 """How long migrations may wait without work, such as for a lock, and how long in all, such as for a large index."""
 _WAIT_S = 30
+_POLL_S = 0.2
 _KILL_ALL = "kill -9 -1"
 _POSTGRES_DATA = "/var/lib/postgresql/data"
 _PASSWORD_FILE = "/run/secrets/postgres_password"  # noqa: S105  a path
@@ -34,6 +38,7 @@ class ComposeTarget(TargetInAHome):
     """One stack of containers. See `plumbline.targets.base.Target` for the methods' contracts."""
 
     name = "compose"
+    secrets_are_mounted = True
 
     # State
 
@@ -42,7 +47,9 @@ class ComposeTarget(TargetInAHome):
         """The Compose project of this stack."""
         front_port = self._state.ports.get("front", facts.FRONT_PORT)
         state = self._state
-        return Project(self.home, state.stack_id, front_port, self._applied, state.secrets, self.lineup)
+        return Project(
+            self.home, state.stack_id, front_port, self._applied, self._marks_of_secrets, self.lineup, self._https
+        )
 
     def component(self, name: str) -> Component:
         """Return the state of one component."""
@@ -68,7 +75,7 @@ class ComposeTarget(TargetInAHome):
     def problems(self) -> list[str]:
         """Return all problems that prevent a deployment."""
         project = Project(self.home, self._state.stack_id, self._front_port(), self._wanted, lineup=self.lineup)
-        return self._settings_problems() + checks.problems(project, self._owns_port)
+        return self._settings_problems() + self._https_problems() + checks.problems(project, self._owns_port)
 
     def _owns_port(self, port: int) -> bool:
         if port != self._state.ports.get("front"):
@@ -135,8 +142,21 @@ class ComposeTarget(TargetInAHome):
         self.project.compose("up", "--detach", "--no-deps", "--no-build", "--pull", "never", *names, component=names[0])
         with causes.named(self.log_tail):
             after = containers.wait_ready(self.project, *names)
+        if CADDY.name in names and self._https:
+            self._fetch_authority()
         same = all(name in before and before[name].started_at == after[name].started_at for name in names)
         return "already running" if same else "started"
+
+    def _fetch_authority(self) -> None:
+        """Copy the certificate of Caddy's own authority to the home, for clients on this machine."""
+        container = containers.one_of(self.project, CADDY.name)
+        patience = Patience(_WAIT_S)
+        while (done := engine.docker("exec", container.id, "cat", https.AUTHORITY)).returncode != 0:
+            if patience.is_over():
+                raise StepError(f"Caddy has no authority of its own: {done.stderr.strip()}", component=CADDY.name)
+            time.sleep(_POLL_S)
+        self.home.tls.mkdir(mode=0o700, exist_ok=True)
+        write_privately(self._ca_file(), done.stdout)
 
     def _migrate(self, name: str) -> str:
         step = migration_step(name)
@@ -161,6 +181,14 @@ class ComposeTarget(TargetInAHome):
                 raise StepError(f"the migrations did not end within {patience}", component=step)
 
     # Operation
+
+    def deliver_secrets(self) -> None:
+        """Do nothing: containers mount the files themselves."""
+
+    def set_redis_passwords(self, rule: RedisRule, digest: str) -> None:
+        """Let Redis accept the password with this SHA-256, too, or only that one."""
+        container = containers.one_of(self.project, REDIS.name)
+        engine.output("exec", container.id, "/opt/plumbline/redis.sh", rule, digest, component=REDIS.name)
 
     def start(self, *components: str) -> None:
         """Start components and wait until each is ready."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plumbline import ROOT, environment
-from plumbline.components import BASELINE, CADDY, POSTGRES, REDIS, SPECS, variable
+from plumbline.components import BACKEND, BASELINE, CADDY, POSTGRES, REDIS, SPECS, variable
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
+from plumbline.https.door import Https
 from plumbline.plan import TODAY, Lineup
 from plumbline.settings.resolve import NONE, Wanted
 from plumbline.targets.embedded import redis_server
@@ -72,6 +73,7 @@ class Layout:
     told: Wanted = NONE
     marks: Mapping[str, str] = field(default_factory=dict)
     lineup: Lineup = TODAY
+    https: Https | None = None
 
     def url(self, component: str, path: str = "") -> str:
         """Return a component's own HTTP address."""
@@ -87,6 +89,7 @@ class Layout:
         spec = SPECS[name]
         folder = ROOT / "services" / spec.folder
         found = {
+            **({"PLUMBLINE_COOKIE_SECURE": "true"} if self.https and spec is BACKEND else {}),
             **self.told.of(spec.settings_of or name),
             **environment.for_python(folder, ROOT / "services" / "servicekit"),
             "PYTHONUNBUFFERED": "1",
@@ -126,7 +129,9 @@ class Layout:
     def caddy_environment(self) -> dict[str, str]:
         """Return the environment of Caddy."""
         folder = str(self.directory(CADDY.name))
+        host = {"PLUMBLINE_FRONT_HOST": self.https.front_host} if self.https else {}
         return {
+            **host,
             **self.told.of(CADDY.name),
             "HOME": folder,
             "XDG_DATA_HOME": folder,
@@ -137,6 +142,7 @@ class Layout:
                 f"PLUMBLINE_{variable(name)}": f"127.0.0.1:{self.ports[self.lineup.answers_at(name)]}"
                 for name in CADDY.calls
             },
+            **(self.https.caddy_environment(self.ports["front"]) if self.https else {}),
         }
 
     def directory(self, component: str) -> Path:
@@ -150,7 +156,9 @@ class Layout:
             raise PlumblineError(
                 "redis-server or caddy was removed after the deployment", hint="./deploy-local.sh doctor"
             )
-        redis_password = redis_server.environment(redis, self.home.secrets / "redis_password")
+        redis_password = redis_server.environment(
+            redis, self.home.secrets / "redis_password", self.directory(REDIS.name)
+        )
         foreign = {
             REDIS.name: (redis_server.command(self.ports["redis"], self.directory(REDIS.name)), redis_password),
             CADDY.name: (caddy_command(caddy), self.caddy_environment()),

@@ -26,9 +26,19 @@ from plumbline.home import Home
 from plumbline.identity import health_of
 from plumbline.inside import Inside, Process
 from plumbline.patience import Patience, work_of
+from plumbline.rotation.target import RedisRule
 from plumbline.stack import Component, Stack
 from plumbline.targets import postgres_shell
-from plumbline.targets.embedded import accounts, condition, inspection, leftovers, liveness, postgres, waiting
+from plumbline.targets.embedded import (
+    accounts,
+    condition,
+    inspection,
+    leftovers,
+    liveness,
+    postgres,
+    redis_server,
+    waiting,
+)
 from plumbline.targets.embedded.programs import WATCH, Layout, service_command
 from plumbline.targets.embedded.supervisor import Supervisor
 from plumbline.targets.in_a_home import TargetInAHome
@@ -55,7 +65,9 @@ class EmbeddedTarget(TargetInAHome):
 
     def _layout(self) -> Layout:
         state = self._state
-        return Layout(self.home, state.ports, state.stack_id, self._applied, state.secrets, self.lineup)
+        return Layout(
+            self.home, state.ports, state.stack_id, self._applied, self._marks_of_secrets, self.lineup, self._https
+        )
 
     @cached_property
     def _cluster(self) -> postgres.Cluster:
@@ -121,11 +133,18 @@ class EmbeddedTarget(TargetInAHome):
     def _log_file(self, name: str) -> str:
         return str(self.home.logs / f"{name}.log")
 
+    def _ca_file(self) -> Path:
+        return self._layout().directory(CADDY.name) / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+
     # Preflight
 
     def problems(self) -> list[str]:
         """Return all problems that prevent a deployment."""
-        return self._settings_problems() + preflight.embedded_problems(self.home, self._front_port(), self._owns_port)
+        return (
+            self._settings_problems()
+            + self._https_problems()
+            + preflight.embedded_problems(self.home, self._front_port(), self._owns_port)
+        )
 
     def _owns_port(self, port: int) -> bool:
         """Return whether the listener on `port` is this stack's Caddy, supervised or left over."""
@@ -301,6 +320,13 @@ class EmbeddedTarget(TargetInAHome):
             return lambda: liveness.silent(liveness.heartbeat(self.home, name))
         return partial(self._probe_service, name)
 
+    def deliver_secrets(self) -> None:
+        """Do nothing: components read the files themselves."""
+
+    def set_redis_passwords(self, rule: RedisRule, digest: str) -> None:
+        """Let Redis accept the password with this SHA-256, too, or only that one."""
+        redis_server.set_passwords(self._state.ports[REDIS.name], self._layout().directory(REDIS.name), rule, digest)
+
     def _probe_redis(self) -> str | None:
         return self.stack().redis.problem(_PROBE_S)
 
@@ -309,7 +335,7 @@ class EmbeddedTarget(TargetInAHome):
         return health.reason or (None if health.stack_id == self._state.stack_id else "it belongs to another stack")
 
     def _probe_front(self) -> str | None:
-        return health_of(f"http://{self._front()}{CADDY.health_path}").reason
+        return health_of(f"{self._front_url()}{CADDY.health_path}").reason
 
     # Operation
 

@@ -72,10 +72,23 @@ class Recipe:
                 copy = overlay / "secrets" / name
                 copy.touch(mode=0o600)
                 copy.write_bytes(read_secret(secret).encode() if real_secrets else _NO_SECRETS)
+            self._write_second_values(overlay / "secrets" / "kustomization.yaml", real_secrets)
             self._adapt(overlay / "kustomization.yaml")
             return kustomize.build(overlay)
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+    def _write_second_values(self, index: Path, real_secrets: bool) -> None:
+        """Write values that are valid beside the current ones during a rotation."""
+        content = yaml.safe_load(index.read_text())
+        for generator in content["secretGenerator"]:
+            names = map(secret_files.also, secret_files.OVERLAPPING)
+            generator["literals"] = [f"{name}={self._second_value(name) if real_secrets else ''}" for name in names]
+        index.write_text(kustomize.dump([content]))
+
+    def _second_value(self, name: str) -> str:
+        file = self.home.secrets / name
+        return file.read_text() if file.exists() else ""
 
     def _adapt(self, index: Path) -> None:
         """Write this stack's identity, namespace, settings and images to the overlay's copy."""

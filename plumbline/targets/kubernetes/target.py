@@ -22,6 +22,7 @@ from plumbline.components import (
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.inside import Inside, Process
+from plumbline.rotation.target import RedisRule
 from plumbline.settings.resolve import Wanted
 from plumbline.stack import Component, PostgresAddress, Stack
 from plumbline.targets.compose import engine
@@ -29,6 +30,7 @@ from plumbline.targets.compose.images import INPUTS
 from plumbline.targets.in_a_home import TargetInAHome
 from plumbline.targets.kubernetes import (
     contexts,
+    delivery,
     diagnosis,
     forwards,
     images,
@@ -56,6 +58,7 @@ _KILL_ALL = "kill -9 -1"
 # Process 1 of a container ignores SIGKILL from inside. SIGQUIT ends Postgres as a crash would.
 _KILL_INIT = "kill -QUIT 1"
 _SOURCES = ("k8s", *INPUTS)
+_NO_DOMAIN = "--domain is not for a cluster: an Ingress serves HTTPS there (docs/kubernetes.md), drop the option"
 _FORWARDED = {"front": CADDY, "postgres": POSTGRES, "redis": REDIS}
 """Name of a forward to the component that it leads to."""
 
@@ -155,6 +158,7 @@ class KubernetesTarget(TargetInAHome):
         """Return all problems that prevent a deployment. Asks the user to confirm the cluster."""
         found = [
             *self._settings_problems(),
+            *([_NO_DOMAIN] if self._wanted_https else []),
             *preflight.python_problems(),
             *preflight.folder_problems(self.home),
             *preflight.port_problems(self._front_port(), self._owns_port),
@@ -317,6 +321,14 @@ class KubernetesTarget(TargetInAHome):
         return probes[name]
 
     # Operation
+
+    def deliver_secrets(self) -> None:
+        """Write the secrets to those in the cluster, and wait until every pod that mounts one sees it."""
+        delivery.deliver(self._cluster, self.home.secrets)
+
+    def set_redis_passwords(self, rule: RedisRule, digest: str) -> None:
+        """Let Redis accept the password with this SHA-256, too, or only that one."""
+        delivery.set_redis_passwords(self._cluster, rule, digest)
 
     def start(self, *components: str) -> None:
         """Start components with their former number of pods, and wait until each is ready and reachable from here."""

@@ -108,7 +108,7 @@ def test_a_planted_dump_is_not_loaded_and_none_is_written(tmp_path: Path) -> Non
             assert client.xlen(LOG_STREAM) == 0
     finally:
         server.stop()
-    assert {*tmp_path.iterdir()} == before | {tmp_path / "redis.log"}
+    assert {*tmp_path.iterdir()} == before | {tmp_path / "redis.log", redis_server.keeper_file(tmp_path)}
     assert "loaded from disk" not in (tmp_path / "redis.log").read_text()
 
 
@@ -146,7 +146,7 @@ def test_without_a_password_it_does_not_start(tmp_path: Path, content: str | Non
     file = tmp_path / "redis_password"
     if content is not None:
         file.write_text(content)
-    environment = redis_server.environment(Path("/bin/true"), file)
+    environment = redis_server.environment(Path("/bin/true"), file, tmp_path)
     done = subprocess.run(["/bin/sh", str(SCRIPT)], env=environment, capture_output=True, text=True, timeout=20)
     assert done.returncode == 78
     assert f"secret file {file} {said}" in done.stderr
@@ -167,7 +167,7 @@ def test_any_password_is_taken_and_told(tmp_path: Path, password: str) -> None:
         cli = redis_server.find().parent  # type: ignore[union-attr]
         told = tmp_path / "told.json"
         environment = {
-            **redis_server.environment(Path("redis-server"), file),
+            **redis_server.environment(Path("redis-server"), file, tmp_path),
             "PATH": f"{cli}:{os.defpath}",
             "PLUMBLINE_REDIS_URL": server.url,
         }

@@ -100,7 +100,10 @@ class _Deployment(TargetInAHome):
         self.home.prepare()
         self._begin({}, resume=False)
         secret_files.generate(self.home.secrets)
-        return Generated(self._state.stack_id, {path.name: path.read_text() for path in self.home.secrets.iterdir()})
+        return Generated(
+            self._state.stack_id,
+            {path.name: text for path in self.home.secrets.iterdir() if (text := path.read_text())},
+        )
 
 
 def main() -> None:

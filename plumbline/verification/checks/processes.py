@@ -64,16 +64,23 @@ _SYSTEM = re.compile(
 _TOLD = re.compile(
     r"^PLUMBLINE_(STACK_ID|HOST|PORT|REDIS_URL|LOG_FORWARD_URL|INGEST_(HOST|PORT)|POSTGRES_(HOST|PORT|DB|USER)|"
     r"(POSTGRES_PASSWORD|REDIS_PASSWORD|INTERNAL_SECRET|TOKEN_SECRET)_FILE|(FRONT|INTERNAL)_(HOST|PORT)|"
-    r"BACKEND|DATA_PROCESSOR|LOG_SINK|LOG_INGEST|CADDYFILE|SECRETS|REDIS_SERVER|BEAT_SOCKET|STOP_FOLDER|START_CLAIM)$"
+    r"BACKEND|DATA_PROCESSOR|LOG_SINK|LOG_INGEST|CADDYFILE|SECRETS|REDIS_(SERVER|KEEPER_FILE)|BEAT_SOCKET|STOP_FOLDER|START_CLAIM|"
+    r"DOMAIN|PUBLIC_HOST|FRONT_DOOR|AUTO_HTTPS|HTTPS?_PORT|CERTIFICATE(_KEY)?|ACME_(CA|ROOT)|COOKIE_SECURE)$"
 )
 """Settings that a deployment itself tells its parts. All others must be in settings.env."""
+_REDIRECT = "redirect"
 _NOWHERE = {"", "unidentified", "none", "by-hand", "by_hand"}
 
 
 def sockets(inside: Inside, settings: Mapping[str, str]) -> Iterator[str]:
     """Find sockets that are not declared, missing ones, and those that others than the stack can reach."""
-    front_host = settings.get("PLUMBLINE_FRONT_HOST", _LOOPBACK)
+    told = next((one.environment for one in inside.processes if one.component == "caddy"), {})
+    https = told.get("PLUMBLINE_FRONT_DOOR", "").startswith("https")
+    everywhere = https and told.get("PLUMBLINE_DOMAIN") != "localhost"
+    front_host = settings.get("PLUMBLINE_FRONT_HOST", "0.0.0.0" if everywhere else _LOOPBACK)  # noqa: S104
     declared = {(*SOCKETS[name], inside.ports[name]): name for name in SOCKETS}
+    if https:
+        declared["caddy", "tcp", int(told["PLUMBLINE_HTTP_PORT"])] = _REDIRECT
     heard = set()
     for one in sorted(inside.listeners, key=str):
         name = declared.get((one.component, one.protocol, one.port))
@@ -82,7 +89,7 @@ def sockets(inside: Inside, settings: Mapping[str, str]) -> Iterator[str]:
             expected = _of(one.component, declared)
             yield f"{one.component}: listens on {_text(one)}, which is not declared; expected {expected}"
             continue
-        host = front_host if name == "front" else _LOOPBACK
+        host = front_host if name in ("front", _REDIRECT) else _LOOPBACK
         if not inside.isolated and not _is_allowed(one, host):
             yield f"{one.component}: its port {name} listens on {_text(one)}; expected the address {host}"
     for (component, protocol, port), name in declared.items():
@@ -94,7 +101,7 @@ def sockets(inside: Inside, settings: Mapping[str, str]) -> Iterator[str]:
         elif not _is_allowed(one, front_host):
             yield f"caddy: this machine publishes it at {_text(one)}; expected {front_host}"
     ports = {one.port for one in inside.published if one.component == "caddy"}
-    if len(ports) > 1:
+    if len(ports) > 1 + https:
         yield f"caddy: this machine publishes ports {sorted(ports)}; expected only that of the front door"
 
 

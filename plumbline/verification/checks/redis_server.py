@@ -28,7 +28,7 @@ DIRECTIVES = {
 FOREIGN = "plumbline-check-of-others"
 """A key and a channel that belong to none of our components."""
 REMOVED = frozenset({
-    "ACL", "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "MIGRATE", "MODULE", "PSYNC", "REPLICAOF", "SAVE", "SHUTDOWN",
+    "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "MIGRATE", "MODULE", "PSYNC", "REPLICAOF", "SAVE", "SHUTDOWN",
     "SLAVEOF", "SYNC",
 })  # fmt: skip
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from servicekit.rotating import ALSO
 from servicekit.secrets import SecretError, read_secret
 from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
@@ -49,7 +50,7 @@ def readable(home: Path, inside: Inside) -> Iterator[str]:
         expected[home / name] = 0o600
     # Containers read the files under their own accounts. The folder, which they do not see, is closed to others.
     for path in (home / "secrets").iterdir():
-        expected[path] = 0o444 if inside.secrets_shared and path.name in NAMES else 0o600
+        expected[path] = 0o444 if inside.secrets_shared and path.name.removesuffix(ALSO) in NAMES else 0o600
     expected |= {home / "logs" / f"{process.component}.log": 0o600 for process in inside.processes if not process.place}
     expected.pop(home / "logs" / "supervisor.log", None)
     for path, mode in expected.items():

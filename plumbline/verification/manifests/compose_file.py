@@ -10,6 +10,7 @@ from typing import Any
 from servicekit.facts import FRONT_PORT
 
 from plumbline.components import CADDY, COMPONENTS, MIGRATING, POSTGRES, REDIS, SERVICES, SPECS, WORKER, ComponentSpec
+from plumbline.secret_files import readable_by
 
 _HARDENED: dict[str, Any] = {
     "cap_drop": ["ALL"],
@@ -126,11 +127,13 @@ def _waits(name: str, service: dict[str, Any]) -> Iterator[str]:
 def _secrets(name: str, service: dict[str, Any]) -> Iterator[str]:
     """A container gets the secrets that it reads, and each variable names the file of its own secret."""
     spec = _spec(name)
-    expected = {*spec.secrets, *(spec.migration_secrets if name in _MIGRATIONS else ())}
+    own = {*spec.secrets, *(spec.migration_secrets if name in _MIGRATIONS else ())}
+    expected = {*readable_by(own)} if spec.package else own
     found = {*service.get("secrets", [])}
     for secret in sorted(found - expected):
         yield f"{name} is given the secret {secret}; expected only {', '.join(sorted(expected))}"
-    for secret in sorted(expected):
+    yield from (f"{name} is not given the secret {secret}" for secret in sorted(expected - own - found))
+    for secret in sorted(own):
         variable = f"PLUMBLINE_{secret.upper()}_FILE"
         told = service.get("environment", {}).get(variable)
         if secret not in found or told != f"/run/secrets/{secret}":

@@ -64,8 +64,8 @@ def _volumes(workload: Workload) -> Iterator[str]:
                 yield f"{where}: defaultMode has to be 0440, readable by root and fsGroup alone"
             if "items" not in secret:
                 yield f"{where} mounts every secret: name those that are needed"
-        elif workload.component == REDIS.name:
-            yield f"{where}: redis keeps nothing, and needs no volume but its password's"
+        elif workload.component == REDIS.name and volume.get("emptyDir", {}).get("medium") != "Memory":
+            yield f"{where}: redis keeps nothing, and needs no volume but its password's, and one in memory"
 
 
 def _container(workload: Workload, container: Container) -> Iterator[str]:

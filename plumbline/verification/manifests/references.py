@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from plumbline import ROOT
+from plumbline.secret_files import OVERLAPPING, also
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
 
 FROM_OUTSIDE = {("Secret", "plumbline-tls")}
@@ -67,7 +68,11 @@ def literal_secrets(root: Path) -> Iterator[str]:
             if document.get("kind") == "Secret" and written.keys() - {"username"}:
                 yield f"{file.relative_to(root)} holds a secret: {', '.join(sorted(written.keys() - {'username'}))}"
             for generator in document.get("secretGenerator", []):
-                if generator.keys() - {"name", "files", "type"}:
+                second = {f"{also(name)}=" for name in OVERLAPPING}
+                if (
+                    generator.keys() - {"name", "files", "type", "literals"}
+                    or {*generator.get("literals", ())} - second
+                ):
                     yield f"{file.relative_to(root)}: Secret {generator['name']} is not made from files alone"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from ipaddress import ip_network
 
+from servicekit.rotating import ALSO
+
 from plumbline import ROOT
 from plumbline.components import BACKEND, CADDY, PORTS, TABLE
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
@@ -132,7 +134,8 @@ def _files(where: str, container: Container, workload: Workload, environment: di
     for name, value in environment.items():
         if name.endswith("_FILE") and value not in there:
             yield f"{where}: {name} is {value}, where no secret is mounted"
-    yield from (f"{where} can read {file}, and no setting names it" for file in sorted(there - {*environment.values()}))
+    named = {*environment.values(), *(value + ALSO for value in environment.values())}
+    yield from (f"{where} can read {file}, and no setting names it" for file in sorted(there - named))
 
 
 def _addresses(where: str, manifests: Manifests, environment: dict[str, str]) -> Iterator[str]:

@@ -15,9 +15,10 @@ import psycopg
 import pytest
 import redis
 
-from plumbline import deploy, diagnose, environment, identity
+from plumbline import deploy, diagnose, environment, identity, net
 from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.home import DEFAULT_HOME, Home
+from plumbline.https.door import LOCAL, Https
 from plumbline.inside import Inside
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
@@ -44,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--home", type=Path, default=DEFAULT_HOME, help="home of a running stack to reuse")
     group.addoption("--own-stack", action="store_true", help="bring up a stack even if one is running")
+    group.addoption("--https", action="store_true", help="bring up a stack with HTTPS")
     group.addoption("--keep-stack", action="store_true", help="keep the stack that the suite brought up")
     remote = parser.getgroup("plumbline-remote", "a stack deployed elsewhere (--target remote)")
     remote.addoption("--base-url", metavar="URL", help="its front door")
@@ -94,6 +96,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
         request.config.stash[OWN] = True
         yield from map(disruption.guard, _own_stack(request.config, uncaptured))
         return
+    _trust(existing.stack())
     _refuse_incomplete(existing)
     uncaptured(lambda: print(f"\nreusing the stack in {existing.stack().home}", flush=True))
     yield disruption.guard(existing)
@@ -189,13 +192,26 @@ def _problems(existing: Target, stack: Stack) -> list[str]:
     return problems
 
 
+def _https(config: pytest.Config) -> Https | None:
+    return Https(LOCAL, "own", net.free_port()) if config.getoption("https") else None
+
+
+def _trust(stack: Stack) -> None:
+    """Let all clients of this process trust the stack's authority."""
+    if stack.ca_file:
+        # requests reads the first, everything that uses OpenSSL directly the second.
+        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = stack.ca_file
+
+
 def _own_stack(config: pytest.Config, uncaptured: _Uncaptured) -> Iterator[Target]:
     home = Home(Path(tempfile.mkdtemp(prefix="plumbline-")))
     keep = config.getoption("keep_stack")
     mine, why = choose(config.getoption("target"), home, 0)
     try:
         try:
+            mine.want_https(_https(config))
             uncaptured(lambda: deploy.up(home, mine, why))
+            _trust(mine.stack())
         except PlumblineError as error:
             _save_bundles(home)
             pytest.exit(f"the stack did not come up: {error}", 1)

@@ -17,9 +17,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit import lifeline
+from servicekit.database_password import async_connection_class
 from servicekit.facts import VERSION
 from servicekit.log.forwarder import Forwarder
 from servicekit.log.setup import configure_logging
+from servicekit.redis_password import RedisPassword
 from servicekit.stopping import on_stop
 from starlette.types import ASGIApp
 
@@ -76,7 +78,9 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarder | None) -> AsyncIterator[None]:
-    database = Database(settings.conninfo(SERVICE), settings.pool_size)
+    database = Database(
+        settings.conninfo(SERVICE), settings.pool_size, async_connection_class(settings.postgres_password_file)
+    )
     redis, counting = _redis(settings, 1.0), _redis(settings, REDIS_TIMEOUT_S)
     hub, passwords = Hub(), Passwords()
     users, tails = Users(database, hub), Tails(redis)
@@ -89,7 +93,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
             database=database,
             hub=hub,
             events=events,
-            sessions=Sessions(settings.token_secret(), settings.session_ttl_s, secure=settings.cookie_secure),
+            sessions=Sessions(settings.signing_keys(), settings.session_ttl_s, secure=settings.cookie_secure),
             users=users,
             tails=tails,
             passwords=passwords,
@@ -124,7 +128,7 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
 def _redis(settings: BackendSettings, timeout_s: float) -> aioredis.Redis:
     return aioredis.Redis.from_url(
         settings.redis_url,
-        password=settings.redis_password(),
+        credential_provider=RedisPassword(settings.redis_password_file),
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         # One retry on a new connection: a restart of Redis closes idle ones.

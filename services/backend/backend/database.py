@@ -40,10 +40,13 @@ Params = Mapping[str, Any]
 class Database:
     """Runs statements, each in its own transaction. Methods raise DatabaseAway or Overloaded within their timeouts."""
 
-    def __init__(self, conninfo: str, size: int) -> None:
+    def __init__(
+        self, conninfo: str, size: int, connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection
+    ) -> None:
         self._outage = Outage(log, "Postgres", level=logging.ERROR)
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
             conninfo,
+            connection_class=connection_class,
             min_size=min(2, size),
             max_size=size,
             kwargs={

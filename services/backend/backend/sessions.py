@@ -3,58 +3,47 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from fastapi.requests import HTTPConnection
 from fastapi.responses import Response
 from servicekit.facts import SESSION_COOKIE
 from servicekit.log.faults import client_fault
-from servicekit.tokens import Identity, TokenError, Verified, is_of_deployment, issue, token_from, verify
+from servicekit.signing import SigningKeys
+from servicekit.tokens import Identity, TokenError, Verified, issue, token_from
 
 from backend.errors import Unauthenticated
 
 log = logging.getLogger(__name__)
 
-_MAX_VERIFIED = 4096
-
 
 class Sessions:
     """Issues and verifies session tokens, and puts them into cookies."""
 
-    def __init__(self, secret: str, ttl_s: int, *, secure: bool) -> None:
-        self._secret = secret
+    def __init__(self, keys: SigningKeys, ttl_s: int, *, secure: bool) -> None:
+        self._keys = keys
         self.ttl_s = ttl_s
         self._secure = secure
-        # Cache of verified signatures; the expiry is checked each time.
-        self._verified: dict[str, Verified] = {}
 
     def issue(self, identity: Identity, session_id: str) -> str:
         """Return a token for a session of `identity`."""
-        return issue(self._secret, identity, session_id, self.ttl_s)
+        return issue(self._keys.current(), identity, session_id, self.ttl_s)
 
     def is_of_deployment(self, connection: HTTPConnection) -> bool:
         """Return whether the deployment itself sent the request, with a token that it signed."""
         token = _token_of(connection)
-        return token is not None and is_of_deployment(self._secret, token)
+        return token is not None and self._keys.is_of_deployment(token)
 
     def verify(self, connection: HTTPConnection) -> Verified:
         """Return the verified session of a request or handshake. Raises Unauthenticated with the reason."""
         token = _token_of(connection)
         if token is None:
             raise Unauthenticated
-        known = self._verified.get(token)
-        if known is not None and known.expires_at > time.time():
-            return known
         try:
-            verified = verify(self._secret, token)
+            return self._keys.verify(token)
         except TokenError as error:
             if error.suspicious:
                 client_fault(log, "bad_token", "a session token was refused: %s", error)
             raise Unauthenticated(str(error)) from None
-        if len(self._verified) >= _MAX_VERIFIED:
-            self._verified.clear()
-        self._verified[token] = verified
-        return verified
 
     def set_cookie(self, response: Response, token: str) -> None:
         """Set the session cookie: not readable by scripts, not sent with cross-site requests."""

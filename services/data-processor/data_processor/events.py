@@ -11,6 +11,7 @@ import redis
 from servicekit.events import Event, encode
 from servicekit.facts import EVENTS_CHANNEL
 from servicekit.log.outage import Outage
+from servicekit.redis_password import RedisPassword
 
 from data_processor import config
 
@@ -25,9 +26,9 @@ _starting = threading.Lock()
 class Publisher:
     """A bounded queue and one thread that publishes from it. While Redis is away, events are dropped and counted."""
 
-    def __init__(self, url: str, password: str) -> None:
+    def __init__(self, url: str, password: RedisPassword) -> None:
         self._client = redis.Redis.from_url(
-            url, password=password, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+            url, credential_provider=password, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
         )
         self._queue: queue.Queue[Event] = queue.Queue(_QUEUE_SIZE)
         self._outage = Outage(logger, "Redis, so live events are lost while nothing stored is,", level=logging.WARNING)
@@ -56,7 +57,7 @@ class Publisher:
 @cache
 def _publisher() -> Publisher:
     settings = config.current()
-    return Publisher(settings.redis_url, settings.redis_password())
+    return Publisher(settings.redis_url, RedisPassword(settings.redis_password_file))
 
 
 def publish(event: Event) -> None:

@@ -7,6 +7,7 @@ import hmac
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
+from servicekit.database_password import connection_class
 
 from data_processor import config
 
@@ -49,6 +50,7 @@ DATABASES: dict[str, dict[str, Any]] = {
                 "timeout": _typed.database_wait_s,
                 "reconnect_timeout": 30.0,
                 "name": config.SERVICE,
+                "connection_class": connection_class(_typed.postgres_password_file),
             },
         },
     }

@@ -11,6 +11,7 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 from servicekit import stopping
 from servicekit.accounts import FRESH_S
+from servicekit.redis_password import RedisPassword
 
 from log_sink.buffer import Buffer
 from log_sink.hub import BLOCK_MS, Hub
@@ -40,9 +41,10 @@ class Sink:
         self.buffer = Buffer()
         self.intake = Intake(self.buffer)
         self.senders = Senders()
-        self._redis = connect(settings.redis_url, settings.redis_password())
+        password = RedisPassword(settings.redis_password_file)
+        self._redis = connect(settings.redis_url, password)
         # A blocking read occupies its connection, so it gets its own, with a longer timeout.
-        self._tail_redis = connect(settings.redis_url, settings.redis_password(), BLOCK_MS / 1000 + ANSWER_WITHIN_S)
+        self._tail_redis = connect(settings.redis_url, password, BLOCK_MS / 1000 + ANSWER_WITHIN_S)
         self.store = Store(self._redis)
         self._self_log = SelfLogHandler(self.buffer)
         self.hub = Hub(Store(self._tail_redis), on_new_epoch=self._self_log.forget)

@@ -16,6 +16,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.credentials import CredentialProvider
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from servicekit.facts import FAULTS_FOLDED_S, FAULTS_KEPT, LOG_CAP, LOG_STREAM, OPERATORS_KEY
@@ -102,11 +103,11 @@ class Stats:
 KINDS = ("received", "kept", "superseded", "dropped")
 
 
-def connect(url: str, password: str, answer_within_s: float = ANSWER_WITHIN_S) -> Redis:
+def connect(url: str, password: CredentialProvider, answer_within_s: float = ANSWER_WITHIN_S) -> Redis:
     """Return a client whose calls end within `answer_within_s` seconds, plus one reconnect."""
     return Redis.from_url(
         url,
-        password=password,
+        credential_provider=password,
         socket_timeout=answer_within_s,
         socket_connect_timeout=answer_within_s,
         # Retry once on a pooled connection that a restart of Redis closed, but not on a slow Redis.

@@ -10,6 +10,7 @@ from typing import Any
 import redis
 from log_sink.buffer import Buffer, Cell
 from log_sink.store import Kept, Store, connect, newest_of
+from redis.credentials import UsernamePasswordCredentialProvider
 from servicekit.facts import FAULTS_KEPT, LOG_CAP, LOG_STREAM
 
 from plumbline.verification.throwaway import REDIS_PASSWORD, RedisServer
@@ -23,7 +24,7 @@ NEVER, AT_ONCE = 3600.0, 0.001
 
 def run(url: str, work: Callable[[list[Store]], Awaitable[Any]], folded_s: float = NEVER) -> Any:
     async def main() -> Any:
-        clients = [connect(url, REDIS_PASSWORD, 5) for _ in range(2)]
+        clients = [connect(url, UsernamePasswordCredentialProvider(password=REDIS_PASSWORD), 5) for _ in range(2)]
         try:
             return await work([Store(client, folded_s) for client in clients])
         finally:

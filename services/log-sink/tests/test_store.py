@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from log_sink.buffer import Buffer, Cell
 from log_sink.store import KINDS, Store, connect
+from redis.credentials import UsernamePasswordCredentialProvider
 from redis.exceptions import ResponseError
 from servicekit.facts import LOG_CAP, LOG_STREAM
 
@@ -23,7 +24,7 @@ CELLS = [Cell("backend", "warning"), Cell("backend", "error"), Cell("caddy", "er
 
 def run(url: str, work: Callable[[list[Store]], Awaitable[Any]], sinks: int = 1) -> Any:
     async def main() -> Any:
-        clients = [connect(url, REDIS_PASSWORD, 5) for _ in range(sinks)]
+        clients = [connect(url, UsernamePasswordCredentialProvider(password=REDIS_PASSWORD), 5) for _ in range(sinks)]
         try:
             return await work([Store(client) for client in clients])
         finally:

@@ -12,6 +12,7 @@ from log_sink.buffer import Buffer, Cell
 from log_sink.store import Store, connect
 from log_sink.writer import Writer
 from redis.asyncio import Redis
+from redis.credentials import UsernamePasswordCredentialProvider
 from servicekit.facts import LOG_CAP, LOG_STREAM
 from servicekit.stopping import end
 
@@ -40,7 +41,7 @@ async def at_work(writer: Writer) -> AsyncIterator[None]:
 @asynccontextmanager
 async def parts_for(server: RedisServer) -> AsyncIterator[tuple[Redis, Buffer, Writer]]:
     """Yield a Redis client, a buffer, and a writer between them."""
-    client = connect(server.url, REDIS_PASSWORD, 5)
+    client = connect(server.url, UsernamePasswordCredentialProvider(password=REDIS_PASSWORD), 5)
     buffer = Buffer()
     yield client, buffer, Writer(buffer, Store(client))
     await client.aclose()

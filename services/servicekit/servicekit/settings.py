@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from servicekit import facts
 from servicekit.inside import InternalSecret
 from servicekit.secrets import read_secret
+
+if TYPE_CHECKING:
+    from servicekit.signing import SigningKeys
 
 ENV_PREFIX = "PLUMBLINE_"
 """Needed because a Kubernetes Service called `postgres` adds its own POSTGRES_PORT to every environment."""
@@ -126,6 +129,13 @@ class TokenSettings(BaseModel):
     def token_secret(self) -> str:
         """Return the signing key. Raises SecretError if the file is unusable."""
         return read_secret(self.token_secret_file)
+
+    def signing_keys(self) -> SigningKeys:
+        """Return the signing key and the other valid one. Raises SecretError if the file is unusable."""
+        # Imported here, because the log-sink shares this module and verifies no tokens.
+        from servicekit.signing import SigningKeys
+
+        return SigningKeys(self.token_secret_file)
 
 
 def explain(error: ValidationError) -> str:

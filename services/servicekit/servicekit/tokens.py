@@ -24,6 +24,10 @@ class TokenError(Exception):
         self.suspicious = suspicious
 
 
+class ForeignKeyError(TokenError):
+    """A token that was signed with another key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The user of a valid token."""
@@ -79,7 +83,7 @@ def verify(secret: str, token: str) -> Verified:
     except jwt.ExpiredSignatureError:
         raise TokenError("the session has expired: log in again", suspicious=False) from None
     except jwt.InvalidSignatureError:
-        raise TokenError("the session token was not signed by this stack: log in again", suspicious=True) from None
+        raise ForeignKeyError("the session token was not signed by this stack: log in again", suspicious=True) from None
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, OverflowError):
         raise TokenError("the session token is malformed: log in again", suspicious=True) from None
     return Verified(Identity(user_id, str(claims.get("name", "")), claims.get("op") is True), session_id, expires_at)

@@ -17,7 +17,7 @@ AREA = Area(
     modules=("smoke/test_answers.py", "smoke/test_health.py", "smoke/test_websocket.py", "logs/test_recorded.py"),
     faults=(
         Fault("front-door-on-all-addresses", "the front door listens on every address of the machine",
-                _edit("bind {$PLUMBLINE_FRONT_HOST:127.0.0.1}", "bind 0.0.0.0"), {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "caddy: its port front listens on tcp"}),
+                _edit("(front_door) {\n\tbind {$PLUMBLINE_FRONT_HOST:127.0.0.1}", "(front_door) {\n\tbind 0.0.0.0"), {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "caddy: its port front listens on tcp"}),
         Fault("internal-listener-on-all-addresses", "the internal listener is open to the network",
                 _edit("bind {$PLUMBLINE_INTERNAL_HOST:127.0.0.1}", "bind 0.0.0.0"), {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "caddy: its port internal listens on tcp"}),
         Fault("admin-endpoint-on", "any account of the machine can change Caddy's configuration",

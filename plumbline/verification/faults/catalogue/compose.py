@@ -51,7 +51,7 @@ AREA = Area(
                "      PLUMBLINE_REDIS_PASSWORD_FILE: /run/secrets/redis_password\n      REDIS_PASSWORD: hunter2hunter2\n"
                f"{_REDIS_SECRETS}", "redis is told REDIS_PASSWORD"),
         _fault("compose-secrets-swapped", "one secret's file serves as another", _COMPOSE,
-               "/token_secret\n  operator_password:", "/internal_secret\n  operator_password:",
+               "/token_secret\n  token_secret_also:", "/internal_secret\n  token_secret_also:",
                "expected one called token_secret"),
         _fault("compose-data-in-memory", "the database is lost with its container", _COMPOSE,
                '    volumes: ["postgres-data:/var/lib/postgresql/data"]\n    tmpfs: [',

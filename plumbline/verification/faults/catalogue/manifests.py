@@ -32,11 +32,11 @@ AREA = Area(
         Fault("compose-does-not-restart", "what dies in Compose stays dead",
                 Patch(_COMPOSE, "restart: unless-stopped", 'restart: "no"'), {'manifests: compose': "restart is 'no'; expected 'unless-stopped'"}),
         Fault("compose-starts-before-migrations", "the backend does not wait for the migrations",
-                Patch(_COMPOSE, "    secrets: [postgres_password, token_secret, redis_password, internal_secret]\n"
+                Patch(_COMPOSE, "    secrets: *all\n"
                       "    depends_on:\n      redis: {condition: service_healthy}\n      migrate-data-processor: {condition: "
                       "service_completed_successfully}\n    healthcheck:\n      <<: *healthcheck\n      test: [CMD, sh, "
                       '/app/alive.sh, "6", python, -ISE, /app/probe.py, "8001"',
-                      "    secrets: [postgres_password, token_secret, redis_password, internal_secret]\n"
+                      "    secrets: *all\n"
                       "    depends_on:\n      redis: {condition: service_healthy}\n    healthcheck:\n      <<: *healthcheck\n"
                       '      test: [CMD, sh, /app/alive.sh, "6", python, -ISE, /app/probe.py, "8001"'), {"manifests: compose": "backend does not wait until migrate-data-processor"}),
         Fault("image-runs-as-root", "a service's image runs as root",

@@ -18,6 +18,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import DeleteJobCondition
 from psycopg_pool import AsyncConnectionPool
 from servicekit import lifeline
+from servicekit.database_password import async_connection_class
 from servicekit.log.outage import Outage
 
 from data_processor import config, process
@@ -104,6 +105,7 @@ class _Worker:
         pool = AsyncConnectionPool(
             self._settings.conninfo(SERVICE), min_size=1, max_size=_CONNECTIONS, timeout=_POOL_WAIT_S, open=False,
             check=AsyncConnectionPool.check_connection,
+            connection_class=async_connection_class(self._settings.postgres_password_file),
         )  # fmt: skip
         try:
             await pool.open(wait=True, timeout=_POOL_WAIT_S)

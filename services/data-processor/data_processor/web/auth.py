@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextvars import ContextVar
-from functools import lru_cache
-from time import time
+from functools import cache
 from typing import Annotated
 
 from django.http import HttpRequest
@@ -14,7 +13,8 @@ from servicekit.codes import Code
 from servicekit.facts import SESSION_COOKIE
 from servicekit.log.faults import client_fault
 from servicekit.origins import is_foreign
-from servicekit.tokens import Identity, TokenError, Verified
+from servicekit.signing import SigningKeys
+from servicekit.tokens import Identity, TokenError
 
 from data_processor import config
 from data_processor.web import accounts
@@ -33,10 +33,7 @@ def identify(request: HttpRequest) -> Identity:
     if token is None:
         raise UnauthorizedError("log in first: this needs a session cookie or a bearer token")
     try:
-        verified = _verify(token)
-        if verified.expires_at <= time():
-            # It was valid when it was cached: verifying it again raises the error for an expired token.
-            verified = tokens.verify(_secret(), token)
+        verified = _keys().verify(token)
     except TokenError as error:
         if error.suspicious:
             message = "refused a session token"
@@ -54,7 +51,7 @@ Caller = Annotated[Identity, Source(identify, (Code.UNAUTHENTICATED,), session=T
 def is_of_deployment(request: HttpRequest) -> bool:
     """Return whether the deployment itself sent the request, with a token that it signed."""
     token = _token_of(request)
-    return token is not None and tokens.is_of_deployment(_secret(), token)
+    return token is not None and _keys().is_of_deployment(token)
 
 
 def _token_of(request: HttpRequest) -> str | None:
@@ -62,15 +59,9 @@ def _token_of(request: HttpRequest) -> str | None:
     return tokens.token_from(header, None if header else request.COOKIES.get(SESSION_COOKIE))
 
 
-@lru_cache(maxsize=1)
-def _secret() -> str:
-    return config.current().token_secret()
-
-
-@lru_cache(maxsize=4096)
-def _verify(token: str) -> Verified:
-    # Cached: the result never changes, and verifying a signature costs as much as a small query.
-    return tokens.verify(_secret(), token)
+@cache
+def _keys() -> SigningKeys:
+    return config.current().signing_keys()
 
 
 def refuse_forgery(request: HttpRequest) -> None:

@@ -1,0 +1,1 @@
+"""HTTPS at the front door: for which name, and from where its certificate comes."""

@@ -1,0 +1,1 @@
+"""Replaces secrets of a running stack."""

@@ -1,0 +1,1 @@
+"""Starts a stack with the machine."""

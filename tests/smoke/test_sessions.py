@@ -76,7 +76,7 @@ def test_a_new_password_ends_all_other_sessions(user: User, database: Database) 
         user.socket(additional_headers=bearer(own)) as kept,
     ):
         assert user.call("POST", "/auth/password", headers=bearer(own), json=body).status == 204
-        user.password = NEW_PASSWORD
+        user.remember(NEW_PASSWORD)
         assert closed.closed_with() == 4401
         for path in PATHS.values():
             sessions.refused_by_all(user, path, other)

@@ -101,8 +101,9 @@ def test_a_disabled_user_is_out_until_enabled(command: Command, user: User, stac
 def test_a_reset_password_ends_all_sessions(command: Command, user: User, stack: Stack, database: Database) -> None:
     before = rows.one(database, "users", id=user.id)
     done = command("reset-password", user.username, stdin=f"{PASSWORD}\n")
-    old, user.password = user.password, PASSWORD
     require_done(done, f"{user.username} has a new password")
+    old = user.password
+    user.remember(PASSWORD)
     for path in sessions.PATHS.values():
         sessions.refused_by_all(user, path)
     after = rows.one(database, "users", id=user.id)

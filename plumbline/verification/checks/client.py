@@ -102,6 +102,11 @@ class User:
                     operator.delete(f"{self.base_url}/auth/invites/{invite['id']}", timeout=TIMEOUT_S)
         return answer
 
+    def remember(self, password: str) -> None:
+        """Remember that the account has a new password."""
+        self.password = password
+        self._run.record_password(self.username, password)
+
     def login(self) -> Answer:
         """Log in with the account's password."""
         return self.call("POST", "/auth/login", data={"username": self.username, "password": self.password})

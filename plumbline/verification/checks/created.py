@@ -79,6 +79,11 @@ class Run:
         self._accounts[username] = Account(username, password)
         self._write({"username": username, "password": password})
 
+    def record_password(self, username: str, password: str) -> None:
+        """Record the new password of an account."""
+        self._accounts[username].password = password
+        self._write({"username": username, "password": password})
+
     def record_channel(self, username: str, channel_id: int) -> None:
         """Record a channel that a user has created."""
         self._accounts[username].channels.append(channel_id)
@@ -148,6 +153,8 @@ def _accounts(lines: list[dict[str, Any]]) -> list[Account]:
     for line in lines:
         if "channel" in line:
             accounts[line["username"]].channels.append(line["channel"])
+        elif line["username"] in accounts:
+            accounts[line["username"]].password = line["password"]
         else:
             accounts[line["username"]] = Account(line["username"], line["password"])
     return list(accounts.values())

@@ -23,7 +23,7 @@ _WITHOUT = (
     "mend that, or go back without a snapshot, which leaves the data as it is: "
     "./deploy-local.sh rollback --to baseline --without-snapshot"
 )
-_WRITERS = (CADDY.name, *(one.name for one in TODAY.table if POSTGRES.port.name in one.calls))
+_WRITERS = tuple(one.name for one in TODAY.table if POSTGRES.port.name in one.calls)
 
 
 def to_baseline(home: Home, target: Target, *, snapshot: bool = True, drop_data: bool = False) -> None:
@@ -62,9 +62,9 @@ def _require_no_problems(target: Target) -> None:
 def _snapshot(target: Target) -> Path:
     """Stop everything that writes, the front door first, and return an archive of the database."""
     running = [one.name for one in target.stack().components if one.state == "running"]
-    for name in _WRITERS:
-        if name in running:
-            target.stop(name)
+    for names in ((CADDY.name,), _WRITERS):
+        if stopped := [name for name in names if name in running]:
+            target.stop(*stopped)
     try:
         if POSTGRES.name not in running:
             _start_postgres(target)

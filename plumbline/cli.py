@@ -199,18 +199,20 @@ def _status(options: argparse.Namespace, home: Home) -> int:
         print(
             f"{stack.phase}: deployment {stack.stack_id} on target {stack.target}, {stack.public_url or stack.base_url}"
         )
-        if stack.release:
-            print(home.with_home_option(_on_baseline(stack)))
-        for line in stack.settings:
-            print(f"  setting: {line}")
-        print(f"  backup: {home.with_home_option(backups.newest_verified(home))}")
+        for line in _notes(stack, home):
+            print(f"  {home.with_home_option(line)}")
         for component in stack.components:
             print(replace(component, detail=home.with_home_option(component.detail)).text(WIDTH))
     return EXIT_OK if stack.running else EXIT_NOT_RUNNING
 
 
-def _on_baseline(stack: Stack) -> str:
-    return f"  on the {stack.release}: ./deploy-local.sh rollback --forward brings this release and its data back"
+def _notes(stack: Stack, home: Home) -> Iterator[str]:
+    if stack.release:
+        yield f"on the {stack.release}: ./deploy-local.sh rollback --forward brings this release and its data back"
+    for line in stack.settings:
+        yield f"setting: {line}"
+    if not stack.release:
+        yield f"backup: {backups.newest_verified(home)}"
 
 
 def _plan(options: argparse.Namespace, home: Home) -> int:
@@ -297,11 +299,8 @@ def _doctor(options: argparse.Namespace, home: Home) -> int:
         try:
             stack = target.stack()
             down = _not_running(stack)
-            if stack.release:
-                print(home.with_home_option(_on_baseline(stack)))
-            for line in stack.settings:
-                print(f"  setting: {line}")
-            print(f"  backup: {home.with_home_option(backups.newest_verified(home))}")
+            for line in _notes(stack, home):
+                print(f"  {home.with_home_option(line)}")
         except StepError as error:
             problems += [] if problems else [str(error)]  # probably caused by one of them
     for problem in [*problems, *down]:

@@ -14,6 +14,7 @@ from plumbline.backups.store import Store, entry
 from plumbline.components import POSTGRES
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
+from plumbline.plan import TODAY
 from plumbline.targets.base import Target
 from plumbline.targets.choose import choose
 
@@ -82,7 +83,16 @@ def run_backup(options: argparse.Namespace, home: Home) -> int:
     return EXIT_OK
 
 
+def _require_this_release(target: Target) -> None:
+    if target.lineup is not TODAY:
+        raise PlumblineError(
+            f"the stack is on the {target.lineup.release}, and Postgres is stopped; its snapshot is in the home",
+            hint="./deploy-local.sh rollback --forward",
+        )
+
+
 def _make(target: Target, store: Store, reason: str) -> None:
+    _require_this_release(target)
     if target.component(POSTGRES.name).state != "running":
         raise PlumblineError("Postgres is not running, so there is nothing to back up", hint="./deploy-local.sh")
     made = backup.snapshot(target, target.stack(), reason, store.folder)
@@ -125,6 +135,7 @@ def _print_list(store: Store) -> None:
 def run_restore(options: argparse.Namespace, home: Home) -> int:
     """Replace the whole database by an archive."""
     target = _target(home)
+    _require_this_release(target)
     kept = _store(options, home).find(options.file)
     with home.lock("restore"):
         restore.restore(home, target, kept, close_door=options.close_door)

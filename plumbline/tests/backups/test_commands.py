@@ -11,6 +11,7 @@ from plumbline import cli
 from plumbline.backups import archive, backup, commands
 from plumbline.backups.progress import Progress, size
 from plumbline.components import COMPONENTS
+from plumbline.plan import ON_BASELINE
 from plumbline.stack import Component
 from plumbline.tests.backups.conftest import DatabaseTarget
 
@@ -119,3 +120,13 @@ def test_a_reset_keeps_backups_and_says_where(
     folder = target.home.root / "backups"
     assert (code, said) == (0, f"Deleted the stack in {target.home.root}. The backups in {folder} are kept.\n")
     assert [one.suffix for one in folder.iterdir()] == [".plumbline"]
+
+
+@pytest.mark.parametrize("command", [["backup"], ["restore", "newest"]])
+def test_on_the_baseline_the_way_forward_is_said(run: Run, target: DatabaseTarget, command: list[str]) -> None:
+    run("backup")
+    target.lineup = ON_BASELINE
+    code, _, said = run(*command)
+    assert code == 1
+    assert "the stack is on the baseline, and Postgres is stopped" in said
+    assert "--forward" in said

@@ -7,6 +7,7 @@ from typing import Any
 
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
+from plumbline.plan import TODAY
 from plumbline.rotation.rotate import Rotator
 from plumbline.rotation.target import RotatingTarget
 from plumbline.secret_files import SECRETS
@@ -34,6 +35,10 @@ def run(options: argparse.Namespace, home: Home) -> int:
         raise PlumblineError(f"there is no stack in {home.root}", hint="bring one up: ./deploy-local.sh")
     with home.lock("rotate-secret"):
         target = choose("auto", home)[0]
+        if target.lineup is not TODAY:
+            raise PlumblineError(
+                f"secrets are not replaced on the {target.lineup.release}", hint="./deploy-local.sh rollback --forward"
+            )
         if not isinstance(target, RotatingTarget):
             raise PlumblineError(f"target {target.name} has no secrets of its own")
         rotator = Rotator(home, target)

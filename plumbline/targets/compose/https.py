@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from plumbline.components import BACKEND, CADDY
+from plumbline.components import CADDY
 from plumbline.https.door import Https
 
 VOLUME = "caddy-data"
@@ -17,8 +17,8 @@ _FRONT, _REDIRECT = 8080, 8081
 AUTHORITY = f"{_DATA}/caddy/pki/authorities/local/root.crt"
 
 
-def in_containers(https: Https, front_port: int, address: str) -> dict[str, dict[str, Any]]:
-    """Return by service what is added to it."""
+def in_containers(https: Https, front_port: int, address: str, sessions: str) -> dict[str, dict[str, Any]]:
+    """Return by service what is added to it; `sessions` names the service that sets the session cookie."""
     mounted = {
         Path(file): f"/run/tls/{Path(file).name}" for file in (https.certificate, https.key, https.acme_root) if file
     }
@@ -39,5 +39,5 @@ def in_containers(https: Https, front_port: int, address: str) -> dict[str, dict
             "ports": [f"{address}:{https.http_port}:{_REDIRECT}"],
             "volumes": [f"{VOLUME}:{_DATA}", *(f"{file}:{place}:ro" for file, place in mounted.items())],
         },
-        BACKEND.name: {"environment": {"PLUMBLINE_COOKIE_SECURE": "true"}},
+        sessions: {"environment": {"PLUMBLINE_COOKIE_SECURE": "true"}},
     }

@@ -15,7 +15,7 @@ import yaml
 from servicekit import facts
 
 from plumbline import ROOT
-from plumbline.components import BASELINE, CADDY, MIGRATING, migration_step
+from plumbline.components import BACKEND, BASELINE, CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.https.door import Https
@@ -139,7 +139,8 @@ class Project:
                 services.setdefault(service, {})["labels"] = {"plumbline.secrets": found}
         if self.https is None:
             return json.dumps({"services": services})
-        for service, added in in_containers(self.https, self.front_port, self._address()).items():
+        sessions = self.lineup.answers_at(BACKEND.port.name)
+        for service, added in in_containers(self.https, self.front_port, self._address(), sessions).items():
             for key, values in added.items():
                 own = services.setdefault(service, {}).setdefault(key, type(values)())
                 services[service][key] = own | values if isinstance(values, dict) else own + values

@@ -89,7 +89,7 @@ class Layout:
         spec = SPECS[name]
         folder = ROOT / "services" / spec.folder
         found = {
-            **({"PLUMBLINE_COOKIE_SECURE": "true"} if self.https and spec is BACKEND else {}),
+            **({"PLUMBLINE_COOKIE_SECURE": "true"} if self.https and spec in (BACKEND, BASELINE) else {}),
             **self.told.of(spec.settings_of or name),
             **environment.for_python(folder, ROOT / "services" / "servicekit"),
             "PYTHONUNBUFFERED": "1",

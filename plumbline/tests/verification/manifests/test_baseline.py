@@ -9,6 +9,7 @@ from dotenv import dotenv_values
 from plumbline import ROOT
 from plumbline.components import BASELINE, CADDY, COMPONENTS, MIGRATING, PORTS, migration_step
 from plumbline.plan import ON_BASELINE
+from plumbline.secret_files import readable_by
 from plumbline.targets.compose.project import BASELINE_FILE, services_of
 from plumbline.targets.kubernetes.model import Manifests
 from plumbline.verification.manifests import variants
@@ -40,7 +41,7 @@ def test_on_compose_the_baseline_is_told_and_hardened_like_the_services() -> Non
     mine, like = SERVICES[BASELINE.name], BASE["log-sink"]
     assert dotenv_values(ROOT / "docker/defaults/baseline.env") == OWN
     assert mine["env_file"] == ["defaults/stack.env", "defaults/baseline.env"]
-    assert mine["secrets"] == [*BASELINE.secrets]
+    assert mine["secrets"] == readable_by(BASELINE.secrets)
     files = {f"PLUMBLINE_{name.upper()}_FILE": f"/run/secrets/{name}" for name in BASELINE.secrets}
     assert mine["environment"] == {"PLUMBLINE_STACK_ID": "${PLUMBLINE_STACK_ID:-by-hand}", **files}
     own = {"image", "build", "env_file", "environment", "secrets", "depends_on", "healthcheck", "mem_limit",
@@ -72,7 +73,7 @@ def test_in_a_cluster_the_baseline_is_told_what_compose_tells_it() -> None:
     files = {f"PLUMBLINE_{name.upper()}_FILE": f"{folder}/{name}" for name in (*BASELINE.secrets, "redis_password")}
     assert told == {**stack, **OWN, **files, "PLUMBLINE_STACK_ID": "by-hand"}
     secret = next(one["secret"] for one in workload.pod["volumes"] if "secret" in one)
-    assert [one["key"] for one in secret["items"]] == [*BASELINE.secrets]
+    assert [one["key"] for one in secret["items"]] == readable_by(BASELINE.secrets)
     assert manifests.environment(manifests.workload(CADDY.name).main).items() >= TO_CADDY.items()
 
 

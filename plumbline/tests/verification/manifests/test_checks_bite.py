@@ -82,7 +82,7 @@ def test_a_default_that_is_written_twice_is_seen(tmp_path: Path, file: str, befo
 @pytest.mark.parametrize(
     ("file", "before", "after", "says"),
     [
-        ("overlays/local/secrets/kustomization.yaml", "files: [", "literals: [a=b]\n    files: [", "from files alone"),
+        ("overlays/local/secrets/kustomization.yaml", "literals: [", "literals: [a=b, ", "from files alone"),
         (
             "components/cloudnative-pg/secret-postgres-owner.yaml",
             "  username:",

@@ -17,7 +17,7 @@ from plumbline.verification.remote import RemoteTarget
 SUITES = ("tests/smoke/", "tests/logs/")
 ABOUT = {
     "smoke": {
-        "backend": "accounts channels deletions exact_frames invites names refusals repeats tokens websocket",
+        "backend": "accounts channels deletions events exact_frames invites names refusals repeats tokens websocket",
         "data-processor": "annotations applying batches documents files reading templates",
         "caddy": "answers front_door patience",
         "postgres": "schema",

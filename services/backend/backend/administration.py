@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 from pydantic import ValidationError
-from servicekit.events import Event
+from servicekit.events import TELL, Event, stored_form
 from servicekit.facts import OPERATOR_USERNAME
 from servicekit.migrations import record_event
 
@@ -127,9 +128,9 @@ class Administration:
             gone = conn.execute(users_sql.DELETE, user).fetchone()
             if gone is None:
                 raise RefusedError(f"{username} is the last operator: promote another user first")
-            for channel_id, name in gone["channels"]:
-                frame = frames.membership("leave", channel_id=channel_id, channel_name=name, user=gone)
-                left.append(Event(channel_id, frame))
+            told = frames.account_deleted(gone)
+            ids = conn.execute(TELL, {"events": stored_form(told)}).fetchall()
+            left.extend(replace(event, id=row["id"]) for event, row in zip(told, ids, strict=True))
             return "user_deleted"
 
         return self._change(username, change, "is deleted", ends_sessions=True, events=left)

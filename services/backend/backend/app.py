@@ -32,6 +32,7 @@ from backend.database import Database
 from backend.deps import Services
 from backend.live.events import EventBus
 from backend.live.hub import SERVICE_RESTART, Hub
+from backend.live.log import EventLog
 from backend.live.tails import Tails
 from backend.middleware import BodyLimit, CrossSiteGuard, RequestContext
 from backend.passwords import Passwords
@@ -87,12 +88,14 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
     readiness = Readiness(database, migrations.head())
     claim = os.environ.get(CLAIM_VARIABLE)
     await database.open()
-    async with EventBus(redis, database, hub, users).running() as events:
+    events_log = EventLog(database, hub)
+    async with EventBus(redis, database, hub, users, events_log).running() as events:
         app.state.services = Services(
             settings=settings,
             database=database,
             hub=hub,
             events=events,
+            log=events_log,
             sessions=Sessions(settings.signing_keys(), settings.session_ttl_s, secure=settings.cookie_secure),
             users=users,
             tails=tails,
@@ -106,7 +109,8 @@ async def _lifespan(app: FastAPI, settings: BackendSettings, forwarder: Forwarde
         gc.freeze()
         gc.set_threshold(_YOUNG_OBJECTS)
         heartbeat = asyncio.create_task(lifeline.beat_from_loop())
-        works = (users.watch_sockets(), tails.run(), prune_forever(database))
+        following = events_log.run(events.is_connected)
+        works = (users.watch_sockets(), tails.run(), prune_forever(database), following)
         background = [asyncio.create_task(work) for work in works]
         announcement = asyncio.create_task(readiness.announce(settings.stack_id, Path(claim) if claim else None))
         try:

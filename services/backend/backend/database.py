@@ -8,8 +8,8 @@ import logging
 import os
 import select
 import socket
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, LiteralString
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
@@ -35,10 +35,15 @@ _PLANS = "-c plan_cache_mode=force_generic_plan"
 
 Row = dict[str, Any]
 Params = Mapping[str, Any]
+Result = TypeVar("Result")
+_Connection = psycopg.AsyncConnection[DictRow]
 
 
 class Database:
-    """Runs statements, each in its own transaction. Methods raise DatabaseAway or Overloaded within their timeouts."""
+    """Runs statements, each in its own transaction unless a method says otherwise.
+
+    Methods raise DatabaseAway or Overloaded within their timeouts.
+    """
 
     def __init__(
         self, conninfo: str, size: int, connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection
@@ -83,6 +88,26 @@ class Database:
         Waits at most `wait_s` seconds for a connection, then `timeout_s` for the result. Raises TooMuchAtOnce if
         `timeout_s` is above the default and is exceeded.
         """
+        return await self._run(lambda conn: _fetch(conn, statement, params), wait_s, timeout_s)
+
+    async def fetch_both(
+        self,
+        statement: LiteralString,
+        params: Params,
+        then: Callable[[list[Row]], tuple[LiteralString, Params] | None],
+        timeout_s: float = QUERY_TIMEOUT_S,
+    ) -> tuple[list[Row], list[Row]]:
+        """Run `statement`, and in the same transaction what `then` makes of its rows; return the rows of both."""
+
+        async def both(conn: _Connection) -> tuple[list[Row], list[Row]]:
+            async with conn.transaction():
+                first = await _fetch(conn, statement, params)
+                second = then(first)
+                return first, [] if second is None else await _fetch(conn, *second)
+
+        return await self._run(both, POOL_TIMEOUT_S, timeout_s)
+
+    async def _run(self, work: Callable[[_Connection], Awaitable[Result]], wait_s: float, timeout_s: float) -> Result:
         pool = self._pool
         try:
             conn = await pool.getconn(_POOL_TIMEOUT_AWAY_S if self._outage.on else wait_s)
@@ -93,15 +118,14 @@ class Database:
         deadline = asyncio.get_running_loop().call_later(timeout_s, _shut_down, conn)
         try:
             async with _statement_timeout(conn, timeout_s):
-                cursor = await conn.execute(statement, params, prepare=True)
-                rows = await cursor.fetchall()
+                result = await work(conn)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise self._unavailable(error) from error
         finally:
             deadline.cancel()
             await pool.putconn(conn)
         self._outage.worked()
-        return rows
+        return result
 
     async def fetch_one(
         self,
@@ -117,6 +141,11 @@ class Database:
     def _unavailable(self, error: BaseException) -> DatabaseAway:
         self._outage.failed(error)
         return DatabaseAway()
+
+
+async def _fetch(conn: _Connection, statement: LiteralString, params: Params) -> list[Row]:
+    cursor = await conn.execute(statement, params, prepare=True)
+    return await cursor.fetchall()
 
 
 @contextlib.asynccontextmanager

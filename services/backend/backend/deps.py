@@ -14,6 +14,7 @@ from backend.database import Database
 from backend.errors import NotAnOperator
 from backend.live.events import EventBus
 from backend.live.hub import Hub
+from backend.live.log import EventLog
 from backend.live.tails import Tails
 from backend.passwords import Passwords
 from backend.readiness import Readiness
@@ -34,6 +35,7 @@ class Services:
     database: Database
     hub: Hub
     events: EventBus
+    log: EventLog
     sessions: Sessions
     users: Users
     tails: Tails

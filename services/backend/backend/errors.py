@@ -120,6 +120,12 @@ class NotYourSocket(ApiError):
     code, text = Code.NOT_YOUR_SOCKET, "the session belongs to another user than the socket's address names"
 
 
+class InvalidSince(ApiError):
+    """A socket's `since` that is no id."""
+
+    code, text = Code.INVALID, "since must be the event_id of a frame, or 0"
+
+
 class ForeignOrigin(ApiError):
     """A cross-site request of a browser."""
 

@@ -10,12 +10,12 @@ import psycopg
 
 from backend.database import Database
 from backend.errors import ApiError
-from backend.queries import repeats, sessions
+from backend.queries import events, repeats, sessions
 
 log = logging.getLogger(__name__)
 
 _EVERY_S = 600.0
-_STATEMENTS = (repeats.PRUNE, sessions.PRUNE)
+_STATEMENTS = (repeats.PRUNE, sessions.PRUNE, events.PRUNE)
 
 
 async def prune_forever(database: Database) -> None:

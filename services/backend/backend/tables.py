@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
     Boolean,
@@ -140,6 +141,21 @@ idempotency_keys = Table(
     _timestamp("created_at"),
     # Small and cheap: rows are added in the order of time, and only pruning asks for it.
     Index("idempotency_keys_created_at_idx", "created_at", postgresql_using="brin"),
+)
+
+# What members were told, for sockets that resume. The id is taken in the transaction of what the event is about, so ids
+# are not in the order of commits: see live/log.py. A message is not repeated here.
+events = Table(
+    "events",
+    metadata,
+    _id(),
+    Column("channel_id", BigInteger),
+    Column("user_ids", ARRAY(BigInteger)),
+    Column("message_id", BigInteger),
+    Column("key", Text),
+    Column("frame", JSON),
+    Column("told_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("message_id IS NULL OR frame IS NULL", name="content"),
 )
 
 stack_events = Table(

@@ -23,7 +23,7 @@ _FOUND = {
     f"{module.name}.{name}": value
     for module in pkgutil.iter_modules(backend.queries.__path__)
     for name, value in vars(importlib.import_module(f"backend.queries.{module.name}")).items()
-    if name.isupper() and isinstance(value, str | Once)
+    if name.isupper() and not name.startswith("_") and isinstance(value, str | Once)
 }
 STATEMENTS: dict[str, str] = {
     f"{name}{form}": text

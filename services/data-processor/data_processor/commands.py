@@ -49,9 +49,8 @@ def migrate(settings: DataProcessorSettings) -> int:
 def _require_backend(conn: psycopg.Connection[Any]) -> None:
     from data_processor import backend_tables
 
-    missing = [
-        name for (name,) in conn.execute(_MISSING, [[*backend_tables.REQUIRED, "stack_events", "idempotency_keys"]])
-    ]
+    needed = [*backend_tables.REQUIRED, "stack_events", "idempotency_keys", "events"]
+    missing = [name for (name,) in conn.execute(_MISSING, [needed])]
     if missing:
         raise NotYetError(
             f"the backend's tables do not exist yet ({', '.join(missing)}): run python -m backend migrate first"

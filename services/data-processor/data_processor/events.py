@@ -1,19 +1,23 @@
-"""Publish events for the backend's sockets over Redis, without delaying a request."""
+"""Tell members what happened: stored with what it is about, and published over Redis without delaying a request."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import queue
 import threading
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import redis
-from servicekit.events import Event, encode
+from django.db import transaction
+from servicekit.events import TELL, Event, encode, stored_form
 from servicekit.facts import EVENTS_CHANNEL
 from servicekit.log.outage import Outage
 from servicekit.redis_password import RedisPassword
 
 from data_processor import config
+from data_processor.database import statements
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +35,7 @@ class Publisher:
             url, credential_provider=password, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
         )
         self._queue: queue.Queue[Event] = queue.Queue(_QUEUE_SIZE)
-        self._outage = Outage(logger, "Redis, so live events are lost while nothing stored is,", level=logging.WARNING)
+        self._outage = Outage(logger, "Redis (sockets that miss a live event are closed)", level=logging.WARNING)
         threading.Thread(target=self._run, name="events", daemon=True).start()
 
     def publish(self, event: Event) -> None:
@@ -65,3 +69,10 @@ def publish(event: Event) -> None:
     with _starting:
         publisher = _publisher()
     publisher.publish(event)
+
+
+def tell(channel_id: int, frame: dict[str, Any]) -> None:
+    """Store an event in the running transaction, if there is one, and publish it after the commit."""
+    event = Event(channel_id, frame)
+    (stored,) = statements.rows(TELL, {"events": stored_form([event])})
+    transaction.on_commit(partial(publish, dataclasses.replace(event, id=stored["id"])))

@@ -41,7 +41,7 @@ AREA = Area(
               Patch(_SERVICES, 'if template["channel_id"] != document["channel_id"]:', 'if template["channel_id"] < 0:'),
               {f"{_CHECKS}::test_a_template_of_another_channel_is_refused": "expected 422, got 200"}),
         Fault("applied-in-silence", "members are not told that a template was applied",
-              Patch(_SERVICES, '            _tell(document["channel_id"], applied)\n', ""),
+              Patch(_SERVICES, "    _tell(channel_id, applied)\n", ""),
               {f"{_CHECKS}::test_members_are_told_after_the_rows_are_there": "template_applied"}),
     ),
 )  # fmt: skip

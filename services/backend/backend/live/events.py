@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, LiteralString, TypeVar
 
 import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 from servicekit import stopping
-from servicekit.events import SEPARATOR, Event, decode, encode
+from servicekit.events import SEPARATOR, Event, decode, encode, stored_form
 from servicekit.facts import EVENTS_CHANNEL
 from servicekit.log.faults import client_fault
 from servicekit.log.outage import Outage
 
 from backend.accounts import Users
-from backend.database import Database
+from backend.database import QUERY_TIMEOUT_S, Database, Params, Row
 from backend.errors import ApiError
 from backend.live import frames
 from backend.live.hub import Hub
-from backend.queries import channels as sql
+from backend.live.log import EventLog, members_among
+from backend.queries import events as events_sql
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +50,31 @@ class EventBus:
     away, this process delivers its own events to its own sockets.
     """
 
-    def __init__(self, redis: aioredis.Redis, database: Database, hub: Hub, users: Users) -> None:
+    def __init__(
+        self, redis: aioredis.Redis, database: Database, hub: Hub, users: Users, log_of_events: EventLog
+    ) -> None:
         self._redis = redis
         self._database = database
         self._hub = hub
         self._users = users
+        self._log = log_of_events
         self._outage = Outage(log, "Redis (live events reach only this process's sockets)", level=logging.WARNING)
         self._outgoing: asyncio.Queue[tuple[Event, bytes]] = asyncio.Queue(_QUEUE)
         self._incoming: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
         self._subscribed = False
         self._delivered_early: Counter[bytes] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
+
+    async def is_connected(self) -> bool:
+        """Return whether Redis passes on events at the moment."""
+        if not self._subscribed or self._outage.on:
+            return False
+        try:
+            async with asyncio.timeout(_PUBLISH_TIMEOUT_S):
+                await self._redis.ping()
+        except (RedisError, OSError, TimeoutError):
+            return False
+        return True
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[EventBus]:
@@ -79,20 +95,46 @@ class EventBus:
         frame: dict[str, Any],
         user_ids: list[int] | None = None,
         own: tuple[int, dict[str, Any]] | None = None,
+        event_id: int | None = None,
     ) -> None:
         """Queue `frame` for `user_ids`, or for all members of `channel_id`. Call it after the commit.
 
-        The sockets of the user `own[0]` get it with `own[1]` added.
+        The sockets of the user `own[0]` get it with `own[1]` added. `event_id` is that of the stored event.
 
         Raises orjson.JSONEncodeError if the frame cannot be encoded. That is checked here, because one such frame would
         fail its whole batch later.
         """
-        event = Event(channel_id, frame, user_ids, own)
+        self._emit(Event(channel_id, frame, user_ids, own, event_id))
+
+    async def write(
+        self,
+        statement: LiteralString,
+        params: Params,
+        tell: Callable[[Row], Sequence[Event]],
+        timeout_s: float = QUERY_TIMEOUT_S,
+    ) -> Row | None:
+        """Run a statement and return its first row, or None; store the events that `tell` makes of it with it.
+
+        They are emitted after the commit.
+        """
+        told: list[Event] = []
+
+        def store(rows: list[Row]) -> tuple[LiteralString, Params] | None:
+            told.extend(tell(rows[0]) if rows else ())
+            return (events_sql.TELL, {"events": stored_form(told)}) if told else None
+
+        rows, ids = await self._database.fetch_both(statement, params, store, timeout_s)
+        for event, stored in zip(told, ids, strict=True):
+            self._emit(dataclasses.replace(event, id=stored["id"]))
+        return rows[0] if rows else None
+
+    def _emit(self, event: Event) -> None:
         try:
             self._outgoing.put_nowait((event, encode(event)))
         except asyncio.QueueFull:
             # A client fault: clients can cause it by sending more than Redis takes.
-            client_fault(log, "events_waiting", "too many live events are waiting: one was dropped", type=frame["type"])
+            message = "too many live events are waiting: one was dropped"
+            client_fault(log, "events_waiting", message, type=event.frame["type"])
 
     async def _publish_forever(self) -> None:
         while True:
@@ -132,6 +174,7 @@ class EventBus:
     def _receive(self, event: Event) -> None:
         try:
             self._incoming.put_nowait(event)
+            self._log.arrived(event.id)
         except asyncio.QueueFull:
             message = "too many live events are arriving: one was dropped"
             client_fault(log, "events_arriving", message, type=event.frame.get("type"))
@@ -173,15 +216,16 @@ class EventBus:
             self._delivered_early[data] -= 1
             self._delivered_early += Counter()
             return
-        if not self._hub.users():
-            return
         try:
             event = decode(data)
         except ValueError:
             seen = data[:_LOGGED_BYTES].decode("utf-8", "replace")
             log.warning("unreadable live event from Redis: %s", seen, extra={"fields": {"bytes": len(data)}})
             return
-        self._receive(event)
+        if self._hub.users():
+            self._receive(event)
+        else:
+            self._log.arrived(event.id)
 
     async def _deliver_forever(self) -> None:
         while True:
@@ -189,12 +233,14 @@ class EventBus:
             try:
                 await self._deliver(events)
             except ApiError as error:
+                self._log.lost(events)
                 log.warning(
                     "live events were lost: their channels' members could not be read (%s)",
                     error.detail,
                     extra={"fields": {"events": len(events)}},
                 )
             except Exception:
+                self._log.lost(events)
                 log.exception("live events could not be delivered")
             await asyncio.sleep(_BATCH_PAUSE_S)
 
@@ -202,7 +248,7 @@ class EventBus:
         here = self._hub.users()
         if not here:
             return
-        members = await self._members(events, here)
+        members = await members_among(self._database, events, here)
         for event in events:
             user_ids = event.user_ids
             if user_ids is None:
@@ -213,22 +259,13 @@ class EventBus:
                 self._deliver_one(event, user_ids)
 
     def _deliver_one(self, event: Event, user_ids: list[int]) -> None:
+        # Sockets that resume get stored events from the log.
+        resumes = None if event.id is None else False
         if event.own is not None and event.own[0] in user_ids:
             own_id, added = event.own
-            self._hub.deliver([own_id], orjson.dumps({**event.frame, **added}).decode())
+            self._hub.deliver([own_id], orjson.dumps({**event.frame, **added}).decode(), resumes=resumes)
             user_ids = [user_id for user_id in user_ids if user_id != own_id]
-        self._hub.deliver(user_ids, orjson.dumps(event.frame).decode())
-
-    async def _members(self, events: list[Event], here: list[int]) -> dict[int, list[int]]:
-        # Read for each batch and never cached: users who joined before the event must get it.
-        channel_ids = list({event.channel_id for event in events if event.user_ids is None and event.channel_id})
-        members: dict[int, list[int]] = defaultdict(list)
-        if channel_ids:
-            for row in await self._database.fetch_all(
-                sql.MEMBERS_AMONG, {"channel_ids": channel_ids, "user_ids": here}
-            ):
-                members[row["channel_id"]].append(row["user_id"])
-        return members
+        self._hub.deliver(user_ids, orjson.dumps(event.frame).decode(), resumes=resumes)
 
 
 async def _drain(queue: asyncio.Queue[Item]) -> list[Item]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from servicekit.codes import Code
+from servicekit.events import Event
 
 from backend.database import Row
 from backend.schemas import MAX_ID
@@ -80,6 +81,24 @@ def message(row: Row) -> Frame:
     return {"type": "message", **row}
 
 
+_MESSAGE = (
+    "content", "image_url", "sender_id", "username", "display_name", "channel_id", "timestamp", "target_user_id",
+)  # fmt: skip
+
+
+def stored_message(row: Row) -> Frame:
+    """Return the frame of a message from its row in the log, where `id` is that of the event."""
+    frame = {"type": "message", "id": row["message_id"], **{name: row[name] for name in _MESSAGE}}
+    show_sender(frame)
+    return frame
+
+
+def show_sender(message: Row) -> None:
+    """Give a message whose sender was deleted a placeholder. No user can have that user name."""
+    if message["sender_id"] is None and message["target_user_id"] is None:
+        message |= {"username": "(deleted)", "display_name": "Deleted user"}
+
+
 def welcome(row: Row, user_id: int) -> Frame:
     """Return the welcome message to `user_id` from `row`, a channel with its `welcome_*` columns."""
     return {
@@ -96,23 +115,25 @@ def welcome(row: Row, user_id: int) -> Frame:
     }
 
 
-def channel_renamed(channel_id: int, channel_name: str, renamed_by: int) -> Frame:
-    """Return the frame that tells members the new name of their channel."""
-    return {
+def channel_renamed(channel_id: int, channel_name: str, renamed_by: int) -> Event:
+    """Return what tells members the new name of their channel."""
+    frame = {
         "type": "channel_renamed", "channel_id": channel_id, "channel_name": channel_name, "renamed_by": renamed_by,
     }  # fmt: skip
+    return Event(channel_id, frame)
 
 
-def channel_deleted(channel_id: int, channel_name: str, deleted_by: int) -> Frame:
-    """Return the frame that tells members that their channel was deleted."""
-    return {
+def channel_deleted(channel_id: int, channel_name: str, deleted_by: int, member_ids: list[int]) -> Event:
+    """Return what tells members that their channel was deleted."""
+    frame = {
         "type": "channel_deleted", "channel_id": channel_id, "channel_name": channel_name, "deleted_by": deleted_by,
     }  # fmt: skip
+    return Event(None, frame, member_ids)
 
 
-def membership(kind: str, *, channel_id: int, channel_name: str, user: Row) -> Frame:
-    """Return the `join` or `leave` frame of a user."""
-    return {
+def membership(kind: str, *, channel_id: int, channel_name: str, user: Row) -> Event:
+    """Return what tells the members of a channel that a user has joined (`join`) or left (`leave`)."""
+    frame = {
         "type": kind,
         "user_id": user["user_id"],
         "username": user["username"],
@@ -120,3 +141,12 @@ def membership(kind: str, *, channel_id: int, channel_name: str, user: Row) -> F
         "channel_id": channel_id,
         "channel_name": channel_name,
     }
+    return Event(channel_id, frame)
+
+
+def account_deleted(gone: Row) -> list[Event]:
+    """Return what tells the members of each channel of a deleted user that the user has left."""
+    return [
+        membership("leave", channel_id=channel_id, channel_name=name, user=gone)
+        for channel_id, name in gone["channels"]
+    ]

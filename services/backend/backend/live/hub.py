@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from fastapi import WebSocket
@@ -31,6 +32,9 @@ class Socket:
     def __init__(self, websocket: WebSocket, user_id: int, session_id: str, queue_size: int) -> None:
         self.user_id = user_id
         self.session_id = session_id
+        self.resumes = False
+        """Whether stored events come from the log alone, in its order and with their ids."""
+        self.opened_at = time.monotonic()
         self._websocket = websocket
         self._frames: asyncio.Queue[str] = asyncio.Queue(queue_size)
         self._close_frame: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
@@ -97,6 +101,8 @@ class Hub:
 
     def __init__(self) -> None:
         self._sockets: dict[int, set[Socket]] = {}
+        self.resuming = 0
+        """How many sockets resume."""
         self._empty = asyncio.Event()
         self._empty.set()
         self._closing_with: int | None = None
@@ -104,6 +110,7 @@ class Hub:
     def add(self, socket: Socket) -> None:
         """Deliver its user's frames to `socket` from now on."""
         self._sockets.setdefault(socket.user_id, set()).add(socket)
+        self.resuming += socket.resumes
         self._empty.clear()
         if self._closing_with is not None:
             socket.close(self._closing_with)
@@ -111,8 +118,9 @@ class Hub:
     def remove(self, socket: Socket) -> None:
         """Remove `socket`."""
         sockets = self._sockets.get(socket.user_id)
-        if sockets is not None:
-            sockets.discard(socket)
+        if sockets is not None and socket in sockets:
+            sockets.remove(socket)
+            self.resuming -= socket.resumes
             if not sockets:
                 del self._sockets[socket.user_id]
         if not self._sockets:
@@ -122,11 +130,28 @@ class Hub:
         """Return the ids of users with a socket in this process."""
         return list(self._sockets)
 
-    def deliver(self, user_ids: Iterable[int], text: str) -> None:
-        """Queue a frame for all sockets of these users."""
+    def resuming_users(self) -> list[int]:
+        """Return the ids of users with a socket that resumes."""
+        return [user_id for user_id, sockets in self._sockets.items() if any(socket.resumes for socket in sockets)]
+
+    def deliver(self, user_ids: Iterable[int], text: str, *, resumes: bool | None = None) -> None:
+        """Queue a frame for all sockets of these users, or those alone that resume, or do not."""
         for user_id in user_ids:
             for socket in tuple(self._sockets.get(user_id, ())):
-                socket.send(text)
+                if resumes is None or socket.resumes is resumes:
+                    socket.send(text)
+
+    def close_stale(self, noticed_at: Mapping[int, float]) -> int:
+        """Close the sockets of these users that do not resume and are older than the time given for the user."""
+        stale = [
+            socket
+            for user_id, at in noticed_at.items()
+            for socket in self._sockets.get(user_id, ())
+            if not socket.resumes and socket.opened_at <= at
+        ]
+        for socket in stale:
+            socket.close(SERVICE_RESTART, "events may have been missed: read the lists again")
+        return len(stale)
 
     def sessions(self, user_ids: Iterable[int] | None = None) -> set[str]:
         """Return the ids of sessions with a socket in this process, of these users or of all."""

@@ -18,6 +18,10 @@ CREATE = once("""
         INSERT INTO messages (channel_id, target_user_id, content)
         SELECT id, created_by, 'Welcome to ' || name || '!' FROM channel
         RETURNING id, content, created_at
+    ), told AS (
+        INSERT INTO events (channel_id, user_ids, message_id)
+        SELECT c.id, ARRAY[c.created_by], w.id FROM channel c CROSS JOIN welcome w
+        RETURNING id
     ), answer AS (
         SELECT c.id, c.name, c.type, false AS is_direct, c.created_by, c.created_at,
                w.id AS welcome_id, w.content AS welcome_content, w.created_at AS welcome_at

@@ -14,6 +14,8 @@ POST = once("""
         INSERT INTO messages (channel_id, sender_id, content, image_url)
         SELECT channel_id, id, %(content)s, %(image_url)s FROM sender
         RETURNING id, channel_id, sender_id, target_user_id, content, image_url, created_at
+    ), told AS (
+        INSERT INTO events (channel_id, message_id, key) SELECT channel_id, id, {key} FROM posted RETURNING id
     ), answer AS (
         SELECT p.id, p.content, p.image_url, p.sender_id, s.username, s.display_name,
                p.channel_id, p.created_at AS "timestamp", p.target_user_id

@@ -28,9 +28,14 @@ class Once(NamedTuple):
 
 
 def once(statement: str) -> Once:
-    """Return both forms of `statement`, whose places are {turn}, {if_free} and {kept} around its query `answer`."""
+    """Return both forms of `statement`, whose places are {turn}, {if_free}, {key} and {kept}.
+
+    Its query `answer` is what is answered, and `told` has the id of the stored event.
+    """
+    plain = statement.format(turn="", if_free="", key="NULL", kept="")
+    keyed = statement.format(turn=repeats.TURN, if_free=repeats.IF_FREE, key="%(key)s::text", kept=repeats.KEPT)
     return Once(
-        f"{statement.format(turn='', if_free='', kept='')} SELECT * FROM answer",  # noqa: S608  constants
-        f"{statement.format(turn=repeats.TURN, if_free=repeats.IF_FREE, kept=repeats.KEPT)}"  # noqa: S608
-        " SELECT turn.free, answer.* FROM turn LEFT JOIN answer ON true",
+        f"{plain} SELECT answer.*, told.id AS event_id FROM answer, told",  # noqa: S608  constants
+        f"{keyed} SELECT turn.free, answer.*, told.id AS event_id"  # noqa: S608
+        " FROM turn LEFT JOIN (answer CROSS JOIN told) ON true",
     )

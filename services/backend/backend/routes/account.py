@@ -67,14 +67,11 @@ async def delete_me(
     """Delete the caller's account; needs the password. Messages and uploads stay, without the user's name."""
     user = caller.user
     await _verified(request, body.password, caller, services)
-    gone = await caller.db.fetch_one(sql.DELETE, {"id": user.user_id}, timeout_s=DELETION_TIMEOUT_S)
+    gone = await caller.events.write(sql.DELETE, {"id": user.user_id}, frames.account_deleted, DELETION_TIMEOUT_S)
     if gone is None:
         if await caller.db.fetch_one(sql.BY_ID, {"id": user.user_id}) is None:
             raise UserDeleted
         raise LastOperator
-    for channel_id, name in gone["channels"]:
-        frame = frames.membership("leave", channel_id=channel_id, channel_name=name, user=gone)
-        caller.events.emit(channel_id, frame)
     _sessions_ended(caller, services)
     response = Response(status_code=204)
     services.sessions.clear_cookie(response)

@@ -10,9 +10,10 @@ from psycopg.errors import UniqueViolation
 from pydantic import AfterValidator
 from servicekit import texts
 from servicekit.codes import Code
+from servicekit.events import Event
 
 from backend.access import require_creator
-from backend.database import DELETION_TIMEOUT_S
+from backend.database import DELETION_TIMEOUT_S, Row
 from backend.deps import Authenticated, Writer
 from backend.errors import (
     ChannelExists,
@@ -66,7 +67,8 @@ async def create_channel(body: ChannelCreate, caller: Writer) -> Response:
             raise UserDeleted
         raise ChannelExists
     if not caller.writing.is_repeated:
-        caller.events.emit(row["id"], frames.welcome(row, caller.user.user_id), [caller.user.user_id])
+        user_id = caller.user.user_id
+        caller.events.emit(row["id"], frames.welcome(row, user_id), [user_id], event_id=row["event_id"])
     return json_response(pick(row, CHANNEL), 201)
 
 
@@ -109,22 +111,26 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
         "other_id": user_id,
         "direct_key": "{}:{}".format(*sorted((user.user_id, user_id))),
     }
+
+    def joined(row: Row) -> list[Event]:
+        if not row["made"]:
+            return []
+        people = [
+            {"user_id": who_id, "username": row[f"{who}_username"], "display_name": row[f"{who}_display_name"]}
+            for who, who_id in (("my", user.user_id), ("other", user_id))
+        ]
+        return [frames.membership("join", channel_id=row["id"], channel_name=row["name"], user=one) for one in people]
+
     # Asked again, because another request may have been faster by less than a statement sees.
-    row = await caller.db.fetch_one(sql.OPEN_DIRECT, wanted) or await caller.db.fetch_one(sql.OPEN_DIRECT, wanted)
+    row = await caller.events.write(sql.OPEN_DIRECT, wanted, joined) or await caller.events.write(
+        sql.OPEN_DIRECT, wanted, joined
+    )
     if row is None:
         if await caller.db.fetch_one(users_sql.BY_ID, {"id": user.user_id}) is None:
             raise UserDeleted
         raise NoSuchUser
     if not row["made"]:
         return json_response(pick(row, CHANNEL))
-    for who, member_id in (("my", user.user_id), ("other", user_id)):
-        member = {
-            "user_id": member_id,
-            "username": row[f"{who}_username"],
-            "display_name": row[f"{who}_display_name"],
-        }
-        frame = frames.membership("join", channel_id=row["id"], channel_name=row["name"], user=member)
-        caller.events.emit(row["id"], frame)
     return json_response(pick(row, CHANNEL), 201)
 
 
@@ -141,8 +147,12 @@ async def rename_channel(channel_id: PathId, body: ChannelChange, caller: Authen
         "name": body.name,
         "is_marked": is_public_name(body.name),
     }
+
+    def renamed(row: Row) -> list[Event]:
+        return [frames.channel_renamed(channel_id, row["name"], caller.user.user_id)] if row["changed"] else []
+
     try:
-        row = await caller.db.fetch_one(sql.RENAME, wanted)
+        row = await caller.events.write(sql.RENAME, wanted, renamed)
     except UniqueViolation:
         raise ChannelExists from None
     if row is None:
@@ -150,9 +160,6 @@ async def rename_channel(channel_id: PathId, body: ChannelChange, caller: Authen
         if access["is_direct"]:
             raise DirectChannel("a direct channel keeps its name")
         raise invalid_field("name", PUBLIC_NAME)
-    if row["changed"]:
-        frame = frames.channel_renamed(channel_id, row["name"], caller.user.user_id)
-        caller.events.emit(channel_id, frame)
     return json_response(pick(row, CHANNEL))
 
 
@@ -165,9 +172,12 @@ async def rename_channel(channel_id: PathId, body: ChannelChange, caller: Authen
 async def delete_channel(channel_id: PathId, caller: Authenticated) -> Response:
     """Delete a channel with its content. Only its creator can; of a direct channel, both members."""
     wanted = {"channel_id": channel_id, "user_id": caller.user.user_id}
-    gone = await caller.db.fetch_one(sql.DELETE, wanted, timeout_s=DELETION_TIMEOUT_S)
+
+    def deleted(row: Row) -> list[Event]:
+        return [frames.channel_deleted(channel_id, row["name"], caller.user.user_id, row["member_ids"])]
+
+    gone = await caller.events.write(sql.DELETE, wanted, deleted, timeout_s=DELETION_TIMEOUT_S)
     if gone is None:
         await require_creator(caller.db, channel_id, caller.user.user_id)
         raise NoSuchChannel  # Deleted since the statement ran.
-    caller.events.emit(None, frames.channel_deleted(channel_id, gone["name"], caller.user.user_id), gone["member_ids"])
     return Response(status_code=204)

@@ -14,11 +14,13 @@ from servicekit.origins import is_own
 from servicekit.tokens import Verified
 
 from backend.deps import Services, services_of
-from backend.errors import ApiError, ForeignOrigin, NotYourSocket, Unauthenticated, refusal_response
+from backend.errors import ApiError, ForeignOrigin, InvalidSince, NotYourSocket, Unauthenticated, refusal_response
 from backend.live import frames
 from backend.live.frames import BadFrameError, Frame
-from backend.live.hub import MESSAGE_TOO_BIG, SESSION_ENDED, Socket
+from backend.live.hub import MESSAGE_TOO_BIG, SESSION_ENDED, TRY_AGAIN_LATER, Socket
+from backend.live.resuming import resume
 from backend.queries import channels as sql
+from backend.schemas import MAX_ID
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -30,6 +32,7 @@ async def live(websocket: WebSocket, user_id: str) -> None:
     services = services_of(websocket)
     try:
         session = await _admit(websocket, user_id, services)
+        since = _since(websocket)
     except ApiError as error:
         client_fault(log, "socket_refused", "refused a socket: %s", error.detail, code=error.code)
         await websocket.send_denial_response(refusal_response(error))
@@ -38,12 +41,35 @@ async def live(websocket: WebSocket, user_id: str) -> None:
     socket = Socket(websocket, int(user_id), session.session_id, services.settings.socket_queue)
     left_s = max(0.0, session.expires_at - time.time())
     expiry = asyncio.get_running_loop().call_later(left_s, socket.close, SESSION_ENDED)
-    services.hub.add(socket)
     try:
+        if since is None:
+            services.hub.add(socket)
+        elif not await _resumed(socket, since, services):
+            await websocket.close(TRY_AGAIN_LATER, "the events could not be read: try again")
+            return
         await socket.run(_FrameHandler(services, socket).handle)
     finally:
         services.hub.remove(socket)
         expiry.cancel()
+
+
+def _since(websocket: WebSocket) -> int | None:
+    """Return the event after which the socket resumes, if it does. Raises InvalidSince."""
+    text = websocket.query_params.get("since")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID)) and int(text) <= MAX_ID):
+        raise InvalidSince
+    return int(text)
+
+
+async def _resumed(socket: Socket, since: int, services: Services) -> bool:
+    try:
+        await resume(socket, since, services.log, services.hub, services.database)
+    except (ApiError, TimeoutError) as error:
+        log.info("a socket could not resume: %s", error)
+        return False
+    return True
 
 
 async def _admit(websocket: WebSocket, user_id: str, services: Services) -> Verified:

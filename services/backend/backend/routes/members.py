@@ -6,6 +6,7 @@ import psycopg
 from fastapi import APIRouter
 from fastapi.responses import Response
 from servicekit.codes import Code
+from servicekit.events import Event
 
 from backend.access import require_channel, require_creator, require_member
 from backend.database import Database, Row
@@ -87,40 +88,42 @@ async def add_member(channel_id: PathId, body: MemberAdd, caller: Authenticated)
 )
 async def remove_member(channel_id: PathId, user_id: PathId, caller: Authenticated) -> Response:
     """Remove a member from a channel. Only its creator can remove others; a direct channel keeps its members."""
-    gone = await _remove(caller, channel_id, user_id)
-    if gone is None:
+    if await _remove(caller, channel_id, user_id) is None:
         access = await require_channel(caller.db, channel_id, caller.user.user_id)
         if access["is_direct"]:
             raise DirectChannel if access["is_member"] else NotAMember
         if user_id != caller.user.user_id:
             await require_creator(caller.db, channel_id, caller.user.user_id)
         raise NoSuchMember
-    if user_id != caller.user.user_id:
-        # The members were told; the user is none any more.
-        caller.events.emit(None, _left(gone), [user_id])
     return Response(status_code=204)
 
 
 async def _remove(caller: Caller, channel_id: int, member_id: int) -> Row | None:
-    """End a membership and announce it to the members that are left. None: the statement changed nothing."""
+    """End a membership and announce it. None: the statement changed nothing."""
     wanted = {"channel_id": channel_id, "member_id": member_id, "user_id": caller.user.user_id}
-    gone = await caller.db.fetch_one(sql.REMOVE_MEMBER, wanted)
-    if gone is not None:
-        caller.events.emit(channel_id, _left(gone))
-    return gone
 
+    def left(row: Row) -> list[Event]:
+        event = frames.membership("leave", channel_id=channel_id, channel_name=row["channel_name"], user=row)
+        # A user who was removed is no member any more, and is told, too.
+        return [event] if member_id == caller.user.user_id else [event, Event(None, event.frame, [member_id])]
 
-def _left(gone: Row) -> frames.Frame:
-    return frames.membership("leave", channel_id=gone["channel_id"], channel_name=gone["channel_name"], user=gone)
+    return await caller.events.write(sql.REMOVE_MEMBER, wanted, left)
 
 
 async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *, adder_id: int) -> Row:
     """Make a user a member and announce it. Raises NoSuchChannel, NoSuchUser, DirectChannel or NotAMember."""
     wanted = {"channel_id": channel_id, "user_id": user_id, "adder_id": adder_id}
-    row = await db.fetch_one(sql.ADD_MEMBER, wanted)
+
+    def told(row: Row) -> list[Event]:
+        if not row["joined"]:
+            return []
+        join = frames.membership("join", channel_id=channel_id, channel_name=row["name"], user=row)
+        return [join, Event(channel_id, frames.welcome(row, user_id), [user_id])]
+
+    row = await events.write(sql.ADD_MEMBER, wanted, told)
     while row is not None and row["allowed"] and row["joined_at"] is None:
         # A concurrent request added the user after this statement's snapshot.
-        row = await db.fetch_one(sql.ADD_MEMBER, wanted)
+        row = await events.write(sql.ADD_MEMBER, wanted, told)
     if row is None:
         await require_channel(db, channel_id, user_id)
         if user_id == adder_id:
@@ -130,7 +133,4 @@ async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *,
         await require_member(db, channel_id, adder_id)
         if user_id != adder_id:
             raise DirectChannel if row["is_direct"] else NotAMember  # NotAMember: joined since the statement ran.
-    if row["joined"]:
-        events.emit(channel_id, frames.membership("join", channel_id=channel_id, channel_name=row["name"], user=row))
-        events.emit(channel_id, frames.welcome(row, user_id), [user_id])
     return row

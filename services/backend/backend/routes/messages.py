@@ -14,8 +14,6 @@ from backend.queries import messages as sql
 from backend.responses import REPEATABLE, json_response, refusals
 from backend.schemas import MAX_ID, Before, Limit, Message, MessageCreate, MessagePage, PathId
 
-_DELETED_SENDER = {"username": "(deleted)", "display_name": "Deleted user"}
-"""What a message shows whose sender was deleted. No user can have that user name."""
 router = APIRouter(prefix="/channels/{channel_id}/messages", tags=["messages"])
 
 
@@ -42,8 +40,10 @@ async def post_message(channel_id: PathId, body: MessageCreate, caller: Writer) 
     if row is None:
         await require_member(caller.db, channel_id, caller.user.user_id)
         raise NotAMember  # Joined since the statement ran.
+    event_id = row.pop("event_id", None)
     if not writing.is_repeated:
-        caller.events.emit(channel_id, frames.message(row), own=frames.own_key(caller.user.user_id, writing.key))
+        own = frames.own_key(caller.user.user_id, writing.key)
+        caller.events.emit(channel_id, frames.message(row), own=own, event_id=event_id)
     return json_response(row, 201)
 
 
@@ -62,6 +62,5 @@ async def list_messages(
     items = [row for row in rows[:limit] if row["id"] is not None]
     items.reverse()
     for item in items:
-        if item["sender_id"] is None and item["target_user_id"] is None:
-            item.update(_DELETED_SENDER)
+        frames.show_sender(item)
     return json_response({"items": items, "next": items[0]["id"] if more else None})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
 from servicekit.codes import Code
-from servicekit.events import Event
 from typing_extensions import TypedDict
 
 from data_processor import events
@@ -143,10 +143,9 @@ def template_apply(
         )
         found = _found(plan, document_id, document["page_count"], unread_max)
         ids = {"document_id": document_id, "template_id": template_id, "user_id": user_id}
-        written = _write(ids, template["version"], found.findings, guard)
-        if written is not None:
-            applied = _applied(plan, ids, template["version"], found, written)
-            _tell(document["channel_id"], applied)
+        finish = partial(_finished, document["channel_id"], plan, ids, template["version"], found)
+        applied = _write(ids, template["version"], found.findings, guard, finish)
+        if applied is not None:
             return applied
     raise ConflictError(Code.TEMPLATE_CHANGED, f"template {template_id} is being changed: apply it again")
 
@@ -164,9 +163,16 @@ def _found(plan: Plan, document_id: int, page_count: int, unread_max: int | None
 
 
 def _write(
-    ids: dict[str, int], version: int, findings: list[Finding], guard: Callable[[Any], bool] | None
-) -> tuple[int, list[Annotation]] | None:
-    """Return how many annotations are new, and all; None if the template has changed, and so nothing was written."""
+    ids: dict[str, int],
+    version: int,
+    findings: list[Finding],
+    guard: Callable[[Any], bool] | None,
+    finish: Callable[[int, list[Annotation]], Applied],
+) -> Applied | None:
+    """Return what `finish` makes, in the transaction, of how many annotations are new, and of all.
+
+    None: the template has changed, and so nothing was written.
+    """
     values = ids | {"version": version, "findings": Jsonb(findings)}
     with transaction.atomic():
         # One run at a time writes to a document.
@@ -187,19 +193,25 @@ def _write(
         put: list[Row] = statements.rows(_PUT, values, statements.TRANSFER_S)
         statements.row(_CLEAR, values, statements.TRANSFER_S)
         made = selectors.annotations_made(document_id=ids["document_id"], template_id=ids["template_id"])
-    return sum(row["created"] for row in put), made
+        return finish(sum(row["created"] for row in put), made)
 
 
-def _applied(
-    plan: Plan, ids: dict[str, int], version: int, found: Found, written: tuple[int, list[Annotation]]
+def _finished(
+    channel_id: int,
+    plan: Plan,
+    ids: dict[str, int],
+    version: int,
+    found: Found,
+    created: int,
+    annotations: list[Annotation],
 ) -> Applied:
-    created, annotations = written
+    """Return what applying a template made, and tell the members of the channel."""
     present = {annotation["template_label_id"] for annotation in annotations}
     anchored = [page for page in found.pages if page["method"] == "anchors"]
     inliers = sum(page["inliers"] for page in found.pages)
     total = sum(page["total"] for page in found.pages)
     unsure = [page for page in found.pages if page["needs_review"]]
-    return {
+    applied: Applied = {
         "document_id": ids["document_id"],
         "template_id": ids["template_id"],
         "template_version": version,
@@ -218,6 +230,8 @@ def _applied(
             "error_message": next((page["reason"] for page in unsure if page["reason"]), None),
         },
     }
+    _tell(channel_id, applied)
+    return applied
 
 
 def _tell(channel_id: int, applied: Applied) -> None:
@@ -239,4 +253,4 @@ def _tell(channel_id: int, applied: Applied) -> None:
         ],
         "confidence": applied["match_result"]["confidence"],
     }
-    events.publish(Event(channel_id, frame))
+    events.tell(channel_id, frame)

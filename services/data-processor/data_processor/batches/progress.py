@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db import transaction
-from servicekit.events import Event
 
 from data_processor import events
 from data_processor.database import statements
@@ -53,5 +52,5 @@ def count(batch_id: int, *, at_once: bool = False) -> None:
         if statements.row(_LOCK, parameters) is None:
             return
         counted = statements.row(_COUNT, parameters)
-    if counted is not None:
-        events.publish(Event(counted["channel_id"], {"type": "batch_progress", **counted}))
+        if counted is not None:
+            events.tell(counted["channel_id"], {"type": "batch_progress", **counted})

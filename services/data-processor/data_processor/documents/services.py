@@ -7,7 +7,6 @@ import logging
 
 from django.db import transaction
 from servicekit.codes import Code
-from servicekit.events import Event
 from servicekit.log.faults import client_fault
 from servicekit.tokens import Identity
 
@@ -94,16 +93,16 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
             raise NotAMemberError(channel_id)
         jobs.defer_reading(row["id"])
         document = selectors.document_from(row)
+        frame = {
+            "type": "document_uploaded",
+            "document_id": document["id"],
+            "channel_id": channel_id,
+            "uploaded_by": user_id,
+            "filename": filename,
+            "thumbnail_url": document["urls"]["thumbnail"],
+        }
+        events.tell(channel_id, frame)
         keep(document)
-    frame = {
-        "type": "document_uploaded",
-        "document_id": document["id"],
-        "channel_id": channel_id,
-        "uploaded_by": user_id,
-        "filename": filename,
-        "thumbnail_url": document["urls"]["thumbnail"],
-    }
-    events.publish(Event(channel_id, frame))
     return document
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from servicekit.events import Event
-
 from data_processor import events
 from data_processor.choices import TextStatus
 from data_processor.documents.files.read_words import Word
@@ -42,11 +40,11 @@ class Progress:
             "progress": percent,
             "message": message,
         }
-        events.publish(Event(self._channel_id, frame))
+        events.tell(self._channel_id, frame)
 
 
-def publish_complete(*, document_id: int, channel_id: int, status: TextStatus, error: str | None) -> None:
-    """Publish `ocr_complete` with the beginning of the text that was read."""
+def tell_complete(*, document_id: int, channel_id: int, status: TextStatus, error: str | None) -> None:
+    """Tell `ocr_complete`, with the beginning of the text that was read."""
     regions: list[dict[str, Any]] = []
     texts: list[str] = []
     room, page = _TEXT_MAX, 0
@@ -66,7 +64,7 @@ def publish_complete(*, document_id: int, channel_id: int, status: TextStatus, e
         "detected_regions": regions,
         "extracted_text": "\n".join(texts),
     }
-    events.publish(Event(channel_id, frame))
+    events.tell(channel_id, frame)
 
 
 def _lines(words: list[Word]) -> Iterator[dict[str, Any]]:

@@ -182,9 +182,10 @@ def document_give_up(*, document_id: int, reason: str, again: bool = False) -> N
 
 
 def _end(document_id: int, status: TextStatus, error: str | None) -> None:
-    row = statements.row(_FINISH, {"id": document_id, "status": status, "error": error})
-    if row is not None:
-        frames.publish_complete(document_id=document_id, channel_id=row["channel_id"], status=status, error=error)
+    with transaction.atomic():
+        row = statements.row(_FINISH, {"id": document_id, "status": status, "error": error})
+        if row is not None:
+            frames.tell_complete(document_id=document_id, channel_id=row["channel_id"], status=status, error=error)
 
 
 def document_process(*, document_id: int, user_id: int) -> Document:

@@ -17,6 +17,7 @@ from servicekit import facts
 
 from plumbline import baseline, bundle, deploy, diagnose, identity, recorder, users
 from plumbline.backups import commands as backups
+from plumbline.backups.rollback import rollback
 from plumbline.components import SPECS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
@@ -104,8 +105,8 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", parents=[common], help="check the machine and the stack for problems")
     doctor.add_argument("--bundle", action="store_true", help="also write a diagnostics bundle")
     doctor.add_argument("--repair", action="store_true", help="first restore an unreadable state file from its copy")
-    back = commands.add_parser("rollback", parents=[common], help="go back to the baseline, or forward again")
-    way = back.add_mutually_exclusive_group(required=True)
+    back = commands.add_parser("rollback", parents=[common], help="go back to the release before, or to the baseline")
+    way = back.add_mutually_exclusive_group()
     way.add_argument("--to", choices=(ON_BASELINE.release,), help="baseline: the release before Postgres")
     back.add_argument(
         "--without-snapshot", action="store_true", help="baseline: do not back up the database first; its data is kept"
@@ -115,6 +116,10 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="baseline: delete the data of Postgres afterwards, after a typed confirmation",
     )
+    way.add_argument(
+        "--from-snapshot", action="store_true", help="restore the snapshot before the upgrade instead of reversing it"
+    )
+    back.add_argument("--yes", action="store_true", help="do not ask, even if data will be lost")
     way.add_argument("--forward", action="store_true", help="from the baseline to this release, with its data")
     archive = commands.add_parser(
         "bundle", parents=[common], help="write a release to one archive, or deploy one (`bundle load ARCHIVE`)"
@@ -166,11 +171,17 @@ def _rollback(options: argparse.Namespace, home: Home) -> int:
         target = _find_target(home)
         if options.forward:
             baseline.forward(home, target)
-        else:
+            return EXIT_OK
+        if options.to:
             deletes = f"This deletes the data of Postgres of the stack in {home.root}. A snapshot is kept in the home."
             if options.drop_data and not _typed(home, deletes):
                 return EXIT_FAILED
             baseline.to_baseline(home, target, snapshot=not options.without_snapshot, drop_data=options.drop_data)
+            return EXIT_OK
+        if options.drop_data or options.without_snapshot:
+            raise PlumblineError("--drop-data and --without-snapshot belong to `rollback --to baseline`")
+        if not rollback(home, target, from_snapshot=options.from_snapshot, confirmed=options.yes):
+            return EXIT_FAILED
     return EXIT_OK
 
 

@@ -19,6 +19,10 @@ _DIFFERS = 4
 _DIGEST = f"digest={shlex.quote((SCRIPTS / 'digest.sql').read_text())}\n"
 DUMP = _DIGEST + (SCRIPTS / "dump.sh").read_text()
 RESTORE = _DIGEST + (SCRIPTS / "restore.sh").read_text()
+CONTENTS = f"""{_DIGEST}psql --dbname="$connection" --no-psqlrc --quiet --no-align --tuples-only \\
+    --field-separator=$'\\t' --set=ON_ERROR_STOP=1 \\
+    <<<"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; $digest"
+"""
 _NOISE = ("pg_dump: ", "pg_restore: ", "Defaulted container")
 
 
@@ -71,6 +75,14 @@ class _Running:
     def said(self) -> list[str]:
         """The last lines that it printed."""
         return list(self._said)
+
+
+def contents(command: list[str]) -> archive.Contents:
+    """Run `CONTENTS` and return what is in the database. Raises PlumblineError."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PlumblineError(f"the database cannot be read: {done.stderr.strip()[-500:]}", "./deploy-local.sh doctor")
+    return archive.parsed(done.stdout.splitlines())
 
 
 @contextlib.contextmanager

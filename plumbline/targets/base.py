@@ -78,6 +78,9 @@ class Target(Protocol):
     def inside(self) -> Inside:
         """Return the components' processes and listeners. Raises NotGivenError if they cannot be read."""
 
+    def migrate_back(self, name: str, revision: str) -> None:
+        """Reverse the migrations of a component that are newer than `revision`. Raises StepError."""
+
     def postgres_command(self, program: str, *arguments: str) -> list[str]:
         """Return the command line that runs pg_dump, pg_restore or psql on the stack's own database.
 

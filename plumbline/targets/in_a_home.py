@@ -154,8 +154,12 @@ class TargetInAHome(ABC):
         """Start components and wait until each is ready."""
 
     @abstractmethod
-    def _migrate(self, name: str) -> str:
-        """Run the migrations of a component. Raises StepError."""
+    def _migrate(self, name: str, back_to: str = "") -> str:
+        """Run the migrations of a component, or reverse those after a revision. Raises StepError."""
+
+    def migrate_back(self, name: str, revision: str) -> None:
+        """Reverse the migrations of a component that are newer than `revision`. Raises StepError."""
+        self._migrate(name, revision)
 
     @abstractmethod
     def stack(self) -> Stack:

@@ -189,6 +189,10 @@ class RemoteTarget:
         """Refused: its processes are its owner's."""
         raise NotGivenError("needs to look into the stack's processes (not available for a remote stack)")
 
+    def migrate_back(self, name: str, revision: str) -> None:
+        """Refused."""
+        _refuse(name, revision)
+
     def postgres_command(self, program: str, *arguments: str) -> list[str]:
         """Refused."""
         return self.postgres_script(program, *arguments)

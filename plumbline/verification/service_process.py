@@ -61,10 +61,10 @@ class ServiceProcess:
         """Return a command line of the service, or of another package that it can import."""
         return [sys.executable, "-m", package or self.package, verb]
 
-    def run(self, verb: str, package: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(self, verb: str, package: str | None = None, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            self.command(verb, package),
+            [*self.command(verb, package), *arguments],
             env=self.environment, capture_output=True, text=True, timeout=_COMMAND_S, check=False,
         )  # fmt: skip
 

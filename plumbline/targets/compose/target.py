@@ -158,16 +158,23 @@ class ComposeTarget(TargetInAHome):
         self.home.tls.mkdir(mode=0o700, exist_ok=True)
         write_privately(self._ca_file(), done.stdout)
 
-    def _migrate(self, name: str) -> str:
+    def _migrate(self, name: str, back_to: str = "") -> str:
         step = migration_step(name)
-        self.project.compose(
-            "up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", step, component=step
-        )
+        if back_to:
+            self.project.compose("rm", "--force", step, component=step)
+            command = (step, "migrate", "--back-to", back_to)
+            self.project.compose("run", "--detach", "--no-deps", "--pull", "never", *command, component=step)
+        else:
+            self.project.compose(
+                "up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", step, component=step
+            )
         container = containers.one_of(self.project, step)
         exit_code = self._end_of(container, step)
         if exit_code != 0:
             with causes.named(self.log_tail):
                 raise StepError(f"the migrations of {name} ended with an error", component=step, exit_code=exit_code)
+        if back_to:
+            engine.output("rm", container.id, component=step)
         return "at head"
 
     def _end_of(self, migration: containers.Container, step: str) -> int:
@@ -262,15 +269,10 @@ class ComposeTarget(TargetInAHome):
     def throwaway_postgres(self, script: str, *arguments: str) -> Iterator[list[str]]:
         """Yield the command line that runs a bash script with a new, empty Postgres in a container of its own."""
         image = containers.one_of(self.project, POSTGRES.name).image
-        # The image declares a volume for its data: here it is a new one, which is removed with the container.
-        limits = [
-            "--network=none",
-            "--cap-drop=ALL",
-            "--security-opt=no-new-privileges",
-            "--memory=1g",
-            "--pids-limit=256",
-        ]
-        options = ["--rm", "--interactive", "--read-only", "--tmpfs=/tmp:mode=1777,size=64m", *limits]
+        # A volume without a name is removed with its container.
+        places = ["--read-only", "--tmpfs=/tmp:mode=1777,size=64m", f"--volume={_POSTGRES_DATA}"]
+        limits = ["--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=1g", "--pids-limit=256"]
+        options = ["--rm", "--interactive", "--network=none", *places, *limits]
         bash, *rest = postgres_shell.throwaway(script, f"{_POSTGRES_DATA}/throwaway", arguments)
         yield ["docker", "run", *options, f"--entrypoint={bash}", image, *rest]
 

@@ -250,14 +250,15 @@ class EmbeddedTarget(TargetInAHome):
         except SecretError as error:
             raise StepError(str(error), component=POSTGRES.name) from None
 
-    def _migrate(self, name: str) -> str:
+    def _migrate(self, name: str, back_to: str = "") -> str:
+        command = [*service_command(name, "migrate"), *(["--back-to", back_to] if back_to else [])]
         step = migration_step(name)
         log_file = self.home.logs / f"{step}.log"
         layout = self._layout()
         with (
             log_file.open("wb") as log,
             subprocess.Popen(
-                service_command(name, "migrate"), env=layout.migration_environment(name),
+                command, env=layout.migration_environment(name),
                 cwd=self.home.run, stdout=log, stderr=subprocess.STDOUT,
             ) as process,
         ):  # fmt: skip

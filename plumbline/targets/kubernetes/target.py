@@ -283,9 +283,16 @@ class KubernetesTarget(TargetInAHome):
             pods.wait_ready(self._cluster, *names)
         return "ready"
 
-    def _migrate(self, name: str) -> str:
+    def _migrate(self, name: str, back_to: str = "") -> str:
         """Wait for one container of the migration Job. The first step starts the Job, the last waits for its end."""
         step = migration_step(name)
+        if back_to:
+            job = migration.back(self._manifests().documents, name, back_to)
+            self._cluster.output("delete", "job", migration.BACK, "--ignore-not-found", "--wait=true")
+            self._apply([job], step)
+            with causes.named(self.log_tail):
+                migration.wait_for_end(self._cluster, migration.BACK)
+            return f"at {back_to}"
         if name == MIGRATING[0]:
             # A Job cannot be changed, only replaced.
             self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")

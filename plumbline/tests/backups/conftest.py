@@ -59,6 +59,11 @@ class DatabaseTarget(ScriptedTarget):
         with self.cluster.throwaway() as (folder, prefix):
             yield [*prefix, *postgres_shell.throwaway(script, str(folder), arguments)]
 
+    def migrate_back(self, name: str, revision: str) -> None:
+        self.done.append(f"{name} back to {revision}")
+        if name in self.failures:
+            raise self.failures[name]
+
     def stop(self, *components: str) -> None:
         self.stopped += components
 

@@ -87,7 +87,7 @@ class _Deployment(TargetInAHome):
     def _bring_up(self, *names: str) -> str:
         raise NotImplementedError
 
-    def _migrate(self, name: str) -> str:
+    def _migrate(self, name: str, back_to: str = "") -> str:
         raise NotImplementedError
 
     def _stop_for_good(self, *names: str) -> None:

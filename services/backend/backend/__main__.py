@@ -30,7 +30,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m backend", description="Plumbline's backend service.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="serve requests until stopped")
-    commands.add_parser("migrate", help="bring the database schema to head and create the first operator")
+    migrate = commands.add_parser("migrate", help="bring the database schema to head and create the first operator")
+    migrate.add_argument("--back-to", metavar="REVISION", help="reverse the migrations after this one instead")
     wait = commands.add_parser("wait", help="wait until the database schema is at head, with a time limit")
     wait.add_argument("what", nargs="?", choices=["schema", "database"], default="schema", help="(default: schema)")
     accounts = commands.add_parser("accounts", help="list, create or change accounts; passwords are read from stdin")
@@ -42,7 +43,7 @@ def main() -> int:
             return _wait(settings, arguments.what)
         if arguments.command == "accounts":
             return _accounts(arguments, settings)
-        return _serve(settings) if arguments.command == "serve" else _migrate(settings)
+        return _serve(settings) if arguments.command == "serve" else _migrate(settings, arguments.back_to)
     except ValidationError as error:
         return _refuse(EXIT_CONFIG, f"bad settings: {explain(error)}")
     except SecretError as error:
@@ -59,13 +60,13 @@ def _refuse(code: int, sentence: str) -> int:
     return code
 
 
-def _migrate(settings: BackendSettings) -> int:
+def _migrate(settings: BackendSettings, back_to: str | None) -> int:
     # Imported here: `serve` does not need Alembic.
     from backend.migrate import MigrationError, migrate
 
     configure_logging(SERVICE, settings.log_level, settings.log_forwarding())
     try:
-        print(f"schema at {migrate(settings)}")
+        print(f"schema at {migrate(settings, back_to)}")
     except MigrationError as error:
         return _refuse(EXIT_FAILED, str(error))
     return 0

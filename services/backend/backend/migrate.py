@@ -32,17 +32,22 @@ class MigrationError(Exception):
     """The migrations do not fit the database; the message says why and what to do."""
 
 
-def migrate(settings: BackendSettings) -> str:
+def migrate(settings: BackendSettings, back_to: str | None = None) -> str:
     """Migrate under the lock that both services' migrations share; return the revision.
 
-    Schema, operator and the record in `stack_events` are one transaction.
+    Schema, operator and the record in `stack_events` are one transaction. With `back_to`, an earlier revision, newer
+    migrations are reversed instead.
     Raises SecretError, psycopg.OperationalError (the database is away), MigrationLockError or MigrationError.
     """
     password = read_secret(settings.operator_password_file) if settings.operator_password_file else None
     conninfo = settings.conninfo(f"{SERVICE} migrate")
-    revision = migrations.head()
+    revision = back_to or migrations.head()
     with migration_lock(conninfo, settings.migration_wait_s), migrating(conninfo) as (config, conn):
         try:
+            if back_to:
+                command.downgrade(config, back_to)
+                record_event(conn, settings.stack_id, SERVICE, "migrated", revision)
+                return revision
             command.upgrade(config, "head")
         except CommandError as error:
             raise MigrationError(

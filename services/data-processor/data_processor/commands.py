@@ -27,6 +27,10 @@ class NewerSchemaError(Exception):
     """A newer release has migrated the database; the message says what to do."""
 
 
+class UnknownRevisionError(Exception):
+    """This release has no such migration."""
+
+
 class NotYetError(Exception):
     """A precondition is missing; the message names it."""
 
@@ -43,6 +47,28 @@ def migrate(settings: DataProcessorSettings) -> int:
         _refuse_newer(conn)
         call_command("migrate", interactive=False, verbosity=1)
         record_event(conn, settings.stack_id, config.SERVICE, "migrated", selectors.head())
+    return 0
+
+
+def migrate_back(settings: DataProcessorSettings, revision: str) -> int:
+    """Reverse our migrations that are newer than `revision`, all in one transaction.
+
+    What a service stored in tables or columns that they added is deleted. The tables of the queue stay, because
+    Procrastinate's migrations cannot be reversed.
+    """
+    process.configure(forward=False)
+    from django.core.management import call_command
+    from django.db import transaction
+
+    from data_processor.health import selectors
+
+    if revision not in selectors.known():
+        raise UnknownRevisionError(f"there is no migration {revision!r} in this release")
+    with migration_lock(settings.conninfo(f"{config.SERVICE} migrate"), settings.migration_wait_s) as conn:
+        _refuse_newer(conn)
+        with transaction.atomic():
+            call_command("migrate", selectors.APP, revision, interactive=False, verbosity=1)
+        record_event(conn, settings.stack_id, config.SERVICE, "migrated", revision)
     return 0
 
 

@@ -324,6 +324,18 @@ def test_a_postgres_from_elsewhere_is_neither_started_nor_stopped(
         target().stop("postgres")
 
 
+def test_migrations_go_back_in_a_job_of_their_own(cluster: FakeCluster, home: Home, target: Target) -> None:
+    deploy.up(home, target(), "asked for")
+    target().migrate_back("data-processor", "0005_template_sources")
+    job = cluster.state["resources"]["Job/migrate-back"]
+    pod = job["spec"]["template"]["spec"]
+    assert [one["args"] for one in pod["containers"]] == [["migrate", "--back-to", "0005_template_sources"]]
+    assert pod["containers"][0]["image"].startswith("plumbline/data-processor:")
+    assert "initContainers" not in pod
+    usual = cluster.state["resources"]["Job/migrate"]["spec"]["template"]
+    assert job["spec"]["template"]["metadata"]["labels"] == usual["metadata"]["labels"]  # as network policies demand
+
+
 def test_programs_of_postgres_run_in_its_pod_with_its_own_secret(
     cluster: FakeCluster, home: Home, target: Target
 ) -> None:

@@ -233,7 +233,7 @@ BASELINE = ComponentSpec(
     calls=("internal",),
     secrets=("token_secret", "operator_password", "internal_secret"),
     settings_of="backend",
-    defaults=("stack", "baseline"),
+    defaults=("stack", "baseline/baseline"),
     is_replicated=False,
     keeps_data=True,
 )

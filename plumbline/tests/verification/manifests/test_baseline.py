@@ -39,8 +39,8 @@ def test_compose_starts_the_lineup_and_nothing_else() -> None:
 
 def test_on_compose_the_baseline_is_told_and_hardened_like_the_services() -> None:
     mine, like = SERVICES[BASELINE.name], BASE["log-sink"]
-    assert dotenv_values(ROOT / "docker/defaults/baseline.env") == OWN
-    assert mine["env_file"] == ["defaults/stack.env", "defaults/baseline.env"]
+    assert dotenv_values(ROOT / "docker/defaults/baseline/baseline.env") == OWN
+    assert mine["env_file"] == ["defaults/stack.env", "defaults/baseline/baseline.env"]
     assert mine["secrets"] == readable_by(BASELINE.secrets)
     files = {f"PLUMBLINE_{name.upper()}_FILE": f"/run/secrets/{name}" for name in BASELINE.secrets}
     assert mine["environment"] == {"PLUMBLINE_STACK_ID": "${PLUMBLINE_STACK_ID:-by-hand}", **files}

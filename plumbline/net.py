@@ -24,8 +24,15 @@ def direct_session() -> requests.Session:
     """Return an HTTP session that ignores proxies and .netrc. It trusts what `trust` names, else REQUESTS_CA_BUNDLE."""
     session = requests.Session()
     session.trust_env = False
-    session.verify = str(_authority) if _authority.is_file() else os.environ.get("REQUESTS_CA_BUNDLE") or True
+    session.verify = _own_authority() or os.environ.get("REQUESTS_CA_BUNDLE") or True
     return session
+
+
+def _own_authority() -> str | None:
+    with contextlib.suppress(PermissionError):  # another account than the stack's own
+        if _authority.is_file():
+            return str(_authority)
+    return None
 
 
 _authority = Path()

@@ -34,6 +34,7 @@ class Answer:
     """A response: `status`, `headers`, `body` (bytes) and `json` (None if the body is not JSON)."""
 
     def __init__(self, response: requests.Response) -> None:
+        self.url = response.url
         self.status = response.status_code
         self.headers = response.headers
         self.body = response.content

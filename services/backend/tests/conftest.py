@@ -149,7 +149,9 @@ def backend(
     tmp_path_factory: pytest.TempPathFactory, migrated_postgres: PostgresServer, redis_server: RedisServer
 ) -> Iterator[Backend]:
     """A migrated backend with two processes."""
-    server = Backend(tmp_path_factory.mktemp("backend"), migrated_postgres, redis_server.url, workers=2)
+    folder = tmp_path_factory.mktemp("backend")
+    # All users of all tests register from one address.
+    server = Backend(folder, migrated_postgres, redis_server.url, workers=2, registrations_per_address=10_000)
     try:
         server.start()
         yield server

@@ -19,3 +19,7 @@ class RedisPassword(CredentialProvider):
     def get_credentials(self) -> tuple[str]:
         """Return the password."""
         return (self._secret.current(),)
+
+    async def get_credentials_async(self) -> tuple[str]:
+        """Return the password. The library's own method warns at each connection."""
+        return self.get_credentials()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from plumbline.backups import archive, backup, restore
+from plumbline.backups import archive, backup, restore, schedule
 from plumbline.backups.progress import size
 from plumbline.backups.store import Store, entry
 from plumbline.components import POSTGRES
@@ -38,7 +38,12 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--verify", metavar="FILE", help="restore an archive (or `newest`) into a throwaway database and compare"
     )
-    made.add_argument("--keep", type=_count, metavar="N", help=f"prune: keep so many of each kind (default: {KEEP})")
+    made.add_argument(
+        "--every", type=schedule.interval, metavar="TIME", help="back up regularly: 30m, 6h, 1d; `never` ends that"
+    )
+    made.add_argument(
+        "--keep", type=_count, metavar="N", help=f"prune, --every: keep so many of each kind (default: {KEEP})"
+    )
     made.add_argument("--scheduled", action="store_true", help=argparse.SUPPRESS)
     back = commands.add_parser("restore", parents=[folder], help="replace the whole database by an archive")
     back.add_argument("file", metavar="FILE", help="the archive: a path, a name that `backup list` shows, or `newest`")
@@ -74,6 +79,9 @@ def run_backup(options: argparse.Namespace, home: Home) -> int:
         print(
             "\n".join([f"Deleted {len(gone)} of the archives in {store.folder}.", *(f"  {one.name}" for one in gone)])
         )
+    elif options.every:
+        _target(home)  # there must be a stack
+        schedule.install(home, options.every, options.keep or KEEP)
     elif options.verify:
         _verify(_target(home), store.find(options.verify))
     else:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from plumbline import ROOT
 
-_MAIN = ROOT / "plumbline" / "__main__.py"
+PROGRAM = (sys.executable, "-I", str(ROOT / "plumbline" / "__main__.py"))
+"""The command line of Plumbline, with the same Python."""
 
 
 def name(home: Path) -> str:
@@ -20,22 +21,20 @@ def name(home: Path) -> str:
 
 def text(home: Path, *, is_user: bool) -> str:
     """Return the unit file. It runs the same commands as a person, with the same Python."""
-    command = " ".join(map(_quoted, (sys.executable, "-I", str(_MAIN))))
-    # systemd's own PATH may lack the programs that `up` found for this user.
-    path = _quoted(f"PATH={os.environ.get('PATH', os.defpath)}")
+    command = " ".join(map(quoted, PROGRAM))
     # A user's manager does not know the units of the system.
     after = "" if is_user else "Wants=network-online.target\nAfter=network-online.target docker.service\n"
     return f"""\
 # Written by Plumbline: ./deploy-local.sh service remove deletes it.
 [Unit]
-Description=Plumbline in {_escaped(str(home))}
+Description=Plumbline in {escaped(str(home))}
 {after}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-Environment={path}
-ExecStart={command} up --home {_quoted(str(home))}
-ExecStop={command} down --home {_quoted(str(home))}
+Environment={path()}
+ExecStart={command} up --home {quoted(str(home))}
+ExecStop={command} down --home {quoted(str(home))}
 TimeoutStartSec=900
 TimeoutStopSec=180
 
@@ -46,13 +45,20 @@ WantedBy={"default.target" if is_user else "multi-user.target"}
 
 def by_hand(home: Path) -> str:
     """Return the command that starts the stack, for machines without systemd."""
-    return shlex.join([sys.executable, "-I", str(_MAIN), "up", "--home", str(home)])
+    return shlex.join([*PROGRAM, "up", "--home", str(home)])
 
 
-def _escaped(text: str) -> str:
+def path() -> str:
+    """Return the setting of PATH: systemd's own may lack the programs that `up` found for this user."""
+    return quoted(f"PATH={os.environ.get('PATH', os.defpath)}")
+
+
+def escaped(text: str) -> str:
+    """Return a text without specifiers of systemd."""
     return text.replace("%", "%%")
 
 
-def _quoted(text: str) -> str:
-    escaped = _escaped(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
-    return f'"{escaped}"'
+def quoted(text: str) -> str:
+    """Return a word of a command line in a unit file."""
+    inner = escaped(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{inner}"'

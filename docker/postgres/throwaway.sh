@@ -11,6 +11,7 @@ socket=$(mktemp -d /tmp/plumbline-XXXXXXXX)
 end() {
   [ ! -s "$folder/postmaster.pid" ] || pg_ctl stop --pgdata="$folder" --mode=immediate --silent || true
   rm -rf "$socket" "${folder:?}"/*
+  rmdir "$folder" 2>/dev/null || true # its parent may belong to another account, which removes it
 }
 trap end EXIT
 trap 'exit 143' TERM INT HUP

@@ -17,7 +17,7 @@ from servicekit import facts
 
 from plumbline import ROOT
 
-ON_REQUEST = {"accuracy", "bench", "contract", "coverage", "selfcheck", "smoke", "logs"}
+ON_REQUEST = {"accuracy", "bench", "contract", "coverage", "selfcheck", "smoke", "logs", "websocket"}
 
 
 @pytest.fixture(scope="module")

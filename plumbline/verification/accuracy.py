@@ -30,7 +30,7 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "exact value": lambda row: _share(row["normalised"], row["fields"]),
     "character errors": lambda row: _share(row["wrong_characters"], row["characters"]),
     "wrong but valid": lambda row: _share(row["wrong_valid"], row["valid"]),
-    "boxes in place": lambda row: _share(row.get("boxes_met", 0), row.get("boxes", 0)),
+    "boxes in place": lambda row: _share(row["boxes_met"], row["boxes"]),
     "missing named": lambda row: _of(row["missing_named"], row["missing"]),
     "malformed invalid": lambda row: _of(row["malformed_invalid"], row["malformed"]),
     "own pages doubted": lambda row: _of(row["own_pages_doubted"], row["own_pages"]),

@@ -70,3 +70,32 @@ def test_a_place_without_text_leaves_the_word_as_it_is(box: list[float]) -> None
     blank = word("x", box, 0.4)
 
     assert second_look.surer(Image.new("L", (400, 120), 255), [blank]) == [blank]
+
+
+def halves(whole: Word, gap: float = 4.0) -> list[Word]:
+    """Return the number as two words, split in its middle."""
+    x, y, width, height = whole["box"]
+    text, half = whole["text"], width / 2
+    cut = text.index(",") + 1
+    return [
+        {**whole, "text": text[:cut], "box": [x, y, half - gap, height]},
+        {**whole, "text": text[cut:], "box": [x + half, y, half, height]},
+    ]
+
+
+def test_a_number_that_is_split_after_its_comma_is_read_as_one_word() -> None:
+    picture, (box,) = page(["1.284,50"])
+
+    (found,) = second_look.surer(picture, halves(word("1.284,50", box, 0.1)))
+
+    assert (found["text"], found["box"]) == ("1.284,50", box)
+    assert found["confidence"] > 0.6
+
+
+@pytest.mark.parametrize(("confidence", "gap"), [(0.9, 4.0), (0.1, 30.0)], ids=["both sure", "a space between them"])
+def test_two_numbers_stay_two_words(confidence: float, gap: float) -> None:
+    picture, (box,) = page(["1.284, 50"])
+
+    found = second_look.surer(picture, halves(word("1.284,50", box, confidence), gap))
+
+    assert len(found) == 2

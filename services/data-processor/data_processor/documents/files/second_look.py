@@ -5,6 +5,7 @@ In the line, a few spoilt pixels can turn a number into letters. Alone, most rea
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -18,6 +19,8 @@ _SURE = 0.85
 """Words of that confidence are not read again."""
 _WORDS_MAX = 60
 """Most words of a page that are read again, those first that are least sure: each takes up to 50 ms."""
+_SPLIT_GAP = 0.3
+"""Parts of a number with a smaller gap, in heights of them, may be one word: Tesseract splits some after a comma."""
 _SIZES = (0.7, 1.0, 1.5)
 _MARGINS = (0.25, 0.5)
 """Around the word, in heights of it."""
@@ -26,9 +29,46 @@ _SIDE_MIN = 3
 
 def surer(page: Image.Image, words: Sequence[Word]) -> list[Word]:
     """Return the words of a page, with the text that most readings of each doubtful one agree on."""
+    words = list(_joined(words))
     doubtful = sorted((word["confidence"], number) for number, word in enumerate(words) if word["confidence"] < _SURE)
     chosen = {number for _, number in doubtful[:_WORDS_MAX]}
     return [_read_again(page, word) if number in chosen else word for number, word in enumerate(words)]
+
+
+def _joined(words: Sequence[Word]) -> Iterator[Word]:
+    """Yield words with the parts of doubtful split numbers as one."""
+    last: Word | None = None
+    for word in words:
+        if last is not None and _is_split(last, word):
+            last = _one(last, word)
+            continue
+        if last is not None:
+            yield last
+        last = word
+    if last is not None:
+        yield last
+
+
+def _is_split(left: Word, right: Word) -> bool:
+    gap = right["box"][0] - left["box"][0] - left["box"][2]
+    return (
+        left["line"] == right["line"]
+        and max(left["confidence"], right["confidence"]) < _SURE
+        and bool(re.search(r"\d[.,]$", left["text"]))
+        and right["text"][0].isdigit()
+        and 0 <= gap < _SPLIT_GAP * right["box"][3]
+    )
+
+
+def _one(left: Word, right: Word) -> Word:
+    (x, y, width, height), (right_x, right_y, right_width, right_height) = left["box"], right["box"]
+    top, bottom = min(y, right_y), max(y + height, right_y + right_height)
+    return {
+        **left,
+        "text": left["text"] + right["text"],
+        "box": [x, top, max(x + width, right_x + right_width) - x, bottom - top],
+        "confidence": min(left["confidence"], right["confidence"]),
+    }
 
 
 def _read_again(page: Image.Image, word: Word) -> Word:

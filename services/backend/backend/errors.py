@@ -65,7 +65,7 @@ class PasswordInFile(ApiError):
 
     code, text = (
         Code.PASSWORD_IN_FILE,
-        "this user's password is a secret file of the deployment, operator_password: replace it there",
+        "the secret file operator_password of the deployment sets how this user logs in: replace it there",
     )
 
 

@@ -57,7 +57,7 @@ def test_a_socket_closes_while_a_frame_is_handled() -> None:
 def test_the_event_bus_stops() -> None:
     async def main() -> None:
         redis = aioredis.Redis(port=free_port())
-        bus = EventBus(redis, None, Hub(), None)  # type: ignore[arg-type]
+        bus = EventBus(redis, None, Hub(), None, None)  # type: ignore[arg-type]
         async with asyncio.timeout(_TIMEOUT_S):
             async with bus.running():
                 bus._tasks.append(asyncio.create_task(misses_a_cancellation()))

@@ -89,7 +89,18 @@ def test_migrations_remove_nothing_that_the_previous_release_uses() -> None:
 
 
 def test_migrations_make_these_tables_and_no_others(migrated: Service) -> None:
-    backends = {"users", "invites", "channels", "memberships", "messages", "stack_events", "alembic_version"}
+    backends = {
+        "users",
+        "sessions",
+        "invites",
+        "channels",
+        "memberships",
+        "messages",
+        "events",
+        "idempotency_keys",
+        "stack_events",
+        "alembic_version",
+    }
     tables = {name for (name,) in migrated.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
 
     assert tables - backends == OWN | QUEUE

@@ -122,7 +122,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
             return made[0], "asked for"
 
         monkeypatch.setattr(stack_plugin, "choose", choose)
-        given = {"target": "embedded", "keep_stack": keep}
+        given = {"target": "embedded", "keep_stack": keep, "https": False}
         reporter = SimpleNamespace(stats=stats)
         plugins = SimpleNamespace(getplugin=lambda _: reporter)
         options: Any = SimpleNamespace(getoption=given.__getitem__, pluginmanager=plugins)

@@ -138,8 +138,10 @@ def test_services_connect_with_the_new_passwords(target: Target, stack: Stack, a
 
 
 def test_a_second_value_is_kept_only_as_long_as_it_is_needed(stack: Stack) -> None:
-    rotate(stack, "token_secret")
     folder = Path(stack.home) / "secrets"
+    if not (folder / also("token_secret")).read_text():
+        # Once alone: a second rotation ends the sessions of other checks, which are signed with the key before.
+        rotate(stack, "token_secret")
     former, end = (folder / also("token_secret")).read_text().splitlines()
     assert former != read_secret(folder / "token_secret")
     assert float(end) > time.time()

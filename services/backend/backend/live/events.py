@@ -219,8 +219,9 @@ class EventBus:
         try:
             event = decode(data)
         except ValueError:
-            seen = data[:_LOGGED_BYTES].decode("utf-8", "replace")
-            log.warning("unreadable live event from Redis: %s", seen, extra={"fields": {"bytes": len(data)}})
+            if self._hub.users():  # not every process warns of the same
+                seen = data[:_LOGGED_BYTES].decode("utf-8", "replace")
+                log.warning("unreadable live event from Redis: %s", seen, extra={"fields": {"bytes": len(data)}})
             return
         if self._hub.users():
             self._receive(event)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from servicekit.tokens import Verified
+if TYPE_CHECKING:  # the log-sink verifies no token, and its image has no library for that
+    from servicekit.tokens import Verified
 
 FRESH_S = 2.0
 """Lifetime of a cached answer. An ended session is accepted for at most this long."""

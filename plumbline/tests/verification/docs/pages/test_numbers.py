@@ -83,8 +83,10 @@ ROWS: list[tuple[str, str, *tuple[Value, ...]]] = [
     ),
     (
         "docs/calls.md",
-        "closed with {} after a frame of more than {} KiB, {} when the server restarts or the socket may have missed an "
-        "event, {} when the client",
+        (
+            "closed with {} after a frame of more than {} KiB, {} when the server restarts or the socket may have "
+            "missed an event, {} when the client"
+        ),
         CODES["MESSAGE_TOO_BIG"],
         FRAME,
         CODES["SERVICE_RESTART"],

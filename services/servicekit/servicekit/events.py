@@ -15,8 +15,8 @@ SEPARATOR = b"\n"
 KEPT_MIN = 60
 """Minutes for which events are kept. The backend prunes the table."""
 
-# The condition comes before the ids are taken: whoever has taken an id has a transaction id, so the readers of events
-# can wait for it.
+# The condition comes before the ids are taken: a transaction that has taken an id has a transaction id, so the readers
+# of events can wait for it.
 TELL = """
     INSERT INTO events (channel_id, user_ids, frame)
     SELECT (told.event->>'channel_id')::bigint,

@@ -168,6 +168,13 @@ def contract(session: nox.Session) -> None:
     _python(session, "tests.contract", *session.posargs)
 
 
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Make a release of this checkout (`-- 0.2.0`): changelog, version, commit, tag. Pushes nothing."""
+    _install(session)
+    _python(session, "plumbline.releases", *session.posargs)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the docs strictly; fail if a page is outdated, or says something else than the code."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = "0.1.0"
+VERSION = "0.2.0-dev"
 
 POSTGRES_MAJOR = 16
 DATABASE_NAME = "app_db"

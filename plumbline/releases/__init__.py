@@ -1,0 +1,1 @@
+"""Releases: those that the changelog records, and the command that makes one."""

@@ -124,3 +124,12 @@ class ServiceProcess:
         """Return the log entries of the server."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def wait_for_entries(self, what: str, **parts: str) -> list[dict[str, Any]]:
+        """Return the entries whose fields contain these parts. They may be written after the answer was sent."""
+
+        def found() -> list[dict[str, Any]]:
+            return [one for one in self.entries() if all(part in str(one.get(key)) for key, part in parts.items())]
+
+        wait_until(lambda: bool(found()), f"an entry of the log: {what}")
+        return found()

@@ -15,6 +15,8 @@ Align = Literal["left", "right"]
 _WRITE_ANSI = "cp1252"
 """The characters of the standard fonts."""
 _IDENTIFIER = re.compile(rb"(<)([0-9A-F]{32})(?=>)")
+_MOMENT = re.compile(rb"(?<=CreationDate\(D:)[0-9]{14}")
+_EPOCH = b"19700101000000"
 
 
 class Paper:
@@ -59,8 +61,9 @@ class Paper:
         out = io.BytesIO()
         self._document.save(out)
         self._document.close()
-        # PDFium gives each file another identifier.
-        return _IDENTIFIER.sub(lambda found: found[1] + b"0" * len(found[2]), out.getvalue())
+        # PDFium gives each file another identifier, and the moment at which it was made.
+        same = _IDENTIFIER.sub(lambda found: found[1] + b"0" * len(found[2]), out.getvalue())
+        return _MOMENT.sub(_EPOCH, same)
 
 
 def _wide(text: str) -> pdfium.FPDF_WIDESTRING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -73,6 +74,13 @@ def test_the_same_seed_makes_the_same_file(number: int) -> None:
     other = list(corpus(number + 1, 2))[number]
     assert again.file() == DOCUMENTS[number].file()
     assert other.truth != again.truth
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_file_does_not_say_when_it_was_made(number: int) -> None:
+    written = DOCUMENTS[number].file().content
+    assert b"CreationDate" in written
+    assert str(datetime.now(UTC).year).encode() not in written
 
 
 def test_a_document_says_what_its_truth_says() -> None:

@@ -144,7 +144,7 @@ def test_an_invalid_token_is_refused_with_the_reason(backend: Backend, new_user:
     assert "expired" in reasons["expired"]
     assert "not signed by this stack" in reasons["forged"]
     assert "malformed" in reasons["garbage"]
-    assert backend.logged("not signed by this stack", "warning")
+    backend.wait_for_entries("the forged token", message="not signed by this stack", level="warning")
 
 
 def test_a_session_of_an_unknown_user_is_refused(backend: Backend) -> None:

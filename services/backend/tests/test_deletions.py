@@ -162,7 +162,7 @@ def test_an_unknown_reference_that_is_violated_is_a_logged_failure(
     finally:
         sql.execute("DROP TABLE allowed CASCADE")
     assert (failed.status_code, failed.json()["code"]) == (500, "internal_error")
-    (entry,) = [one for one in backend.entries() if one["request_id"] == failed.json()["request_id"]]
+    (entry,) = backend.wait_for_entries("the failure", request_id=failed.json()["request_id"])
     assert entry["level"] == "error"
     assert "messages_channel_id_content_fkey" in entry["exception"]
 

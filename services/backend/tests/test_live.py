@@ -171,7 +171,7 @@ def test_a_bad_frame_gets_an_error_frame_and_the_socket_stays_open(
         socket.send(frame)
         (error,) = frames_before_pong(socket)
     assert (error["type"], error["code"]) == ("error", code)
-    assert any(entry["fields"].get("user_id") == user.id for entry in backend.logged("bad frame", "warning"))
+    backend.wait_for_entries("the frame", message="bad frame", level="warning", fields=f"'user_id': {user.id}}}")
 
 
 def test_a_frame_nested_too_deeply_is_refused_and_no_other_is_lost(new_user: NewUser) -> None:
@@ -335,4 +335,4 @@ def test_unreadable_events_are_logged_and_the_next_one_arrives(
         frames = frames_until(socket, lambda got: got["type"] == "document_uploaded")
         # The welcome to the new channel may arrive late; no junk may arrive.
         assert [got for got in frames if got["type"] != "message"] == [frame]
-    assert backend.logged("unreadable live event", "warning")
+    backend.wait_for_entries("the junk", message="unreadable live event", level="warning")

@@ -82,7 +82,7 @@ def test_forged_token_is_refused_and_logged(service: Service, person: Person) ->
     body = refusal(_bearer(service, f"Bearer {token}"), 401, "unauthenticated")
 
     assert "not signed by this stack" in body["detail"]
-    (entry,) = [entry for entry in service.entries() if entry["request_id"] == body["request_id"]]
+    (entry,) = service.wait_for_entries("the refusal", request_id=body["request_id"])
     assert (entry["level"], entry["fields"]["path"]) == ("warning", "/data-processor/templates/")
     assert token not in str(entry)
 

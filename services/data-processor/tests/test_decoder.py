@@ -93,8 +93,9 @@ def test_notes_of_a_decoder_are_entries_of_the_log(impatient: Service) -> None:
     person = Person(impatient)
     answer = person.upload(person.create_channel(), file.getvalue())
     assert answer.status_code == 201, answer.text
-    of_this = [one for one in impatient.entries() if one["request_id"] == answer.headers["X-Request-Id"]]
-    (entry,) = [one for one in of_this if one["message"] == "a decoder wrote a note about a file"]
+    (entry,) = impatient.wait_for_entries(
+        "the note", request_id=answer.headers["X-Request-Id"], message="a decoder wrote a note about a file"
+    )
     assert (entry["level"], entry["fields"]["media_type"]) == ("info", "image/jpeg")
     assert "Corrupt EXIF data" in entry["fields"]["notes"]
     others = [line for line in impatient.log.read_text().splitlines() if not line.startswith("{")]

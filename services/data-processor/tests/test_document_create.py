@@ -121,7 +121,7 @@ def test_broken_file_is_refused(service: Service, person: Person, channel: int, 
 def test_broken_file_is_logged_with_its_request(service: Service, person: Person, channel: int) -> None:
     body = refusal(person.upload(channel, samples.png_claiming(50_000, 50_000)), 422, "too_many_pixels")
 
-    (entry,) = [entry for entry in service.entries() if entry["request_id"] == body["request_id"]]
+    (entry,) = service.wait_for_entries("the refusal", request_id=body["request_id"])
     assert entry["level"] == "warning"
     assert entry["fields"]["media_type"] == "image/png"
     assert "50000 x 50000" in entry["fields"]["reason"]

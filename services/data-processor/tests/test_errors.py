@@ -176,7 +176,7 @@ def test_failure_is_a_plain_500_and_a_log_entry(service: Service, person: Person
 
     body = refusal(response, 500, "internal_error")
     assert "colour" not in response.text
-    (entry,) = [entry for entry in service.entries() if entry["request_id"] == body["request_id"]]
+    (entry,) = service.wait_for_entries("the refusal", request_id=body["request_id"])
     assert entry["level"] == "error"
     assert "a.colour does not exist" in entry["exception"]
 
@@ -226,7 +226,7 @@ def test_unknown_reference_that_is_violated_is_a_logged_failure(
         finally:
             connection.execute("DROP TABLE elsewhere CASCADE")
     failure = refusal(response, 500, "internal_error")
-    (entry,) = [entry for entry in service.entries() if entry["request_id"] == failure["request_id"]]
+    (entry,) = service.wait_for_entries("the failure", request_id=failure["request_id"])
     assert entry["level"] == "error"
     assert "violates foreign key constraint" in entry["exception"]
 

@@ -92,7 +92,7 @@ def test_postgres_away_is_reported_until_it_is_back(
         postgres_server.start()
     _wait_served(person)
     assert person.upload(channel, samples.image()).status_code == 201
-    away = [entry for entry in service.entries() if "Postgres is away" in entry["message"]]
+    away = service.wait_for_entries("the outage", message="Postgres is away")
     # Once per process and ten seconds, not per request.
     assert 1 <= len(away) <= PROCESSES * (2 + (time.monotonic() - began) / 10)
     assert all(entry["level"] == "error" for entry in away)
@@ -163,7 +163,7 @@ def test_worker_that_dies_is_replaced_and_reported(
                 return False
 
         wait_until(served, "the new one serves")
-        (entry,) = [entry for entry in service.entries() if "Unexpected exit" in entry["message"]]
+        (entry,) = service.wait_for_entries("the killed worker", message="Unexpected exit")
         assert (entry["level"], entry["service"]) == ("error", "data-processor")
     finally:
         assert service.stop() == 0

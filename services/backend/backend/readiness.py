@@ -1,4 +1,7 @@
-"""Readiness: the database is reachable and at the right revision. The first time is recorded in `stack_events`."""
+"""Readiness: the database is reachable, and its schema serves this release.
+
+The first time is recorded in `stack_events`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg.errors import UndefinedTable
+from servicekit.migrations import serves
 
 from backend.database import Database
 from backend.errors import ApiError
@@ -29,7 +33,7 @@ class State:
 
 
 class Readiness:
-    """Compares the database's revision with `head`, which this release needs."""
+    """Compares the database's revision with `head`, which this release needs at least."""
 
     def __init__(self, database: Database, head: str) -> None:
         self._database = database
@@ -45,7 +49,7 @@ class Readiness:
         except ApiError as error:
             return State(None, error.detail)
         self.last_seen = row["version_num"] if row else None
-        if self.last_seen == self._head:
+        if serves(self.last_seen, self._head):
             return State(self.last_seen, None)
         return State(
             self.last_seen,

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from alembic import command
+import sqlalchemy as sa
+from alembic import command, op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -235,9 +238,33 @@ def run(backend: Backend, *arguments: str) -> subprocess.CompletedProcess[str]:
 REMOVES = re.compile(r"(?:drop|alter)_column|drop_table|rename_table|DROP COLUMN|DROP TABLE|RENAME|SET NOT NULL")
 
 
+def removals(upgrade: Callable[[], None]) -> list[str]:
+    """Return what a migration takes from the previous release, or wants of it."""
+    source = inspect.getsource(upgrade)
+    found = REMOVES.findall(source)
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "op.add_column":
+            column = ast.unparse(call.args[1])
+            if "nullable=False" in column and "server_default" not in column:
+                found.append(f"{column}, which the previous release does not fill")
+    return found
+
+
 def test_migrations_remove_nothing_that_the_previous_release_uses() -> None:
     revisions = list(ScriptDirectory(str(migrations.FOLDER)).walk_revisions())
-    removing = {one.revision: REMOVES.findall(inspect.getsource(one.module.upgrade)) for one in revisions[:-1]}
+    removing = {one.revision: removals(one.module.upgrade) for one in revisions[:-1]}
     assert not any(removing.values()), (
         f"{removing}: stop using it in one release, remove it in the next, and make an exception here then"
     )
+
+
+def test_what_a_migration_removes_or_demands_is_found() -> None:
+    demanded = "sa.Column('b', sa.Text, nullable=False), which the previous release does not fill"
+    assert removals(_removes) == ["drop_column", demanded]
+
+
+def _removes() -> None:
+    op.drop_column("users", "a")
+    op.add_column("users", sa.Column("b", sa.Text, nullable=False))
+    op.add_column("users", sa.Column("c", sa.Text, nullable=False, server_default=""))
+    op.add_column("users", sa.Column("d", sa.Text))

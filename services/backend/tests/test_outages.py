@@ -75,6 +75,11 @@ def test_started_before_postgres_it_is_unready_until_the_schema_is_migrated(
         "schema_revision": migrations.head(),
     }
     assert User(server.url).id
+    with psycopg.connect(postgres.conninfo, autocommit=True) as connection:
+        for found, status in (("9999_of_the_next_release", 200), ("0000_before", 503), (migrations.head(), 200)):
+            connection.execute("UPDATE alembic_version SET version_num = %s", (found,))
+            answer = health(server)
+            assert (answer.status_code, answer.json()["schema_revision"]) == (status, found)
 
     def recorded() -> list[tuple[str, str]]:
         with psycopg.connect(postgres.conninfo) as connection:

@@ -53,6 +53,12 @@ def test_service_is_not_ready_before_its_schema(empty_postgres: PostgresServer, 
         wait_until(lambda: len(service.rows(events)) == 2, "the start is recorded")
         # A running service may see the schema before its migration is recorded.
         assert sorted(service.rows(events)) == [("migrated", HEAD), ("ready", HEAD)]
+        with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
+            for found, status in (("9999_of_the_next_release", 200), ("0000_before", 503), (HEAD, 200)):
+                newest = "(SELECT id FROM django_migrations WHERE app = 'data_processor' ORDER BY id DESC LIMIT 1)"
+                connection.execute(f"UPDATE django_migrations SET name = %s WHERE id = {newest}", (found,))
+                response = service.health()
+                assert (response.status_code, response.json()["schema_revision"]) == (status, found)
     finally:
         assert service.stop() == 0
 

@@ -58,6 +58,15 @@ def _describe_holder(conn: psycopg.Connection[Any], wait_s: float) -> str:
     )
 
 
+def serves(applied: str | None, head: str) -> bool:
+    """Return whether code whose newest migration is `head` can serve a schema at `applied`: at head, or newer.
+
+    During an upgrade, services run beside the schema of the next release, which only adds to theirs. Starting a release
+    on a newer schema is refused by its migrations.
+    """
+    return applied is not None and applied >= head
+
+
 RECORD_EVENT = "INSERT INTO stack_events (stack_id, component, event, detail) VALUES (%s, %s, %s, %s)"
 """Table `stack_events` belongs to the backend's migrations; `at` is the database's own clock."""
 

@@ -16,7 +16,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/health", response_model=Health, responses={503: {"model": Health}})
 async def read_health(services: ProcessServices) -> Response:
-    """Check readiness: the database answers and its schema is at this release's revision."""
+    """Check readiness: the database answers, and its schema is at this release's revision or a newer one."""
     state = await services.readiness.check()
     body = health.payload(SERVICE, services.settings.stack_id, schema_revision=state.revision, reason=state.reason)
     return json_response(body, 503 if state.reason else 200, {"Retry-After": "2"} if state.reason else None)

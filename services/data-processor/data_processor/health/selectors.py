@@ -1,4 +1,4 @@
-"""State of the database: whether it answers, and whether its schema is that of this release."""
+"""State of the database: whether it answers, and whether its schema serves this release."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError
 from django.db.migrations.loader import MigrationLoader
+from servicekit.migrations import serves
 
 from data_processor.database import statements
 
@@ -37,7 +38,7 @@ def schema_state() -> tuple[str | None, str | None]:
             return None, f"the schema is empty, {head()} is wanted: run python -m data_processor migrate"
         return None, "the database does not answer"
     applied = row["name"] if row else None
-    if applied != head():
+    if not serves(applied, head()):
         return applied, f"the schema is at {applied}, {head()} is wanted: run python -m data_processor migrate"
     return applied, None
 

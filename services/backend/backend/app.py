@@ -25,7 +25,7 @@ from servicekit.redis_password import RedisPassword
 from servicekit.stopping import on_stop
 from starlette.types import ASGIApp
 
-from backend import errors, migrations, openapi
+from backend import migrations, openapi, refusing
 from backend.accounts import Users
 from backend.counters import REDIS_TIMEOUT_S
 from backend.database import Database
@@ -70,7 +70,7 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         routes=[route for module in _ROUTES for route in module.router.routes],
     )
-    errors.install(app)
+    refusing.install(app)
     openapi.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
     app.add_middleware(CrossSiteGuard, allowed_origins=settings.allowed_origins)

@@ -12,7 +12,8 @@ from servicekit.log.faults import client_fault, request_fault
 from servicekit.origins import is_foreign
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.errors import BodyTooLarge, ForeignOrigin, front_door_only, refusal_response
+from backend.errors import BodyTooLarge, ForeignOrigin
+from backend.refusing import front_door_only, refusal_response
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class RequestContext:
 
     Refuses requests that bypass Caddy: their request id and X-Forwarded-For cannot be trusted.
 
-    This is the outermost layer. The response to an unexpected error was already sent by `errors.install`.
+    This is the outermost layer. The response to an unexpected error was already sent by `refusing.install`.
     """
 
     def __init__(self, app: ASGIApp, secret: InternalSecret) -> None:

@@ -14,12 +14,13 @@ from servicekit.origins import is_own
 from servicekit.tokens import Verified
 
 from backend.deps import Services, services_of
-from backend.errors import ApiError, ForeignOrigin, InvalidSince, NotYourSocket, Unauthenticated, refusal_response
+from backend.errors import ApiError, ForeignOrigin, InvalidSince, NotYourSocket, Unauthenticated
 from backend.live import frames
 from backend.live.frames import BadFrameError, Frame
 from backend.live.hub import MESSAGE_TOO_BIG, SESSION_ENDED, TRY_AGAIN_LATER, Socket
 from backend.live.resuming import resume
 from backend.queries import channels as sql
+from backend.refusing import refusal_response
 from backend.schemas import MAX_ID
 
 log = logging.getLogger(__name__)

@@ -272,7 +272,7 @@ AREA = Area(
               Patch(f"{_IN}/errors.py", "code, text = Code.WRONG_CREDENTIALS,", "code, text = Code.UNAUTHENTICATED,"),
               {"smoke/test_refusals.py::test_logins_are_refused_alike_for_a_wrong_password_and_an_unknown_name": "expected 401 wrong_credentials"}, only=True),
         Fault("refusals-repeat-what-was-sent", "a refused value is in the answer, where logs and pages show it",
-              Patch(f"{_IN}/errors.py", '"message": item["msg"].removeprefix("Value error, ")}',
+              Patch(f"{_IN}/refusing.py", '"message": item["msg"].removeprefix("Value error, ")}',
                     '"message": f"{item[\'msg\']}: {item.get(\'input\')}"}'),
               {"smoke/test_refusals.py::test_a_refused_value_is_named_and_not_repeated": "repeats what was sent"}, only=True),
         Fault("invites-never-used-up", "an invite registers as many accounts as its holder likes",

@@ -5,34 +5,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from servicekit import facts
 
-from plumbline import baseline, bundle, deploy, diagnose, identity, recorder, users
+from plumbline import baseline, bundle, component_log, deploy, overview, recorder, users
 from plumbline.backups import commands as backups
 from plumbline.backups.rollback import rollback
 from plumbline.components import SPECS
-from plumbline.errors import PlumblineError, StepError
+from plumbline.errors import PlumblineError
 from plumbline.home import DEFAULT_HOME, Home
 from plumbline.https import options as https_options
-from plumbline.plan import ON_BASELINE, PLAN, lineup_of
+from plumbline.plan import ON_BASELINE, PLAN
 from plumbline.rotation import commands as rotation_commands
 from plumbline.service import commands as service_commands
 from plumbline.stack import Stack
-from plumbline.targets.base import Target
-from plumbline.targets.choose import TARGETS, choose
+from plumbline.targets.choose import TARGETS, choose, deployed
 from plumbline.targets.compose import by_hand
 from plumbline.targets.embedded.target import EmbeddedTarget
+from plumbline.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, WIDTH, columns
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
-WIDTH = 80
+_DOWN = "./deploy-local.sh starts it; ./deploy-local.sh logs --component NAME shows a component's own log"
 _WITH_VALUE = ("--home", "--target", "--port", "--domain", "--certificate", "--key", "--acme-ca", "--acme-ca-root",
                "--http-port")  # fmt: skip
 
@@ -95,10 +93,11 @@ def parser() -> argparse.ArgumentParser:
     logs = commands.add_parser("logs", parents=[common], help="show the recorder's last warnings and errors")
     logs.add_argument("--service", help="only entries of this service")
     logs.add_argument("--level", choices=facts.LEVELS_KEPT, help="only entries of this level")
-    logs.add_argument("--json", action="store_true", help="one JSON document per line")
-    source = logs.add_mutually_exclusive_group()
-    source.add_argument("--follow", action="store_true", help="also show new entries, until Ctrl-C")
-    source.add_argument("--component", choices=tuple(SPECS), help="show the end of a component's own log file instead")
+    logs.add_argument(
+        "--json", action="store_true", help="one JSON document per line; lines of --component as they are"
+    )
+    logs.add_argument("--follow", action="store_true", help="also show new entries, until Ctrl-C")
+    logs.add_argument("--component", choices=tuple(SPECS), help="show the end of a component's own log instead")
 
     reset = commands.add_parser("reset", parents=[common], help="delete the stack with its data and secrets")
     reset.add_argument("--yes", action="store_true", help="do not ask")
@@ -142,16 +141,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
+    try:
+        port = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a port is a number, not {text!r}") from None
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is between 0 and 65535")
     return port
-
-
-def _find_target(home: Home) -> Target:
-    if not home.exists:
-        raise PlumblineError(f"there is no stack in {home.root}", hint="bring one up: ./deploy-local.sh")
-    return choose("auto", home)[0]
 
 
 def _up(options: argparse.Namespace, home: Home) -> int:
@@ -168,7 +164,7 @@ def _rollback(options: argparse.Namespace, home: Home) -> int:
     if options.drop_data and (options.forward or options.without_snapshot):
         raise PlumblineError("--drop-data needs the snapshot that `rollback --to baseline` takes")
     with home.lock("rollback"):
-        target = _find_target(home)
+        target = deployed(home)
         if options.forward:
             baseline.forward(home, target)
             return EXIT_OK
@@ -188,42 +184,12 @@ def _rollback(options: argparse.Namespace, home: Home) -> int:
 def _down(options: argparse.Namespace, home: Home) -> int:
     del options
     if not home.exists:
-        print("Nothing is running.")
+        print("Nothing was running.")
         return EXIT_OK
     with home.lock("down"):
-        stopped = _find_target(home).down()
+        stopped = deployed(home).down()
     print(f"Stopped {', '.join(stopped)}. The data is kept in {home.root}." if stopped else "Nothing was running.")
     return EXIT_OK
-
-
-def _status(options: argparse.Namespace, home: Home) -> int:
-    if options.json and not home.exists:
-        print(json.dumps({"phase": "absent", "home": str(home.root), "components": []}))
-        return EXIT_NOT_RUNNING
-    if not home.exists:
-        print(f"absent: there is no stack in {home.root}")
-        return EXIT_NOT_RUNNING
-    stack = _find_target(home).stack()
-    if options.json:
-        print(json.dumps(stack.as_json(), indent=2))
-    else:
-        print(
-            f"{stack.phase}: deployment {stack.stack_id} on target {stack.target}, {stack.public_url or stack.base_url}"
-        )
-        for line in _notes(stack, home):
-            print(f"  {home.with_home_option(line)}")
-        for component in stack.components:
-            print(replace(component, detail=home.with_home_option(component.detail)).text(WIDTH))
-    return EXIT_OK if stack.running else EXIT_NOT_RUNNING
-
-
-def _notes(stack: Stack, home: Home) -> Iterator[str]:
-    if stack.release:
-        yield f"on the {stack.release}: ./deploy-local.sh rollback --forward brings this release and its data back"
-    for line in stack.settings:
-        yield f"setting: {line}"
-    if not stack.release:
-        yield f"backup: {backups.newest_verified(home)}"
 
 
 def _plan(options: argparse.Namespace, home: Home) -> int:
@@ -235,16 +201,23 @@ def _plan(options: argparse.Namespace, home: Home) -> int:
 
 
 def _logs(options: argparse.Namespace, home: Home) -> int:
-    target = _find_target(home)
-    if options.component:
-        print("\n".join(target.log_tail(options.component, 100)))
-        return EXIT_OK
-    chosen = {"service": options.service, "level": options.level}
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() and "NO_COLOR" not in os.environ else None
+    target = deployed(home)
+    width = columns()
     try:
-        for one in recorder.follow(target.stack(), **chosen) if options.follow else _entries(target.stack(), **chosen):
+        if options.component:
+            if options.service or options.level:
+                raise PlumblineError("--service and --level choose among the recorder's entries, not with --component")
+            show = component_log.follow if options.follow else component_log.last_lines
+            for line in show(partial(target.log_tail, options.component), width, raw=options.json):
+                print(line, flush=True)
+            return EXIT_OK
+        chosen = {"service": options.service, "level": options.level}
+        stack = target.stack()
+        if stack.phase == "down":
+            raise PlumblineError(f"there is no recorder: the stack in {home.root} is down", hint=_DOWN)
+        for one in recorder.follow(stack, **chosen) if options.follow else _entries(stack, **chosen):
             if isinstance(one, dict):
-                print(json.dumps(one, ensure_ascii=False) if options.json else recorder.line(one, columns), flush=True)
+                print(json.dumps(one, ensure_ascii=False) if options.json else recorder.line(one, width), flush=True)
             elif options.follow or not options.json:
                 print(f"-- {one}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -284,7 +257,7 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
             return EXIT_FAILED
         existed = home.exists
         # Without a state file, there may still be processes of an embedded stack.
-        kept = (_find_target(home) if existed else EmbeddedTarget(home)).remove()
+        kept = (deployed(home) if existed else EmbeddedTarget(home)).remove()
     if not kept:
         print(f"Deleted {home.root}.")
         return EXIT_OK
@@ -296,49 +269,6 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
     for one in others:
         print(f"  {one}")
     return EXIT_OK
-
-
-def _doctor(options: argparse.Namespace, home: Home) -> int:
-    if options.repair and home.exists:
-        with home.lock("doctor"):
-            print("The state file was restored from its copy." if home.repair() else "The state file needs no repair.")
-    target, why = choose("auto", home)
-    print(f"Plumbline {facts.VERSION}, target {target.name} ({why}), home {home.root}")
-    problems = target.problems()
-    down = []
-    if home.exists:
-        try:
-            stack = target.stack()
-            down = _not_running(stack)
-            for line in _notes(stack, home):
-                print(f"  {home.with_home_option(line)}")
-        except StepError as error:
-            problems += [] if problems else [str(error)]  # probably caused by one of them
-    for problem in [*problems, *down]:
-        print(f"  - {home.with_home_option(problem)}")
-    if down:
-        print(home.with_home_option("Next: ./deploy-local.sh starts what is not running"))
-    problems += down
-    if not problems:
-        print("  no problems found" + ("" if home.exists else "; no stack has been deployed yet"))
-        if home.exists and not target.unchanged():
-            print(home.with_home_option("Next: ./deploy-local.sh applies what has changed since the last deployment"))
-    if options.bundle and home.exists:
-        print(f"Bundle: {diagnose.write_bundle(home, target, 'doctor')}")
-    return EXIT_FAILED if problems else EXIT_OK
-
-
-def _not_running(stack: Stack) -> list[str]:
-    found = [
-        f"{one.name} is {one.state}{f': {one.detail}' if one.detail else ''}"
-        for one in stack.components
-        if one.state != "running"
-    ]
-    return (
-        found
-        if not stack.running
-        else identity.compare(stack.base_url, stack.stack_id, paths=lineup_of(stack.release).health_paths)
-    )
 
 
 def _bundle(options: argparse.Namespace, home: Home) -> int:
@@ -373,7 +303,7 @@ def _secrets(options: argparse.Namespace, home: Home) -> int:
 
 def _user(options: argparse.Namespace, home: Home) -> int:
     said = users.run(
-        _find_target(home), options.action, options.name,
+        deployed(home), options.action, options.name,
         display_name=options.display_name, is_operator=options.operator, as_json=options.json,
     )  # fmt: skip
     print(said)
@@ -381,7 +311,7 @@ def _user(options: argparse.Namespace, home: Home) -> int:
 
 
 _COMMANDS = {
-    "up": _up, "down": _down, "status": _status, "plan": _plan, "logs": _logs, "reset": _reset, "doctor": _doctor,
-    "rollback": _rollback, "bundle": _bundle, "user": _user, "secrets": _secrets, **backups.COMMANDS,
-    "rotate-secret": rotation_commands.run, "service": service_commands.run,
+    "up": _up, "down": _down, "status": overview.status, "plan": _plan, "logs": _logs, "reset": _reset,
+    "doctor": overview.doctor, "rollback": _rollback, "bundle": _bundle, "user": _user, "secrets": _secrets,
+    **backups.COMMANDS,    "rotate-secret": rotation_commands.run, "service": service_commands.run,
 }  # fmt: skip

@@ -36,7 +36,7 @@ def up(home: Home, target: Target, why: str) -> None:
         print(f"Already running, nothing changed ({time.monotonic() - started:.1f} s).")
         _print_addresses(target, home)
         return
-    print(f"Target {target.name} ({why}), home {home.root}")
+    print(f"Target {target.name} ({why})\nHome {home.root}")
     for number, step in enumerate(target.lineup.plan, start=1):
         with _running_step(number, step, target, home) as detail:
             if step.name == "preflight":
@@ -112,11 +112,14 @@ def _report_failure(number: int, step: Step, error: BaseException, target: Targe
     """Print which step failed and how, the state of all components, the diagnostics bundle, and what to do next."""
     exit_code = error.exit_code if isinstance(error, StepError) else None
     component_at_fault = error.component if isinstance(error, StepError) else None
-    _print_error(f"\nStep {number} ({step.name}) failed, exit code {'none' if exit_code is None else exit_code}:")
     interrupted = isinstance(error, KeyboardInterrupt)
-    reason = "interrupted" if interrupted else f"{error}" or error.__class__.__name__
-    for line in reason.splitlines():
-        _print_error(f"  {line}")
+    if interrupted:
+        _print_error(f"\nStep {number} ({step.name}) was interrupted.")
+    else:
+        with_code = "" if exit_code is None else f", exit code {exit_code}"
+        _print_error(f"\nStep {number} ({step.name}) failed{with_code}:")
+        for line in (str(error) or error.__class__.__name__).splitlines():
+            _print_error(f"  {line}")
     _print_error("\nComponents:")
     try:
         _print_state(target, component_at_fault)

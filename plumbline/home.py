@@ -260,6 +260,10 @@ class Home:
                 raise PlumblineError(f"{self.root} cannot be used: {error.strerror}", hint=_USE_ANOTHER) from None
             yield
 
+    def lock_holder(self) -> str | None:
+        """Return the command that changes this home right now, with its process, if there is one."""
+        return home_lock.holder(self.root)
+
     def _is_unused(self) -> bool:
         return not self.exists and not home_files.unknown(self.root, {**home_files.PREPARED, home_files.MARKER: None})
 

@@ -76,6 +76,24 @@ def _acquire(root: Path) -> int:
         os.close(descriptor)
 
 
+def holder(root: Path) -> str | None:
+    """Return the command that holds the lock, with its process; None if none does."""
+    try:
+        descriptor = os.open(root / MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return _named(descriptor) if _lock_holder(descriptor) else None
+    finally:
+        os.close(descriptor)
+
+
+def _named(descriptor: int) -> str:
+    process = _lock_holder(descriptor)
+    said = os.pread(descriptor, 1000, 0).decode(errors="replace").removeprefix(_TEXT).strip()
+    return said or (f"another command (pid {process.pid})" if process else "another command")
+
+
 def make_folder(root: Path) -> None:
     """Create the folder if it is missing, accessible to its owner only."""
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -107,10 +125,8 @@ def _locked_error(root: Path, descriptor: int) -> PlumblineError:
                 "which is not a command of this stack's owner",
                 hint=f"stop that process as root (kill {process.pid}), then run the same command again",
             )
-    said = os.pread(descriptor, 1000, 0).decode(errors="replace").removeprefix(_TEXT).strip()
-    unnamed = f"another command (pid {process.pid})" if process else "another command"
     return PlumblineError(
-        f"{said or unnamed} is working on {root} right now", hint="wait for it to end, then try again"
+        f"{_named(descriptor)} is working on {root} right now", hint="wait for it to end, then try again"
     )
 
 

@@ -214,7 +214,7 @@ def line(entry: dict[str, Any], columns: int | None = None) -> str:
     else:
         head = f"{_format_time(entry['ts'])} {level} {entry['service']:<14} "
         message = _wrap(_message(entry), len(head), max(columns, len(head) + 20))
-        head = head.replace(level, f"{_COLOURS[entry['level']]}{level}{_PLAIN}", 1)
+        head = head.replace(level, f"{_COLOURS.get(entry['level'], '')}{level}{_PLAIN}", 1)
     text = head + message
     if entry.get("request_id"):
         text += f"  [{entry['request_id']}]" if columns is None else f"{_INDENT}{_FAINT}[{entry['request_id']}]{_PLAIN}"

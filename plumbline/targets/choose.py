@@ -35,3 +35,10 @@ def choose(wanted: str, home: Home, front_port: int | None = None) -> tuple[Targ
         missing = engine.absence()
         name, why = ("embedded", missing) if missing else ("compose", "a Docker engine answers")
     return _KINDS[name](home, front_port), why
+
+
+def deployed(home: Home) -> Target:
+    """Return the target of the stack in `home`. Raises PlumblineError if there is none."""
+    if not home.exists:
+        raise PlumblineError(f"there is no stack in {home.root}", hint="bring one up: ./deploy-local.sh")
+    return choose("auto", home)[0]

@@ -10,10 +10,11 @@ import resource
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from plumbline import ROOT, cli
+from plumbline import ROOT, cli, overview, terminal
 from plumbline.components import PORTS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
@@ -157,7 +158,7 @@ def test_status_wraps_details_and_adds_the_home_to_commands(run, stopped, monkey
     said = run("status")[1]
     assert f"./deploy-local.sh --home {stopped.root} ends it" in " ".join(said.split())
     assert "\n  redis           failed\n    its supervisor" in said
-    assert all(len(line) <= cli.WIDTH for line in said.splitlines()[1:] if str(stopped.root) not in line)
+    assert all(len(line) <= terminal.WIDTH for line in said.splitlines()[1:] if str(stopped.root) not in line)
 
 
 def test_status_without_a_stack(run, home):
@@ -273,6 +274,55 @@ def test_a_corrupt_state_file_is_repaired_by_the_hinted_command(run, stopped):
     assert "needs no repair" in run("doctor", "--repair")[1]
 
 
+def _stack_with(monkeypatch, **states):
+    """Let the stopped stack's components have these states."""
+    known = EmbeddedTarget.stack
+
+    def stack(target):
+        found = known(target)
+        return replace(
+            found, components=tuple(replace(one, state=states.get(one.name, "running")) for one in found.components)
+        )
+
+    monkeypatch.setattr(EmbeddedTarget, "stack", stack)
+
+
+def test_status_begins_with_the_state_of_the_whole(run, stopped, monkeypatch):
+    assert run("status")[1].startswith(f"down: ./deploy-local.sh --home {stopped.root} starts it\n")
+    _stack_with(monkeypatch, redis="failed", caddy="stopped")
+    number = len(EmbeddedTarget(stopped).stack().components)
+    stopped.save(stopped.load(), phase="ready")
+    expected = f"incomplete: 2 of {number} components are not running. Next: ./deploy-local.sh --home {stopped.root}\n"
+    assert run("status")[1].startswith(expected)
+
+
+def test_status_tells_a_deployment_at_work_from_one_that_was_broken_off(run, stopped):
+    stopped.save(stopped.load(), phase="deploying")
+    expected = f"unfinished: the last deployment was broken off. Next: ./deploy-local.sh --home {stopped.root}\n"
+    assert run("status")[1].startswith(expected)
+    with stopped.lock("up"):
+        assert run("status")[1].startswith(f"deploying: 'up' (pid {os.getpid()}) is at work\n")
+
+
+def test_the_log_of_a_component_is_readable(run, stopped):
+    (stopped.logs / "caddy.log").write_text('{"level":"info","ts":1764410400.5,"msg":"serving"}\nplain\n')
+    assert run("logs", "--component", "caddy")[1] == (
+        "2025-11-29T10:00:00.500+00:00 INFO     caddy           serving\nplain\n"
+    )
+    assert run("logs", "--component", "caddy", "--json")[1].startswith('{"level":"info","ts":1764410400.5')
+    assert "not with --component" in run("logs", "--component", "caddy", "--level", "error")[2]
+
+
+def test_logs_of_a_stopped_stack_name_what_is_stopped(run, stopped):
+    code, _, said = run("logs")
+    assert code == 1
+    assert said == (
+        f"plumbline: there is no recorder: the stack in {stopped.root} is down\n"
+        f"next: ./deploy-local.sh --home {stopped.root} starts it; "
+        f"./deploy-local.sh logs --home {stopped.root} --component NAME shows a component's own log\n"
+    )
+
+
 def test_an_unknown_target_is_named(run, stopped):
     stopped.save(stopped.load(), target="moon")
     code, _, said = run("status")
@@ -300,9 +350,10 @@ def test_doctor_names_stopped_components_and_writes_a_bundle(run, stopped):
 def test_doctor_reports_changes_that_are_not_deployed(run, stopped, monkeypatch, unchanged):
     monkeypatch.setattr(EmbeddedTarget, "problems", lambda _: [])
     monkeypatch.setattr(EmbeddedTarget, "unchanged", lambda _: unchanged)
-    monkeypatch.setattr(cli, "_not_running", lambda _: [])
+    monkeypatch.setattr(overview, "_not_running", lambda _: [])
     code, said, _ = run("doctor")
     assert code == 0
+    assert "\n  examined: what a deployment needs of this machine (step preflight), " in said
     assert ("applies what has changed since the last deployment" in said) is not unchanged
 
 
@@ -318,13 +369,13 @@ def test_doctor_reports_problems_if_the_state_is_unknown(run, stopped, monkeypat
     monkeypatch.setattr(EmbeddedTarget, "stack", fail)
     code, listed, _ = run("doctor")
     assert code == 1
-    assert listed.partition("\n")[2] == said
+    assert listed.partition("\n")[2] == f"Home {stopped.root}\n{said}"
 
 
 @pytest.mark.parametrize(
     "arguments",
     [["up", "--port", "70000"], ["up", "--port", "-1"], ["up", "--port", "http"], ["up", "--target", "moon"],
-     ["status", "--wrong"], ["logs", "--level", "info"], ["logs", "--component", "moon"]],
+     ["status", "--wrong"], ["up", "--port", "x"], ["logs", "--level", "info"], ["logs", "--component", "moon"]],
 )  # fmt: skip
 def test_wrong_usage_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:

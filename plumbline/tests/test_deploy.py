@@ -116,7 +116,7 @@ def test_an_error_without_a_message_is_named_by_its_class(home, scripted, capsys
 def test_an_interruption_is_reported_and_raised(home, scripted, capsys):
     raised, said = _fail(home, scripted, KeyboardInterrupt(), capsys)
     assert isinstance(raised, KeyboardInterrupt)
-    assert f"Step {NUMBER} (migrate-backend) failed, exit code none:\n  interrupted\n" in said
+    assert f"Step {NUMBER} (migrate-backend) was interrupted.\n\nComponents:\n" in said
     assert "Components:" in said
     assert f"\nNext: ./deploy-local.sh --home {home.root}; it continues with this step\n" in said
 

@@ -167,7 +167,7 @@ def home_of(tmp_path, monkeypatch):
     def make(stack):
         home = tmp_path / "home"
         target = type("Here", (), {"stack": lambda self: stack})()
-        monkeypatch.setattr(cli, "_find_target", lambda _: target)
+        monkeypatch.setattr(cli, "deployed", lambda _: target)
         return home
 
     return make

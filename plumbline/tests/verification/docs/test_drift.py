@@ -43,7 +43,9 @@ CHANGES = {
         "plumbline/plan.py", "Start Redis, which", "Start a Redis, which", "run-steps.md", "| Start a Redis, which",
     ),
     "an option": ("plumbline/cli.py", '"--bundle", action', '"--parcel", action', "run-steps.md", "| `--parcel` |"),
-    "an exit code": ("plumbline/cli.py", "= 0, 1, 2, 3", "= 0, 1, 2, 4", "run-steps.md", "| `4` | The stack does not"),
+    "an exit code": (
+        "plumbline/terminal.py", "= 0, 1, 2, 3", "= 0, 1, 2, 4", "run-steps.md", "| `4` | The stack does not"
+    ),
     "a column of the backend": (
         "services/backend/backend/tables.py", 'Column("image_url", Text)', 'Column("picture_url", Text)',
         "inventory.md", "| `picture_url` | text | yes |",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from servicekit import facts as shared
 
-from plumbline import cli
+from plumbline import terminal
 from plumbline.components import OUR_OWN, SPECS, TABLE
 from plumbline.plan import PLAN
 from plumbline.targets.choose import TARGETS
@@ -78,7 +78,7 @@ def _options(command: Command) -> str:
 
 def _exit_codes() -> Iterator[str]:
     described = words.load("exits")
-    yield "## Exit codes\n\nOf `./deploy-local.sh`:\n\n" + _codes(vars(cli), described["cli"])
+    yield "## Exit codes\n\nOf `./deploy-local.sh`:\n\n" + _codes(vars(terminal), described["cli"])
     lines = [
         code("python " + " ".join(service_command(name, verb)[1:]))
         for name in OUR_OWN

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from servicekit import facts
 
-from plumbline import ROOT, cli, diagnose, preflight
+from plumbline import ROOT, diagnose, preflight, terminal
 from plumbline.components import COMPONENTS, POSTGRES
 from plumbline.targets.compose import engine
 from plumbline.targets.embedded import condition, supervisor, watch
@@ -61,7 +61,7 @@ CODES = {
     name: constant(f"{BACKEND}/live/hub.py", name)
     for name in ("MESSAGE_TOO_BIG", "SERVICE_RESTART", "TRY_AGAIN_LATER", "SESSION_ENDED")
 }
-NOT_RUNNING = of(cli.EXIT_NOT_RUNNING, "EXIT_NOT_RUNNING in plumbline/cli.py")
+NOT_RUNNING = of(terminal.EXIT_NOT_RUNNING, "EXIT_NOT_RUNNING in plumbline/terminal.py")
 MODE = Value("0600", "plumbline/secret_files.py")
 PYTHON = of(preflight.PYTHON_MINIMUM[1], "PYTHON_MINIMUM in plumbline/preflight.py")
 DISK = of(preflight.DISK_MINIMUM_BYTES >> 30, "DISK_MINIMUM_BYTES in plumbline/preflight.py")

@@ -38,14 +38,14 @@ class NotYetError(Exception):
 def migrate(settings: DataProcessorSettings) -> int:
     """Migrate our tables to head, under the lock of both migration chains."""
     process.configure(forward=False)
-    from django.core.management import call_command
 
+    from data_processor import migrating
     from data_processor.health import selectors
 
     with migration_lock(settings.conninfo(f"{config.SERVICE} migrate"), settings.migration_wait_s) as conn:
         _require_backend(conn)
         _refuse_newer(conn)
-        call_command("migrate", interactive=False, verbosity=1)
+        migrating.to_head()
         record_event(conn, settings.stack_id, config.SERVICE, "migrated", selectors.head())
     return 0
 

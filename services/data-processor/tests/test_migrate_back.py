@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
-from data_processor_testkit.service import Service
+from data_processor_testkit.service import HEAD, Service
 
 from plumbline.backups import revisions
-from plumbline.verification.throwaway import throwaway_postgres
+from plumbline.verification.throwaway import throwaway_postgres, wait_until
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 CHAINS = (("data_processor", "data-processor"), ("backend", "backend"))
@@ -63,3 +65,24 @@ def test_an_unknown_revision_is_refused_and_nothing_changes(with_data: Service) 
         assert "0999_future" in done.stderr
         assert "Traceback" not in done.stderr
     assert with_data.rows("SELECT version_num FROM alembic_version") == [(revisions.known("backend")[-1],)]
+
+
+def test_migrations_that_are_killed_before_they_are_recorded_leave_nothing_behind(with_data: Service) -> None:
+    """Django itself records a migration with foreign keys after it has committed their tables."""
+    before = with_data.rows(KEPT)
+    assert with_data.run("migrate", None, "--back-to", "0004_files").returncode == 0
+    waiting = """
+        SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'django_migrations'::regclass
+        AND mode = 'RowExclusiveLock'
+    """
+    conninfo = with_data.postgres.conninfo
+    with psycopg.connect(conninfo) as locking, psycopg.connect(conninfo, autocommit=True) as watching:
+        locking.execute("LOCK TABLE django_migrations IN SHARE MODE")
+        with subprocess.Popen(with_data.command("migrate"), env=with_data.environment) as migrating:
+            wait_until(lambda: watching.execute(waiting).fetchone() is not None, "a migration is to be recorded")
+            migrating.kill()
+        watching.execute(f"SELECT pg_terminate_backend(pid, 10000) FROM ({waiting}) AS one")
+    done = with_data.run("migrate")
+    assert done.returncode == 0, done.stderr
+    assert with_data.rows("SELECT detail FROM stack_events ORDER BY id DESC LIMIT 1") == [(HEAD,)]
+    assert with_data.rows(KEPT) == before

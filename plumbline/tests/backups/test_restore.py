@@ -59,6 +59,17 @@ def test_what_is_replaced_is_kept_and_can_be_brought_back(
     assert _count(serving) == 7
 
 
+def test_clients_that_resume_find_no_event_and_no_event_id_again(target: DatabaseTarget) -> None:
+    target.execute("CREATE TABLE events (id bigint GENERATED ALWAYS AS IDENTITY, told_at timestamptz DEFAULT now())")
+    target.execute("INSERT INTO events DEFAULT VALUES")
+    kept = backup.snapshot(target, target.stack(), "by-hand")
+    target.execute("INSERT INTO events SELECT FROM generate_series(1, 9)")
+    backup.restored(target, kept)
+    assert target.rows("SELECT count(*) FROM events") == [(0,)]
+    ((again,),) = target.rows("INSERT INTO events DEFAULT VALUES RETURNING id")
+    assert again > 10
+
+
 def test_a_stack_whose_services_are_stopped_needs_no_option(target: DatabaseTarget) -> None:
     target.states["postgres"] = Component("postgres", "running")
     kept = archive.opened(backup.snapshot(target, target.stack(), "manual").path)

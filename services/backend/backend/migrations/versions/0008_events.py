@@ -24,6 +24,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="events_pkey"),
         sa.CheckConstraint("message_id IS NULL OR frame IS NULL", name=op.f("events_content_check")),
     )
+    # From the clock, so that no id comes back if the table is dropped and made again: a client may resume after it.
+    op.execute("SELECT setval(pg_get_serial_sequence('events', 'id'), (extract(epoch FROM now()) * 1000)::bigint)")
 
 
 def downgrade() -> None:

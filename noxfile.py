@@ -175,6 +175,13 @@ def release(session: nox.Session) -> None:
     _python(session, "plumbline.releases", *session.posargs)
 
 
+@nox.session(default=False)
+def drills(session: nox.Session) -> None:
+    """Disturb a new stack while clients use it, and count what is lost (`-- --target compose`, `-- -k redis`)."""
+    _install(session)
+    _python(session, "plumbline.verification.drills", *session.posargs)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the docs strictly; fail if a page is outdated, or says something else than the code."""

@@ -15,6 +15,7 @@ from plumbline.verification.docs.pages import (
     decisions,
     defaults,
     dependencies,
+    drills,
     faults,
     inventory,
     openapi,
@@ -35,6 +36,7 @@ PAGES = {
     "codes.md": codes.page,
     "faults.md": faults.page,
     "accuracy.md": accuracy.page,
+    "drills.md": drills.page,
     "dependencies.md": dependencies.page,
 }
 """File name to the function that returns its text, in the order of the navigation."""

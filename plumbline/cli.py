@@ -176,8 +176,10 @@ def _rollback(options: argparse.Namespace, home: Home) -> int:
             return EXIT_OK
         if options.drop_data or options.without_snapshot:
             raise PlumblineError("--drop-data and --without-snapshot belong to `rollback --to baseline`")
-        if not rollback(home, target, from_snapshot=options.from_snapshot, confirmed=options.yes):
-            return EXIT_FAILED
+        way = rollback(home, target, from_snapshot=options.from_snapshot, confirmed=options.yes)
+    if way is None:
+        return EXIT_FAILED
+    way.go(home)  # without the lock, which the earlier release takes
     return EXIT_OK
 
 

@@ -50,6 +50,8 @@ class State:
     """That archive, if the data were dropped: the next deployment with Postgres restores it."""
     deployed: dict[str, str] = field(default_factory=dict)
     """`version` and `commit` of the release that was ready last."""
+    earlier: list[dict[str, str]] = field(default_factory=list)
+    """Those of the releases before it, oldest first."""
     https: dict[str, Any] = field(default_factory=dict)
     """The HTTPS of the front door, empty for HTTP."""
     started_with: dict[str, str] = field(default_factory=dict)
@@ -81,10 +83,10 @@ def _read(path: Path) -> State:
         state.release, state.snapshot, state.restore,
     )  # fmt: skip
     tables = (state.secrets, state.deployed, state.started_with, state.https)
-    kinds = (type(state.settings), *map(type, tables))
+    kinds = (type(state.settings), type(state.earlier), *map(type, tables))
     if {type(text) for text in texts} != {str} or {type(port) for port in state.ports.values()} - {int}:
         raise _UnreadableError(f"the state file {path} does not contain a stack's state")
-    if kinds != (list, *(dict for _ in tables)):
+    if kinds != (list, list, *(dict for _ in tables)):
         raise _UnreadableError(f"the state file {path} does not contain a stack's state")
     return state
 
@@ -120,6 +122,7 @@ class Home:
         self.data = self.root / "data"
         self.tls = self.root / "tls"
         self.diagnostics = self.root / "diagnostics"
+        self.bundle = self.root / "bundle"
         self._state = self.root / "state.json"
         self._copy = self.root / "state.copy.json"
 
@@ -176,7 +179,7 @@ class Home:
         passage = 0o711 if os.geteuid() == 0 else 0o700
         own = os.geteuid()
         modes = dict.fromkeys((self.root, self.data), passage)
-        modes |= dict.fromkeys((self.secrets, self.logs, self.run, self.diagnostics, self.root / "bundle"), 0o700)
+        modes |= dict.fromkeys((self.secrets, self.logs, self.run, self.diagnostics, self.bundle), 0o700)
         files = (home_files.MARKER, home_files.SETTINGS, "lock", "state.json", "state.copy.json", "kubernetes.json")
         modes |= {self.root / name: 0o600 for name in files}
         for path, mode in modes.items():

@@ -42,7 +42,7 @@ def snapshot(target: Target, stack: Stack, reason: str, folder: Path | None = No
             manifest = Manifest(
                 made_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 reason=reason,
-                release=deployed.get("version", stack.version),
+                release=deployed.get("version", "unknown"),
                 commit=deployed.get("commit", ""),
                 target=stack.target,
                 stack_id=stack.stack_id,

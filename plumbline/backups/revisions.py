@@ -8,19 +8,19 @@ from pathlib import Path
 from plumbline import ROOT
 from plumbline.components import MIGRATING, SPECS
 
-_FILE = re.compile(r"(\d{4}_\w+)\.py")
+FILE = re.compile(r"(\d{4}_\w+)\.py")
+
+
+def folder(name: str) -> Path:
+    """Return the folder of a component's chain, in the checkout."""
+    spec = SPECS[name]
+    found = Path("services") / spec.folder / str(spec.package) / "migrations"
+    return found / "versions" if (ROOT / found / "versions").is_dir() else found
 
 
 def known(name: str) -> list[str]:
     """Return the revisions of a component's chain, oldest first."""
-    spec = SPECS[name]
-    folder = ROOT / "services" / spec.folder / spec.package / "migrations"
-    folder = folder / "versions" if (folder / "versions").is_dir() else folder
-    return sorted(_revisions(folder))
-
-
-def _revisions(folder: Path) -> list[str]:
-    return [found[1] for path in folder.iterdir() if (found := _FILE.fullmatch(path.name))]
+    return sorted(found[1] for path in (ROOT / folder(name)).iterdir() if (found := FILE.fullmatch(path.name)))
 
 
 def newest() -> dict[str, str]:
@@ -31,3 +31,8 @@ def newest() -> dict[str, str]:
 def newer(revisions: dict[str, str]) -> dict[str, str]:
     """Return those of `revisions` that this checkout does not have: they were made by a newer release."""
     return {name: revision for name, revision in revisions.items() if revision not in known(name)}
+
+
+def named(revisions: dict[str, str]) -> str:
+    """Return revisions as words."""
+    return ", ".join(f"{chain} at {revision}" for chain, revision in sorted(revisions.items()))

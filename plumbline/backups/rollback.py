@@ -5,75 +5,98 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from plumbline import deploy
 from plumbline.backups import archive, backup, revisions, streams, upgrade
 from plumbline.backups.archive import Archive, Contents
 from plumbline.backups.restore import CLIENTS
+from plumbline.checkout import Checkout
 from plumbline.components import MIGRATING, POSTGRES
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
+from plumbline.releases import history
+from plumbline.releases.history import Earlier, Way
 from plumbline.targets.base import Target
 
 BEFORE = "before-a-rollback"
 
 
-def rollback(home: Home, target: Target, *, from_snapshot: bool, confirmed: bool) -> bool:
-    """Bring the database back to the release before; return False if the user did not want what would be lost.
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where a rollback goes; `snapshot` is None if the schema stays as it is."""
 
-    The services stay stopped, because those of this release do not fit the schema. Raises PlumblineError; then the
-    stack is deployed as it was.
+    to: Earlier
+    schema: dict[str, str]
+    snapshot: Archive | None
+
+
+def rollback(home: Home, target: Target, *, from_snapshot: bool, confirmed: bool) -> Way | None:
+    """Bring the database back to the release before; return the way there, None if the user did not want the loss.
+
+    If the schema changes, the services stay stopped, because those of this release do not fit it. Raises
+    PlumblineError; then the stack is deployed as it was.
     """
     if target.component(POSTGRES.name).state != "running":
         raise PlumblineError("Postgres is not running, so nothing can be rolled back", hint="./deploy-local.sh")
-    before = _snapshot_before(target)
-    now = streams.contents(target.postgres_script(streams.CONTENTS))
-    then = before.manifest.contents
+    plan = _planned(home, target)
+    way = Way.found(plan.to, plan.schema, home)
+    if plan.snapshot is None:
+        if from_snapshot:
+            raise PlumblineError(
+                "the last upgrade did not change the schema, so there is no snapshot",
+                hint="./deploy-local.sh rollback",
+            )
+        print(f"Back to {plan.to}, which has the schema of the database: {revisions.named(plan.schema)}.")
+        print(f"No data will be lost.\n{way.announced()}")
+        return way
+    now, then = streams.contents(target.postgres_script(streams.CONTENTS)), plan.snapshot.manifest.contents
     lost = list(since(now, then) if from_snapshot else _no_longer_known(target, now, then))
-    print(f"Back to release {before.manifest.release} ({_named(then)}), from {_named(now)}.")
+    print(f"Back to {plan.to}, {revisions.named(then.revisions)}; from {revisions.named(now.revisions)}.")
     print("This will be lost:" if lost else "No data will be lost.")
     for line in lost:
         print(f"  {line}")
+    print(way.announced(), flush=True)
     if lost and not confirmed and not _agrees(home):
         print("Nothing was changed.")
-        return False
+        return None
     running = [name for name in CLIENTS if target.component(name).state != "stopped"]
     try:
         target.stop(*running)
         kept = backup.snapshot(target, target.stack(), BEFORE)
         print(f"Everything as it is now is kept in {kept.path}", flush=True)
         if from_snapshot:
-            backup.restored(target, before)
+            backup.restored(target, plan.snapshot)
         else:
             _reverse(target, now, then)
     except BaseException:
         with suppress(PlumblineError):
             deploy.up(home, target, "after a rollback that failed")
         raise
-    commit = before.manifest.commit
-    print("The database is that of the release before, and the services are stopped. Start that release now:")
-    print(f"  git checkout {commit or 'EARLIER_RELEASE'}")
-    print(home.with_home_option("  ./deploy-local.sh"))
-    return True
+    print("The database is that of the release before, and the services are stopped.")
+    return way
 
 
-def _snapshot_before(target: Target) -> Archive:
-    """Return the snapshot before the upgrade to the schema that the database has now. Raises PlumblineError."""
+def _planned(home: Home, target: Target) -> _Plan:
+    """Return where a rollback goes from here. Raises PlumblineError if nothing is known to go back to."""
+    now, last = upgrade.deployed(target), history.last(home)
     newest = backup.store_of(target.stack()).newest(upgrade.BEFORE)
-    now = upgrade.deployed(target)
     if newest is not None:
         kept = archive.opened(newest.path)
-        then = kept.manifest.contents.revisions
-        if then != now and all(then.get(name, "") <= now[name] for name in now) and not revisions.newer(now):
-            return kept
+        manifest, then = kept.manifest, kept.manifest.contents.revisions
+        to = Earlier(manifest.release, manifest.commit) if manifest.commit else history.with_schema(then, Checkout())
+        if then == now != revisions.newest():
+            return _Plan(to, now, None)  # an earlier rollback was interrupted before the checkout
+        older = then != now and all(then.get(name, "") <= now[name] for name in now) and not revisions.newer(now)
+        # Otherwise the snapshot is from before an earlier upgrade than the last one.
+        if older and (last is None or manifest.commit in (last.commit, home.load().deployed.get("commit"))):
+            return _Plan(to, then, kept)
+    if last is not None:
+        return _Plan(last, now, None)
     raise PlumblineError(
-        "no upgrade of this stack has changed its schema, so there is nothing to roll back",
-        hint="check out the earlier release and run ./deploy-local.sh: it fits the same schema",
+        "no upgrade of this stack is known, so there is nothing to roll back",
+        hint="check out the earlier release and run ./deploy-local.sh, if it has the same schema",
     )
-
-
-def _named(contents: Contents) -> str:
-    return ", ".join(f"{chain} at {revision}" for chain, revision in sorted(contents.revisions.items()))
 
 
 def _no_longer_known(target: Target, now: Contents, then: Contents) -> Iterator[str]:

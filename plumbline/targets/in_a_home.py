@@ -21,6 +21,7 @@ from plumbline.home import Home, State
 from plumbline.https.door import LOCAL, Https, keep_copies
 from plumbline.identity import compare
 from plumbline.plan import Lineup, lineup_of
+from plumbline.releases import history
 from plumbline.settings.resolve import Setting, Wanted, default, wanted
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.targets import postgres_shell
@@ -296,7 +297,8 @@ class TargetInAHome(ABC):
             raise StepError("; ".join(differences), component=CADDY.name, hint="./deploy-local.sh down, then up again")
         now = datetime.now(UTC).isoformat(timespec="seconds")
         release = {"version": facts.VERSION, "commit": checkout.commit()}
-        self._state = self.home.save(self._state, phase="ready", deployed_at=now, deployed=release)
+        earlier = history.before(self._state.earlier, self._state.deployed, release)
+        self._state = self.home.save(self._state, phase="ready", deployed_at=now, deployed=release, earlier=earlier)
         return self._state.stack_id
 
 

@@ -76,7 +76,7 @@ class Project:
     @property
     def unpacked(self) -> Path:
         """Where `bundle load` puts a bundle's files."""
-        return self.home.root / "bundle"
+        return self.home.bundle
 
     @property
     def from_bundle(self) -> bool:

@@ -9,6 +9,7 @@ from plumbline.backups import backup, upgrade
 from plumbline.backups.rollback import rollback
 from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError, StepError
+from plumbline.releases.history import Earlier
 from plumbline.stack import Component
 from plumbline.tests.backups.conftest import DatabaseTarget
 from plumbline.tests.backups.test_upgrade import CHAINS, at
@@ -37,7 +38,7 @@ def test_what_will_be_lost_is_said_by_table_and_count_before_anything_happens(
     upgraded: DatabaseTarget, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("builtins.input", lambda _: "no")
-    assert not rollback(upgraded.home, upgraded, from_snapshot=False, confirmed=False)
+    assert rollback(upgraded.home, upgraded, from_snapshot=False, confirmed=False) is None
     said = capsys.readouterr().out
     assert "  table added: 1 rows\n" in said
     assert "  table things: 12 values of extra\n" in said
@@ -48,7 +49,8 @@ def test_what_will_be_lost_is_said_by_table_and_count_before_anything_happens(
 def test_the_chains_go_back_in_reverse_order_after_a_snapshot(
     upgraded: DatabaseTarget, capsys: pytest.CaptureFixture[str], deployed: list[str]
 ) -> None:
-    assert rollback(upgraded.home, upgraded, from_snapshot=False, confirmed=True)
+    way = rollback(upgraded.home, upgraded, from_snapshot=False, confirmed=True)
+    assert way is not None
     data_processor, backend = CHAINS["data-processor"][-2], CHAINS["backend"][-2]
     assert upgraded.done == [f"data-processor back to {data_processor}", f"backend back to {backend}"]
     assert upgraded.stopped == ["caddy", "backend", "data-processor", "worker"]
@@ -56,7 +58,9 @@ def test_the_chains_go_back_in_reverse_order_after_a_snapshot(
         "before-an-upgrade", "before-a-rollback"
     ]  # fmt: skip
     assert deployed == []
-    assert "  git checkout " in capsys.readouterr().out
+    assert "This folder stays as it is, because the commit of that release is not recorded" in capsys.readouterr().out
+    way.go(upgraded.home)
+    assert "  git checkout EARLIER_RELEASE\n  ./deploy-local.sh --home " in capsys.readouterr().out
 
 
 def test_the_snapshot_brings_back_the_release_before_and_says_what_was_written_since(
@@ -86,7 +90,56 @@ def test_a_migration_that_cannot_be_reversed_leaves_the_stack_as_it_was(
 def test_without_an_upgrade_there_is_nothing_to_roll_back(target: DatabaseTarget) -> None:
     target.states = {name: Component(name, "running") for name in COMPONENTS}
     at(target)
-    with pytest.raises(PlumblineError, match="no upgrade of this stack has changed its schema") as refused:
+    with pytest.raises(PlumblineError, match="no upgrade of this stack is known") as refused:
         rollback(target.home, target, from_snapshot=False, confirmed=True)
     assert "check out the earlier release" in str(refused.value.hint)
     assert target.stopped == []
+
+
+FIRST, SECOND, THIRD = ({"version": f"0.{n}.0", "commit": str(n) * 40} for n in (1, 2, 3))
+
+
+def on(target: DatabaseTarget, *releases: dict[str, str]) -> None:
+    """Let the stack have been on these releases, the last of which is ready."""
+    *earlier, now = releases
+    target.home.save(target.home.load(), target=target.name, deployed=now, earlier=earlier)
+
+
+@pytest.fixture
+def released(target: DatabaseTarget) -> DatabaseTarget:
+    """A stack that was upgraded from the first release to the second, with migrations."""
+    target.states = {name: Component(name, "running") for name in COMPONENTS}
+    on(target, FIRST)
+    at(target, back=1)
+    upgrade.before_migrations(target)
+    at(target)
+    on(target, FIRST, SECOND)
+    return target
+
+
+def test_the_way_back_is_to_the_release_that_was_ready_before(released: DatabaseTarget) -> None:
+    way = rollback(released.home, released, from_snapshot=False, confirmed=True)
+    assert way is not None
+    assert way.to == Earlier("0.1.0", FIRST["commit"])
+    assert len(released.done) == 2
+
+
+def test_an_upgrade_without_a_migration_is_rolled_back_without_a_change_of_the_schema(
+    released: DatabaseTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on(released, FIRST, SECOND, THIRD)
+    way = rollback(released.home, released, from_snapshot=False, confirmed=False)
+    assert way is not None
+    assert way.to == Earlier("0.2.0", SECOND["commit"]), "not the first, before which the schema was changed"
+    assert (released.stopped, released.done) == ([], [])
+    assert "Back to release 0.2.0 (commit 222222222222), which has the schema" in capsys.readouterr().out
+    with pytest.raises(PlumblineError, match="there is no snapshot"):
+        rollback(released.home, released, from_snapshot=True, confirmed=True)
+
+
+def test_a_rollback_that_was_interrupted_before_the_checkout_goes_on_there(released: DatabaseTarget) -> None:
+    at(released, back=1)  # the migrations are reversed, and the services still stopped
+    way = rollback(released.home, released, from_snapshot=False, confirmed=True)
+    assert way is not None
+    assert way.to == Earlier("0.1.0", FIRST["commit"])
+    assert (released.stopped, released.done) == ([], [])

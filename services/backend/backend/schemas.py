@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from servicekit import texts
 
 from backend.invites import CODE_MAX
@@ -105,14 +105,16 @@ class ChannelCreate(BaseModel):
 
     model_config = _example(name="#invoices", type="public")
 
-    name: ChannelName
+    # The validator of the name reads the type, so the type comes first.
     type: Literal["public", "private"] = "public"
+    name: ChannelName
 
-    @model_validator(mode="after")
-    def _marked(self) -> ChannelCreate:
-        if self.type == "public" and not is_public_name(self.name):
+    @field_validator("name")
+    @classmethod
+    def _marked(cls, name: str, others: ValidationInfo) -> str:
+        if others.data.get("type") == "public" and not is_public_name(name):
             raise ValueError(PUBLIC_NAME)
-        return self
+        return name
 
 
 class ChannelChange(BaseModel):

@@ -33,23 +33,28 @@ def test_the_creator_is_the_first_member_and_gets_a_welcome(
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "field"),
     [
-        {"name": "no mark"},
-        {"name": "#"},
-        {"name": "#  "},
-        {"name": ""},
-        {"name": "#line\nbreak"},
-        {"name": "#nul\0"},
-        {"name": "#" + "x" * 80},
-        {"name": "#fine", "type": "secret"},
-        {"name": 7},
-        [],
-        None,
+        ({"name": "no mark"}, "name"),
+        ({"name": "no mark", "type": "public"}, "name"),
+        ({"name": "#"}, "name"),
+        ({"name": "#  "}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "#line\nbreak"}, "name"),
+        ({"name": "#nul\0"}, "name"),
+        ({"name": "#" + "x" * 80}, "name"),
+        ({"name": "#fine", "type": "secret"}, "type"),
+        ({"name": 7}, "name"),
+        ({}, "name"),
+        ([], "body"),
+        (None, "body"),
     ],
 )
-def test_creation_refuses_invalid_bodies(new_user: NewUser, body: object) -> None:
-    assert new_user().post("/channels/", body).status_code == 422
+def test_a_refused_creation_names_the_field(new_user: NewUser, body: object, field: str) -> None:
+    answer = new_user().post("/channels/", body)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert "Value error" not in answer.text
 
 
 def test_concurrent_creations_of_one_public_name_in_any_case_create_one_channel(new_user: NewUser) -> None:

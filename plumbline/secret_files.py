@@ -85,6 +85,11 @@ def generate(folder: Path) -> list[str]:
     return created
 
 
+def replace(path: Path, content: bytes, *, mounted: bool) -> None:
+    """Replace the content of a file that running components read."""
+    (write_in_place if mounted else write)(path, content)
+
+
 def write_in_place(path: Path, content: bytes) -> None:
     """Replace the content of a file that containers mount: they would not see a new file of the same name."""
     path.chmod(0o644)  # its folder is closed to others

@@ -32,7 +32,7 @@ def problem(certificate: Path, key: Path, domain: str) -> str | None:
         _shake_hands(server, client, domain)
     except ssl.SSLCertVerificationError as error:
         said = {
-            _EXPIRED: f"the certificate {certificate} has expired: renew it",
+            _EXPIRED: f"the certificate {certificate} has expired: renew it, and name the new one",
             _NOT_YET: f"the certificate {certificate} is not valid yet: check this machine's clock",
             _OTHER_NAME: f"the certificate {certificate} is not for {domain}: name one that is",
         }

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from plumbline.https import certificates
+from plumbline.components import CADDY
+from plumbline.https import authority, certificates
+from plumbline.settings.resolve import default
 
 HTTPS_PORT, HTTP_PORT = 443, 80
 LOCAL = "localhost"
@@ -54,6 +56,13 @@ class Https:
         if self.acme_root and not Path(self.acme_root).is_file():
             found.append(f"--acme-ca-root {self.acme_root}: there is no such file")
         return found
+
+    def authority_problems(self) -> list[str]:
+        """Return why the ACME authority cannot be asked for a certificate."""
+        if self.issuer != "acme":
+            return []
+        wrong = authority.problem(self.acme_ca or default(CADDY.name, "PLUMBLINE_ACME_CA"), self.acme_root)
+        return [wrong] if wrong else []
 
     def public_url(self, port: int) -> str:
         """Return the address for users."""

@@ -23,7 +23,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     rotate.add_argument("name", choices=(*SECRETS, ALL), help="the secret to replace; all: one after the other")
     rotate.add_argument(
-        "--end-former", action="store_true", help="token_secret: only end the former key now, and its sessions"
+        "--end-former", action="store_true", help="token_secret: only end the former keys now, and their sessions"
     )
 
 
@@ -44,7 +44,9 @@ def run(options: argparse.Namespace, home: Home) -> int:
         rotator = Rotator(home, target)
         if options.end_former:
             ended = rotator.end_former()
-            print("The former key is refused: its sessions have ended." if ended else "There is no former key.")
+            print(
+                f"{ended} former keys are refused; their sessions have ended." if ended else "There is no former key."
+            )
             return 0
         for name in SECRETS if options.name == ALL else (options.name,):
             print(f"{name}: {rotator.rotate(name)}", flush=True)

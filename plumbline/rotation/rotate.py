@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 from servicekit.migrations import record_event
+from servicekit.rotating import Value, read_others, text_of
 from servicekit.secrets import SecretError, read_secret
 
 from plumbline import secret_files
@@ -40,21 +41,23 @@ class Rotator:
     def rotate(self, name: str) -> str:
         """Replace a secret and return what holds now. Raises PlumblineError; then the same call finishes it."""
         self._check_usable(name)
-        begun = journal.load(self.home.secrets)
+        begun = self._begun()
         if begun is not None:
             said = self._finish(begun)
             if begun.name == name:
                 return f"{said} (an interrupted rotation, which is finished now)"
         return self._finish(self._begin(name))
 
-    def end_former(self) -> bool:
-        """End the former signing key at once; return whether there was one."""
-        file = self.home.secrets / secret_files.also("token_secret")
-        if not file.exists() or not file.read_text().strip():
-            return False
-        self._write(file.name, "")
-        self.target.deliver_secrets()
-        return True
+    def end_former(self) -> int:
+        """End the former signing keys at once; return how many there were."""
+        begun = self._begun()
+        if begun is not None and begun.name == "token_secret":
+            self._finish(begun)  # or else its own former key would come back with it
+        ended = self._former("token_secret")
+        if ended:
+            self._write(secret_files.also("token_secret"), "")
+            self.target.deliver_secrets()
+        return len(ended)
 
     def _check_usable(self, name: str) -> None:
         stack = self.target.stack()
@@ -81,6 +84,14 @@ class Rotator:
                 hint="replace the value there, then ./deploy-local.sh up restarts what reads it",
             )
 
+    def _begun(self) -> Rotation | None:
+        """Return the rotation to finish. One whose secret was replaced by hand since is forgotten."""
+        begun = journal.load(self.home.secrets)
+        if begun is not None and read_secret(self.home.secrets / begun.name) not in (begun.old, begun.new):
+            journal.clear(self.home.secrets)
+            return None
+        return begun
+
     def _begin(self, name: str) -> Rotation:
         try:
             old = read_secret(self.home.secrets / name)
@@ -101,30 +112,36 @@ class Rotator:
 
     def _write(self, file: str, text: str) -> None:
         time.sleep(_WRITES_APART_S)
-        write = secret_files.write_in_place if self.target.secrets_are_mounted else secret_files.write
-        write(self.home.secrets / file, text.encode())
+        secret_files.replace(self.home.secrets / file, text.encode(), mounted=self.target.secrets_are_mounted)
 
     def _is_current(self, begun: Rotation) -> bool:
         return read_secret(self.home.secrets / begun.name) == begun.new
 
+    def _former(self, name: str) -> list[Value]:
+        """Return the former values that are accepted still."""
+        others = read_others(self.home.secrets / secret_files.also(name))
+        return [one for one in others if one.until is not None and not one.has_ended]
+
     def _overlap(self, begun: Rotation, until: float) -> None:
-        """Accept the new value everywhere, then use it, and accept the former one until it ends."""
+        """Accept the new value everywhere, then use it, and accept the former one until it ends, like those before."""
+        other = secret_files.also(begun.name)
+        before = [one for one in self._former(begun.name) if one.text not in (begun.old, begun.new)]
         if not self._is_current(begun):
-            self._write(secret_files.also(begun.name), begun.new)
+            self._write(other, text_of([Value(begun.new), *before]))
             self.target.deliver_secrets()
         # In this order: a reader that sees only the first write still uses and accepts the former value.
-        self._write(secret_files.also(begun.name), f"{begun.old}\n{int(until)}")
+        self._write(other, text_of([Value(begun.old, until), *before]))
         self._write(begun.name, begun.new)
         self.target.deliver_secrets()
 
     # Secrets
 
     def token_secret(self, begun: Rotation) -> str:
-        """Sign with a new key; the former one is accepted as long as its last session may last."""
+        """Sign with a new key; each former one is accepted as long as its last session may last."""
         end = time.time() + self.target.session_lifetime_s()
         self._overlap(begun, end)
         when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(end))
-        return f"sessions are signed with a new key; those of the former one are accepted until {when}"
+        return f"sessions are signed with a new key; those of the former one end by {when}"
 
     def internal_secret(self, begun: Rotation) -> str:
         """Let Caddy and the services authenticate each other with a new secret."""
@@ -135,7 +152,7 @@ class Rotator:
         """Change the role's password; its open connections stay."""
         other = secret_files.also(begun.name)
         if not self._is_current(begun):
-            self._write(other, begun.new)
+            self._write(other, text_of([Value(begun.new)]))
             self.target.deliver_secrets()
         self._set_role_password(begun)
         self._write(begun.name, begun.new)

@@ -18,10 +18,12 @@ from plumbline import checkout, net, preflight, secret_files
 from plumbline.components import BACKEND, CADDY, MIGRATING, migration_step
 from plumbline.errors import StepError
 from plumbline.home import Home, State
+from plumbline.https import authority
 from plumbline.https.door import LOCAL, Https, keep_copies
 from plumbline.identity import compare
 from plumbline.plan import Lineup, lineup_of
 from plumbline.releases import history
+from plumbline.rotation import journal
 from plumbline.settings.resolve import Setting, Wanted, default, wanted
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.targets import postgres_shell
@@ -62,7 +64,8 @@ class TargetInAHome(ABC):
         if https == self._https:
             return https.problems()
         redirect = preflight.port_problems(https.http_port, self._owns_redirect, "--http-port")
-        return [*https.problems(), *redirect]
+        # Only now: a stack that has its certificate starts also while its authority is away.
+        return [*(https.problems() or https.authority_problems()), *redirect]
 
     def _owns_redirect(self, port: int) -> bool:
         """Return whether the redirect of this stack listens on `port`."""
@@ -283,9 +286,18 @@ class TargetInAHome(ABC):
         secret_files.tidy(self.home.secrets)
         before, now = self._state.secrets, secret_files.fingerprints(self.home.secrets, make_key=True)
         changed = [name for name in now if before.get(name, now[name]) != now[name]]
+        self._end_former(changed)
         kept = {name: mark for name, mark in self._state.started_with.items() if name not in changed}
         self._state = self.home.save(self._state, secrets=now, started_with=kept)
         return "; ".join([f"{len(created)} generated" if created else "all present", *map(_replaced, changed)])
+
+    def _end_former(self, changed: list[str]) -> None:
+        """Accept no former value of a secret that was replaced by hand. An interrupted rotation still needs its own."""
+        begun = journal.load(self.home.secrets)
+        for name in changed:
+            file = self.home.secrets / secret_files.also(name)
+            if name in secret_files.OVERLAPPING and (begun is None or begun.name != name) and file.read_bytes():
+                secret_files.replace(file, b"", mounted=self.secrets_are_mounted)
 
     def _differences(self, patience_s: float = 0) -> list[str]:
         """Return how the services behind the front door differ from this deployment; empty if they belong to it."""
@@ -299,6 +311,9 @@ class TargetInAHome(ABC):
         release = {"version": facts.VERSION, "commit": checkout.commit()}
         earlier = history.before(self._state.earlier, self._state.deployed, release)
         self._state = self.home.save(self._state, phase="ready", deployed_at=now, deployed=release, earlier=earlier)
+        https = self._https
+        if https is not None and https.issuer == "acme":
+            return f"{self._state.stack_id}{authority.missing(https.domain, self._state.ports['front'])}"
         return self._state.stack_id
 
 

@@ -2,115 +2,92 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
+import secrets as random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import jwt
 import psycopg
 import pytest
+import redis
+from servicekit.rotating import Value
 from servicekit.secrets import read_secret
 
-from plumbline.errors import NotGivenError
-from plumbline.secret_files import SECRETS, also
+from plumbline.secret_files import SECRETS
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.verification.checks import rows
+from plumbline.verification.checks import contract, rotation, rows, sessions
 from plumbline.verification.checks.client import Answer, User
+from plumbline.verification.checks.rotation import Load, rotate
 
 pytestmark = pytest.mark.disrupt
 
-_ENOUGH = 5
-"""Successful rounds of each client after a rotation, before it counts as survived."""
 _WAIT_S = 60.0
 
 
-class Load:
-    """Clients that each repeat one thing until they are stopped, and record every answer that is not as expected."""
-
-    def __init__(self, **clients: Callable[[int], Answer]) -> None:
-        self.rounds = dict.fromkeys(clients, 0)
-        self.failed: list[str] = []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._repeat, args=one) for one in clients.items()]
-
-    def _repeat(self, name: str, client: Callable[[int], Answer]) -> None:
-        while not self._stop.is_set():
-            try:
-                answer = client(self.rounds[name])
-                if answer.status not in (200, 201):
-                    self.failed.append(f"{name}, round {self.rounds[name]}: {answer.status} {answer.body[:200]!r}")
-            except Exception as error:
-                self.failed.append(f"{name}, round {self.rounds[name]}: {error!r}")
-            self.rounds[name] += 1
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        self.go_on()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(_WAIT_S)
-
-    def go_on(self) -> None:
-        """Wait until each client has done some more rounds."""
-        wanted = {name: count + _ENOUGH for name, count in self.rounds.items()}
-        deadline = time.monotonic() + _WAIT_S
-        while any(self.rounds[name] < count for name, count in wanted.items()):
-            assert time.monotonic() < deadline, f"clients are stuck: {self.rounds}, failed: {self.failed}"
-            time.sleep(0.02)
+def secret_of(stack: Stack, name: str) -> str:
+    return read_secret(Path(stack.home) / "secrets" / name)
 
 
-def rotate(stack: Stack, name: str) -> str:
-    """Run the command as an operator does."""
-    if not stack.home:
-        raise NotGivenError("needs the home of the stack, to replace its secrets")
-    command = [sys.executable, "-m", "plumbline", "rotate-secret", name, "--home", stack.home]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.mark.parametrize("name", SECRETS)
-def test_a_rotation_fails_no_request(target: Target, stack: Stack, alice: User, bob: User, name: str) -> None:
-    channel = alice.create_channel()["id"]
-    bob.post(f"/channels/{channel}/join").expect(200)
-    file = Path(stack.home) / "secrets" / name
-    before = read_secret(file)
-    pids = {one.name: one.pid for one in stack.components}
+@contextmanager
+def used(writer: User, other: User, meanwhile: str) -> Iterator[Load]:
+    """Let two users write, log in, read and listen during the block; fail if a request fails or a message is missed."""
+    channel = writer.create_channel()["id"]
+    other.post(f"/channels/{channel}/join").expect(200)
 
     def write(number: int) -> Answer:
-        return alice.post(f"/channels/{channel}/messages", {"content": f"{number}"})
+        return writer.post(f"/channels/{channel}/messages", {"content": f"{number}"})
 
     def use_a_new_session(_: int) -> Answer:
-        token = bob.login().expect(200)["access_token"]
-        return bob.call(
-            "GET", f"/data-processor/documents/?channel_id={channel}", headers={"Authorization": f"Bearer {token}"}
-        )
+        token = other.login().expect(200)["access_token"]
+        path = f"/data-processor/documents/?channel_id={channel}"
+        return other.call("GET", path, headers=sessions.bearer(token))
 
-    with bob.socket() as socket:
+    with other.socket() as socket:
         with Load(writer=write, sessions=use_a_new_session) as load:
-            said = rotate(stack, name)
+            yield load
             load.go_on()
-        assert load.failed == []
-        socket.wait_for("message", content=f"{load.rounds['writer'] - 1}")
-        shown = {frame["content"] for frame in socket.received if frame["type"] == "message"}
+        load.expect_no_failure(meanwhile)
+        rotation.wait_for_messages(socket, map(str, range(load.rounds["writer"])))
 
-    written = {f"{number}" for number in range(load.rounds["writer"])}
-    assert written <= shown, f"the listener missed {sorted(written - shown)[:5]}"
-    assert read_secret(file) != before, said
-    assert {one.name: one.pid for one in target.stack().components} == pids, "nothing restarts"
-    alice.get("/auth/me").expect(200)
+
+def journal_of(stack: Stack) -> Path:
+    return Path(stack.home) / "secrets" / ".rotation"
+
+
+def rotations_of(stack: Stack, name: str) -> int:
     with rows.connect(stack) as database:
         event = "SELECT count(*) AS rotations FROM stack_events WHERE event = 'rotated' AND detail = %s"
         found = database.execute(event, [name]).fetchone()
     assert found is not None
-    assert found["rotations"] >= 1
+    return int(found["rotations"])
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_rotation_fails_no_request(target: Target, stack: Stack, alice: User, bob: User, name: str) -> None:
+    before, recorded = secret_of(stack, name), rotations_of(stack, name)
+    pids = {one.name: one.pid for one in stack.components}
+    with used(alice, bob, f"the rotation of {name}"):
+        said = rotate(stack, name)
+    assert secret_of(stack, name) != before, f"{name} is the same as before, although the command said: {said}"
+    assert {one.name: one.pid for one in target.stack().components} == pids, "components were restarted"
+    alice.get("/auth/me").expect(200)
+    assert rotations_of(stack, name) == recorded + 1, "the rotation is not recorded in stack_events"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_rotation_killed_at_any_action_is_finished_by_the_same_command(
+    stack: Stack, alice: User, bob: User, name: str, tmp_path: Path
+) -> None:
+    before, recorded = secret_of(stack, name), rotations_of(stack, name)
+    with used(alice, bob, f"rotations of {name} that were killed"):
+        actions = rotation.rotate_killed(stack, name, tmp_path / "killed_at")
+    assert len(actions) > 5, f"the command was killed before these actions only: {actions}"
+    assert secret_of(stack, name) != before, f"{name} is the same as before"
+    assert rotations_of(stack, name) > recorded, "the rotation is not recorded in stack_events"
+    assert not journal_of(stack).exists(), f"{journal_of(stack)} is left, although the rotation is finished"
 
 
 def answered(call: Callable[[], Answer]) -> Answer:
@@ -123,14 +100,15 @@ def answered(call: Callable[[], Answer]) -> Answer:
 
 def test_services_connect_with_the_new_passwords(target: Target, stack: Stack, alice: User) -> None:
     """Connections that stay open prove nothing: they are cut, and the former passwords are refused."""
-    formers = {
-        name: read_secret(Path(stack.home) / "secrets" / name) for name in ("postgres_password", "redis_password")
-    }
+    former = {name: secret_of(stack, name) for name in ("postgres_password", "redis_password")}
     channel = alice.create_channel()["id"]
-    for name in formers:
+    for name in former:
         rotate(stack, name)
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(**{**stack.postgres.parameters(), "password": formers["postgres_password"]}).close()
+        psycopg.connect(**{**stack.postgres.parameters(), "password": former["postgres_password"]}).close()
+    refused = pytest.raises(redis.AuthenticationError)
+    with refused, redis.Redis.from_url(stack.redis.url, password=former["redis_password"]) as client:
+        client.ping()
     with rows.connect(stack) as database:
         others = (
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user"
@@ -147,12 +125,37 @@ def test_services_connect_with_the_new_passwords(target: Target, stack: Stack, a
 
 
 def test_a_second_value_is_kept_only_as_long_as_it_is_needed(stack: Stack) -> None:
-    folder = Path(stack.home) / "secrets"
-    if not (folder / also("token_secret")).read_text():
-        # Once alone: a second rotation ends the sessions of other checks, which are signed with the key before.
+    former = secret_of(stack, "token_secret")
+    rotate(stack, "token_secret")
+    lasts_s = contract.setting(stack, "PLUMBLINE_SESSION_TTL_S", contract.SESSION_TTL_S)
+    (end,) = [one.until for one in rotation.other_values(stack, "token_secret") if one.text == former]
+    assert end is not None, "the former signing key is accepted for ever"
+    assert 0 < end - time.time() <= lasts_s, f"the former signing key ends in {end - time.time():.0f} s, not {lasts_s}"
+    assert rotation.other_values(stack, "postgres_password") == (), "a second password of Postgres is kept"
+    assert not journal_of(stack).exists()
+
+
+def test_sessions_outlive_a_second_rotation(stack: Stack, bob: User) -> None:
+    token = bob.login().expect(200)["access_token"]
+    for _ in range(2):
         rotate(stack, "token_secret")
-    former, end = (folder / also("token_secret")).read_text().splitlines()
-    assert former != read_secret(folder / "token_secret")
-    assert float(end) > time.time()
-    assert (folder / also("postgres_password")).read_text() == ""
-    assert not (folder / ".rotation").exists()
+    for service, path in sessions.PATHS.items():
+        status = bob.call("GET", path, headers=sessions.bearer(token)).status
+        assert status != 401, f"{service}: a session ended when the signing key was replaced for the second time"
+
+
+def test_a_former_key_is_accepted_until_it_ends(target: Target, stack: Stack, alice: User) -> None:
+    claims = jwt.decode(alice.token, options={"verify_signature": False})
+    former, kept = random.token_urlsafe(48), rotation.other_values(stack, "token_secret")
+    token = jwt.encode(claims, former, algorithm="HS256")
+    try:
+        for ends_in_s, status in ((600, 200), (-1, 401)):
+            value = Value(former, time.time() + ends_in_s)
+            rotation.accept(target, stack, "token_secret", [value, *kept])
+            for path in (sessions.PATHS["backend"], sessions.PATHS["data-processor"]):
+                answer = alice.call("GET", path, headers=sessions.bearer(token))
+                assert answer.status == status, (
+                    f"{path}: a session of a former key that ends in {ends_in_s} s was answered with {answer.status}"
+                )
+    finally:
+        rotation.accept(target, stack, "token_secret", kept)

@@ -19,14 +19,14 @@ def connection_class(password_file: Path) -> type[psycopg.Connection[Any]]:
     class Connection(psycopg.Connection[Any]):
         @classmethod
         def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
-            *others, last = (value.text for value in secret.accepted())
-            for password in others:
+            refused: psycopg.OperationalError | None = None
+            for password in secret.untried():
                 try:
                     return super().connect(conninfo, **{**kwargs, "password": password})
                 except psycopg.OperationalError as error:
-                    if _REFUSED not in str(error):
-                        raise
-            return super().connect(conninfo, **{**kwargs, "password": last})
+                    refused = _refused(error)
+            assert refused is not None  # noqa: S101  one password is always accepted
+            raise refused
 
     return Connection
 
@@ -38,13 +38,20 @@ def async_connection_class(password_file: Path) -> type[psycopg.AsyncConnection[
     class AsyncConnection(psycopg.AsyncConnection[Any]):
         @classmethod
         async def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
-            *others, last = (value.text for value in secret.accepted())
-            for password in others:
+            refused: psycopg.OperationalError | None = None
+            for password in secret.untried():
                 try:
                     return await super().connect(conninfo, **{**kwargs, "password": password})
                 except psycopg.OperationalError as error:
-                    if _REFUSED not in str(error):
-                        raise
-            return await super().connect(conninfo, **{**kwargs, "password": last})
+                    refused = _refused(error)
+            assert refused is not None  # noqa: S101  one password is always accepted
+            raise refused
 
     return AsyncConnection
+
+
+def _refused(error: psycopg.OperationalError) -> psycopg.OperationalError:
+    """Return the error if it says that the password is wrong; else raise it."""
+    if _REFUSED in str(error):
+        return error
+    raise error

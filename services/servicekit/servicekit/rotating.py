@@ -1,14 +1,16 @@
 """Secrets that are replaced while services run.
 
-A secret's file holds its current value. Beside it, `NAME_also` may hold a second value that is valid at the same time:
-the next one before the change, the former one after it. A second line there is the time at which it ends (seconds since
-the epoch). Both files are read again when they change, so no service restarts for a new secret.
+A secret's file holds its current value. Beside it, `NAME_also` may hold others that are valid at the same time: the
+next one before a change, former ones after it. Each has two lines: the value, and when it ends in seconds since the
+epoch (empty: not by itself). Both files are read again when they change, so no service restarts for a new secret.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +29,14 @@ class Value:
     text: str
     until: float | None = None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is valid no more."""
+        return self.until is not None and self.until <= time.time()
+
 
 class RotatingSecret:
-    """The valid values of a secret: the current one, and the other one during a rotation."""
+    """The valid values of a secret: the current one, and others during and after a rotation."""
 
     def __init__(self, file: Path) -> None:
         """Read the secret. Raises SecretError if the file is unusable."""
@@ -37,7 +44,7 @@ class RotatingSecret:
         self._lock = threading.Lock()
         self._seen = self._stamps()
         self._current = Value(read_secret(file))
-        self._other = read_other(self._files[1])
+        self._others = read_others(self._files[1])
 
     def current(self) -> str:
         """Return the value to use."""
@@ -47,10 +54,15 @@ class RotatingSecret:
     def accepted(self) -> tuple[Value, ...]:
         """Return the values to accept, the current one first."""
         self._renew()
-        current, other = self._current, self._other
-        if other is None or other.text == current.text or (other.until is not None and other.until <= time.time()):
-            return (current,)
-        return (current, other)
+        current, others = self._current, self._others
+        return (current, *(one for one in others if one.text != current.text and not one.has_ended))
+
+    def untried(self) -> Iterator[str]:
+        """Yield every accepted value once, also one that becomes valid while a former one is being tried."""
+        tried: set[str] = set()
+        while value := next((one.text for one in self.accepted() if one.text not in tried), None):
+            tried.add(value)
+            yield value
 
     def _renew(self) -> None:
         """Read the files if they have changed. While the first holds no usable secret, the last one stays valid."""
@@ -58,8 +70,8 @@ class RotatingSecret:
         if stamps == self._seen:
             return
         with self._lock, suppress(SecretError):
-            current, other = Value(read_secret(self._files[0])), read_other(self._files[1])
-            self._current, self._other, self._seen = current, other, stamps
+            current, others = Value(read_secret(self._files[0])), read_others(self._files[1])
+            self._current, self._others, self._seen = current, others, stamps
 
     def _stamps(self) -> tuple[_Stamp, _Stamp]:
         first, second = map(_stamp, self._files)
@@ -74,10 +86,16 @@ def _stamp(file: Path) -> _Stamp:
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-def read_other(file: Path) -> Value | None:
-    """Return the value of a `NAME_also` file; None if it holds none."""
+def read_others(file: Path) -> tuple[Value, ...]:
+    """Return the values of a `NAME_also` file; none if it cannot be read."""
     try:
-        text, *end = file.read_text(encoding="utf-8").strip().splitlines()
-        return Value(text, float(end[0]) if end else None)
+        lines = file.read_text(encoding="utf-8").strip().splitlines()
+        pairs = itertools.zip_longest(lines[::2], lines[1::2], fillvalue="")
+        return tuple(Value(text, float(end) if end.strip() else None) for text, end in pairs if text)
     except (OSError, ValueError):
-        return None
+        return ()
+
+
+def text_of(values: Iterable[Value]) -> str:
+    """Return the content of a `NAME_also` file with these values."""
+    return "".join(f"{one.text}\n{'' if one.until is None else int(one.until)}\n" for one in values)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from servicekit import tokens
 from servicekit.inside import InternalSecret
-from servicekit.rotating import RotatingSecret, Value
+from servicekit.rotating import RotatingSecret, Value, read_others, text_of
 from servicekit.secrets import SecretError
 from servicekit.signing import SigningKeys
 from servicekit.tokens import Identity, TokenError
@@ -60,6 +60,15 @@ def test_each_step_of_a_rotation_is_seen_without_a_restart(file):
     assert (secret.current(), texts(secret)) == (NEW, [NEW])
 
 
+def test_each_of_several_former_values_ends_at_its_time(file):
+    now = time.time()
+    lasting, ended, next_one = (f"a {kind} value of some length" for kind in ("lasting", "ended", "next"))
+    also(file, text_of([Value(next_one), Value(lasting, now + 60), Value(ended, now - 1)]))
+    secret = RotatingSecret(file)
+    assert texts(secret) == [OLD, next_one, lasting]
+    assert read_others(file.with_name(f"{file.name}_also"))[0] == Value(next_one)
+
+
 def test_a_value_ends_at_its_time(file):
     also(file, f"{NEW}\n{time.time() - 1:.0f}")
     assert texts(RotatingSecret(file)) == [OLD]
@@ -92,6 +101,17 @@ def test_sessions_outlive_a_change_of_the_key_and_end_with_the_former_one(file):
     assert keys.verify(after).identity == ADA
     with pytest.raises(TokenError, match="not signed by this stack"):
         keys.verify(before)
+
+
+def test_sessions_outlive_several_changes_of_the_key(file):
+    keys = SigningKeys(file)
+    sessions, former = [], []
+    for number in range(4):
+        sessions.append(tokens.issue(keys.current(), ADA, tokens.new_session_id(), 3600))
+        former.insert(0, Value(keys.current(), int(time.time()) + 60))
+        also(file, text_of(former))
+        write(file, f"{NEW} {number}")
+    assert [keys.verify(session).identity for session in sessions] == [ADA] * 4
 
 
 def test_a_session_of_a_former_key_that_has_ended_is_refused(file):

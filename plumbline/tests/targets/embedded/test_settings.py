@@ -11,6 +11,7 @@ import pytest
 from plumbline import secret_files
 from plumbline.components import PORTS
 from plumbline.home import Home
+from plumbline.rotation.journal import Rotation
 from plumbline.settings.resolve import Setting, Wanted
 from plumbline.targets.embedded import postgres
 from plumbline.targets.embedded import programs as embedded_programs
@@ -119,6 +120,21 @@ def test_a_replaced_secret_is_noticed_and_said_once(home: Home) -> None:
     assert EmbeddedTarget(home, 0).run("secrets").startswith("1 generated; redis_password was replaced")
     state = (home.root / "state.json").read_text()
     assert not [name for name in secret_files.SECRETS if (home.secrets / name).read_text() in state]
+
+
+def test_former_keys_end_when_the_key_is_replaced_by_hand(home: Home) -> None:
+    home.prepare()
+    target = EmbeddedTarget(home, 0)
+    target._state = home.save(home.load(), target="embedded", ports={"front": 1})
+    target.run("secrets")
+    current, former = home.secrets / "token_secret", home.secrets / "token_secret_also"
+    for journal, kept in ((None, ""), (Rotation("token_secret", "the former key", "the new key"), "a former key")):
+        if journal is not None:
+            journal.save(home.secrets)
+        former.write_text("a former key")
+        current.unlink()
+        EmbeddedTarget(home, 0).run("secrets")
+        assert former.read_text() == kept
 
 
 def test_another_caddyfile_restarts_caddy_alone(

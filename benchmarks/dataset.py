@@ -51,6 +51,7 @@ class World:
     busy_channel_id: int = 0
     document_id: int = 0
     spare_document_id: int = 0
+    template_id: int = 0
     picture: bytes = b""
 
 
@@ -71,6 +72,7 @@ def fill(stack: BenchStack, rows: int, elsewhere: int) -> World:
             for statement in _THINGS:
                 db.execute(statement, {"user_id": user_id, "channel_id": channel_id, "count": count, "labels": LABELS})
         world.document_id, world.spare_document_id = _documents(db, world.channel_id)
+        world.template_id = _newest_template(db, world.channel_id)
         for document_id, count in (
             (world.document_id, rows),
             (_documents(db, world.busy_channel_id)[0], elsewhere),
@@ -154,6 +156,11 @@ def _documents(db: Connection, channel_id: int) -> tuple[int, int]:
     """Return the ids of a channel's newest document and of its oldest."""
     found = db.execute("SELECT max(id), min(id) FROM documents WHERE channel_id = %s", (channel_id,)).fetchone()
     return (int(found[0]), int(found[1])) if found else (0, 0)
+
+
+def _newest_template(db: Connection, channel_id: int) -> int:
+    found = db.execute("SELECT max(id) FROM templates WHERE channel_id = %s", (channel_id,)).fetchone()
+    return int(found[0]) if found else 0
 
 
 _THINGS = (

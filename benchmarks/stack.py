@@ -44,9 +44,13 @@ _LAST_LINES = 15
 
 
 class BenchStack:
-    """One database with its services, with the environments and command lines of the embedded target."""
+    """One database with its services, with the environments and command lines of the embedded target.
 
-    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
+    The services run from `checkout`, which may be that of another release.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, object], checkout: Path = ROOT) -> None:
+        self._checkout = checkout
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._settings = _LIMITS | _variables(settings)
         self._urls: dict[str, str] = {}
@@ -74,7 +78,8 @@ class BenchStack:
         for service in WITH_TABLES:
             done = subprocess.run(
                 service_command(service, "migrate"),
-                env=self.layout.migration_environment(service), capture_output=True, text=True, check=False,
+                env=self._from_checkout(self.layout.migration_environment(service)),
+                capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode != 0:
                 raise PlumblineError(f"{service} migrate failed: {done.stderr.strip()}")
@@ -88,7 +93,7 @@ class BenchStack:
     def begin(self, service: str, core: int | None = None) -> None:
         """Start a service without waiting for it."""
         self._urls[service] = self.layout.url(service, _READY[service])
-        environment = self.layout.service_environment(service) | self._settings
+        environment = self._from_checkout(self.layout.service_environment(service)) | self._settings
         self.start(service, service_command(service, "serve"), environment, core)
 
     def begin_floor(self, module: str, beside: str, **settings: object) -> int:
@@ -120,6 +125,10 @@ class BenchStack:
         environment = self.layout.service_environment(service) | self._settings | _variables(settings)
         environment["PYTHONPATH"] = os.pathsep.join((environment["PYTHONPATH"], str(ROOT)))
         return environment
+
+    def _from_checkout(self, environment: dict[str, str]) -> dict[str, str]:
+        path = environment["PYTHONPATH"].replace(str(ROOT), str(self._checkout))
+        return {**environment, "PYTHONPATH": path}
 
     def start(
         self, name: str, command: list[str], environment: Mapping[str, str], core: int | None = None
@@ -167,7 +176,7 @@ class BenchStack:
 
 
 @contextlib.contextmanager
-def bench_stack(*, migrated: bool = True, workers: int | None = None) -> Iterator[BenchStack]:
+def bench_stack(*, migrated: bool = True, workers: int | None = None, checkout: Path = ROOT) -> Iterator[BenchStack]:
     """Yield a stack with Redis and, if `migrated`, a migrated Postgres; delete it afterwards.
 
     `workers` is the number of processes of each service and floor; without it, what a deployment has.
@@ -175,7 +184,7 @@ def bench_stack(*, migrated: bool = True, workers: int | None = None) -> Iterato
     folder = Path(tempfile.mkdtemp(prefix="plumbline-bench-"))
     stack: BenchStack | None = None
     try:
-        stack = BenchStack(folder, {"workers": workers} if workers else {})
+        stack = BenchStack(folder, {"workers": workers} if workers else {}, checkout)
         stack.redis.start()
         if migrated:
             stack.postgres.start()

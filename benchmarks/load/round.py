@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 CONNECTIONS = 16
+MARK = b"<the-number>"
+"""Becomes a number of the same length in each request, which no other request has."""
 
 
 class LoadError(Exception):
     """A wrong answer, or none, which makes the measurement worthless. The message quotes the answer."""
+
+
+def numbers() -> Iterator[bytes]:
+    """Yield what `MARK` becomes: later calls yield higher numbers, as long as a second has fewer than a million."""
+    for number in itertools.count(time.time_ns() // 1000 % 10 ** len(MARK)):
+        yield b"%0*d" % (len(MARK), number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import cast
 
-from benchmarks.load.round import LoadError, Result, Round
+from benchmarks.load.round import MARK, LoadError, Result, Round, numbers
 
 _SILENCE_S = 30.0
 _END = b"\r\n\r\n"
@@ -24,6 +24,8 @@ class Run:
     def __init__(self, task: Round) -> None:
         self.task = task
         self._requests: Iterator[bytes] = itertools.cycle(task.requests)
+        self._numbers = numbers()
+        self._is_numbered = any(MARK in request for request in task.requests)
         self._deadline = math.inf
         self._ended_at = 0.0
         self._active = 0
@@ -54,7 +56,8 @@ class Run:
         """Return what to send next; None when the time is over."""
         now = time.perf_counter()
         if now < self._deadline:
-            return next(self._requests)
+            request = next(self._requests)
+            return request.replace(MARK, next(self._numbers)) if self._is_numbered else request
         self._active -= 1
         if not self._active and not self._over.done():
             self._ended_at = now

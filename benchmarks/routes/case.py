@@ -13,13 +13,14 @@ from plumbline.verification.throwaway import INTERNAL_SECRET
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. `{n}` in path and body becomes the number of the call."""
+    """A request. `{n}` in path and body becomes the number of the call, `MARK` that of each request."""
 
     method: str
     path: str
     body: bytes = b""
     content_type: str = "application/json"
     status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
 
     def render(self, token: str, number: int = 0) -> bytes:
         """Return the bytes of the request, as Caddy passes on that of a browser."""
@@ -29,6 +30,7 @@ class Call:
             f"Cookie: access_token={token}\r\nX-Request-Id: 0123456789abcdef0123456789abcdef\r\n"
             f"{INTERNAL_HEADER}: {INTERNAL_SECRET}\r\n"
         )
+        head += "".join(f"{name}: {value}\r\n" for name, value in self.headers)
         if self.method == "POST":
             head += f"Content-Type: {self.content_type}\r\nContent-Length: {len(body)}\r\n"
         return head.encode() + b"\r\n" + body

@@ -10,9 +10,9 @@ from benchmarks.dataset import PAGE, PASSWORD, World
 from benchmarks.routes.case import Call, Case
 
 _BOUNDARY = "a-boundary-of-the-benchmark"
-_MULTIPART = f"multipart/form-data; boundary={_BOUNDARY}"
+MULTIPART = f"multipart/form-data; boundary={_BOUNDARY}"
 _FORM = "application/x-www-form-urlencoded"
-_ADMITTED = int(DatabaseSettings.model_fields["pool_size"].default) - 1
+ADMITTED = int(DatabaseSettings.model_fields["pool_size"].default) - 1
 """Number of uploads or changes that a process of the data-processor takes of one user at a time. More connections would
 be refused when most of them reach the same process, as happens on a busy machine."""
 
@@ -47,15 +47,15 @@ def _backend(world: World) -> list[Case]:
 
 def _data_processor(world: World) -> list[Case]:
     documents, annotations = "/data-processor/documents/", "/documents/{document_id}/annotations/"
-    upload = _upload(world)
+    picture = upload(world)
     box = {"x": 10.0, "y": 20.0, "width": 30.0, "height": 40.0}
     label = {"page": 1, "label_type": "field", "label_name": "Total", "text": "42"}
     columns = {**label, **{f"box_{side}": value for side, value in box.items()}, "colour": "#ffcc00"}
     return [
         # The largest body, and the only work that a child process does. The bytes are equal, so they are stored once.
         Case(f"POST {documents}", "judge, write 1 row",
-             Call("POST", documents, upload, _MULTIPART, 201),
-             Call("POST", f"/upload/{world.user_id}", upload, _MULTIPART), connections=_ADMITTED),
+             Call("POST", documents, picture, MULTIPART, 201),
+             Call("POST", f"/upload/{world.user_id}", picture, MULTIPART), connections=ADMITTED),
         # Read each time a channel is opened.
         Case(f"GET {documents}", "list 100",
              Call("GET", f"{documents}?channel_id={world.channel_id}&limit={PAGE}"),
@@ -65,7 +65,7 @@ def _data_processor(world: World) -> list[Case]:
              Call("POST", f"{documents}{world.spare_document_id}/annotations/",
                   dumps({**label, "bounding_box": box}), status=201),
              Call("POST", f"/annotate/{world.spare_document_id}", dumps({**columns, "created_by_id": world.user_id})),
-             connections=_ADMITTED),
+             connections=ADMITTED),
         # Read each time a document is opened: the list with the widest rows.
         Case(f"GET /data-processor{annotations}", "list 100",
              Call("GET", f"{documents}{world.document_id}/annotations/?limit={PAGE}"),
@@ -79,7 +79,8 @@ def _entries() -> Case:
                 Call("GET", "/logs/entries"), Call("GET", "/entries"), items=LOG_CAP)  # fmt: skip
 
 
-def _upload(world: World) -> bytes:
+def upload(world: World) -> bytes:
+    """Return the body of an upload."""
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="channel_id"\r\n\r\n{world.busy_channel_id}\r\n'
     head += f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="one.png"\r\n'
     head += "Content-Type: application/octet-stream\r\n\r\n"

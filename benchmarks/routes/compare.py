@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import orjson
 
 from benchmarks.load.generator import Generator
-from benchmarks.load.round import CONNECTIONS, LoadError, Round
+from benchmarks.load.round import CONNECTIONS, MARK, LoadError, Round, numbers
 from benchmarks.routes.case import Call
 from plumbline.verification.throwaway import through_caddy
 
@@ -37,6 +37,32 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """Answers a second of each side, by round."""
+
+    rounds: list[tuple[float, ...]]
+
+    def rate(self, side: int) -> float:
+        """Return the median of a side."""
+        return statistics.median(rates[side] for rates in self.rounds)
+
+    def ratio(self, side: int) -> float:
+        """Return the median of a side's ratio to the first within a round."""
+        return statistics.median(self._ratios(side))
+
+    def half(self, side: int) -> tuple[float, float]:
+        """Return the two ratios between which half of the rounds lie."""
+        ratios = self._ratios(side)
+        if len(ratios) < 2:
+            return ratios[0], ratios[0]
+        low, _, high = statistics.quantiles(ratios, n=4)
+        return low, high
+
+    def _ratios(self, side: int) -> list[float]:
+        return [rates[side] / rates[0] for rates in self.rounds]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Medians over the rounds: answers a second of both, and the ratio second to first within a round."""
 
@@ -47,21 +73,21 @@ class Comparison:
 
 def compare(generator: Generator, first: Side, second: Side, timing: Timing) -> Comparison:
     """Let the two sides take turns. Raises LoadError for any answer that is not correct."""
-    measures = [_measure(generator, side, timing.seconds) for side in (first, second)]
+    turns = take_turns(generator, (first, second), timing)
+    return Comparison(turns.rate(0), turns.rate(1), turns.ratio(1))
+
+
+def take_turns(generator: Generator, sides: Sequence[Side], timing: Timing) -> Turns:
+    """Let all sides take turns, each round in another order. Raises LoadError for any answer that is not correct."""
+    measures = [_measure(generator, side, timing.seconds) for side in sides]
     for measure in measures:
         measure()
-    rates: list[tuple[float, float]] = []
+    rounds = []
     for number in range(timing.rounds):
-        if number % 2:
-            after = measures[1]()
-            rates.append((measures[0](), after))
-        else:
-            rates.append((measures[0](), measures[1]()))
-    return Comparison(
-        statistics.median(one for one, _ in rates),
-        statistics.median(other for _, other in rates),
-        statistics.median(other / one for one, other in rates),
-    )
+        order = [(number + step) % len(sides) for step in range(len(sides))]
+        rates = {side: measures[side]() for side in (order if number % 4 < 2 else reversed(order))}
+        rounds.append(tuple(rates[side] for side in range(len(sides))))
+    return Turns(rounds)
 
 
 def _measure(generator: Generator, side: Side, seconds: float) -> Callable[[], float]:
@@ -73,12 +99,15 @@ def _measure(generator: Generator, side: Side, seconds: float) -> Callable[[], f
 
 def _probe(side: Side) -> int:
     """Call once and look at the answer closely; return how many bytes every other answer has at least."""
-    call, number = side.call, side.numbers[0]
+    call, number, mark = side.call, side.numbers[0], next(numbers())
     response = through_caddy(
         call.method,
         f"http://127.0.0.1:{side.port}{call.path.replace('{n}', str(number))}",
-        data=call.body.replace(b"{n}", b"%d" % number),
-        headers={"Content-Type": call.content_type} if call.body else {},
+        data=call.body.replace(b"{n}", b"%d" % number).replace(MARK, mark),
+        headers={
+            **({"Content-Type": call.content_type} if call.body else {}),
+            **{name: value.replace(MARK.decode(), mark.decode()) for name, value in call.headers},
+        },
         cookies={"access_token": side.token},
         timeout=_TIMEOUT_S,
     )

@@ -1,0 +1,1 @@
+"""The services of this checkout beside those of another one."""

@@ -1,0 +1,182 @@
+"""Routes, and events to many sockets: this checkout beside another one, such as that of the release before."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from orjson import dumps
+from servicekit.facts import INTERNAL_HEADER
+from servicekit.tokens import Identity, issue, new_session_id
+
+from benchmarks import dataset
+from benchmarks.beside.listeners import Burst, Listeners, handshake
+from benchmarks.dataset import World
+from benchmarks.load.generator import Generator
+from benchmarks.report import Column, Report
+from benchmarks.routes.case import Call
+from benchmarks.routes.cases import cases
+from benchmarks.routes.compare import Side, Timing, take_turns
+from benchmarks.routes.part import name
+from benchmarks.stack import WITH_TABLES, BenchStack, bench_stack
+from plumbline.verification.throwaway import INTERNAL_SECRET
+
+SOCKETS = 500
+_MESSAGES = 40
+_SENDERS = 4
+_SESSION_S = 3600
+_ROWS = 200
+_ROUTES = (
+    Column("route", -34), Column("there/s", 8), Column("here/s", 7), Column("ratio", 7), Column("half of rounds", 14),
+    Column("noise", 6),
+)  # fmt: skip
+_EVENTS = (
+    Column("", -8), Column("frames/s", 9), Column("CPU µs/frame", 13), Column("ratio", 7), Column("CPU ratio", 10),
+    Column("noise", 6), Column("CPU noise", 10),
+)  # fmt: skip
+_EXPLANATION = f"""\
+there: the other checkout; here: this one; each with a Postgres and a Redis of its own. ratio: here to there, the median
+over rounds; half of the rounds lie between the two figures after it. noise: there beside there. Events: {_MESSAGES}
+messages over {_SENDERS} connections to a channel whose {SOCKETS} members each have a socket; from the first request
+until the last frame has come, and the CPU time of the backend's processes meanwhile.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A checkout's stack with its data."""
+
+    stack: BenchStack
+    world: World
+
+    def side(self, call: Call, service: str, connections: int) -> Side:
+        """Return a side of a comparison."""
+        return Side(call, self.stack.layout.ports[service], self.world.token, connections=connections)
+
+    def cpu_s(self) -> float:
+        """Return the CPU time that the backend's processes have taken."""
+        main = psutil.Process(self.stack.running["backend"].pid)
+        times = [one.cpu_times() for one in (main, *main.children(recursive=True))]
+        return sum(one.user + one.system for one in times)
+
+
+def run(report: Report, timing: Timing, checkout: Path, only: str = "") -> None:
+    """Measure the routes that contain `only`, and events unless something is chosen that is not `events`."""
+    with _place(checkout) as there, _place() as here, Generator() as generator:
+        _routes(report, timing, generator, there, here, only)
+        if only in ("", "events"):
+            _events(report, timing.rounds, there, here)
+        report.say(_EXPLANATION)
+
+
+@contextlib.contextmanager
+def _place(checkout: Path | None = None) -> Iterator[Place]:
+    with bench_stack(checkout=checkout) if checkout else bench_stack() as stack:
+        for service in WITH_TABLES:
+            stack.begin(service)
+        stack.wait_for_all()
+        yield Place(stack, dataset.fill(stack, max(SOCKETS, _ROWS), _ROWS))
+
+
+def _routes(report: Report, timing: Timing, generator: Generator, there: Place, here: Place, only: str) -> None:
+    every = [(service, cases(there.world)[service], cases(here.world)[service]) for service in WITH_TABLES]
+    chosen = [
+        (service, first, second)
+        for service, firsts, seconds in every
+        for first, second in zip(firsts, seconds, strict=True)
+        if only in first.route
+    ]
+    if not chosen:
+        return
+    table = report.table("routes of another checkout and of this one", _ROUTES)
+    for service, first, second in chosen:
+        sides = (
+            there.side(first.call, service, first.connections),
+            here.side(second.call, service, second.connections),
+            there.side(first.call, service, first.connections),
+        )
+        turns = take_turns(generator, sides, timing)
+        low, high = turns.half(1)
+        table.row(
+            {
+                "route": name(first.route),
+                "there/s": f"{turns.rate(0):,.0f}",
+                "here/s": f"{turns.rate(1):,.0f}",
+                "ratio": f"{turns.ratio(1):.1%}",
+                "half of rounds": f"{low:.1%} {high:.1%}",
+                "noise": f"{turns.ratio(2):.1%}",
+            },
+            route=first.route,
+            there_per_s=turns.rate(0),
+            here_per_s=turns.rate(1),
+            ratio=turns.ratio(1),
+            half=[low, high],
+            noise=turns.ratio(2),
+        )
+
+
+def _events(report: Report, rounds: int, there: Place, here: Place) -> None:
+    table = report.table(f"events to {SOCKETS} sockets", _EVENTS)
+    with _listening(there) as at_there, _listening(here) as at_here:
+        sides = ((there, at_there), (here, at_here), (there, at_there))
+        figures: list[list[tuple[float, float]]] = []
+        for number in range(rounds + 1):
+            order = [(number + step) % len(sides) for step in range(len(sides))]
+            measured = {side: _burst(*sides[side]) for side in order}
+            if number:  # the first one warms up
+                figures.append([measured[side] for side in range(len(sides))])
+    for side, told in ((0, "there"), (1, "here")):
+        speed, cpu = (statistics.median(one[side][part] for one in figures) for part in (0, 1))
+        ratios = {
+            other: [statistics.median(one[other][part] / one[0][part] for one in figures) for part in (0, 1)]
+            for other in (1, 2)
+        }
+        shown = {"": told, "frames/s": f"{speed:,.0f}", "CPU µs/frame": f"{cpu * 1e6:.1f}"}
+        if side:
+            (ratio, cpu_ratio), (noise, cpu_noise) = ratios[1], ratios[2]
+            shown |= {"ratio": f"{ratio:.1%}", "CPU ratio": f"{cpu_ratio:.1%}"}
+            shown |= {"noise": f"{noise:.1%}", "CPU noise": f"{cpu_noise:.1%}"}
+        else:
+            shown |= dict.fromkeys(("ratio", "CPU ratio", "noise", "CPU noise"), "")
+        table.row(shown, side=told, frames_per_s=speed, cpu_s_per_frame=cpu, ratio=ratios[1], noise=ratios[2])
+
+
+def _burst(place: Place, listeners: Listeners) -> tuple[float, float]:
+    """Return frames a second, and CPU seconds of the backend for each."""
+    call = Call("POST", f"/channels/{place.world.channel_id}/messages", dumps({"content": "to all"}), status=201)
+    frames = _MESSAGES * SOCKETS
+    before = place.cpu_s()
+    took = listeners.run(Burst((call.render(place.world.token),) * _MESSAGES, _SENDERS))
+    return frames / took, (place.cpu_s() - before) / frames
+
+
+@contextlib.contextmanager
+def _listening(place: Place) -> Iterator[Listeners]:
+    """Open a socket for each of the channel's members but the one who sends."""
+    key = (place.stack.layout.home.secrets / "token_secret").read_text().strip()
+    with place.stack.connect() as db:
+        people = db.execute(
+            "SELECT u.id, u.username FROM memberships m JOIN users u ON u.id = m.user_id "
+            "WHERE m.channel_id = %s AND u.id <> %s ORDER BY u.id LIMIT %s",
+            (place.world.channel_id, place.world.user_id, SOCKETS),
+        ).fetchall()
+        sessions = {int(str(user_id)): (str(username), new_session_id()) for user_id, username in people}
+        found = db.execute("SELECT to_regclass('sessions') IS NOT NULL").fetchone()
+        if found == (True,):
+            with db.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO sessions (id, user_id, version, expires_at) "
+                    "SELECT %s, id, session_version, now() + interval '1 hour' FROM users WHERE id = %s",
+                    [(session_id, user_id) for user_id, (_, session_id) in sessions.items()],
+                )
+    handshakes = [
+        handshake(user_id, f"Cookie: access_token={issue(key, Identity(user_id, username), session_id, _SESSION_S)}\r\n"
+                  f"{INTERNAL_HEADER}: {INTERNAL_SECRET}\r\n")
+        for user_id, (username, session_id) in sessions.items()
+    ]  # fmt: skip
+    with Listeners(place.stack.layout.ports["backend"], handshakes) as listeners:
+        yield listeners

@@ -1,0 +1,1 @@
+"""What an `Idempotency-Key` costs, on each route that takes one."""

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from plumbline import net
-from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.verification.checks import certificates
+from plumbline.verification.checks import certificates, commands
 from plumbline.verification.checks.client import User
 
 # Each would change the stack if it were not refused.
 pytestmark = pytest.mark.disrupt
 
 NAME = "chat.example.org"
-_COMMAND_S = 120
 
 
 @pytest.fixture
@@ -79,13 +75,11 @@ REFUSED: dict[str, tuple[Callable[[Path, str], list[str]], str]] = {
 def test_what_cannot_be_served_changes_nothing(
     target: Target, stack: Stack, alice: User, tmp_path: Path, taken_port: str, what: str
 ) -> None:
-    if not stack.home:
-        raise NotGivenError("needs the home of the stack, to run `up`")
     options, said = REFUSED[what]
-    state = Path(stack.home) / "state.json"
+    home = commands.home_of(stack)
+    state = Path(home) / "state.json"
     before = state.read_bytes()
-    command = [sys.executable, "-m", "plumbline", "up", "--home", stack.home, *options(tmp_path, taken_port)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_S, check=False)
+    done = commands.run("up", "--home", home, *options(tmp_path, taken_port))
     assert done.returncode == 1, f"`up` with {what} ended with {done.returncode}: {done.stdout}{done.stderr}"
     (problem,) = [line for line in done.stderr.splitlines() if line.startswith("  - ")]
     assert said in problem, f"`up` with {what} says: {problem}"

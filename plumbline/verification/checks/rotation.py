@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -12,15 +10,14 @@ from pathlib import Path
 from servicekit.rotating import Value, read_others, text_of
 
 from plumbline import secret_files
-from plumbline.errors import NotGivenError
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
+from plumbline.verification.checks import commands
 from plumbline.verification.checks.client import Answer, Socket
 
 _ENOUGH = 5
 """Successful rounds of each client after a rotation, before it counts as survived."""
 _WAIT_S = 60.0
-_COMMAND_S = 300.0
 _SHOWN = 5
 
 
@@ -85,36 +82,25 @@ def wait_for_messages(socket: Socket, contents: Iterable[str]) -> None:
 
 def rotate(stack: Stack, name: str, *options: str) -> str:
     """Run the command as an operator does, and return what it prints."""
-    return _output("plumbline", "rotate-secret", name, "--home", _home(stack), *options)
+    return commands.output("rotate-secret", name, "--home", commands.home_of(stack), *options)
 
 
 def rotate_killed(stack: Stack, name: str, killed_at: Path) -> list[str]:
     """Run the command, killed before each of its actions in turn, to its end; return the actions."""
-    _output("plumbline.verification.checks.killed_rotation", _home(stack), name, str(killed_at))
+    commands.output(
+        commands.home_of(stack), name, str(killed_at), module="plumbline.verification.checks.killed_rotation"
+    )
     return killed_at.read_text().splitlines()
-
-
-def _output(module: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_S, check=False)
-    assert done.returncode == 0, f"{' '.join(command[2:])} ended with {done.returncode}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def _home(stack: Stack) -> str:
-    if not stack.home:
-        raise NotGivenError("needs the home of the stack, to replace its secrets")
-    return stack.home
 
 
 def other_values(stack: Stack, name: str) -> tuple[Value, ...]:
     """Return the values of a secret that are accepted beside the current one."""
-    return read_others(Path(_home(stack)) / "secrets" / secret_files.also(name))
+    return read_others(Path(commands.home_of(stack)) / "secrets" / secret_files.also(name))
 
 
 def accept(target: Target, stack: Stack, name: str, values: Iterable[Value]) -> None:
     """Let running components accept these values beside the current one, as a rotation does."""
-    file = Path(_home(stack)) / "secrets" / secret_files.also(name)
+    file = Path(commands.home_of(stack)) / "secrets" / secret_files.also(name)
     time.sleep(0.05)  # readers see a change by the file's time
     secret_files.replace(file, text_of(values).encode(), mounted=getattr(target, "secrets_are_mounted", False))
     deliver: Callable[[], None] = getattr(target, "deliver_secrets", lambda: None)

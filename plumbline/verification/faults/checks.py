@@ -33,14 +33,14 @@ _processes.set_forkserver_preload([
 ])  # fmt: skip
 
 
-def run(home: Path, modules: Iterable[str], wanted: Iterable[str] = ()) -> Outcome:
+def run(home: Path, checkout: Path, modules: Iterable[str], wanted: Iterable[str] = ()) -> Outcome:
     """Make checks on the stack in `home`: the quick ones in `modules` that disturb nothing, and all that are `wanted`.
 
-    A module is a file or folder of the suites.
+    A module is a file or folder of the suites. `checkout` is the one of the stack: checks run its commands.
     """
     ours, theirs = _processes.Pipe(duplex=False)
     process = _processes.Process(
-        target=_run, args=(theirs, str(home), _Collector(tuple(modules), tuple(wanted))), daemon=True
+        target=_run, args=(theirs, home, checkout, _Collector(tuple(modules), tuple(wanted))), daemon=True
     )
     process.start()
     theirs.close()
@@ -110,12 +110,13 @@ def _name(node: str) -> str:
     return node.removeprefix("tests/")
 
 
-def _run(answer: Connection, home: str, collector: _Collector) -> None:
+def _run(answer: Connection, home: Path, checkout: Path, collector: _Collector) -> None:
     if not collector.files:
         answer.send(collector.outcome)
         return
     configured = ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
-    arguments = [*configured, *(f"tests/{one}" for one in sorted(collector.files)), "--home", home, "--disrupt"]
+    arguments = [*configured, *(f"tests/{one}" for one in sorted(collector.files)), "--home", str(home), "--disrupt"]
+    arguments += ["--commands-of", str(checkout)]
     with contextlib.chdir(ROOT), contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(said):
         code = pytest.main(arguments, plugins=[collector])
     if code not in (0, 1, 2) and not collector.outcome.failed:

@@ -149,12 +149,14 @@ class _Worker:
             self._stack.change_to(task.fault)
         except DoesNotStartError as error:
             return Outcome(failed={error.check: str(error)})
-        return checks.run(self._stack.home, () if task.fault.only else task.area.modules, task.fault.red)
+        return checks.run(
+            self._stack.home, self._stack.checkout, () if task.fault.only else task.area.modules, task.fault.red
+        )
 
     def _expect_green(self, when: str) -> None:
         if self._stack is None or self._quick:
             return
-        outcome = checks.run(self._stack.home, checks.SUITES)
+        outcome = checks.run(self._stack.home, self._stack.checkout, checks.SUITES)
         if outcome.failed or not outcome.passed:
             red = "\n".join(f"{name}: {said}" for name, said in outcome.failed.items())
             raise Spoiled(f"a stack without a fault is red {when}:\n{red}")

@@ -23,7 +23,7 @@ from plumbline.inside import Inside
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
-from plumbline.verification.checks import disruption, rows
+from plumbline.verification.checks import commands, disruption, rows
 from plumbline.verification.remote import Access, RemoteTarget
 
 _ARTIFACTS = Path("test-artifacts")
@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--own-stack", action="store_true", help="bring up a stack even if one is running")
     group.addoption("--https", action="store_true", help="bring up a stack with HTTPS")
     group.addoption("--keep-stack", action="store_true", help="keep the stack that the suite brought up")
+    group.addoption("--commands-of", type=Path, metavar="DIR", help="checkout whose commands the checks run")
     remote = parser.getgroup("plumbline-remote", "a stack deployed elsewhere (--target remote)")
     remote.addoption("--base-url", metavar="URL", help="its front door")
     remote.addoption(
@@ -61,8 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Handle SIGTERM like Ctrl-C, so that fixtures clean up."""
-    del config
+    """Handle SIGTERM like Ctrl-C, so that fixtures clean up; choose whose commands checks run."""
+    if config.getoption("commands_of"):
+        commands.use(config.getoption("commands_of"))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

@@ -24,17 +24,17 @@ _SHOWN = 5
 class Load:
     """Clients that each repeat one thing until they are stopped, and record every answer that is not as expected."""
 
-    def __init__(self, **clients: Callable[[int], Answer]) -> None:
+    def __init__(self, **clients: Callable[[int], Answer | None]) -> None:
         self.rounds = dict.fromkeys(clients, 0)
         self._failed: list[str] = []
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._repeat, args=one) for one in clients.items()]
 
-    def _repeat(self, name: str, client: Callable[[int], Answer]) -> None:
+    def _repeat(self, name: str, client: Callable[[int], Answer | None]) -> None:
         while not self._stop.is_set():
             try:
                 answer = client(self.rounds[name])
-                if answer.status not in (200, 201):
+                if answer is not None and answer.status not in (200, 201):
                     self._fail(name, f"{answer.url} was answered with {answer.status}, {answer.body[:200]!r}")
             except Exception as error:
                 self._fail(name, repr(error))

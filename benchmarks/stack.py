@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import requests
 
@@ -162,6 +163,17 @@ class BenchStack:
     def last_lines(self, name: str) -> str:
         """Return the end of a program's log."""
         return "\n".join(self._log(name).read_text(errors="replace").splitlines()[-_LAST_LINES:])
+
+    def cpu_s(self, *names: str) -> float:
+        """Return the CPU time that these programs and Postgres have taken, with all of their processes."""
+        taken = 0.0
+        for pid in (self.postgres.pid, *(self.running[name].pid for name in names)):
+            main = psutil.Process(pid)
+            for one in (main, *main.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    times = one.cpu_times()
+                    taken += times.user + times.system + times.children_user + times.children_system
+        return taken
 
     def close(self) -> None:
         """Stop every program."""

@@ -6,9 +6,9 @@ import contextlib
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import psutil
 from orjson import dumps
 from servicekit.facts import INTERNAL_HEADER
 from servicekit.tokens import Identity, issue, new_session_id
@@ -31,18 +31,19 @@ _SENDERS = 4
 _SESSION_S = 3600
 _ROWS = 200
 _ROUTES = (
-    Column("route", -34), Column("there/s", 8), Column("here/s", 7), Column("ratio", 7), Column("half of rounds", 14),
-    Column("noise", 6),
+    Column("route", -26), Column("there/s", 7), Column("ratio", 7), Column("noise", 7), Column("CPU", 7),
+    Column("half of rounds", 13), Column("noise ", 6),
 )  # fmt: skip
 _EVENTS = (
     Column("", -8), Column("frames/s", 9), Column("CPU µs/frame", 13), Column("ratio", 7), Column("CPU ratio", 10),
     Column("noise", 6), Column("CPU noise", 10),
 )  # fmt: skip
 _EXPLANATION = f"""\
-there: the other checkout; here: this one; each with a Postgres and a Redis of its own. ratio: here to there, the median
-over rounds; half of the rounds lie between the two figures after it. noise: there beside there. Events: {_MESSAGES}
-messages over {_SENDERS} connections to a channel whose {SOCKETS} members each have a socket; from the first request
-until the last frame has come, and the CPU time of the backend's processes meanwhile.
+there: the other checkout; here: this one; each with a Postgres and a Redis of its own. ratio: answers a second here to
+there, the median over rounds. CPU: the CPU time of an answer here to there, of the service and of Postgres; half of the
+rounds lie between the two figures after it. noise: there beside there. Events: {_MESSAGES} messages over {_SENDERS}
+connections to a channel whose {SOCKETS} members each have a socket; from the first request until the last frame has
+come, and the CPU time of the backend and of Postgres meanwhile.
 """
 
 
@@ -55,13 +56,8 @@ class Place:
 
     def side(self, call: Call, service: str, connections: int) -> Side:
         """Return a side of a comparison."""
-        return Side(call, self.stack.layout.ports[service], self.world.token, connections=connections)
-
-    def cpu_s(self) -> float:
-        """Return the CPU time that the backend's processes have taken."""
-        main = psutil.Process(self.stack.running["backend"].pid)
-        times = [one.cpu_times() for one in (main, *main.children(recursive=True))]
-        return sum(one.user + one.system for one in times)
+        port, token = self.stack.layout.ports[service], self.world.token
+        return Side(call, port, token, connections=connections, cpu_s=partial(self.stack.cpu_s, service))
 
 
 def run(report: Report, timing: Timing, checkout: Path, only: str = "") -> None:
@@ -100,22 +96,24 @@ def _routes(report: Report, timing: Timing, generator: Generator, there: Place, 
             there.side(first.call, service, first.connections),
         )
         turns = take_turns(generator, sides, timing)
-        low, high = turns.half(1)
+        low, high = turns.cpu_half(1)
         table.row(
             {
                 "route": name(first.route),
                 "there/s": f"{turns.rate(0):,.0f}",
-                "here/s": f"{turns.rate(1):,.0f}",
                 "ratio": f"{turns.ratio(1):.1%}",
-                "half of rounds": f"{low:.1%} {high:.1%}",
                 "noise": f"{turns.ratio(2):.1%}",
+                "CPU": f"{turns.cpu(1):.1%}",
+                "half of rounds": f"{low:.1%} {high:.1%}",
+                "noise ": f"{turns.cpu(2):.1%}",
             },
             route=first.route,
             there_per_s=turns.rate(0),
-            here_per_s=turns.rate(1),
             ratio=turns.ratio(1),
-            half=[low, high],
             noise=turns.ratio(2),
+            cpu_ratio=turns.cpu(1),
+            cpu_half=[low, high],
+            cpu_noise=turns.cpu(2),
         )
 
 
@@ -149,9 +147,9 @@ def _burst(place: Place, listeners: Listeners) -> tuple[float, float]:
     """Return frames a second, and CPU seconds of the backend for each."""
     call = Call("POST", f"/channels/{place.world.channel_id}/messages", dumps({"content": "to all"}), status=201)
     frames = _MESSAGES * SOCKETS
-    before = place.cpu_s()
+    before = place.stack.cpu_s("backend")
     took = listeners.run(Burst((call.render(place.world.token),) * _MESSAGES, _SENDERS))
-    return frames / took, (place.cpu_s() - before) / frames
+    return frames / took, (place.stack.cpu_s("backend") - before) / frames
 
 
 @contextlib.contextmanager

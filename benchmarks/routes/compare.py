@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from benchmarks.routes.case import Call
 from plumbline.verification.throwaway import through_caddy
 
 _TIMEOUT_S = 30
+_TICK_S = 0.01
+"""The resolution of CPU times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +37,47 @@ class Side:
     items: int = 0
     numbers: Sequence[int] = (0,)
     connections: int = CONNECTIONS
+    cpu_s: Callable[[], float] = time.perf_counter
+    """Returns the CPU time that the other side of the connections has taken, if it matters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Answers a second of each side, by round."""
+    """What was measured of each side, by round: answers a second, and answers for each second of CPU time."""
 
-    rounds: list[tuple[float, ...]]
+    rates: list[tuple[float, ...]]
+    per_cpu_s: list[tuple[float, ...]]
 
     def rate(self, side: int) -> float:
         """Return the median of a side."""
-        return statistics.median(rates[side] for rates in self.rounds)
+        return statistics.median(rates[side] for rates in self.rates)
 
     def ratio(self, side: int) -> float:
         """Return the median of a side's ratio to the first within a round."""
-        return statistics.median(self._ratios(side))
+        return statistics.median(_ratios(self.rates, side))
 
     def half(self, side: int) -> tuple[float, float]:
         """Return the two ratios between which half of the rounds lie."""
-        ratios = self._ratios(side)
-        if len(ratios) < 2:
-            return ratios[0], ratios[0]
-        low, _, high = statistics.quantiles(ratios, n=4)
-        return low, high
+        return _half(_ratios(self.rates, side))
 
-    def _ratios(self, side: int) -> list[float]:
-        return [rates[side] / rates[0] for rates in self.rounds]
+    def cpu(self, side: int) -> float:
+        """Return the median of a side's CPU time for an answer, as a ratio to the first within a round."""
+        return statistics.median(1 / ratio for ratio in _ratios(self.per_cpu_s, side))
+
+    def cpu_half(self, side: int) -> tuple[float, float]:
+        """Return the two ratios between which half of the rounds lie."""
+        return _half([1 / ratio for ratio in _ratios(self.per_cpu_s, side)])
+
+
+def _ratios(rounds: list[tuple[float, ...]], side: int) -> list[float]:
+    return [found[side] / found[0] for found in rounds]
+
+
+def _half(ratios: list[float]) -> tuple[float, float]:
+    if len(ratios) < 2:
+        return ratios[0], ratios[0]
+    low, _, high = statistics.quantiles(ratios, n=4)
+    return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +100,26 @@ def take_turns(generator: Generator, sides: Sequence[Side], timing: Timing) -> T
     measures = [_measure(generator, side, timing.seconds) for side in sides]
     for measure in measures:
         measure()
-    rounds = []
+    turns = Turns([], [])
     for number in range(timing.rounds):
         order = [(number + step) % len(sides) for step in range(len(sides))]
-        rates = {side: measures[side]() for side in (order if number % 4 < 2 else reversed(order))}
-        rounds.append(tuple(rates[side] for side in range(len(sides))))
-    return Turns(rounds)
+        found = {side: measures[side]() for side in (order if number % 4 < 2 else reversed(order))}
+        turns.rates.append(tuple(found[side][0] for side in range(len(sides))))
+        turns.per_cpu_s.append(tuple(found[side][1] for side in range(len(sides))))
+    return turns
 
 
-def _measure(generator: Generator, side: Side, seconds: float) -> Callable[[], float]:
-    """Return a function that runs a round and returns its rate."""
+def _measure(generator: Generator, side: Side, seconds: float) -> Callable[[], tuple[float, float]]:
+    """Return a function that runs a round; it returns answers a second, and for each second of CPU time."""
     calls = tuple(side.call.render(side.token, number) for number in side.numbers)
     task = Round(side.port, calls, seconds, side.call.status, _probe(side), side.connections)
-    return lambda: generator.run(task).rate
+
+    def measure() -> tuple[float, float]:
+        before = side.cpu_s()
+        result = generator.run(task)
+        return result.rate, result.answers / max(side.cpu_s() - before, _TICK_S)
+
+    return measure
 
 
 def _probe(side: Side) -> int:

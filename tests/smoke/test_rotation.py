@@ -49,6 +49,7 @@ def used(writer: User, other: User, meanwhile: str) -> Iterator[Load]:
 
         def listen(_: int) -> None:
             socket.drain()  # a socket that is not read would be closed
+            time.sleep(0.05)
 
         with Load(writer=write, sessions=use_a_new_session, listener=listen) as load:
             yield load

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from servicekit.codes import Code
 
 from data_processor.database import statements
 from data_processor.database.statements import Row
 from data_processor.web.errors import NotAMemberError, NotFoundError
 from data_processor.web.pages import Page
+
+Read = Callable[[str, Row], Row | None]
+"""Runs a statement and returns its first row."""
 
 CHANNEL_REFUSALS = (Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER, Code.DATABASE_AWAY)
 """The refusals of a call about a channel."""
@@ -74,9 +79,9 @@ def one(table: str, alias: str, columns: str) -> str:
     """
 
 
-def find(statement: str, code: Code, *, object_id: int, user_id: int) -> Row:
+def find(statement: str, code: Code, *, object_id: int, user_id: int, read: Read = statements.row) -> Row:
     """Return the row that a statement of `one` finds. Raises NotFoundError with this code, and NotAMemberError."""
-    return found(statements.row(statement, {"id": object_id, "user_id": user_id}), code, object_id)
+    return found(read(statement, {"id": object_id, "user_id": user_id}), code, object_id)
 
 
 def found(row: Row | None, code: Code, object_id: int) -> Row:

@@ -46,6 +46,22 @@ KEEP = f"""
 """
 """Stores an answer at the end of a transaction. No row: the key is in use."""
 
+
+def reading(statement: str) -> str:
+    """Return `statement`, which reads the answer at the end of a transaction, so that it stores it, too.
+
+    Its row has `kept` added, which is false if the key is in use.
+    """
+    return f"""
+        WITH answer AS ({statement}), kept AS (
+            INSERT INTO idempotency_keys (user_id, key, request, answer)
+            SELECT %(user_id)s::bigint, %(key)s::text, %(request)s::bytea, to_json(answer) FROM answer WHERE {_FREE}
+            RETURNING true
+        )
+        SELECT answer.*, EXISTS (SELECT FROM kept) AS kept FROM answer
+    """  # noqa: S608  a constant
+
+
 FIND = "SELECT request, answer::text AS answer FROM idempotency_keys WHERE user_id = %(user_id)s AND key = %(key)s"
 
 

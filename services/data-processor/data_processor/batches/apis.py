@@ -15,7 +15,7 @@ from data_processor.web import bodies
 from data_processor.web.auth import Caller
 from data_processor.web.operations import operation
 from data_processor.web.pages import AnyChannelQuery, Listed, PageQuery
-from data_processor.web.repeats import Repeatable
+from data_processor.web.repeats import Keep, Repeatable
 
 DOCUMENTS_MAX = 10_000
 
@@ -50,7 +50,11 @@ def batch_list(caller: Caller, page: PageQuery, channel_id: AnyChannelQuery) -> 
 def batch_create(caller: Caller, once: Repeatable, body: BatchInput) -> BatchJob:
     """Start a job that applies a template to documents of its channel, each once."""
     values = body.model_dump()
-    return once.run(values, lambda keep: services.batch_create(user_id=caller.user_id, **values, keep=keep))
+
+    def write(keep: Keep) -> BatchJob:
+        return services.batch_create(user_id=caller.user_id, **values, keep=keep)
+
+    return once.run(values, write, again=selectors.batch_again)
 
 
 @operation(refuses=_ONE)

@@ -13,6 +13,7 @@ from data_processor.choices import BatchStatus
 from data_processor.database import statements
 from data_processor.shapes import columns
 from data_processor.web.pages import Page
+from data_processor.web.repeats import row_of
 
 
 class BatchJob(TypedDict):
@@ -77,9 +78,15 @@ def batch_list(*, channel_id: int | None, user_id: int, page: Page) -> list[Batc
     return cast(list[BatchJob], rows)
 
 
-def batch_get(*, batch_id: int, user_id: int) -> BatchJob:
+def batch_get(*, batch_id: int, user_id: int, read: access.Read = statements.row) -> BatchJob:
     """Return one job."""
-    return cast(BatchJob, access.find(_ONE, Code.NO_SUCH_BATCH_JOB, object_id=batch_id, user_id=user_id))
+    return cast(BatchJob, access.find(_ONE, Code.NO_SUCH_BATCH_JOB, object_id=batch_id, user_id=user_id, read=read))
+
+
+def batch_again(answer: str) -> BatchJob:
+    """Return a job as it was when a request with a key created it."""
+    row = row_of(answer)
+    return cast(BatchJob, access.found(row, Code.NO_SUCH_BATCH_JOB, row["id"]))
 
 
 def batch_items(*, batch_id: int, user_id: int, after: int, limit: int, status: BatchStatus | None) -> list[BatchItem]:

@@ -75,8 +75,7 @@ def batch_create(*, channel_id: int, user_id: int, template_id: int, document_id
         if items:
             batch_id = items[0]["batch_id"]
             _defer(batch_id, items, user_id)
-            job = selectors.batch_get(batch_id=batch_id, user_id=user_id)
-            keep(job)
+            job = selectors.batch_get(batch_id=batch_id, user_id=user_id, read=keep.row)
     if not items:
         _refuse(channel_id=channel_id, user_id=user_id, template_id=template_id, document_ids=document_ids)
     return job

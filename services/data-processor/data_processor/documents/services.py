@@ -102,7 +102,7 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
             "thumbnail_url": document["urls"]["thumbnail"],
         }
         events.tell(channel_id, frame)
-        keep(document)
+        keep.answer(document)
     return document
 
 

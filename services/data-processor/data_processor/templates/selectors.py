@@ -16,6 +16,7 @@ from data_processor.database import statements
 from data_processor.database.statements import Row
 from data_processor.shapes import columns, json_object
 from data_processor.web.pages import Page
+from data_processor.web.repeats import row_of
 
 
 class Label(TypedDict):
@@ -89,9 +90,15 @@ def template_list(*, channel_id: int | None, user_id: int, page: Page) -> list[T
     return [_template(row) for row in rows]
 
 
-def template_get(*, template_id: int, user_id: int) -> Template:
+def template_get(*, template_id: int, user_id: int, read: access.Read = statements.row) -> Template:
     """Return one template."""
-    return _template(access.find(_ONE, Code.NO_SUCH_TEMPLATE, object_id=template_id, user_id=user_id))
+    return _template(access.find(_ONE, Code.NO_SUCH_TEMPLATE, object_id=template_id, user_id=user_id, read=read))
+
+
+def template_again(answer: str) -> Template:
+    """Return a template as it was when a request with a key created it."""
+    row = row_of(answer)
+    return _template(access.found(row, Code.NO_SUCH_TEMPLATE, row["id"]))
 
 
 def _template(row: Row) -> Template:

@@ -102,8 +102,7 @@ def template_create(
         if created is not None:
             statements.row(_PUT_LABELS, {"template_id": created["id"], "labels": Jsonb(values["labels"])})
             _put_anchors(created["id"], anchors)
-            template = selectors.template_get(template_id=created["id"], user_id=user_id)
-            keep(template)
+            template = selectors.template_get(template_id=created["id"], user_id=user_id, read=keep.row)
     if created is None:
         access.channel_require_member(channel_id=channel_id, user_id=user_id)
         raise NotAMemberError(channel_id)
@@ -117,7 +116,8 @@ def template_replace(
     ids = {"template_id": template_id, "user_id": user_id}
     anchors: list[Anchors] = []
     if isinstance(source, Source):
-        anchors = _anchors(source, selectors.template_get(**ids)["channel_id"], user_id)
+        template = selectors.template_get(template_id=template_id, user_id=user_id)
+        anchors = _anchors(source, template["channel_id"], user_id)
     with _names_unique(values["name"]), transaction.atomic():
         # Locks the row: otherwise two concurrent replacements could mix their labels.
         if statements.row(_REPLACE, {**values, **ids}) is not None:
@@ -128,7 +128,7 @@ def template_replace(
                 statements.row(_SET_SOURCE, {**_columns(source), "template_id": template_id})
                 statements.row(_CLEAR_ANCHORS, {"template_id": template_id})
                 _put_anchors(template_id, anchors)
-    return selectors.template_get(**ids)
+    return selectors.template_get(template_id=template_id, user_id=user_id)
 
 
 def _columns(source: Source | None) -> dict[str, int | None]:
@@ -152,7 +152,7 @@ def template_delete(*, template_id: int, user_id: int) -> None:
     """Delete a template with its labels. Jobs that used it stay. Any member of the channel may do so."""
     ids = {"template_id": template_id, "user_id": user_id}
     if statements.row(_DELETE, ids) is None:
-        selectors.template_get(**ids)
+        selectors.template_get(template_id=template_id, user_id=user_id)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
 import orjson
@@ -18,14 +20,40 @@ from data_processor.web.errors import ConflictError, InvalidError, ProblemError
 from data_processor.web.inputs import Source
 
 Answer = TypeVar("Answer")
-Keep = Callable[[Any], None]
-"""Stores the answer of a request. Call it in the transaction of the write, as the last statement."""
-
 _META = "HTTP_" + repeats.HEADER.upper().replace("-", "_")
 
 
 class KeyUsedError(Exception):
     """The key is in use, or was used: nothing was written."""
+
+
+class Keep:
+    """Stores the answer of a request that has a key. Use it once, as the last statement of the write's transaction."""
+
+    def __init__(self, given: Row | None) -> None:
+        """Without `given`, the request has no key, and nothing is stored."""
+        self._given = given
+
+    def answer(self, answer: Any) -> None:
+        """Store this answer. Raises KeyUsedError."""
+        if self._given is None:
+            return
+        given = {**self._given, "answer": orjson.dumps(answer).decode()}
+        if statements.row(repeats.KEEP, given) is None:
+            raise KeyUsedError
+
+    def row(self, statement: str, parameters: Row) -> Row | None:
+        """Return the first row of a statement that reads the answer, and store it with it. Raises KeyUsedError."""
+        if self._given is None:
+            return statements.row(statement, parameters)
+        # One statement: another round trip would cost a tenth of the call.
+        found = statements.row(_reading(statement), {**parameters, **self._given})
+        if found is not None and not found.pop("kept"):
+            raise KeyUsedError
+        return found
+
+
+_reading = cache(repeats.reading)
 
 
 class Once:
@@ -56,12 +84,12 @@ class Once:
         for writes that cost much: others look when they cannot keep their answer.
         """
         if self._key is None:
-            return write(_keep_nothing)
+            return write(Keep(None))
         given = self.given(body)
         if look_first and (first := _find(given)) is not None:
             return again(first)
         try:
-            return write(lambda answer: _keep(given, answer))
+            return write(Keep(given))
         except (KeyUsedError, IntegrityError, ProblemError) as error:
             # A refusal may come of what the first request wrote, such as the name of a template.
             if (first := _find(given)) is not None:
@@ -79,13 +107,13 @@ Repeatable = Annotated[
 """A request that may carry an `Idempotency-Key`."""
 
 
-def _keep_nothing(_answer: Any) -> None:
-    """Do nothing: the request has no key."""
-
-
-def _keep(given: Row, answer: Any) -> None:
-    if statements.row(repeats.KEEP, {**given, "answer": orjson.dumps(answer).decode()}) is None:
-        raise KeyUsedError
+def row_of(answer: str) -> Row:
+    """Return a row that `Keep.row` has stored as it was read: JSON has no times."""
+    stored: Row = orjson.loads(answer)
+    return {
+        name: datetime.fromisoformat(value) if value and name.endswith("_at") else value
+        for name, value in stored.items()
+    }
 
 
 def _find(given: Row) -> str | None:

@@ -70,14 +70,16 @@ def door(front: Start, backend: int, tmp_path: Path) -> Callable[[Https], tuple[
     return start
 
 
-def get(url: str, authority: Path | None, port: int, name: str = "localhost") -> urllib3.BaseHTTPResponse:
-    """Get a page of `name` at this machine; certificates are verified."""
+def get(
+    url: str, authority: Path | None, port: int, name: str = "localhost", host: str = ""
+) -> urllib3.BaseHTTPResponse:
+    """Get a page of `name` at this machine, or over its connection one of `host`; certificates are verified."""
     pool = urllib3.HTTPSConnectionPool(
         "127.0.0.1", port, ca_certs=str(authority) if authority else None, cert_reqs="REQUIRED",
         assert_hostname=name, server_hostname=name, retries=False, timeout=TIMEOUT_S,
     )  # fmt: skip
     with pool:
-        return pool.request("GET", url, headers={"Host": name})
+        return pool.request("GET", url, headers={"Host": host or name})
 
 
 def ready(url: str, authority: Path, port: int, name: str) -> urllib3.BaseHTTPResponse:
@@ -106,6 +108,13 @@ def test_localhost_has_a_certificate_of_caddys_own_authority(door: Callable[[Htt
         requests.get(f"https://localhost:{port}/health", timeout=TIMEOUT_S)
     plain = requests.get(f"http://localhost:{https.http_port}/logs/?a=1", timeout=TIMEOUT_S, allow_redirects=False)
     assert (plain.status_code, plain.headers["Location"]) == (308, f"https://localhost:{port}/logs/?a=1")
+
+
+def test_a_request_for_another_host_is_refused(door: Callable[[Https], tuple[int, Path]]) -> None:
+    port, authority = door(Https("localhost", "own", free_port()))
+    ready("/health", authority, port, "localhost")
+    for host in ("127.0.0.1:9000", "log-sink:8003", "other.example.org"):
+        assert get("/health", authority, port, host=host).status == 421
 
 
 def test_a_name_that_is_not_public_has_one_too(door: Callable[[Https], tuple[int, Path]]) -> None:

@@ -47,6 +47,16 @@ def test_an_operator_signs_in(open_page: Any, keep: Any) -> None:
     assert sent == ["username=operator&password=p%26ss+w%C3%B6rd"]
 
 
+@pytest.mark.parametrize("width", [360, 760, 1280])
+def test_each_field_has_a_visible_label(open_page: Any, keep: Any, width: int) -> None:
+    page = open_page("/logs/login", live=False, viewport={"width": width, "height": 740})
+    for name in ("User name", "Password"):
+        box = page.locator(".field > span", has_text=name).bounding_box()
+        assert box["width"] > 20, f"{width} px: the label {name} is hidden: {box}"
+        assert box["height"] > 10, f"{width} px: the label {name} is hidden: {box}"
+    keep(page, f"login-{width}")
+
+
 @pytest.mark.parametrize(
     ("login", "stats", "says"),
     [

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from plumbline.verification.checks import forms, rows
+from plumbline.verification.checks import forms, frames, rows
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
 from plumbline.verification.checks.reading import wait_until_read
@@ -116,7 +116,8 @@ def test_members_are_told_after_the_rows_are_there(alice: User, channel: int, te
     with alice.socket() as socket:
         apply(alice, document, template["id"])
         frame = socket.wait_for("template_applied", document_id=document)
-    assert frame.keys() == {"type", "document_id", "channel_id", "template_id", "matched_regions", "confidence"}
+    assert frame.keys() == frames.FIELDS["template_applied"]
+    assert frames.faults(frame) == []
     assert (frame["channel_id"], frame["template_id"]) == (channel, template["id"])
     assert {one["label_name"]: one["matched_text"] for one in frame["matched_regions"]} == forms.VALUES
     assert frame["matched_regions"][0].keys() == {

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from plumbline.targets.base import Target
-from plumbline.verification.checks import batches, findings, rows, samples
+from plumbline.verification.checks import batches, findings, frames, rows, samples
 from plumbline.verification.checks.batches import JOBS
 from plumbline.verification.checks.client import User
 from plumbline.verification.checks.created import PREFIX
@@ -60,6 +60,7 @@ def test_a_job_is_carried_out_and_its_rows_say_so(alice: User, channel: dict[str
         frame = live.wait_for("batch_progress", job_id=job, status="done")
     told = {"channel_id": channel["id"], "status": "done", "total": 3, "done": 3, "failed": 0}
     assert frame == {"type": "batch_progress", "job_id": job, **told}
+    assert frames.faults(frame) == []
     assert {name: ended[name] for name in told} == told
     row = rows.one(database, "batch_jobs", id=job)
     assert {name: row[name] for name in told} == told

@@ -9,27 +9,10 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from plumbline.verification.checks import findings, samples
+from plumbline.verification.checks import findings, frames, samples
 from plumbline.verification.checks.client import Socket, User
 from plumbline.verification.checks.created import PREFIX
 from plumbline.verification.checks.reading import wait_until_read
-
-FIELDS = {
-    "message": {
-        "type", "id", "content", "image_url", "sender_id", "username", "display_name", "channel_id", "timestamp",
-        "target_user_id",
-    },
-    "join": {"type", "user_id", "username", "display_name", "channel_id", "channel_name"},
-    "leave": {"type", "user_id", "username", "display_name", "channel_id", "channel_name"},
-    "channel_renamed": {"type", "channel_id", "channel_name", "renamed_by"},
-    "channel_deleted": {"type", "channel_id", "channel_name", "deleted_by"},
-    "document_uploaded": {"type", "document_id", "channel_id", "uploaded_by", "filename", "thumbnail_url"},
-    "ocr_progress": {"type", "document_id", "channel_id", "stage", "progress", "message"},
-    "ocr_complete": {
-        "type", "document_id", "channel_id", "text_status", "text_error", "detected_regions", "extracted_text",
-    },
-}  # fmt: skip
-"""Fields of the frames that the stack makes itself."""
 
 
 def _type(frame: dict[str, Any]) -> str:
@@ -69,14 +52,16 @@ class Room:
     def require(self, *, in_order: bool = True, **expected: list[str]) -> dict[str, list[dict[str, Any]]]:
         """Fail unless each socket has received frames of exactly these types; return the frames."""
         found = self.frames()
-        types = {name: list(map(_type, frames)) for name, frames in found.items()}
+        types = {name: list(map(_type, some)) for name, some in found.items()}
         if not in_order:
             types = {name: sorted(one) for name, one in types.items()}
         wanted = {"alice": [], "bob": [], "carol": []} | expected
         assert types == wanted, f"backend: expected the frames {wanted}, found {types}"
-        for frame in (frame for frames in found.values() for frame in frames):
-            relayed = frame["type"] not in FIELDS or (frame["type"] == "message" and "id" not in frame)
-            assert relayed or frame.keys() == FIELDS[frame["type"]], frame
+        for frame in (frame for some in found.values() for frame in some):
+            relayed = frame["type"] in frames.RELAYED and "id" not in frame
+            assert relayed or frame.keys() == frames.FIELDS[frame["type"]], frame
+            wrong = frames.faults(frame)
+            assert wrong == [], f"the frame {frame} is not as docs/generated/asyncapi.json says: {wrong}"
         return found
 
 

@@ -22,6 +22,7 @@ def main() -> None:
     settings = import_module("backend.settings").BackendSettings
     common.set_required_settings(settings)
     app = import_module("backend.app").build(settings())
+    models = import_module("backend.live.models")
     metadata = import_module("backend.tables").metadata
     common.print_facts(
         settings=describe.fields(settings),
@@ -29,6 +30,7 @@ def main() -> None:
         tables=[_table(table) for table in metadata.tables.values()],
         bookkeeping=[_table(MigrationContext.configure(dialect_name="postgresql")._version)],  # noqa: SLF001
         openapi=_openapi(app),
+        frames=common.frames(sent=models.SENT, received=models.RECEIVED),
     )
 
 

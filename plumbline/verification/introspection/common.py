@@ -10,8 +10,9 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import TypeAdapter
 from servicekit.describe import variable
 from servicekit.settings import ServiceSettings
 
@@ -33,6 +34,18 @@ def first_line(thing: Any) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
-def print_facts(*, openapi: dict[str, Any] | None = None, **said: list[dict[str, Any]]) -> None:
+def frames(**directions: tuple[type, ...]) -> dict[str, Any]:
+    """Return the JSON schemas of frames: the names of those of each direction, and all `schemas` by name."""
+    every: list[tuple[type, Literal["serialization"], TypeAdapter[Any]]] = [
+        (kind, "serialization", TypeAdapter(kind)) for kinds in directions.values() for kind in kinds
+    ]
+    _, rest = TypeAdapter.json_schemas(every, ref_template="#/components/schemas/{model}")
+    names = {direction: [kind.__name__ for kind in kinds] for direction, kinds in directions.items()}
+    return {**names, "schemas": rest["$defs"]}
+
+
+def print_facts(
+    *, openapi: dict[str, Any] | None = None, frames: dict[str, Any] | None = None, **said: list[dict[str, Any]]
+) -> None:
     """Print what was found, as JSON."""
-    json.dump({"tables": [], "bookkeeping": [], "openapi": openapi or {}, **said}, sys.stdout)
+    json.dump({"tables": [], "bookkeeping": [], "openapi": openapi or {}, "frames": frames or {}, **said}, sys.stdout)

@@ -25,6 +25,7 @@ def main() -> None:
         tables=[_table(model, common.first_line(model)) for model in models if model._meta.managed],
         bookkeeping=[_table(recorder.Migration, "")],
         openapi=import_module("data_processor.openapi").document(_addresses()),
+        frames=common.frames(sent=import_module("data_processor.frames").ANNOUNCED),
     )
 
 

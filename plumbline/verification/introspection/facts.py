@@ -74,7 +74,7 @@ class Route:
 class Service:
     """All that one service declares. `bookkeeping` holds the tables of its migration tool.
 
-    `openapi` is its description in OpenAPI, empty if it has none.
+    `openapi` is its description in OpenAPI, `frames` are those that it sends and takes; empty if it has none.
     """
 
     name: str
@@ -83,6 +83,7 @@ class Service:
     tables: tuple[Table, ...]
     bookkeeping: tuple[Table, ...]
     openapi: dict[str, Any]
+    frames: dict[str, Any]
 
 
 @cache
@@ -117,6 +118,7 @@ def _service(name: str, said: dict[str, Any]) -> Service:
         tables=tuple(map(_table, said["tables"])),
         bookkeeping=tuple(map(_table, said["bookkeeping"])),
         openapi=said["openapi"],
+        frames=said["frames"],
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import queue
 import threading
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -71,7 +72,7 @@ def publish(event: Event) -> None:
     publisher.publish(event)
 
 
-def tell(channel_id: int, frame: dict[str, Any]) -> None:
+def tell(channel_id: int, frame: Mapping[str, Any]) -> None:
     """Store an event in the running transaction, if there is one, and publish it after the commit."""
     event = Event(channel_id, frame)
     (stored,) = statements.rows(TELL, {"events": stored_form([event])})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ class Event:
     """
 
     channel_id: int | None
-    frame: dict[str, Any]
+    frame: Mapping[str, Any]
     user_ids: list[int] | None = None
     own: tuple[int, dict[str, Any]] | None = None
     id: int | None = None

@@ -10,6 +10,7 @@ from servicekit.codes import Code
 from servicekit.events import Event
 
 from backend.database import Row
+from backend.live import models
 from backend.schemas import MAX_ID
 
 Frame = dict[str, Any]
@@ -117,7 +118,7 @@ def welcome(row: Row, user_id: int) -> Frame:
 
 def channel_renamed(channel_id: int, channel_name: str, renamed_by: int) -> Event:
     """Return what tells members the new name of their channel."""
-    frame = {
+    frame: models.ChannelRenamed = {
         "type": "channel_renamed", "channel_id": channel_id, "channel_name": channel_name, "renamed_by": renamed_by,
     }  # fmt: skip
     return Event(channel_id, frame)
@@ -125,7 +126,7 @@ def channel_renamed(channel_id: int, channel_name: str, renamed_by: int) -> Even
 
 def channel_deleted(channel_id: int, channel_name: str, deleted_by: int, member_ids: list[int]) -> Event:
     """Return what tells members that their channel was deleted."""
-    frame = {
+    frame: models.ChannelDeleted = {
         "type": "channel_deleted", "channel_id": channel_id, "channel_name": channel_name, "deleted_by": deleted_by,
     }  # fmt: skip
     return Event(None, frame, member_ids)

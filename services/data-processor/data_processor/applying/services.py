@@ -17,6 +17,7 @@ from data_processor.applying import selectors, texts
 from data_processor.applying.findings import Finding, Found, PageResult, Plan, find
 from data_processor.database import statements
 from data_processor.database.statements import Row
+from data_processor.frames import TemplateApplied
 from data_processor.web.errors import ConflictError, InvalidError, NotFoundError
 
 FINDINGS_MAX = 5_000
@@ -235,7 +236,7 @@ def _finished(
 
 
 def _tell(channel_id: int, applied: Applied) -> None:
-    frame = {
+    frame: TemplateApplied = {
         "type": "template_applied",
         "document_id": applied["document_id"],
         "channel_id": channel_id,

@@ -17,6 +17,7 @@ from data_processor.documents.files.broken import BrokenFileError
 from data_processor.documents.files.decoder import decode
 from data_processor.documents.files.inspect import inspect
 from data_processor.documents.selectors import COLUMNS, Document
+from data_processor.frames import DocumentUploaded
 from data_processor.web.errors import ForbiddenError, NotAMemberError, NotFoundError, ProblemError
 from data_processor.web.repeats import Keep
 from data_processor.web.slow_lane import slow_lane
@@ -93,7 +94,7 @@ def document_create(*, channel_id: int, user_id: int, filename: str, data: bytes
             raise NotAMemberError(channel_id)
         jobs.defer_reading(row["id"])
         document = selectors.document_from(row)
-        frame = {
+        frame: DocumentUploaded = {
             "type": "document_uploaded",
             "document_id": document["id"],
             "channel_id": channel_id,

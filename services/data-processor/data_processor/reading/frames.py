@@ -5,17 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from data_processor import events
 from data_processor.choices import TextStatus
 from data_processor.documents.files.read_words import Word
+from data_processor.frames import OcrComplete, OcrProgress, TextRegion
 from data_processor.reading import selectors
 
 _EVERY_S = 0.5
 _REGIONS_MAX = 100
 _TEXT_MAX = 4000
 """A frame holds the beginning. The rest is at `GET documents/{id}/pages/{n}/text`."""
+
+
+class _Line(TypedDict):
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str
+    confidence: float
 
 
 class Progress:
@@ -32,7 +43,7 @@ class Progress:
         if now < self._due:
             return
         self._due = now + _EVERY_S
-        frame = {
+        frame: OcrProgress = {
             "type": "ocr_progress",
             "document_id": self._document_id,
             "channel_id": self._channel_id,
@@ -45,7 +56,7 @@ class Progress:
 
 def tell_complete(*, document_id: int, channel_id: int, status: TextStatus, error: str | None) -> None:
     """Tell `ocr_complete`, with the beginning of the text that was read."""
-    regions: list[dict[str, Any]] = []
+    regions: list[TextRegion] = []
     texts: list[str] = []
     room, page = _TEXT_MAX, 0
     while room > 0 and (found := selectors.lines_after(document_id=document_id, page=page, chars=room)) is not None:
@@ -55,7 +66,7 @@ def tell_complete(*, document_id: int, channel_id: int, status: TextStatus, erro
         for line in _lines(found["words"]):
             if len(regions) < _REGIONS_MAX:
                 regions.append({"id": len(regions) + 1, "type": "text", "page": page, **line})
-    frame = {
+    frame: OcrComplete = {
         "type": "ocr_complete",
         "document_id": document_id,
         "channel_id": channel_id,
@@ -67,7 +78,7 @@ def tell_complete(*, document_id: int, channel_id: int, status: TextStatus, erro
     events.tell(channel_id, frame)
 
 
-def _lines(words: list[Word]) -> Iterator[dict[str, Any]]:
+def _lines(words: list[Word]) -> Iterator[_Line]:
     for _, group in groupby(words, key=lambda word: word["line"]):
         line = list(group)
         left = min(word["box"][0] for word in line)

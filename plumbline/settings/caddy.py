@@ -38,6 +38,7 @@ def _networks(value: str) -> str:
     return " ".join(str(ipaddress.ip_network(part)) for part in value.split())
 
 
+_FILES = deployed("the deployment knows where its files are")
 _HTTPS = deployed("`./deploy-local.sh up --domain NAME` and its options set it")
 
 
@@ -120,6 +121,14 @@ class CaddySettings(BaseSettings):
         json_schema_extra=ADDRESS,
     )
     internal_port: int = Field(ge=1, le=65535, description="Port of that listener.", json_schema_extra=ADDRESS)
+    files: Path = Field(
+        Path("/srv"),
+        description="Folder of the pages and the built docs, laid out as a checkout.",
+        json_schema_extra=_FILES,
+    )
+    swagger_ui: Path = Field(
+        Path("/srv/swagger-ui"), description="Folder of Swagger UI, for the API reference.", json_schema_extra=_FILES
+    )
     internal_secret_file: Path = Field(description="File with the secret that Caddy and the services share.")
     backend: str = Field(description="Address (host:port) of the backend.", json_schema_extra=ADDRESS)
     data_processor: str = Field(description="Address (host:port) of the data-processor.", json_schema_extra=ADDRESS)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from plumbline import ROOT
 from plumbline.components import COMPONENTS
 from plumbline.home import Home
 from plumbline.https.door import Https
@@ -21,7 +22,7 @@ from plumbline.net import direct_session, free_port
 from plumbline.patience import work_of
 from plumbline.plan import TODAY, lineup_of
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
-from plumbline.targets.embedded.programs import caddy_command, find_caddy
+from plumbline.targets.embedded.programs import caddy_command, find_caddy, swagger_ui
 from plumbline.verification.throwaway import shared_secrets, wait_until
 
 _PATIENCE_S = 30
@@ -211,6 +212,8 @@ def front(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> Callable[
             **dict.fromkeys(("PLUMBLINE_DATA_PROCESSOR", "PLUMBLINE_LOG_SINK"), f"127.0.0.1:{free_port()}"),
             "PLUMBLINE_LOG_INGEST": f"127.0.0.1:{free_port()}",
             "PLUMBLINE_BACKEND": f"127.0.0.1:{backend}",
+            "PLUMBLINE_FILES": str(ROOT),
+            "PLUMBLINE_SWAGGER_UI": str(swagger_ui()),
             **settings,
         }
         with (tmp_path / "caddy.log").open("wb") as log:

@@ -14,6 +14,7 @@ from servicekit import facts as shared
 from plumbline.components import CADDY, SERVICES, SPECS, variable
 from plumbline.net import direct_session
 from plumbline.targets.embedded.programs import CADDYFILE
+from plumbline.verification.checks import pages
 from plumbline.verification.introspection import facts
 
 PATIENCE_S = 10
@@ -81,9 +82,11 @@ def test_each_route_reaches_its_service_through_the_front_door(
 def test_no_matcher_is_without_a_route() -> None:
     text = CADDYFILE.read_text()
     named = re.findall(r"^\t@\w+ path (.+)$", text, re.MULTILINE)
-    patterns = {*" ".join(named).split(), *re.findall(r"^\thandle (/\S+) \{", text, re.MULTILINE)}
-    assert {"/auth/*", "/data-processor/*", "/logs/*", "/ingest"} <= patterns, "the Caddyfile is read wrongly"
-    there = {path for _, _, path in routes()} | {CADDY.live_path}
+    patterns = {*" ".join(named).split(), *re.findall(r"^\thandle(?:_path)? (/\S+) \{", text, re.MULTILINE)}
+    assert {"/", "/docs/*", "/auth/*", "/data-processor/*", "/logs/*", "/ingest"} <= patterns, (
+        "the Caddyfile is read wrongly"
+    )
+    there = {path for _, _, path in routes()} | {CADDY.live_path, *pages.PAGES, *pages.FILES}
     unused = {
         pattern
         for pattern in patterns

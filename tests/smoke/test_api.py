@@ -14,6 +14,6 @@ def test_the_api_is_exactly_the_declared_one(alice: User, service: str) -> None:
     found = api.without_words(alice.get(api.PATHS[service]).expect(200))
     require_none(
         api.differences(api.declared()[service], found, service),
-        about=f"the API of {service} is not the declared one (docs/generated/openapi.json)",
+        about=f"the API of {service} is not the declared one (docs/generated/openapi-{service}.json)",
         then="take back the change, or, if it is meant, run python -m plumbline.verification.docs and commit the file",
     )

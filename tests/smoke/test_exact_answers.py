@@ -10,7 +10,7 @@ import pytest
 
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.verification.checks import contract, findings, samples, sessions
+from plumbline.verification.checks import contract, findings, pages, samples, sessions
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.checks.created import PREFIX
 from plumbline.verification.checks.sessions import Operator
@@ -109,6 +109,7 @@ def headers_of(answer: Answer) -> set[str]:
         ("thumbnail", "GET", "{document}thumbnail", 200, FILE),
         ("login page", "GET", "/logs/login", 200, RECORDER),
         ("health", "GET", "/health", 200, PROXIED),
+        ("page", "GET", "/", 200, BY_CADDY | pages.HEADERS),
         ("redirect", "GET", "/logs", 308, BY_CADDY | {"Location", "Content-Length"}),
     ],
 )
@@ -123,7 +124,7 @@ def test_headers_of_every_kind_of_answer_are_exact(
     assert not more, f"{kind}, {method} {path}: headers that say too much: {more}"
     assert not less, f"{kind}, {method} {path}: headers that are missing: {less}"
     assert answer.headers["X-Content-Type-Options"] == "nosniff", kind
-    if "Cache-Control" in headers and kind != "login page":
+    if "Cache-Control" in headers and kind not in ("login page", "page"):
         assert answer.headers["Cache-Control"] == "no-store", kind
 
 

@@ -12,7 +12,7 @@ import requests
 from plumbline import net
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
-from plumbline.verification.checks import contract, findings
+from plumbline.verification.checks import contract, findings, pages
 from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 from plumbline.verification.checks.own_logs import caddys_line
 from plumbline.verification.throwaway import wait_for_value
@@ -29,7 +29,8 @@ def leads_to_a_service(answer: requests.Response) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "to"), [("/", 302, "/logs/"), ("/logs", 308, "/logs/"), ("/logs/", 303, "/logs/login")]
+    ("path", "status", "to"),
+    [*((path, 308, to) for path, to in pages.REDIRECTS.items()), ("/logs/", 303, "/logs/login")],
 )
 def test_redirects_lead_where_they_must(stack: Stack, path: str, status: int, to: str) -> None:
     with net.direct_session() as http:

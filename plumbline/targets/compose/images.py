@@ -21,6 +21,9 @@ INPUTS = (
     "docker/alive.sh",
     "docker/probe.py",
     "docker/service",
+    "docs",
+    "mkdocs.yml",
+    "plumbline/verification/docs/hooks.py",
     *(f"docker/{one.image_name}" for one in TABLE if not one.package),
 )
 """Inputs of the images beyond `fingerprint.SOURCES`."""

@@ -24,6 +24,7 @@ from plumbline.targets.embedded.supervisor import Program
 
 CADDYFILE = ROOT / CADDY.settings_file
 WATCH = "watch"
+_SWAGGER_UI = "drf_spectacular_sidecar"
 _WATCH_MODULE = "plumbline.targets.embedded.watch"
 
 
@@ -39,6 +40,14 @@ def find_caddy() -> Path | None:
 def caddy_command(caddy: Path) -> list[str]:
     """Return Caddy's command line."""
     return [str(caddy), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
+
+
+def swagger_ui() -> Path:
+    """Return the folder of Swagger UI, which the package of that name brings along."""
+    found = importlib.util.find_spec(_SWAGGER_UI)
+    if found is None or found.origin is None:
+        raise PlumblineError(f"the package {_SWAGGER_UI} is not installed", hint="./deploy-local.sh doctor")
+    return Path(found.origin).parent / "static" / _SWAGGER_UI / "swagger-ui-dist"
 
 
 def service_command(name: str, verb: str = "") -> list[str]:
@@ -59,6 +68,7 @@ def missing_packages() -> list[str]:
         "supervisor",
         "psycopg_pool",
         "procrastinate",
+        _SWAGGER_UI,
     )
     return [name for name in needed if importlib.util.find_spec(name) is None]
 
@@ -136,6 +146,8 @@ class Layout:
             "HOME": folder,
             "XDG_DATA_HOME": folder,
             "XDG_CONFIG_HOME": folder,
+            "PLUMBLINE_FILES": str(ROOT),
+            "PLUMBLINE_SWAGGER_UI": str(swagger_ui()),
             **self._secret_files(CADDY.secrets),
             **{port.setting: str(self.ports[port.name]) for port in CADDY.ports},
             **{

@@ -1,4 +1,4 @@
-"""Compares the API that a stack describes in OpenAPI with the declared one, `docs/generated/openapi.json`."""
+"""Compares the API that a stack describes in OpenAPI with the declared one, `docs/generated/openapi-*.json`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from plumbline import ROOT
 
-DECLARED = ROOT / "docs" / "generated" / "openapi.json"
 PATHS = {"backend": "/openapi.json", "data-processor": "/data-processor/openapi.json"}
+DECLARED = {service: ROOT / "docs" / "generated" / f"openapi-{service}.json" for service in PATHS}
 _WORDS = ("description", "summary", "title")
 
 
 def declared() -> dict[str, Any]:
-    """Return the declared description of each service of `PATHS`."""
-    return dict(json.loads(DECLARED.read_text()))
+    """Return the declared description of each service of `PATHS`, without its texts."""
+    return {service: without_words(json.loads(path.read_text("utf-8"))) for service, path in DECLARED.items()}
 
 
 def without_words(described: Any) -> Any:

@@ -18,18 +18,7 @@ _WIDTH, _GAP_X, _GAP_Y = 160, 48, 22
 _HEAD, _ROW, _PAD, _BAND = 26, 19, 6, 40
 _TRUNK, _SLANT = 11, 5
 """Distance of trunks, and how much lower each column begins. Both keep lines apart."""
-
 _LABEL = "Tables of both owners and the foreign keys between them"
-_STYLE = (
-    ".plumb-box{fill:var(--md-default-bg-color,#fff);stroke:var(--md-default-fg-color--light,#777)}"
-    ".plumb-band{fill:var(--md-code-bg-color,#f5f5f5)}"
-    ".plumb-text{fill:var(--md-default-fg-color,#222);font:12px var(--md-code-font-family,monospace)}"
-    ".plumb-name{font-weight:bold;font-size:13px}.plumb-faint{opacity:.6}"
-    ".plumb-key{fill:none;stroke-linejoin:round;stroke:var(--md-default-fg-color--light,#777);stroke-width:1.2}"
-    ".plumb-cross{stroke:var(--md-accent-fg-color,#c2410c);stroke-width:1.8}"
-    ".plumb-dot{fill:var(--md-default-fg-color--light,#777)}"
-    ".plumb-dot.plumb-cross{stroke:none;fill:var(--md-accent-fg-color,#c2410c)}"
-)
 
 
 @dataclass
@@ -69,7 +58,6 @@ def svg(owned: dict[str, list[Table]]) -> str:
     keys = sorted(_keys(boxes), key=lambda key: "plumb-cross" in key)
     parts = [
         f'<div class="plumb-schema"><svg viewBox="0 0 {width} {height}" role="img" aria-label="{_LABEL}">',
-        f"<style>{_STYLE}</style>",
         *(_band(owner, top, bottom, width) for owner, (top, bottom) in bands.items()),
         *keys,
         *map(_draw, boxes.values()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
+from plumbline.verification.checks import api, frames
 from plumbline.verification.docs.pages import (
     accuracy,
+    asyncapi,
     codes,
     decisions,
     defaults,
@@ -40,7 +43,10 @@ PAGES = {
     "dependencies.md": dependencies.page,
 }
 """File name to the function that returns its text, in the order of the navigation."""
-FILES = {"openapi.json": openapi.file}
+FILES: dict[str, Callable[[], str]] = {
+    frames.DECLARED.name: asyncapi.file,
+    **{api.DECLARED[service].name: functools.partial(openapi.of, service) for service in api.PATHS},
+}
 """Files beside the pages: they are no Markdown, so they have no notice and are not in the navigation."""
 
 _NOTICE = "<!-- Written by `python -m plumbline.verification.docs`: change the code, not this page. -->\n\n"

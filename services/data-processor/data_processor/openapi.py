@@ -82,6 +82,8 @@ def _operation(path: str, method: str, one: Operation, schemas: _Schemas) -> dic
     text = " ".join((getdoc(one.function) or "").split())
     described: dict[str, Any] = {
         "operationId": one.function.__name__,
+        "tags": [_tag(one)],
+        "summary": text.partition(". ")[0].removesuffix("."),
         "description": text,
         "parameters": [
             *(IdConverter.parameter(name) for name in _IN_PATH.findall(path)),
@@ -94,6 +96,12 @@ def _operation(path: str, method: str, one: Operation, schemas: _Schemas) -> dic
     if any(source.session for source in sources):
         described["security"] = SECURITY
     return described
+
+
+def _tag(one: Operation) -> str:
+    """Return the part of the service that a call belongs to: its package."""
+    part = one.function.__module__.split(".")[1]
+    return "service" if part in ("openapi", "web") else part
 
 
 def _answers(one: Operation, schemas: _Schemas) -> dict[str, Any]:

@@ -1,26 +1,26 @@
-"""docs/generated/openapi.json: the API of both services, without texts, with which checks compare a stack."""
+"""docs/generated/openapi-*.json: what each service says of itself. The docs show them, and checks compare a stack."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from plumbline.verification.checks import api
 from plumbline.verification.introspection import facts
 
 _WIDTH = 120
 
 
-def file() -> str:
-    """Return the descriptions of both services as JSON, a line for each part that fits into one."""
-    described = {name: api.without_words(facts.services()[name].openapi) for name in api.PATHS}
-    return _text(described, 0) + "\n"
+def of(service: str) -> str:
+    """Return the description of a service as JSON, a line for each part that fits into one."""
+    return text(facts.services()[service].openapi)
 
 
-def _text(value: Any, depth: int) -> str:
-    line = json.dumps(value, ensure_ascii=False, sort_keys=True)
+def text(value: Any, depth: int = 0) -> str:
+    """Return a value as JSON whose differences are easy to read."""
+    line = json.dumps(value, ensure_ascii=False)
+    end = "" if depth else "\n"
     if len(line) + depth <= _WIDTH or not isinstance(value, dict):
-        return line
+        return line + end
     inner = " " * (depth + 1)
-    parts = [f"{inner}{json.dumps(key)}: {_text(value[key], depth + 1)}" for key in sorted(value)]
-    return "{\n" + ",\n".join(parts) + "\n" + " " * depth + "}"
+    parts = [f"{inner}{json.dumps(key)}: {text(one, depth + 1)}" for key, one in value.items()]
+    return "{\n" + ",\n".join(parts) + "\n" + " " * depth + "}" + end

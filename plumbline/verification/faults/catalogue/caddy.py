@@ -14,7 +14,7 @@ def _edit(old: str, new: str) -> Patch:
 
 AREA = Area(
     "Caddy",
-    modules=("smoke/test_answers.py", "smoke/test_health.py", "smoke/test_websocket.py", "logs/test_recorded.py"),
+    modules=("smoke/test_answers.py", "smoke/test_front_page.py", "smoke/test_health.py", "smoke/test_websocket.py", "logs/test_recorded.py"),
     faults=(
         Fault("front-door-on-all-addresses", "the front door listens on every address of the machine",
                 _edit("(front_door) {\n\tbind {$PLUMBLINE_FRONT_HOST:127.0.0.1}", "(front_door) {\n\tbind 0.0.0.0"), {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "caddy: its port front listens on tcp"}),
@@ -24,6 +24,12 @@ AREA = Area(
                 _edit("\tadmin off\n", "\tadmin 127.0.0.1:0\n"), {"smoke/test_shape.py::test_components_listen_only_on_declared_sockets": "which is not declared"}),
         Fault("nosniff-missing", "browsers may guess what an answer is",
                 _edit("\t\tX-Content-Type-Options nosniff\n\t\t-Server\n", "\t\t-Server\n"), {"smoke/test_answers.py::test_answers_without_a_session_have_nosniff[/]": "x-content-type-options", "smoke/test_answers.py::test_answers_without_a_session_have_nosniff[/logs]": "x-content-type-options"}),
+        Fault("pages-run-any-script", "the front page may run scripts of any site",
+                _edit("script-src 'self'; style-src 'self'; img-src 'self' data: blob:", "script-src *; style-src 'self'; img-src 'self' data: blob:"),
+                {"smoke/test_front_page.py::test_a_page_is_there_without_a_session_and_may_ask_only_this_stack[/]": "Content-Security-Policy"}),
+        Fault("front-page-asks-outside", "the front page gets its style from another site",
+                Patch("docker/caddy/pages/index.html", 'href="assets/page.css"', 'href="https://cdn.example.org/page.css"'),
+                {"smoke/test_front_page.py::test_whatever_a_page_names_is_there[/]": "from outside"}),
         Fault("server-header-shown", "answers tell which server they come from",
                 _edit("\t\tX-Content-Type-Options nosniff\n\t\t-Server\n", "\t\tX-Content-Type-Options nosniff\n"), {'smoke/test_exact_answers.py::test_headers_of_every_kind_of_answer_are_exact': "'Server'"}),
         Fault("service-header-shown", "answers carry a header that tells the way they took",

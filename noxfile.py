@@ -169,6 +169,13 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def upgrade(session: nox.Session) -> None:
+    """Upgrade from the release before: its smoke suite on the newer schema, then this one's; and back again."""
+    _install(session)
+    _pytest(session, "tests/upgrade", "-rA")
+
+
+@nox.session(default=False)
 def release(session: nox.Session) -> None:
     """Make a release of this checkout (`-- 0.2.0`): changelog, version, commit, tag. Pushes nothing."""
     _install(session)

@@ -16,7 +16,19 @@ import yaml
 
 from plumbline import ROOT
 
-ON_REQUEST = {"accuracy", "bench", "contract", "coverage", "logs", "release", "selfcheck", "smoke", "websocket"}
+ON_REQUEST = {
+    "accuracy",
+    "bench",
+    "contract",
+    "coverage",
+    "drills",
+    "logs",
+    "release",
+    "selfcheck",
+    "smoke",
+    "upgrade",
+    "websocket",
+}
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from plumbline.verification.docs.pages import (
     routes,
     run_steps,
     schema,
+    upgrades,
 )
 from plumbline.verification.introspection import facts
 
@@ -40,6 +41,7 @@ PAGES = {
     "faults.md": faults.page,
     "accuracy.md": accuracy.page,
     "drills.md": drills.page,
+    "upgrades.md": upgrades.page,
     "dependencies.md": dependencies.page,
 }
 """File name to the function that returns its text, in the order of the navigation."""

@@ -13,6 +13,7 @@ import requests
 
 from plumbline import net
 from plumbline.stack import Stack
+from plumbline.targets.base import Target
 from plumbline.verification.checks import browser, pages
 from plumbline.verification.checks.client import TIMEOUT_S, User
 
@@ -92,6 +93,18 @@ def test_the_front_page_says_whether_the_stack_works(page: Any, stack: Stack) ->
     assert shown.count("ready") == 3, shown
     assert shown.count(stack.version) == 3, shown
     assert stack.stack_id in page.inner_text("#identity")
+
+
+@pytest.mark.browser
+@pytest.mark.disrupt
+def test_the_front_page_names_a_service_that_does_not_answer(page: Any, target: Target) -> None:
+    target.stop("log-sink")
+    try:
+        browser.visit(page, "/")
+        page.wait_for_selector("#state:has-text('2 of 3 services are ready.')")
+        assert page.inner_text("tr[data-state=bad]").split(maxsplit=1)[0] == "log-sink"
+    finally:
+        target.start("log-sink")
 
 
 def opened(page: Any, text: str) -> Any:

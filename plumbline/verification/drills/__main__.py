@@ -26,7 +26,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line of `nox -s drills`."""
     made = argparse.ArgumentParser(prog="python -m plumbline.verification.drills", description=__doc__)
     made.add_argument("--target", choices=record.TARGETS, default="embedded", help="target of the new stack")
-    made.add_argument("-k", default="", metavar="TEXT", help="only drills with this in their name")
+    made.add_argument(
+        "-k", action="append", metavar="TEXT", help="only drills with this in their name; may be repeated"
+    )
     made.add_argument(
         "--writes", type=int, default=WRITES_MIN, help=f"acknowledged writes of a drill (default: {WRITES_MIN})"
     )
@@ -37,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Return the exit code: 0 every drill passed, 1 one did not, or its stack did not come up."""
     options = parser().parse_args()
-    chosen = [one for one in DRILLS if options.k in one.name]
+    chosen = [one for one in DRILLS if any(text in one.name for text in options.k or [""])]
     path = record.RECORD if options.record else _RESULTS
     rows: dict[str, record.Row] = {}
     failed = False

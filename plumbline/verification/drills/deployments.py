@@ -90,6 +90,7 @@ def _blocked(stage: Stage, table: str) -> Iterator[Callable[[], None]]:
     address = stage.stack.postgres.parameters()
     lock = psycopg.sql.SQL("LOCK TABLE {} IN SHARE MODE").format(psycopg.sql.Identifier(table))
     with psycopg.connect(**address) as locking, psycopg.connect(**address, autocommit=True) as watching:
+        locking.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         locking.execute(lock)
 
         def wait() -> None:

@@ -14,7 +14,8 @@ from plumbline.errors import NotGivenError, PlumblineError
 from plumbline.verification.drills.acts import OUTAGE_S
 from plumbline.verification.drills.stage import Stage
 
-_SIZE = "512m"
+_SIZE = "1200m"
+"""More than preflight asks for."""
 _CHUNK = 1 << 20
 
 

@@ -48,7 +48,9 @@ def keep(target: str, rows: Mapping[str, Row], path: Path = RECORD) -> None:
     record = load(path)
     record[target] = record.get(target, {}) | dict(rows)
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({one: record[one] for one in TARGETS if one in record}, indent=1) + "\n")
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps({one: record[one] for one in TARGETS if one in record}, indent=1) + "\n")
+    partial.replace(path)
 
 
 def summary(rows: Mapping[str, Row]) -> str:

@@ -23,7 +23,7 @@ from plumbline.verification.drills.stage import Stage
 _CHANNELS = 4
 _WRITERS = 2
 """Of each channel."""
-_PAUSE_S, _UPLOAD_PAUSE_S = 0.08, 1.0
+_PAUSE_S, _UPLOAD_PAUSE_S = 0.05, 1.0
 _WARM = 200
 """Writes that are acknowledged before the disturbance begins."""
 _OPEN_S, _RECOVERY_S, _SETTLED_S = 60.0, 240.0, 60.0
@@ -113,6 +113,7 @@ def _disturbed(drill: Drill, stage: Stage) -> list[str]:
     try:
         drill.act(stage)
     except PlumblineError as error:
+        stage.run("up")
         return [f"the stack could not be disturbed as wanted: {error}"]
     return []
 

@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 from plumbline.targets.base import Target
 from plumbline.verification.checks import rows
-from plumbline.verification.checks.client import TIMEOUT_S, Socket, User
+from plumbline.verification.checks.client import TIMEOUT_S, Socket, User, tls_of
 
 Database = psycopg.Connection[dict[str, Any]]
 MISSED = 1012
@@ -27,7 +27,7 @@ def resumed(user: User, since: int) -> Iterator[Socket]:
     """Open the user's socket after an event."""
     url = f"{user.base_url.replace('http', 'ws', 1)}/ws/{user.id}?since={since}"
     headers = {"Authorization": f"Bearer {user.token}"}
-    with connect(url, open_timeout=TIMEOUT_S, proxy=None, additional_headers=headers) as connection:
+    with connect(url, open_timeout=TIMEOUT_S, proxy=None, ssl=tls_of(url), additional_headers=headers) as connection:
         yield Socket(connection)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -177,8 +178,21 @@ class User:
         """Open this user's live socket, or the one of `user_id`."""
         url = f"{self.base_url.replace('http', 'ws', 1)}/ws/{self.id if user_id is None else user_id}"
         arguments.setdefault("additional_headers", {"Authorization": f"Bearer {self.token}"})
-        with connect(url, open_timeout=TIMEOUT_S, proxy=None, **arguments) as connection:
+        with connect(url, open_timeout=TIMEOUT_S, proxy=None, ssl=tls_of(url), **arguments) as connection:
             yield Socket(connection)
+
+
+def tls_of(url: str) -> ssl.SSLContext | None:
+    """Return how to open the WebSocket of a stack with HTTPS.
+
+    TLS 1.2: in 1.3 the server sends tickets after the handshake, and the client may close the connection if one thread
+    reads them while another sends the request. The library has a thread for each.
+    """
+    if not url.startswith("wss:"):
+        return None
+    context = ssl.create_default_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 class Socket:

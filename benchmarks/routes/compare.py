@@ -112,7 +112,7 @@ def take_turns(generator: Generator, sides: Sequence[Side], timing: Timing) -> T
 def _measure(generator: Generator, side: Side, seconds: float) -> Callable[[], tuple[float, float]]:
     """Return a function that runs a round; it returns answers a second, and for each second of CPU time."""
     calls = tuple(side.call.render(side.token, number) for number in side.numbers)
-    task = Round(side.port, calls, seconds, side.call.status, _probe(side), side.connections)
+    task = Round(side.port, calls, seconds, side.call.status, probe(side), side.connections)
 
     def measure() -> tuple[float, float]:
         before = side.cpu_s()
@@ -122,7 +122,7 @@ def _measure(generator: Generator, side: Side, seconds: float) -> Callable[[], t
     return measure
 
 
-def _probe(side: Side) -> int:
+def probe(side: Side) -> int:
     """Call once and look at the answer closely; return how many bytes every other answer has at least."""
     call, number, mark = side.call, side.numbers[0], next(numbers())
     response = through_caddy(

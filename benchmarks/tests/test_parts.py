@@ -7,16 +7,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
+from servicekit.repeats import HEADER
 
 from benchmarks import __main__ as command
+from benchmarks.keys.calls import repeatables
 from benchmarks.lists.part import lists
 from benchmarks.lists.plans import plans
 from benchmarks.routes import part
 from benchmarks.routes.cases import cases
+from benchmarks.routes.compare import Side, probe
 from benchmarks.routes.part import Running
 from benchmarks.stack import SERVICES, WITH_TABLES
+from plumbline.verification.throwaway import through_caddy
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +41,26 @@ def test_routes_and_floors_answer_and_the_figures_are_kept(
     rows = [row for table in json.loads((tmp_path / "benchmarks.json").read_text())["tables"] for row in table["rows"]]
     assert [row["route"] for row in rows] == [case.route for service in SERVICES for case in cases(here.world)[service]]
     assert all(row["ratio"] > 0 for row in rows)
+
+
+def test_every_route_that_takes_a_key_is_measured(here: Running) -> None:
+    takes_one = {
+        f"POST {path}"
+        for service in WITH_TABLES
+        for path, operations in openapi(here, service)["paths"].items()
+        if any(one.get("name") == HEADER for one in operations.get("post", {}).get("parameters", []))
+    }
+    found = repeatables(here.world)
+    assert {one.route for one in found} == takes_one
+    for one in found:
+        for call in (one.call, one.with_key()):
+            assert probe(Side(call, here.stack.layout.ports[one.service], here.world.token)) > 0
+
+
+def openapi(here: Running, service: str) -> dict[str, Any]:
+    prefix = "" if service == "backend" else f"/{service}"
+    url = f"http://127.0.0.1:{here.stack.layout.ports[service]}{prefix}/openapi.json"
+    return dict(through_caddy("GET", url, cookies={"access_token": here.world.token}, timeout=30).json())
 
 
 @pytest.mark.parametrize("service", WITH_TABLES)

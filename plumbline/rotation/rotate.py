@@ -70,7 +70,8 @@ class Rotator:
         if problems:
             raise PlumblineError(
                 f"the stack is not running as a whole: {'; '.join(problems)}",
-                hint="./deploy-local.sh up starts it, then run the same command again",
+                hint="./deploy-local.sh starts what is stopped; once ./deploy-local.sh status names no problem, run "
+                "the same command again",
             )
         if not self.target.from_this_checkout():
             raise PlumblineError(

@@ -25,6 +25,17 @@ from plumbline.verification.checks.rotation import Load, rotate
 pytestmark = pytest.mark.disrupt
 
 _WAIT_S = 60.0
+_SETTLED_S = 150.0
+"""A component that other checks killed several times counts as failed until it has run for a minute."""
+
+
+@pytest.fixture(autouse=True)
+def _whole(target: Target) -> None:
+    """Wait until the stack is whole: secrets of another are not replaced."""
+    deadline = time.monotonic() + _SETTLED_S
+    while problems := target.stack().problems():
+        assert time.monotonic() < deadline, f"the stack is not whole, so its secrets cannot be replaced: {problems}"
+        time.sleep(1)
 
 
 def secret_of(stack: Stack, name: str) -> str:

@@ -83,7 +83,7 @@ def _operation(path: str, method: str, one: Operation, schemas: _Schemas) -> dic
     described: dict[str, Any] = {
         "operationId": one.function.__name__,
         "tags": [_tag(one)],
-        "summary": text.partition(". ")[0].removesuffix("."),
+        "summary": text.partition(". ")[0].removesuffix(".").replace("`", ""),
         "description": text,
         "parameters": [
             *(IdConverter.parameter(name) for name in _IN_PATH.findall(path)),

@@ -79,11 +79,18 @@ def test_a_table_shows_its_last_column_on_a_phone(served: str, new_page: Callabl
 
 
 @pytest.mark.browser
-def test_the_api_reference_works_from_a_folder_of_files(site: Path, new_page: Callable[..., Any]) -> None:
-    page = new_page(site.as_uri())
+def test_the_api_reference_works_from_a_folder_of_files_and_on_a_phone(
+    site: Path, new_page: Callable[..., Any]
+) -> None:
+    page = new_page(site.as_uri(), viewport={"width": 360, "height": 740}, color_scheme="dark")
     browser.visit(page, f"{site.as_uri()}/api/index.html?part=data-processor")
     page.wait_for_selector(".opblock")
     assert page.locator(".try-out").count() == 0, "a folder of files cannot be called"
+    page.fill("#search", "post multipart")
+    page.wait_for_function("() => document.querySelectorAll('.opblock').length === 1")
+    page.locator(".opblock-summary-control").click()
+    page.wait_for_selector(".responses-table")
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 360, "an opened call is wider than the screen"
     browser.visit(page, f"{site.as_uri()}/api/frames.html")
     page.wait_for_selector("#frames[data-state=shown]")
     page.fill("#search", "detected_regions")

@@ -8,9 +8,12 @@ coproc SESSION {
 }
 session=$SESSION_PID
 exec 7<&"${SESSION[0]}" 8>&"${SESSION[1]}"
+last_id="SELECT coalesce(max(last_value), 0) AS handed_out FROM pg_sequences
+  WHERE (schemaname, sequencename) = ('public', 'events_id_seq')"
 # What psql prints before `restored` are results of the dump's own statements, such as setval.
 {
-  printf '%s\n' '\o /dev/null' 'BEGIN;' 'SET LOCAL lock_timeout = '\''30s'\'';' 'DROP OWNED BY CURRENT_USER CASCADE;'
+  printf '%s\n' '\o /dev/null' 'BEGIN;' 'SET LOCAL lock_timeout = '\''30s'\'';' \
+    "$last_id \\gset" 'DROP OWNED BY CURRENT_USER CASCADE;'
   pg_restore --file=- --verbose 7<&-
   printf '%s\n' '\o' "$digest" '\echo restored'
 } >&8 || exit 1
@@ -27,11 +30,12 @@ if [ "$found" != "$expected" ]; then
   exit 4
 fi
 # Clients resume after events that the archive does not know. Without events they are told to read the lists again, and no
-# id comes back: a new database begins with the milliseconds of the clock, too.
+# id comes back: a new database begins with the milliseconds of the clock, too. Where a clock was set back, the last id of
+# the database that is replaced counts.
 cat >&8 <<'SQL'
 \o /dev/null
-SELECT $$ DELETE FROM events $$, $$ SELECT setval(pg_get_serial_sequence('events', 'id'),
-  greatest(nextval(pg_get_serial_sequence('events', 'id')), (extract(epoch FROM now()) * 1000)::bigint)) $$
+SELECT $$ DELETE FROM events $$, format($$ SELECT setval(pg_get_serial_sequence('events', 'id'), greatest(%s,
+  nextval(pg_get_serial_sequence('events', 'id')), (extract(epoch FROM now()) * 1000)::bigint)) $$, :handed_out)
 WHERE to_regclass('public.events') IS NOT NULL \gexec
 \o
 SQL

@@ -23,6 +23,8 @@ CONTENTS = f"""{_DIGEST}psql --dbname="$connection" --no-psqlrc --quiet --no-ali
     --field-separator=$'\\t' --set=ON_ERROR_STOP=1 \\
     <<<"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; $digest"
 """
+_FULL = ("No space left on device", "could not extend file")
+_MORE_SPACE = "free some disk space where the data of Postgres is, then restore again"
 _NOISE = ("pg_dump: ", "pg_restore: ", "Defaulted container")
 
 
@@ -138,4 +140,7 @@ def restore(command: list[str], dump: Iterator[bytes]) -> None:
             found = [line for line in running.said if line.startswith(("<", ">"))]
             raise DiffersError("\n".join(["what was restored is not what the archive says:", *found[:10]]))
         if code != 0:
-            raise PlumblineError(f"the dump could not be restored, and nothing was replaced: {running.why()}")
+            raise PlumblineError(
+                f"the dump could not be restored, and nothing was replaced: {running.why()}",
+                hint=_MORE_SPACE if any(words in running.why() for words in _FULL) else "./deploy-local.sh doctor",
+            )

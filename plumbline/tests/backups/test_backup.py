@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +15,8 @@ from plumbline.backups.archive import Archive
 from plumbline.backups.store import Store
 from plumbline.backups.streams import DiffersError
 from plumbline.errors import PlumblineError
-from plumbline.tests.backups.conftest import DatabaseTarget
-from plumbline.verification.throwaway import unprivileged
+from plumbline.tests.backups.conftest import DatabaseTarget, full_disk
+from plumbline.verification.throwaway import throwaway_postgres, unprivileged
 
 ALL = "SELECT md5(string_agg(t::text, ',' ORDER BY id)), count(*) FROM things AS t"
 
@@ -47,6 +44,21 @@ def test_a_restore_brings_everything_back_as_it_was(target: DatabaseTarget) -> N
     assert target.rows("SELECT to_regclass('later')") == [(None,)]
     target.execute("INSERT INTO things DEFAULT VALUES")
     assert target.rows("SELECT max(id) FROM things") == [(2001,)]
+
+
+def _tell(target: DatabaseTarget, count: int) -> list[int]:
+    """Store events, and return their ids."""
+    told = target.rows(f"INSERT INTO events (frame) SELECT '{{}}' FROM generate_series(1, {count}) RETURNING id")
+    return [int(str(row[0])) for row in told]
+
+
+def test_ids_of_events_go_on_where_the_clock_was_set_back(target: DatabaseTarget) -> None:
+    target.execute("CREATE TABLE events (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, frame json)")
+    kept = archive.opened(made(target).path)
+    far = 2**52
+    target.execute(f"SELECT setval('events_id_seq', {far})")
+    backup.restored(target, kept)
+    assert _tell(target, 1) == [far + 1]
 
 
 def test_checksums_do_not_depend_on_the_order_of_rows_but_on_every_value(target: DatabaseTarget) -> None:
@@ -132,16 +144,6 @@ def test_a_restore_that_is_locked_out_says_so_and_replaces_nothing(
     assert target.rows("SELECT count(*) FROM things") == [(2000,)]
 
 
-@contextmanager
-def full_disk(limit: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(target: DatabaseTarget) -> None:
     folder = target.home.root / backup.FOLDER
     made(target)
@@ -149,6 +151,19 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(target: DatabaseTarget) 
         made(target)
     assert "choose another folder" in str(refused.value.hint)
     assert [one.suffix for one in folder.iterdir() if one.name != ".lock"] == [".plumbline"]
+
+
+def test_a_restore_whose_disk_is_full_is_one_sentence_and_replaces_nothing(target: DatabaseTarget) -> None:
+    target.execute("CREATE TABLE large AS SELECT i, repeat(md5(i::text), 40) AS t FROM generate_series(1, 20000) AS i")
+    kept = made(target)
+    # Postgres may write a segment of its log, and not the table.
+    with full_disk(17 << 20), throwaway_postgres() as small:
+        other = DatabaseTarget(target.home, small)
+        other.execute("CREATE TABLE things AS SELECT 1 AS id")
+        with pytest.raises(PlumblineError, match=r"nothing was replaced: .*could not extend file") as refused:
+            backup.restored(other, kept)
+        assert "free some disk space" in str(refused.value.hint)
+        assert other.rows("SELECT id FROM things") == [(1,)]
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(public_folder: Path) -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from plumbline import deploy
-from plumbline.backups import archive, backup, restore
+from plumbline.backups import archive, backup, commands, restore
 from plumbline.backups.archive import Archive
 from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError
 from plumbline.stack import Component
-from plumbline.tests.backups.conftest import DatabaseTarget
+from plumbline.tests.backups.conftest import DatabaseTarget, full_disk
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +89,29 @@ def test_after_a_failure_the_stack_runs_on_with_its_data(
         restore.restore(serving.home, serving, kept, close_door=True)
     assert serving.started == ["worker", "data-processor", "backend", "caddy"]
     assert deployed == []
+    assert _count(serving) == 2000
+
+
+def test_a_full_disk_is_noticed_before_anything_is_replaced_and_the_stack_runs_on(
+    serving: DatabaseTarget, kept: Archive, deployed: list[str]
+) -> None:
+    serving.execute("DELETE FROM things WHERE id > 1900")
+    with full_disk(20_000), pytest.raises(PlumblineError, match="its disk is full"):
+        restore.restore(serving.home, serving, kept, close_door=True)
+    assert serving.started == ["worker", "data-processor", "backend", "caddy"]
+    assert deployed == []
+    assert _count(serving) == 1900
+
+
+def test_an_archive_in_a_place_that_cannot_be_written_is_restored_and_verified(
+    serving: DatabaseTarget, kept: Archive, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Permissions do not hold root, so what would be written is in the way.
+    kept.path.with_suffix(".verified").mkdir()
+    (kept.path.with_suffix(".verified") / "file").touch()
+    commands._verify(serving, kept)
+    assert "(not noted beside it: " in capsys.readouterr().out
+    restore.restore(serving.home, serving, kept, close_door=True)
     assert _count(serving) == 2000
 
 

@@ -16,6 +16,8 @@ from servicekit import facts
 
 from plumbline import baseline, bundle, component_log, deploy, overview, recorder, users
 from plumbline.backups import commands as backups
+from plumbline.backups import schedule
+from plumbline.backups.intervals import NEVER
 from plumbline.backups.rollback import rollback
 from plumbline.components import SPECS
 from plumbline.errors import PlumblineError
@@ -260,6 +262,8 @@ def _reset(options: argparse.Namespace, home: Home) -> int:
         existed = home.exists
         # Without a state file, there may still be processes of an embedded stack.
         kept = (deployed(home) if existed else EmbeddedTarget(home)).remove()
+        if schedule.installed(home):  # it would find no stack to back up
+            print(schedule.install(home, NEVER, 0))
     if not kept:
         print(f"Deleted {home.root}.")
         return EXIT_OK

@@ -54,6 +54,8 @@ class State:
     """Those of the releases before it, oldest first."""
     https: dict[str, Any] = field(default_factory=dict)
     """The HTTPS of the front door, empty for HTTP."""
+    backups: dict[str, Any] = field(default_factory=dict)
+    """`every` and `keep` of the backups that the cluster makes; empty: none."""
     started_with: dict[str, str] = field(default_factory=dict)
     """Fingerprints of secrets that were rotated since, with which components were started."""
 
@@ -82,7 +84,7 @@ def _read(path: Path) -> State:
         state.target, state.stack_id, state.sources, state.programs, state.phase,
         state.release, state.snapshot, state.restore,
     )  # fmt: skip
-    tables = (state.secrets, state.deployed, state.started_with, state.https)
+    tables = (state.secrets, state.deployed, state.started_with, state.https, state.backups)
     kinds = (type(state.settings), type(state.earlier), *map(type, tables))
     if {type(text) for text in texts} != {str} or {type(port) for port in state.ports.values()} - {int}:
         raise _UnreadableError(f"the state file {path} does not contain a stack's state")

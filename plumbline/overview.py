@@ -10,11 +10,12 @@ from dataclasses import replace
 from servicekit import facts
 
 from plumbline import diagnose, identity
-from plumbline.backups import commands as backups
+from plumbline.backups import age
 from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.plan import lineup_of
 from plumbline.stack import Stack
+from plumbline.targets.base import Target
 from plumbline.targets.choose import choose, deployed
 from plumbline.terminal import EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_OK, WIDTH
 
@@ -27,13 +28,14 @@ def status(options: argparse.Namespace, home: Home) -> int:
     if not home.exists:
         print(f"absent: there is no stack in {home.root}")
         return EXIT_NOT_RUNNING
-    stack = deployed(home).stack()
+    target = deployed(home)
+    stack = target.stack()
     if options.json:
-        print(json.dumps(stack.as_json(), indent=2))
+        print(json.dumps({**stack.as_json(), "newest_verified_backup": age.newest(home, target).as_json()}, indent=2))
         return EXIT_OK if stack.running else EXIT_NOT_RUNNING
     print(_headline(stack, home))
     print(f"  deployment {stack.stack_id}, target {stack.target}, {stack.public_url or stack.base_url}")
-    for line in _notes(stack, home):
+    for line in _notes(stack, home, target):
         print(f"  {home.with_home_option(line)}")
     for component in stack.components:
         print(replace(component, detail=home.with_home_option(component.detail)).text(WIDTH))
@@ -57,13 +59,13 @@ def _headline(stack: Stack, home: Home) -> str:
             return home.with_home_option(f"{stack.phase}: ./deploy-local.sh starts it")
 
 
-def _notes(stack: Stack, home: Home) -> Iterator[str]:
+def _notes(stack: Stack, home: Home, target: Target) -> Iterator[str]:
     if stack.release:
         yield f"on the {stack.release}: ./deploy-local.sh rollback --forward brings this release and its data back"
     for line in stack.settings:
         yield f"setting: {line}"
     if not stack.release:
-        yield f"backup: {backups.newest_verified(home)}"
+        yield f"backup: {age.newest(home, target).line()}"
 
 
 def doctor(options: argparse.Namespace, home: Home) -> int:
@@ -81,7 +83,7 @@ def doctor(options: argparse.Namespace, home: Home) -> int:
             stack = target.stack()
             down = _not_running(stack)
             examined += [f"{len(stack.components)} components", "their identity at the front door", "the last backup"]
-            for line in _notes(stack, home):
+            for line in _notes(stack, home, target):
                 print(f"  {home.with_home_option(line)}")
         except StepError as error:
             problems += [] if problems else [str(error)]  # probably caused by one of them

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from plumbline.backups import archive, backup, restore, schedule
+from plumbline.backups import archive, backup, restore
+from plumbline.backups.intervals import interval
 from plumbline.backups.progress import size
 from plumbline.backups.store import Store, entry
 from plumbline.components import POSTGRES
@@ -34,12 +34,15 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     made = commands.add_parser(
         "backup", parents=[folder], help="write the whole database to an archive, while the stack serves"
     )
-    made.add_argument("action", nargs="?", choices=("list", "prune"), help="show the archives, or delete old ones")
+    made.add_argument(
+        "action", nargs="?", choices=("list", "prune", "fetch"),
+        help="show the archives, delete old ones, or copy the newest that the cluster made to this machine",
+    )  # fmt: skip
     made.add_argument(
         "--verify", metavar="FILE", help="restore an archive (or `newest`) into a throwaway database and compare"
     )
     made.add_argument(
-        "--every", type=schedule.interval, metavar="TIME", help="back up regularly: 30m, 6h, 1d; `never` ends that"
+        "--every", type=interval, metavar="TIME", help="back up regularly: 30m, 6h, 1d; `never` ends that"
     )
     made.add_argument(
         "--keep", type=_count, metavar="N", help=f"prune, --every: keep so many of each kind (default: {KEEP})"
@@ -79,9 +82,11 @@ def run_backup(options: argparse.Namespace, home: Home) -> int:
         print(
             "\n".join([f"Deleted {len(gone)} of the archives in {store.folder}.", *(f"  {one.name}" for one in gone)])
         )
+    elif options.action == "fetch":
+        _fetch(_target(home), store)
     elif options.every:
-        _target(home)  # there must be a stack
-        schedule.install(home, options.every, options.keep or KEEP)
+        with home.lock("backup --every"):
+            print(_target(home).schedule_backups(options.every, options.keep or KEEP))
     elif options.verify:
         _verify(_target(home), store.find(options.verify))
     else:
@@ -126,6 +131,14 @@ def _verify(target: Target, kept: archive.Archive) -> None:
         print(f"  (not noted beside it: {error})")
 
 
+def _fetch(target: Target, store: Store) -> None:
+    with store.writing(SCHEDULED) as (partial, place):
+        there = target.fetch_backup(partial)
+        archive.opened(partial).check()
+        partial.rename(place)
+    print(f"{place}\n  copied from {there} in the cluster, where it was verified")
+
+
 def _print_list(store: Store) -> None:
     entries = store.entries()
     if not entries:
@@ -148,22 +161,6 @@ def run_restore(options: argparse.Namespace, home: Home) -> int:
     with home.lock("restore"):
         restore.restore(home, target, kept, close_door=options.close_door)
     return EXIT_OK
-
-
-def newest_verified(home: Home, now: datetime | None = None) -> str:
-    """Return, in a line, how old the newest verified archive of a home is."""
-    try:
-        found = Store(home.root / backup.FOLDER).newest_verified()
-        if found is None:
-            return "none is verified: ./deploy-local.sh backup, then ./deploy-local.sh backup --verify newest"
-        made = datetime.fromisoformat(archive.opened(found[0].path).manifest.made_at)
-    except PlumblineError as error:
-        return f"its age is unknown: {error}"
-    hours = ((now or datetime.now(UTC)) - made).total_seconds() / 3600
-    if hours < 0:
-        return f"the newest verified one is from the future ({made:%Y-%m-%d %H:%M} UTC): check this machine's clock"
-    age = f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
-    return f"the newest verified one is {age} old ({found[0].path.name})"
 
 
 COMMANDS: dict[str, Command] = {"backup": run_backup, "restore": run_restore}

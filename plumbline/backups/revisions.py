@@ -18,9 +18,9 @@ def folder(name: str) -> Path:
     return found / "versions" if (ROOT / found / "versions").is_dir() else found
 
 
-def known(name: str) -> list[str]:
-    """Return the revisions of a component's chain, oldest first."""
-    return sorted(found[1] for path in (ROOT / folder(name)).iterdir() if (found := FILE.fullmatch(path.name)))
+def known(name: str, root: Path = ROOT) -> list[str]:
+    """Return the revisions of a component's chain in a checkout, oldest first."""
+    return sorted(found[1] for path in (root / folder(name)).iterdir() if (found := FILE.fullmatch(path.name)))
 
 
 def newest() -> dict[str, str]:

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from plumbline.backups.intervals import NEVER
 from plumbline.errors import PlumblineError
 from plumbline.home import Home, write_privately
 from plumbline.service import systemd, unit
 
-NEVER = "never"
-_INTERVAL = re.compile(r"([1-9]\d{0,3})(m|h|d)")
-_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
-_SHORTEST_MIN = 10
 
-
-def interval(text: str) -> str:
-    """Return an interval such as 6h, or `never`. Raises ValueError for others, and for less than ten minutes."""
-    found = _INTERVAL.fullmatch(text)
-    if text != NEVER and (found is None or int(found[1]) * _MINUTES[found[2]] < _SHORTEST_MIN):
-        raise ValueError(text)
-    return text
-
-
-def install(home: Home, every: str, keep: int) -> None:
-    """Make backups from now on, or remove the timer if `every` is `never`. Raises PlumblineError."""
+def install(home: Home, every: str, keep: int) -> str:
+    """Make backups from now on, or remove the timer if it is `never`; return what was done. Raises PlumblineError."""
     missing = systemd.absence()
     if missing:
         raise PlumblineError(
@@ -39,18 +26,21 @@ def install(home: Home, every: str, keep: int) -> None:
         for name in (service, timer):
             (folder / name).unlink(missing_ok=True)
         systemd.call("daemon-reload")
-        print(f"No backups of {home.root} are made regularly. The archives are kept.")
-        return
+        return f"No backups of {home.root} are made regularly. The archives are kept."
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in zip((service, timer), texts(home.root, every, keep), strict=True):
         write_privately(folder / name, text)
     systemd.call("daemon-reload")
     systemd.call("enable", timer)
     systemd.call("restart", timer)
-    print(f"{folder / timer} makes and verifies a backup every {every}, and keeps {keep} of them.")
     advice = systemd.let_user_linger()
-    if advice:
-        print(f"next: {advice}")
+    said = f"{folder / timer} makes and verifies a backup every {every}, and keeps {keep} of them."
+    return f"{said}\nnext: {advice}" if advice else said
+
+
+def installed(home: Home) -> bool:
+    """Return whether the timer of a home is there."""
+    return (systemd.folder() / names(home.root)[1]).exists()
 
 
 def names(home: Path) -> tuple[str, str]:
@@ -61,8 +51,6 @@ def names(home: Path) -> tuple[str, str]:
 
 def texts(home: Path, every: str, keep: int) -> tuple[str, str]:
     """Return the unit files. Intervals are counted without the clock, which may jump."""
-    words = (*unit.PROGRAM, "backup", "--scheduled", "--keep", str(keep), "--home", str(home))
-    command = " ".join(map(unit.quoted, words))
     head = "# Written by Plumbline: ./deploy-local.sh backup --every never deletes it.\n[Unit]\n"
     service = f"""\
 {head}Description=Backup of Plumbline in {unit.escaped(str(home))}
@@ -70,8 +58,8 @@ def texts(home: Path, every: str, keep: int) -> tuple[str, str]:
 [Service]
 Type=oneshot
 Nice=10
-Environment={unit.path()}
-ExecStart={command}
+{unit.environment()}
+{unit.runs("ExecStart", home, "backup", "--scheduled", "--keep", str(keep))}
 """
     timer = f"""\
 {head}Description=Regular backups of Plumbline in {unit.escaped(str(home))}

@@ -21,7 +21,6 @@ def name(home: Path) -> str:
 
 def text(home: Path, *, is_user: bool) -> str:
     """Return the unit file. It runs the same commands as a person, with the same Python."""
-    command = " ".join(map(quoted, PROGRAM))
     # A user's manager does not know the units of the system.
     after = "" if is_user else "Wants=network-online.target\nAfter=network-online.target docker.service\n"
     return f"""\
@@ -32,9 +31,9 @@ Description=Plumbline in {escaped(str(home))}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-Environment={path()}
-ExecStart={command} up --home {quoted(str(home))}
-ExecStop={command} down --home {quoted(str(home))}
+{environment()}
+{runs("ExecStart", home, "up")}
+{runs("ExecStop", home, "down")}
 TimeoutStartSec=900
 TimeoutStopSec=180
 
@@ -48,9 +47,15 @@ def by_hand(home: Path) -> str:
     return shlex.join([*PROGRAM, "up", "--home", str(home)])
 
 
-def path() -> str:
-    """Return the setting of PATH: systemd's own may lack the programs that `up` found for this user."""
-    return quoted(f"PATH={os.environ.get('PATH', os.defpath)}")
+def runs(setting: str, home: Path, *command: str) -> str:
+    """Return the line of a unit that runs a command for a home, with the same Python."""
+    return f"{setting}={' '.join(map(quoted, (*PROGRAM, *command, '--home', str(home))))}"
+
+
+def environment() -> str:
+    """Return the line of a unit that sets PATH: systemd's own may lack the programs that `up` found for this user."""
+    path = os.environ.get("PATH", os.defpath)
+    return f"Environment={quoted(f'PATH={path}')}"
 
 
 def escaped(text: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from plumbline.https.door import Https
@@ -102,6 +104,15 @@ class Target(Protocol):
 
     def execute(self, component: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run another command of a component's program, beside the running one, and return how it ended."""
+
+    def schedule_backups(self, every: str, keep: int) -> str:
+        """Make a backup regularly, verify it and keep so many; `every` may be `never`. Return what was done."""
+
+    def scheduled_backup(self) -> datetime | None:
+        """Return when the newest backup was made and verified that is not in the home; None if there is none."""
+
+    def fetch_backup(self, place: Path) -> str:
+        """Copy the newest backup that is not in the home to a file; return its name there. Raises PlumblineError."""
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return the last lines of the log of a component or migration step."""

@@ -15,8 +15,9 @@ from pathlib import Path
 from servicekit import facts
 
 from plumbline import checkout, net, preflight, secret_files
+from plumbline.backups import schedule
 from plumbline.components import BACKEND, CADDY, MIGRATING, migration_step
-from plumbline.errors import StepError
+from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home, State
 from plumbline.https import authority
 from plumbline.https.door import LOCAL, Https, keep_copies
@@ -201,6 +202,19 @@ class TargetInAHome(ABC):
     @abstractmethod
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         """Return the command line that runs a bash script beside Postgres."""
+
+    def schedule_backups(self, every: str, keep: int) -> str:
+        """Make a backup regularly by a timer of this machine, verify it and keep so many. Return what was done."""
+        return schedule.install(self.home, every, keep)
+
+    def scheduled_backup(self) -> datetime | None:
+        """Return None: all backups are in the home."""
+        return None
+
+    def fetch_backup(self, place: Path) -> str:
+        """Raise PlumblineError: all backups are in the home."""
+        del place
+        raise PlumblineError("the backups of this target are in the home already", hint="./deploy-local.sh backup list")
 
     @abstractmethod
     def throwaway_postgres(self, script: str, *arguments: str) -> AbstractContextManager[list[str]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,12 +17,15 @@ import pytest
 import requests
 
 from plumbline import ROOT
+from plumbline.backups import schedule
 from plumbline.components import COMPONENTS
+from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.https.door import Https
 from plumbline.net import direct_session, free_port
 from plumbline.patience import work_of
 from plumbline.plan import TODAY, lineup_of
+from plumbline.service import systemd
 from plumbline.stack import Component, OperatorAccount, PostgresAddress, RedisAddress, Stack
 from plumbline.targets.embedded.programs import caddy_command, find_caddy, swagger_ui
 from plumbline.verification.throwaway import shared_secrets, wait_until
@@ -42,6 +47,7 @@ class ScriptedTarget:
         self.failures: dict[str, BaseException] = {}
         self.logs: dict[str, list[str]] = {}
         self.files: dict[str, str] = {}
+        self.in_cluster: datetime | None = None
         self.done: list[str] = []
         self.states: dict[str, Component] = {name: Component(name, "stopped") for name in COMPONENTS}
 
@@ -116,6 +122,15 @@ class ScriptedTarget:
     def postgres_script(self, script: str, *arguments: str) -> list[str]:
         return ["true"]  # an empty database
 
+    def schedule_backups(self, every: str, keep: int) -> str:
+        return schedule.install(self.home, every, keep)
+
+    def scheduled_backup(self) -> datetime | None:
+        return self.in_cluster
+
+    def fetch_backup(self, place: Path) -> str:
+        raise PlumblineError("the backups of this target are in the home already")
+
     def log_tail(self, component: str, lines: int) -> list[str]:
         return self.logs.get(component, [])[-lines:]
 
@@ -139,6 +154,40 @@ def public_folder() -> Iterator[Path]:
 @pytest.fixture
 def scripted(home: Home) -> ScriptedTarget:
     return ScriptedTarget(home)
+
+
+@pytest.fixture
+def systemctl_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The calls of systemctl, on a machine with systemd whose units are in `tmp_path`."""
+    made: list[tuple[str, ...]] = []
+    monkeypatch.setattr(systemd, "absence", lambda: None)
+    monkeypatch.setattr(systemd, "folder", lambda: tmp_path / "units")
+    monkeypatch.setattr(systemd, "call", lambda *words: made.append(words))
+    monkeypatch.setattr(systemd, "let_user_linger", lambda: None)
+    return made
+
+
+HOMES_OF_UNITS = ("/srv/plumbline", '/home/ada/my stack/100% of $it "quoted"')
+
+
+@pytest.fixture
+def systemd_accepts(tmp_path: Path) -> Callable[..., None]:
+    """Return a function that lets systemd check unit files, by name, of a user or of the system."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("there is no systemd-analyze here")
+
+    def check(units: dict[str, str], *, is_user: bool) -> None:
+        files = [tmp_path / name for name in units]
+        for file, text in zip(files, units.values(), strict=True):
+            file.write_text(text)
+        command = ["systemd-analyze", *(["--user"] if is_user else []), "verify", *map(str, files)]
+        environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+        # It also prints what it thinks of the machine's other units.
+        assert not any(file.name in done.stderr for file in files), done.stderr
+        assert done.returncode == 0, done.stderr
+
+    return check
 
 
 @pytest.fixture

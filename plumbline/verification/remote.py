@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -208,6 +209,18 @@ class RemoteTarget:
     def execute(self, component: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Refused: its programs are its owner's."""
         raise NotGivenError(f"needs to run a command of the {component} (not possible on a remote stack)")
+
+    def schedule_backups(self, every: str, keep: int) -> str:
+        """Refused."""
+        return self.fetch_backup(Path())
+
+    def scheduled_backup(self) -> datetime | None:
+        """Return None: the backups are not accessible."""
+        return None
+
+    def fetch_backup(self, place: Path) -> str:
+        """Refused: backups are its owner's."""
+        raise NotGivenError("needs the stack's backups (not available for a remote stack)")
 
     def log_tail(self, component: str, lines: int) -> list[str]:
         """Return no lines: the logs are not accessible."""

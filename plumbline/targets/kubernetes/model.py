@@ -10,7 +10,9 @@ from typing import Any
 from plumbline.targets.kubernetes.kustomize import Document
 
 COMPONENT = "app.kubernetes.io/component"
-_WORKLOADS = ("Deployment", "StatefulSet", "Job")
+BACKUP = "backup"
+"""The CronJob of k8s/components/backups, and the label of its pods."""
+_WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,20 @@ class Workload:
         return f"{self.document['kind'].lower()}/{self.document['metadata']['name']}"
 
     @property
+    def ends(self) -> bool:
+        """Whether its pods do their work and end."""
+        return self.document["kind"] in ("Job", "CronJob")
+
+    @property
+    def spec(self) -> Document:
+        """Its spec; of a CronJob, that of its Jobs."""
+        found: Document = self.document["spec"]
+        return found["jobTemplate"]["spec"] if self.document["kind"] == "CronJob" else found
+
+    @property
     def template(self) -> Document:
         """The pod template."""
-        found: Document = self.document["spec"]["template"]
+        found: Document = self.spec["template"]
         return found
 
     @property

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import platform
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 from servicekit.secrets import read_secret
@@ -17,7 +19,7 @@ from plumbline.home import Home
 from plumbline.plan import ON_BASELINE, TODAY, Lineup
 from plumbline.settings import file
 from plumbline.settings.resolve import NONE, PARTS, Wanted
-from plumbline.targets.kubernetes import kustomize
+from plumbline.targets.kubernetes import backups, kustomize
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
 from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import COMPONENT, Manifests
@@ -47,6 +49,8 @@ class Recipe:
     tag: str
     told: Wanted = NONE
     lineup: Lineup = TODAY
+    backups: Mapping[str, Any] = field(default_factory=dict)
+    """`every` and `keep` of regular backups."""
 
     @property
     def namespace(self) -> str:
@@ -103,6 +107,8 @@ class Recipe:
         else:
             others = [one for one in stack.get("literals", []) if not one.startswith("PLUMBLINE_STACK_ID=")]
             stack["literals"] = [*others, identity]
+        if self.backups and self.lineup is TODAY:
+            backups.added(content, **self.backups)
         if self.lineup is ON_BASELINE and _BASELINE not in content.get("components", []):
             content.setdefault("components", []).append(_BASELINE)
         self._write_settings(index.parent / _SETTINGS)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from plumbline import causes, fingerprint, net, preflight, secret_files
+from plumbline.backups.intervals import NEVER
 from plumbline.components import (
     BACKEND,
     BASELINE,
@@ -29,6 +32,7 @@ from plumbline.targets.compose import engine
 from plumbline.targets.compose.images import INPUTS
 from plumbline.targets.in_a_home import TargetInAHome
 from plumbline.targets.kubernetes import (
+    backups,
     contexts,
     delivery,
     diagnosis,
@@ -89,7 +93,9 @@ class KubernetesTarget(TargetInAHome):
         identity = self._state.stack_id if stack_id is None else stack_id
         settings = self._applied if told is None else told
         tag = f"{mark}-{identity or 'none'}"
-        return Recipe(self.home, choice, mark, identity or "none", tag, settings, self.lineup)
+        # Deployments are compared by a neutral rendering, without settings and schedule.
+        regular = self._state.backups if told is None else {}
+        return Recipe(self.home, choice, mark, identity or "none", tag, settings, self.lineup, regular)
 
     @property
     def _cluster(self) -> Cluster:
@@ -371,6 +377,8 @@ class KubernetesTarget(TargetInAHome):
         there = pods.fetch(self._cluster).workloads
         self.stop(*(name for name in names if name in there))
         self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
+        if POSTGRES.name in names:
+            backups.remove(self._cluster)
         if BASELINE.name in names:
             self._cluster.output("delete", "deployment", BASELINE.name, "--ignore-not-found", "--wait=true")
 
@@ -403,6 +411,7 @@ class KubernetesTarget(TargetInAHome):
                 snapshot = pods.fetch(self._cluster)
                 running = [name for name in SPECS if snapshot.of(name)]
                 self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
+                backups.remove(self._cluster)  # the next `up` makes it again
                 for name in reversed([name for name in SPECS if name in snapshot.workloads]):
                     self.stop(name)
         if self.home.exists:
@@ -428,6 +437,35 @@ class KubernetesTarget(TargetInAHome):
     def inside(self) -> Inside:
         """Return the processes and listeners in the pods."""
         return pods.inside(self._cluster)
+
+    def schedule_backups(self, every: str, keep: int) -> str:
+        """Let the cluster make a backup regularly, verify it and keep so many. Return what was done."""
+        if every == NEVER:
+            with _as_plumbline_error():
+                backups.remove(self._cluster)
+            self._state, self._rendered = self.home.save(self._state, backups={}), None
+            return f"No backups are made regularly in {self._cluster.namespace}. The archives are kept on its claim."
+        backups.cron(every)
+        backups.require_own_postgres(self._manifests())
+        if not self.unchanged():
+            raise PlumblineError("the stack is not deployed as this checkout has it", hint="./deploy-local.sh")
+        self._state, self._rendered = self.home.save(self._state, backups={"every": every, "keep": keep}), None
+        with _as_plumbline_error():
+            self._apply(rendering.prerequisites(self._manifests()))
+        return (
+            f"The CronJob backup in {self._cluster.namespace} makes and verifies a backup every {every}, "
+            f"and keeps {keep} of them on its claim.\n"
+            "To copy the newest to this machine: ./deploy-local.sh backup fetch"
+        )
+
+    def scheduled_backup(self) -> datetime | None:
+        """Return when the cluster last made a backup and verified it."""
+        return backups.newest(self._cluster) if self._choice and self._state.backups else None
+
+    def fetch_backup(self, place: Path) -> str:
+        """Copy the newest backup that the cluster made to a file; return its name there. Raises PlumblineError."""
+        with _as_plumbline_error():
+            return backups.fetch(self._cluster, place)
 
     @contextmanager
     def throwaway_postgres(self, script: str, *arguments: str) -> Iterator[list[str]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from plumbline import cli
-from plumbline.backups import archive, backup, commands
+from plumbline.backups import age, archive, backup, commands, schedule
 from plumbline.backups.progress import Progress, size
 from plumbline.components import COMPONENTS
 from plumbline.plan import ON_BASELINE
@@ -51,15 +52,37 @@ def test_a_scheduled_backup_is_verified_at_once_and_old_ones_are_deleted(run: Ru
     entries = backup.store_of(target.stack()).entries()
     assert [one.number for one in entries] == [2, 3]
     assert all(one.verified_at for one in entries)
-    assert "the newest verified one is 0 minutes old" in commands.newest_verified(target.home)
+    assert "the newest verified one is 0 minutes old" in age.newest(target.home, target).line()
 
 
 def test_the_age_of_the_newest_verified_backup_is_said(run: Run, target: DatabaseTarget) -> None:
-    assert "none is verified" in commands.newest_verified(target.home)
+    assert "none is verified" in age.newest(target.home, target).line()
     run("backup", "--scheduled")
     now = datetime.now(UTC)
-    assert " 5 days old (0001-" in commands.newest_verified(target.home, now + timedelta(days=5))
-    assert "check this machine's clock" in commands.newest_verified(target.home, now - timedelta(days=1))
+    newest = age.newest(target.home, target)
+    assert " 5 days old (0001-" in newest.line(now + timedelta(days=5))
+    assert "check this machine's clock" in newest.line(now - timedelta(days=1))
+    target.in_cluster = now + timedelta(hours=1)
+    newest = age.newest(target.home, target)
+    assert newest.line(now + timedelta(hours=4)) == "the newest verified one is 3 hours old (in the cluster)"
+
+
+def test_status_as_json_says_when_the_newest_verified_backup_was_made(
+    run: Run, target: DatabaseTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "choose", lambda wanted, home: (target, "scripted"))
+
+    def said() -> dict[str, str | None]:
+        found: dict[str, str | None] = json.loads(run("status", "--json")[1])["newest_verified_backup"]
+        return found
+
+    assert said() == {"made_at": None, "name": "", "problem": ""}
+    run("backup", "--scheduled")
+    (entry,) = backup.store_of(target.stack()).entries()
+    made_at = archive.opened(entry.path).manifest.made_at
+    assert said() == {"made_at": made_at, "name": entry.path.name, "problem": ""}
+    entry.path.write_bytes(b"x" * entry.path.stat().st_size)
+    assert "is not an archive of Plumbline" in str(said()["problem"])
 
 
 def test_what_cannot_be_used_is_one_sentence_with_the_way_out(run: Run, target: DatabaseTarget) -> None:
@@ -120,6 +143,18 @@ def test_a_reset_keeps_backups_and_says_where(
     folder = target.home.root / "backups"
     assert (code, said) == (0, f"Deleted the stack in {target.home.root}. The backups in {folder} are kept.\n")
     assert [one.suffix for one in folder.iterdir()] == [".plumbline"]
+
+
+def test_a_reset_ends_regular_backups(
+    run: Run, target: DatabaseTarget, monkeypatch: pytest.MonkeyPatch, systemctl_calls: list[tuple[str, ...]]
+) -> None:
+    monkeypatch.setattr(cli, "choose", lambda wanted, home: (target, "scripted"))
+    code, said, _ = run("backup", "--every", "6h")
+    assert (code, "makes and verifies a backup every 6h" in said) == (0, True)
+    assert schedule.installed(target.home)
+    assert "No backups of" in run("reset", "--yes")[1]
+    assert not schedule.installed(target.home)
+    assert ("disable", "--now", schedule.names(target.home.root)[1]) in systemctl_calls
 
 
 @pytest.mark.parametrize("command", [["backup"], ["restore", "newest"]])

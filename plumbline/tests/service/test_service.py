@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,19 +10,7 @@ import pytest
 from plumbline import cli
 from plumbline.home import Home, State
 from plumbline.service import systemd, unit
-
-HOMES = ("/srv/plumbline", '/home/ada/my stack/100% of $it "quoted"')
-
-
-@pytest.fixture
-def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """The calls of systemctl, on a machine with systemd whose units are in `tmp_path`."""
-    made: list[tuple[str, ...]] = []
-    monkeypatch.setattr(systemd, "absence", lambda: None)
-    monkeypatch.setattr(systemd, "folder", lambda: tmp_path / "units")
-    monkeypatch.setattr(systemd, "call", lambda *words: made.append(words))
-    monkeypatch.setattr(systemd, "let_user_linger", lambda: None)
-    return made
+from plumbline.tests.conftest import HOMES_OF_UNITS
 
 
 @pytest.fixture
@@ -36,34 +22,29 @@ def home(tmp_path: Path) -> Home:
     return found
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
-@pytest.mark.parametrize("home", HOMES)
+@pytest.mark.parametrize("home", HOMES_OF_UNITS)
 @pytest.mark.parametrize("is_user", [True, False])
-def test_systemd_accepts_the_unit(tmp_path: Path, home: str, is_user: bool) -> None:
-    file = tmp_path / unit.name(Path(home))
-    file.write_text(unit.text(Path(home), is_user=is_user))
-    command = ["systemd-analyze", *(["--user"] if is_user else []), "verify", str(file)]
-    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
-    assert file.name not in done.stderr, done.stderr
-    assert done.returncode == 0, done.stderr
+def test_systemd_accepts_the_unit(systemd_accepts: Callable[..., None], home: str, is_user: bool) -> None:
+    systemd_accepts({unit.name(Path(home)): unit.text(Path(home), is_user=is_user)}, is_user=is_user)
 
 
 def test_each_home_has_a_unit_of_its_own() -> None:
-    assert len({unit.name(Path(home)) for home in HOMES}) == len(HOMES)
+    assert len({unit.name(Path(home)) for home in HOMES_OF_UNITS}) == len(HOMES_OF_UNITS)
 
 
-def test_install_and_remove(calls: list[tuple[str, ...]], home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_install_and_remove(
+    systemctl_calls: list[tuple[str, ...]], home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
     name = unit.name(home.root)
     place = systemd.folder() / name
     for _ in range(2):
         assert cli.main(["service", "install", "--home", str(home.root)]) == 0
-    assert f'up --home "{home.root}"' in place.read_text()
-    assert calls[:2] == [("daemon-reload",), ("enable", name)]
+    assert f'"up" "--home" "{home.root}"' in place.read_text()
+    assert systemctl_calls[:2] == [("daemon-reload",), ("enable", name)]
     assert "with the machine" in capsys.readouterr().out
     assert cli.main(["service", "remove", "--home", str(home.root)]) == 0
     assert not place.exists()
-    assert calls[-2:] == [("disable", name), ("daemon-reload",)]
+    assert systemctl_calls[-2:] == [("disable", name), ("daemon-reload",)]
     assert cli.main(["service", "remove", "--home", str(home.root)]) == 0
     assert "has no service" in capsys.readouterr().out
 
@@ -80,8 +61,8 @@ def test_a_machine_without_systemd_gets_one_sentence_and_a_way_out(
 
 
 def test_nothing_to_start_is_said(
-    calls: list[tuple[str, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    systemctl_calls: list[tuple[str, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["service", "install", "--home", str(tmp_path / "empty")]) == 1
     assert "there is no stack" in capsys.readouterr().err
-    assert calls == []
+    assert systemctl_calls == []

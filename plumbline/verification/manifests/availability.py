@@ -26,7 +26,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.name} is paused or suspended: none of its pods is ever started"
         if workload.document["spec"].get("revisionHistoryLimit", 1) < 1:
             yield f"{workload.name} keeps no earlier release: revisionHistoryLimit has to be above 0, to go back"
-        if workload.document["kind"] != "Job" and workload.pod.get("restartPolicy", "Always") != "Always":
+        if not workload.ends and workload.pod.get("restartPolicy", "Always") != "Always":
             yield f"{workload.name}: restartPolicy has to be Always, or what ends stays dead"
         spec = SPECS.get(workload.component)
         if spec and spec.is_replicated:
@@ -35,8 +35,10 @@ def problems(manifests: Manifests) -> Iterator[str]:
             yield from _single(workload)
         if spec is CADDY:
             yield from _lookups(manifests, workload)
-        if workload.document["kind"] == "Job":
+        if workload.ends:
             yield from _job(workload)
+        if workload.document["kind"] == "CronJob":
+            yield from _schedule(workload)
     for budget in manifests.of("PodDisruptionBudget"):
         found = {key: value for key, value in budget["spec"].items() if key != "selector"}
         yield from differences(f"budget {budget['metadata']['name']}", found, _BUDGET)
@@ -90,8 +92,16 @@ def _lookups(manifests: Manifests, workload: Workload) -> Iterator[str]:
         yield f"{workload.name}: dnsConfig has to ask again after 1 s, or a lost DNS answer fails a request"
 
 
+def _schedule(workload: Workload) -> Iterator[str]:
+    """Two backups at once would wait for each other; a hidden zone, or a late start, would surprise at night."""
+    wanted = {"concurrencyPolicy": "Forbid", "timeZone": "Etc/UTC"}
+    yield from differences(workload.name, of(workload.document["spec"], wanted), wanted)
+    if not workload.document["spec"].get("startingDeadlineSeconds"):
+        yield f"{workload.name}: startingDeadlineSeconds has to be above 0, or a late start is skipped"
+
+
 def _job(workload: Workload) -> Iterator[str]:
-    spec = workload.document["spec"]
+    spec = workload.spec
     for key in ("backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"):
         if not spec.get(key):
             yield f"{workload.name}: {key} has to be above 0, to try again, to give up, and to be removed"

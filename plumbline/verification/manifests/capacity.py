@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 
 from plumbline.components import POSTGRES, TABLE
-from plumbline.targets.kubernetes.model import Manifests, Workload
+from plumbline.targets.kubernetes.model import BACKUP, Manifests, Workload
 
 KEPT_BACK = 3
 """superuser_reserved_connections."""
 PASSING = 6
 """Connections that come and go: migrations, waits, a probe, a person."""
+BACKING_UP = 2
+"""Connections of a backup in the cluster: one holds the moment, one dumps."""
 ENDING = 1
 """Pods of a workload that are being stopped by a rollout and still answer: Kubernetes does not count them as surge."""
 
@@ -45,7 +47,7 @@ def limit(manifests: Manifests) -> int | None:
 
 def connections(manifests: Manifests) -> int:
     """Return how many connections can be open at once: the most pods, with the rollout's, times processes and pool."""
-    total = PASSING
+    total = PASSING + (BACKING_UP if BACKUP in manifests.pods() else 0)
     for spec in (one for one in TABLE if POSTGRES.port.name in one.calls):
         workload = manifests.workload(spec.name)
         environment = manifests.environment(workload.main)

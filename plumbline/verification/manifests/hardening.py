@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plumbline.components import BASELINE, REDIS, SERVICES
-from plumbline.targets.kubernetes.model import Container, Manifests, Workload
+from plumbline.targets.kubernetes.model import BACKUP, Container, Manifests, Workload
 from plumbline.verification.manifests.compare import differences, of
 
 _CONTAINER = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
@@ -56,7 +56,7 @@ def _pod(workload: Workload) -> Iterator[str]:
 def _volumes(workload: Workload) -> Iterator[str]:
     for volume in workload.pod.get("volumes", []):
         where = f"{workload.name} volume {volume['name']}"
-        usual = _VOLUMES | {"persistentVolumeClaim"} if workload.component == BASELINE.name else _VOLUMES
+        usual = _VOLUMES | {"persistentVolumeClaim"} if workload.component in (BASELINE.name, BACKUP) else _VOLUMES
         if other := volume.keys() - {"name"} - usual:
             yield f"{where} is of kind {', '.join(other)}: only {', '.join(sorted(usual))} are used here"
         if secret := volume.get("secret"):

@@ -9,7 +9,7 @@ from plumbline.components import BACKEND, BASELINE, CADDY, MIGRATION_CALLS, OWNE
 from plumbline.plan import ON_BASELINE, TODAY, Lineup
 from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.migration import JOB
-from plumbline.targets.kubernetes.model import Manifests, selects
+from plumbline.targets.kubernetes.model import BACKUP, Manifests, selects
 
 DNS = "cluster DNS"
 ANYWHERE = "anywhere"
@@ -76,6 +76,8 @@ def expected(manifests: Manifests) -> frozenset[Arrow]:
     asking = [name for name in pods if name not in (POSTGRES.name, REDIS.name)]
     if "redis-exporter" in pods:
         arrows |= _MONITORING
+    if BACKUP in pods:
+        arrows.add(_to(BACKUP, "postgres"))
     if any(manifests.of("Cluster")):
         arrows |= _CLUSTER
         asking.append(POSTGRES.name)

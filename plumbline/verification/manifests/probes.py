@@ -27,7 +27,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
     """Yield every probe that is missing, asks for something that does not exist, or means the same as another."""
     for workload in manifests.workloads():
         for container in workload.containers:
-            if workload.document["kind"] != "Job" and not container.init:
+            if not workload.ends and not container.init:
                 yield from _container(workload, container)
 
 

@@ -35,6 +35,10 @@ def problems(manifests: Manifests) -> Iterator[str]:
             if not _is_positive(size)
         ]
         yield from wrong or _contradictions(workload)
+    for claim in manifests.of("PersistentVolumeClaim"):
+        size = claim["spec"]["resources"]["requests"].get("storage")
+        if not _is_positive(size):
+            yield f"PersistentVolumeClaim {claim['metadata']['name']} storage: {size!r} is no quantity above 0"
 
 
 def _sizes(workload: Workload) -> Iterator[tuple[str, object]]:

@@ -47,7 +47,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
         if manifests.named("ServiceAccount", account) is None:
             yield f"{workload.name}: there is no ServiceAccount {account}"
         yield from _twice(workload)
-        yield from _mounts(workload)
+        yield from _mounts(manifests, workload)
         for container in workload.containers:
             yield from _variables(workload, container)
     used = {(one.kind, one.name) for one in references}
@@ -136,7 +136,10 @@ def _twice(workload: Workload) -> Iterator[str]:
         yield from (f"{workload.name} {what} {name} is there twice" for name, n in Counter(names).items() if n > 1)
 
 
-def _mounts(workload: Workload) -> Iterator[str]:
+def _mounts(manifests: Manifests, workload: Workload) -> Iterator[str]:
+    for name in [one.get("persistentVolumeClaim", {}).get("claimName") for one in workload.pod.get("volumes", [])]:
+        if name and manifests.named("PersistentVolumeClaim", name) is None:
+            yield f"{workload.name}: there is no PersistentVolumeClaim {name}"
     claims = workload.document["spec"].get("volumeClaimTemplates", [])
     there = {one["name"] for one in workload.pod.get("volumes", [])} | {one["metadata"]["name"] for one in claims}
     mounted = {mount["name"] for one in workload.containers for mount in one.spec.get("volumeMounts", [])}

@@ -44,7 +44,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
 
 def _workload(manifests: Manifests, workload: Workload) -> Iterator[str]:
     spec = workload.document["spec"]
-    if workload.document["kind"] != "Job" and not selects(spec["selector"], workload.labels):
+    if not workload.ends and not selects(spec["selector"], workload.labels):
         yield f"{workload.name} does not select its own pods"
     numbers = Counter(number for container in workload.containers for number in container.ports.values())
     yield from (f"{workload.name}: port {one[0]}/{one[1]} is there twice" for one, n in numbers.items() if n > 1)

@@ -11,7 +11,7 @@ from servicekit.rotating import ALSO
 
 from plumbline import ROOT
 from plumbline.components import BACKEND, CADDY, PORTS, TABLE
-from plumbline.targets.kubernetes.model import Container, Manifests, Workload
+from plumbline.targets.kubernetes.model import BACKUP, Container, Manifests, Workload
 from plumbline.verification.introspection import facts
 
 PREFIX = "PLUMBLINE_"
@@ -31,6 +31,7 @@ _WIDEST = {4: 8, 6: 7}
 _KEEPALIVE = "PLUMBLINE_UPSTREAM_KEEPALIVE"
 _READ_BY = {one.image_name: one.settings_file for one in TABLE if one.settings_file}
 """The file that reads the settings of an image without a service."""
+_BACKUP = "docker/postgres/backup.sh"
 _ADDRESS = re.compile(r"(?:\w+://)?(?P<host>[a-z][a-z0-9-]*):(?P<port>\d+)(?:/.*)?")
 
 
@@ -40,7 +41,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
         for container in workload.containers:
             where = f"{workload.name} {container.name}"
             environment = manifests.environment(container)
-            known = read_by(container.image)
+            known = _mentioned(_BACKUP) if container.name == BACKUP else read_by(container.image)
             if known is None:
                 continue  # not an image of ours
             unknown = {name for name in environment if name not in known}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,12 +21,12 @@ from plumbline.verification.throwaway import REDIS_PASSWORD, PostgresServer, Red
 
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCluster]:
-    real = shutil.which("kubectl")
-    if real is None:
+    render = kustomize.tool()
+    if render is None:
         pytest.skip(kustomize.NO_TOOL)
     folder = tmp_path / "cluster"
     folder.mkdir()
-    fake = FakeCluster(folder, real)
+    fake = FakeCluster(folder, render)
     monkeypatch.setenv("PLUMBLINE_KUBECTL", str(fake.program))
     for name in ("CONTEXT", "OVERLAY"):
         monkeypatch.delenv(f"PLUMBLINE_KUBERNETES_{name}", raising=False)
@@ -41,7 +41,13 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def front(cluster: FakeCluster) -> Iterator[int]:
-    """Answers for all three services, as the deployment that the cluster's ConfigMap names."""
+    with answering(cluster) as port:
+        yield port
+
+
+@contextmanager
+def answering(cluster: FakeCluster) -> Iterator[int]:
+    """Answer for all three services, as the deployment that the cluster's ConfigMap names; yield the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

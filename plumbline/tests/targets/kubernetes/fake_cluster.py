@@ -1,25 +1,33 @@
 """`kubectl` for a cluster that lives in the test's process: as much of it as the target uses.
 
 The program is a short shell script that hands its arguments over and prints the answer: it starts in milliseconds, and
-every test calls it dozens of times. Rendering is left to the real kubectl.
+every test calls it dozens of times. Rendering is left to the real kubectl or kustomize. Scripts in the pod of Postgres
+are run on a Postgres of the tests, and commands in the pod that reads archives on a folder.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import socketserver
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from plumbline.verification.throwaway import PostgresServer
+
 COMPONENT = "app.kubernetes.io/component"
+READER = "backup-reader"
+"""A pod without a workload."""
 OK = b"0\n"
 PROGRAM = """\
 #!/bin/bash
-[ "$1" = kustomize ] && exec {kubectl} "$@"
+[ "$1" = kustomize ] && shift && exec {render} "$@"
 LC_ALL=C
 [ "$3" = apply ] && text=$(cat)
 exec 3<>/dev/tcp/127.0.0.1/{port} || exit 1
@@ -28,6 +36,7 @@ printf '%s\\0' "$@" >&3
 printf '%s' "$text" >&3
 read -r code <&3 || exit 1
 [ "$code" = 0 ] && exec cat <&3
+[ "$code" = run ] && eval "$(cat <&3)"
 cat <&3 >&2
 exit "$code"
 """
@@ -88,6 +97,10 @@ def apply(state: dict[str, Any], text: str) -> None:
         state["applied"].append(f"{kind}/{name}")
         if kind in ("Deployment", "StatefulSet") and known.get("spec") == document["spec"]:
             continue  # nothing new, and the pods stay as they are
+        if kind == "Pod":
+            ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+            state["pods"].append({**document, "status": ready})
+            continue
         state["resources"][f"{kind}/{name}"] = document
         if kind in ("Deployment", "StatefulSet", "Job"):
             pods_for(state, document)
@@ -109,7 +122,9 @@ def get(state: dict[str, Any], kinds: str, options: list[str]) -> list[dict[str,
 
 
 def delete(state: dict[str, Any], kind: str, name: str, *, orphan: bool) -> None:
-    if kind == "pod":
+    if kind == "pod" and name == READER:
+        state["pods"] = [pod for pod in state["pods"] if pod["metadata"]["name"] != name]
+    elif kind == "pod":
         # Whose it was makes another.
         owner = next(pod["metadata"]["labels"][COMPONENT] for pod in state["pods"] if pod["metadata"]["name"] == name)
         whole = ("Deployment", "StatefulSet")
@@ -120,9 +135,10 @@ def delete(state: dict[str, Any], kind: str, name: str, *, orphan: bool) -> None
         state["resources"], state["pods"] = {}, []
     gone = [key for key in state["resources"] if key.lower() == f"{kind}/{name}"]
     for key in gone:
-        labels = state["resources"].pop(key)["spec"]["template"]["metadata"]["labels"]
-        if orphan:
+        template = state["resources"].pop(key)["spec"].get("template")
+        if orphan or template is None:
             continue
+        labels = template["metadata"]["labels"]
         state["pods"] = [pod for pod in state["pods"] if pod["metadata"]["labels"][COMPONENT] != labels[COMPONENT]]
 
 
@@ -161,13 +177,19 @@ def carry(source: socket.socket, sink: socket.socket) -> None:
 class FakeCluster:
     """What the fake kubectl knows, and what it was told."""
 
-    def __init__(self, folder: Path, kubectl: str) -> None:
+    def __init__(self, folder: Path, render: list[str]) -> None:
         self.state: dict[str, Any] = {
             "context": "kind-test", "versions": ["33", "33+"],
             "away": False, "forbidden": [], "stuck": [], "migration_exit_code": 0,
             "resources": {}, "pods": [], "applied": [], "behind": {},
         }  # fmt: skip
         self.told: list[list[str]] = []
+        self.postgres: Callable[[list[str]], list[str]] | None = None
+        """Returns the command line that runs a script of Postgres's pod on a Postgres of the tests."""
+        self.claim = folder / "claim"
+        """The folder that stands for the claim of archives."""
+        self.on_job: Callable[[dict[str, Any]], None] = lambda _: None
+        """Does the work of a Job."""
         self._lock = threading.Lock()
         cluster = self
 
@@ -187,8 +209,24 @@ class FakeCluster:
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         self.program = folder / "kubectl"
-        self.program.write_text(PROGRAM.format(kubectl=kubectl, port=self._server.server_address[1]))
+        self.program.write_text(PROGRAM.format(render=shlex.join(render), port=self._server.server_address[1]))
         self.program.chmod(0o755)
+
+    @contextmanager
+    def using(self, server: PostgresServer) -> Iterator[None]:
+        """Run the scripts of Postgres's pod on this server, as the application's role."""
+        with server._cluster.throwaway() as (folder, as_account):
+            path = f"PATH={server._cluster.binaries}:/usr/bin:/bin"
+            address = [str(server.password_file), server.host, str(server.port), server.database, server.user]
+
+            def local(command: list[str]) -> list[str]:
+                script, given = command[:4], command[4:]
+                if "/throwaway-" in given[0]:
+                    return [*as_account, *script, str(folder / "throwaway"), *given[1:]]
+                return ["env", "-i", path, *script, *address, *given[5:]]
+
+            self.postgres = local
+            yield
 
     def close(self) -> None:
         self._server.shutdown()
@@ -211,6 +249,9 @@ class FakeCluster:
             service, ports = arguments[4].removeprefix("service/"), arguments[5]
             forward(client, int(ports.partition(":")[0]), self.state["behind"][service])
             return
+        if local := self._local(arguments):
+            client.sendall(f"run\nexec {shlex.join(local)}".encode())
+            return
         try:
             with self._lock:
                 said = self._carry_out(arguments, text)
@@ -218,6 +259,16 @@ class FakeCluster:
             client.sendall(f"1\n{refusal}\n".encode())
         else:
             client.sendall(OK + (f"{said}\n" if said else "").encode())
+
+    def _local(self, arguments: list[str]) -> list[str]:
+        """Return the command line that does here what a command in a pod does; empty for others."""
+        if arguments[2:3] != ["exec"] or "--" not in arguments or self.state["away"]:
+            return []
+        command = arguments[arguments.index("--") + 1 :]
+        if READER in arguments:
+            return [one.replace("/backups", str(self.claim)) for one in command]
+        is_script = "--container=postgres" in arguments and command[:2] == ["bash", "-c"]
+        return self.postgres(command) if self.postgres and is_script else []
 
     def _carry_out(self, arguments: list[str], text: str) -> str:
         state = self.state
@@ -229,6 +280,9 @@ class FakeCluster:
         match command:
             case "apply":
                 apply(state, text)
+                for document in yaml.load_all(text, Loader=yaml.CSafeLoader):
+                    if document["kind"] == "Job":
+                        self.on_job(document)
             case "get" if options[0] == "namespace":
                 found = state["resources"].get(f"Namespace/{arguments[1].partition('=')[2]}")
                 return json.dumps(found) if found else ""

@@ -18,4 +18,4 @@ def needs_a_tool() -> None:
 @pytest.fixture
 def production() -> Manifests:
     """The production overlay with monitoring, which has something of everything. Free to be broken."""
-    return Manifests(variants.documents(variants.Variant("production", ("monitoring",))))
+    return Manifests(variants.documents(variants.Variant("production", ("backups", "monitoring"))))

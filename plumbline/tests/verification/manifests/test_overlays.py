@@ -23,7 +23,7 @@ def test_nothing_is_wrong(variant: Variant) -> None:
 
 def test_every_component_is_rendered() -> None:
     rendered = {component for variant in variants.variants() for component in variant.components}
-    assert rendered == {"cloudnative-pg", "external-postgres", "monitoring"}
+    assert rendered == {"backups", "cloudnative-pg", "external-postgres", "monitoring"}
     documents = variants.documents(Variant("production"))
     assert {"Ingress", "HorizontalPodAutoscaler"} <= {one["kind"] for one in documents}
 

@@ -79,4 +79,17 @@ BREAKS: list[Break] = [
         "minReplicas is above maxReplicas",
         lambda m: doc(m, "HorizontalPodAutoscaler", "backend")["spec"].update(minReplicas=5),
     ),
+    (
+        "cronjob/backup: concurrencyPolicy is absent",
+        lambda m: doc(m, "CronJob", "backup")["spec"].pop("concurrencyPolicy"),
+    ),
+    ("cronjob/backup is paused or suspended", lambda m: doc(m, "CronJob", "backup")["spec"].update(suspend=True)),
+    (
+        "cronjob/backup: startingDeadlineSeconds",
+        lambda m: doc(m, "CronJob", "backup")["spec"].pop("startingDeadlineSeconds"),
+    ),
+    (
+        "cronjob/backup: backoffLimit has to be above 0",
+        lambda m: doc(m, "CronJob", "backup")["spec"]["jobTemplate"]["spec"].pop("backoffLimit"),
+    ),
 ]

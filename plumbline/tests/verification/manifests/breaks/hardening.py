@@ -79,4 +79,10 @@ BREAKS: list[Break] = [
         "no /tmp that it can write to",
         lambda m: main(m, "backend")["volumeMounts"][1].update(readOnly=True),
     ),
+    (
+        "cronjob/backup backup security context: readOnlyRootFilesystem",
+        lambda m: main(m, "backup")["securityContext"].pop("readOnlyRootFilesystem"),
+    ),
+    ("cronjob/backup security context: runAsUser", lambda m: pod(m, "backup")["securityContext"].pop("runAsUser")),
+    ("cronjob/backup backup may write to its secrets", lambda m: main(m, "backup")["volumeMounts"][1].pop("readOnly")),
 ]

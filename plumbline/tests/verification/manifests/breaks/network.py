@@ -47,4 +47,9 @@ BREAKS: list[Break] = [
         # Of what comes in alone, then, which is nothing.
         lambda m: policy(m, "migrate").update(policyTypes=["Ingress"]),
     ),
+    ("the policies stop backup -> postgres:5432", lambda m: without(m, "NetworkPolicy", "backup")),
+    (
+        "the policies of backup let out backup -> redis:6379",
+        lambda m: policy(m, "backup")["egress"].append({"ports": [{"port": 6379}]}),
+    ),
 ]

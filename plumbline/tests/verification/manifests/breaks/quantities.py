@@ -19,4 +19,8 @@ BREAKS: list[Break] = [
         "volumes in memory may take more than half",
         lambda m: pod(m, "postgres")["volumes"][3]["emptyDir"].update(sizeLimit="1Gi"),
     ),
+    (
+        "PersistentVolumeClaim backups storage: None is no quantity",
+        lambda m: doc(m, "PersistentVolumeClaim", "backups")["spec"]["resources"]["requests"].pop("storage"),
+    ),
 ]

@@ -58,6 +58,10 @@ BREAKS: list[Break] = [
         "Service backend is in no namespace that is made here",
         lambda m: doc(m, "Service", "backend")["metadata"].update(namespace="default"),
     ),
+    (
+        "cronjob/backup: there is no PersistentVolumeClaim backups",
+        lambda m: without(m, "PersistentVolumeClaim", "backups"),
+    ),
 ]
 
 BREAKS_OF_A_CLUSTER: list[Break] = [

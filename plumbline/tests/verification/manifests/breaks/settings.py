@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .parts import Break, data, pod
+from .parts import Break, data, main, pod
 
 BREAKS: list[Break] = [
     ("reads no setting PLUMBLINE_POOLSIZE", lambda m: data(m, "services").update(PLUMBLINE_POOLSIZE="4")),
@@ -35,5 +35,9 @@ BREAKS: list[Break] = [
         lambda m: pod(m, "backend")["volumes"][0]["secret"]["items"].append(
             {"key": "operator_password", "path": "operator_password"}
         ),
+    ),
+    (
+        "cronjob/backup backup: plumbline/postgres reads no setting PLUMBLINE_X",
+        lambda m: main(m, "backup")["env"].append({"name": "PLUMBLINE_X", "value": "1"}),
     ),
 ]

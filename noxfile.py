@@ -34,8 +34,10 @@ SCRIPTS = [
     ".ci/compose",
     "docker/alive.sh",
     "docker/offline/build.sh",
+    "docker/postgres/backup.sh",
     "docker/postgres/connect.sh",
     "docker/postgres/dump.sh",
+    "docker/postgres/restore-newest.sh",
     "docker/postgres/restore.sh",
     "docker/postgres/start.sh",
     "docker/postgres/throwaway.sh",
@@ -93,12 +95,12 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def manifests(session: nox.Session) -> None:
-    """Render and check every Kubernetes overlay; needs kubectl, kustomize or Go, and no cluster."""
+    """Render and check every overlay, and deploy to a fake cluster; needs kubectl, kustomize or Go."""
     _install(session)
     if not _renderer(session):
         session.skip("no program to render manifests: install kubectl 1.27 or newer, or kustomize 5, or Go to build it")
     session.run("python", "-m", "plumbline.verification.manifests")
-    _pytest(session, "plumbline/tests/verification/manifests")
+    _pytest(session, "plumbline/tests/verification/manifests", "plumbline/tests/targets/kubernetes")
 
 
 def _renderer(session: nox.Session) -> bool:

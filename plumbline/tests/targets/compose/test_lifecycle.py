@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 
 from plumbline import ROOT, deploy, identity, users
 from plumbline.components import COMPONENTS
@@ -149,10 +151,26 @@ def test_a_renewed_password_needs_nothing_but_another_up(running: ComposeTarget)
     assert again.stack().running
 
 
-def test_accounts_are_administered_in_the_backends_container(running: ComposeTarget) -> None:
+def test_accounts_are_administered_in_the_backends_container(
+    running: ComposeTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert users.run(running, "promote", "operator") == "operator is an operator already"
     with pytest.raises(PlumblineError, match="operator is the last operator"):
         users.run(running, "disable", "operator")
+
+    def log_in() -> int:
+        form = {"username": "ada", "password": password}
+        return requests.post(f"{running.stack().base_url}/auth/login", data=form, timeout=30).status_code
+
+    password = "five good words of mine"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
+    users.run(running, "create", "ada", display_name="Ada")
+    assert log_in() == 200
+    users.run(running, "disable", "ada")
+    assert log_in() == 403
+    users.run(running, "delete", "ada")
+    assert log_in() == 401
+    assert "ada" not in users.run(running, "list")
 
 
 def test_a_replaced_secret_is_taken_over_by_the_next_up_and_no_data_are_lost(

@@ -93,16 +93,14 @@ def test_every_setting_on_a_page_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, id=text.name(page)) for page in text.PAGES if "```sh" in page.read_text()]
+    "page", [pytest.param(page, id=text.name(page)) for page in text.PAGES if "```ini" in page.read_text()]
 )
 def test_every_example_of_settings_is_accepted(page: Path, tmp_path: Path) -> None:
-    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
-        lines = [line for line in block.splitlines() if line and not line.startswith("#")]
-        if lines and all(line.startswith("PLUMBLINE_") for line in lines):
-            file = tmp_path / "settings.env"
-            file.write_text(block)
-            problems = resolve.wanted(file).problems
-            assert not problems, f"{text.name(page)} shows settings that `up` refuses: {'; '.join(map(str, problems))}"
+    for block in re.findall(r"```ini\n(.*?)```", page.read_text(), re.DOTALL):
+        file = tmp_path / "settings.env"
+        file.write_text(block)
+        problems = resolve.wanted(file).problems
+        assert not problems, f"{text.name(page)} shows settings that `up` refuses: {'; '.join(map(str, problems))}"
 
 
 def _in_tree(path: str) -> bool:
@@ -188,6 +186,7 @@ def test_every_image_and_resource_of_a_cluster_on_a_page_exists() -> None:
     wrong = []
     for page in text.PAGES:
         said = page.read_text()
+        names |= set(re.findall(r"create job (\S+)", said))
         wrong += [f"{text.name(page)}: image plumbline/{one}" for one in _IMAGE.findall(said) if one not in IMAGES]
         wrong += [f"{text.name(page)}: {kind}/{one}" for kind, one in _RESOURCE.findall(said) if one not in names]
     assert not wrong, f"neither docker/compose.yaml nor k8s/ has {wrong}"
@@ -204,7 +203,7 @@ def test_every_table_and_column_in_sql_on_a_page_exists() -> None:
 
 
 def test_the_output_that_readme_shows_is_what_up_prints() -> None:
-    block = re.search(r"```\n(Ready in .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    block = re.search(r"```text\n(Ready in .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert block, "README.md: expected the last lines of `up`, from `Ready in`"
     printed = (ROOT / "plumbline/deploy.py").read_text()
     for label in re.findall(r"^  (\S+(?: \S+)*)  ", block[1], re.MULTILINE):

@@ -16,7 +16,7 @@ from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.plan import TODAY
 from plumbline.targets.base import Target
-from plumbline.targets.choose import choose
+from plumbline.targets.choose import deployed
 
 MANUAL, SCHEDULED = "manual", "scheduled"
 KEEP = 14
@@ -62,12 +62,6 @@ def _count(text: str) -> int:
     return count
 
 
-def _target(home: Home) -> Target:
-    if not home.exists:
-        raise PlumblineError(f"there is no stack in {home.root}", hint="bring one up: ./deploy-local.sh")
-    return choose("auto", home)[0]
-
-
 def _store(options: argparse.Namespace, home: Home) -> Store:
     return Store(options.directory.expanduser().absolute() if options.directory else home.root / backup.FOLDER)
 
@@ -83,14 +77,14 @@ def run_backup(options: argparse.Namespace, home: Home) -> int:
             "\n".join([f"Deleted {len(gone)} of the archives in {store.folder}.", *(f"  {one.name}" for one in gone)])
         )
     elif options.action == "fetch":
-        _fetch(_target(home), store)
+        _fetch(deployed(home), store)
     elif options.every:
         with home.lock("backup --every"):
-            print(_target(home).schedule_backups(options.every, options.keep or KEEP))
+            print(deployed(home).schedule_backups(options.every, options.keep or KEEP))
     elif options.verify:
-        _verify(_target(home), store.find(options.verify))
+        _verify(deployed(home), store.find(options.verify))
     else:
-        _make(_target(home), store, SCHEDULED if options.scheduled else MANUAL)
+        _make(deployed(home), store, SCHEDULED if options.scheduled else MANUAL)
         if options.scheduled:
             store.prune(options.keep or KEEP, (SCHEDULED,))
     return EXIT_OK
@@ -155,7 +149,7 @@ def _print_list(store: Store) -> None:
 
 def run_restore(options: argparse.Namespace, home: Home) -> int:
     """Replace the whole database by an archive."""
-    target = _target(home)
+    target = deployed(home)
     _require_this_release(target)
     kept = _store(options, home).find(options.file)
     with home.lock("restore"):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from plumbline import cli
-from plumbline.backups import age, archive, backup, commands, schedule
+from plumbline.backups import age, archive, backup, schedule
 from plumbline.backups.progress import Progress, size
 from plumbline.components import COMPONENTS
 from plumbline.plan import ON_BASELINE
@@ -23,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 def run(target: DatabaseTarget, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     target.states = {name: Component(name, "running") for name in COMPONENTS}
     target.home.save(target.home.load(), target="scripted", phase="ready")
-    monkeypatch.setattr(commands, "choose", lambda wanted, home: (target, "scripted"))
+    monkeypatch.setattr("plumbline.targets.choose.choose", lambda wanted, home: (target, "scripted"))
 
     def command(*arguments: str) -> tuple[int, str, str]:
         code = cli.main([*arguments, "--home", str(target.home.root)])
@@ -67,10 +67,7 @@ def test_the_age_of_the_newest_verified_backup_is_said(run: Run, target: Databas
     assert newest.line(now + timedelta(hours=4)) == "the newest verified one is 3 hours old (in the cluster)"
 
 
-def test_status_as_json_says_when_the_newest_verified_backup_was_made(
-    run: Run, target: DatabaseTarget, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cli, "choose", lambda wanted, home: (target, "scripted"))
+def test_status_as_json_says_when_the_newest_verified_backup_was_made(run: Run, target: DatabaseTarget) -> None:
 
     def said() -> dict[str, str | None]:
         found: dict[str, str | None] = json.loads(run("status", "--json")[1])["newest_verified_backup"]
@@ -134,10 +131,7 @@ def test_progress_estimates_only_when_it_can(capsys: pytest.CaptureFixture[str])
     ]
 
 
-def test_a_reset_keeps_backups_and_says_where(
-    run: Run, target: DatabaseTarget, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cli, "choose", lambda wanted, home: (target, "scripted"))
+def test_a_reset_keeps_backups_and_says_where(run: Run, target: DatabaseTarget) -> None:
     run("backup")
     code, said, _ = run("reset", "--yes")
     folder = target.home.root / "backups"
@@ -145,10 +139,7 @@ def test_a_reset_keeps_backups_and_says_where(
     assert [one.suffix for one in folder.iterdir()] == [".plumbline"]
 
 
-def test_a_reset_ends_regular_backups(
-    run: Run, target: DatabaseTarget, monkeypatch: pytest.MonkeyPatch, systemctl_calls: list[tuple[str, ...]]
-) -> None:
-    monkeypatch.setattr(cli, "choose", lambda wanted, home: (target, "scripted"))
+def test_a_reset_ends_regular_backups(run: Run, target: DatabaseTarget, systemctl_calls: list[tuple[str, ...]]) -> None:
     code, said, _ = run("backup", "--every", "6h")
     assert (code, "makes and verifies a backup every 6h" in said) == (0, True)
     assert schedule.installed(target.home)

@@ -56,6 +56,9 @@ const ui = SwaggerUIBundle({
   tryItOutEnabled: isServed,
   validatorUrl: null,
 });
+// Swagger UI resolves references against an address, which must not be that of a file. It asks nothing of this one.
+document.body.classList.toggle("of-files", !isServed);
+if (!isServed) ui.specActions.updateUrl("http://localhost/");
 document.querySelector("#search").addEventListener("input", ({ target }) => {
   document.querySelector("#none").hidden = true;
   ui.layoutActions.updateFilter(target.value.trim() || true);

@@ -90,6 +90,8 @@ def test_the_api_reference_works_from_a_folder_of_files_and_on_a_phone(
     page.wait_for_function("() => document.querySelectorAll('.opblock').length === 1")
     page.locator(".opblock-summary-control").click()
     page.wait_for_selector(".responses-table")
+    page.wait_for_selector(".responses-table .example")
+    assert page.locator(".errors-wrapper").count() == 0, page.inner_text(".errors-wrapper")
     assert page.evaluate("() => document.documentElement.scrollWidth") == 360, "an opened call is wider than the screen"
     browser.visit(page, f"{site.as_uri()}/api/frames.html")
     page.wait_for_selector("#frames[data-state=shown]")

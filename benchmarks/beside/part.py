@@ -31,8 +31,8 @@ _SENDERS = 4
 _SESSION_S = 3600
 _ROWS = 200
 _ROUTES = (
-    Column("route", -26), Column("there/s", 7), Column("ratio", 7), Column("noise", 7), Column("CPU", 7),
-    Column("half of rounds", 13), Column("noise ", 6),
+    Column("route", -26), Column("there/s", 7), Column("ratio", 7), Column("half of rounds", 14), Column("noise", 7),
+    Column("CPU", 7), Column("noise ", 7),
 )  # fmt: skip
 _EVENTS = (
     Column("", -8), Column("frames/s", 9), Column("CPU µs/frame", 13), Column("ratio", 7), Column("CPU ratio", 10),
@@ -40,10 +40,10 @@ _EVENTS = (
 )  # fmt: skip
 _EXPLANATION = f"""\
 there: the other checkout; here: this one; each with a Postgres and a Redis of its own. ratio: answers a second here to
-there, the median over rounds. CPU: the CPU time of an answer here to there, of the service and of Postgres; half of the
-rounds lie between the two figures after it. noise: there beside there. Events: {_MESSAGES} messages over {_SENDERS}
-connections to a channel whose {SOCKETS} members each have a socket; from the first request until the last frame has
-come, and the CPU time of the backend and of Postgres meanwhile.
+there, the median over rounds; half of the rounds lie between the two figures after it. CPU: the CPU time of an answer
+here to there, of the service and of Postgres in all rounds. noise: there beside there. Events: {_MESSAGES} messages
+over {_SENDERS} connections to a channel whose {SOCKETS} members each have a socket; from the first request until the
+last frame has come, and the CPU time of the backend and of Postgres meanwhile.
 """
 
 
@@ -96,7 +96,7 @@ def _routes(report: Report, timing: Timing, generator: Generator, there: Place, 
             there.side(first.call, service, first.connections),
         )
         turns = take_turns(generator, sides, timing)
-        low, high = turns.cpu_half(1)
+        low, high = turns.half(1)
         table.row(
             {
                 "route": name(first.route),
@@ -112,7 +112,7 @@ def _routes(report: Report, timing: Timing, generator: Generator, there: Place, 
             ratio=turns.ratio(1),
             noise=turns.ratio(2),
             cpu_ratio=turns.cpu(1),
-            cpu_half=[low, high],
+            half=[low, high],
             cpu_noise=turns.cpu(2),
         )
 

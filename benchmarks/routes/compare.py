@@ -10,13 +10,11 @@ from dataclasses import dataclass
 import orjson
 
 from benchmarks.load.generator import Generator
-from benchmarks.load.round import CONNECTIONS, MARK, LoadError, Round, numbers
+from benchmarks.load.round import CONNECTIONS, MARK, LoadError, Result, Round, numbers
 from benchmarks.routes.case import Call
 from plumbline.verification.throwaway import through_caddy
 
 _TIMEOUT_S = 30
-_TICK_S = 0.01
-"""The resolution of CPU times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +41,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What was measured of each side, by round: answers a second, and answers for each second of CPU time."""
+    """What was measured of each side, by round: answers a second; and in all: CPU seconds for an answer."""
 
     rates: list[tuple[float, ...]]
-    per_cpu_s: list[tuple[float, ...]]
+    cpu_s: list[float]
 
     def rate(self, side: int) -> float:
         """Return the median of a side."""
@@ -54,30 +52,22 @@ class Turns:
 
     def ratio(self, side: int) -> float:
         """Return the median of a side's ratio to the first within a round."""
-        return statistics.median(_ratios(self.rates, side))
+        return statistics.median(self._ratios(side))
 
     def half(self, side: int) -> tuple[float, float]:
         """Return the two ratios between which half of the rounds lie."""
-        return _half(_ratios(self.rates, side))
+        ratios = self._ratios(side)
+        if len(ratios) < 2:
+            return ratios[0], ratios[0]
+        low, _, high = statistics.quantiles(ratios, n=4)
+        return low, high
 
     def cpu(self, side: int) -> float:
-        """Return the median of a side's CPU time for an answer, as a ratio to the first within a round."""
-        return statistics.median(1 / ratio for ratio in _ratios(self.per_cpu_s, side))
+        """Return the ratio of a side's CPU time for an answer to that of the first."""
+        return self.cpu_s[side] / self.cpu_s[0]
 
-    def cpu_half(self, side: int) -> tuple[float, float]:
-        """Return the two ratios between which half of the rounds lie."""
-        return _half([1 / ratio for ratio in _ratios(self.per_cpu_s, side)])
-
-
-def _ratios(rounds: list[tuple[float, ...]], side: int) -> list[float]:
-    return [found[side] / found[0] for found in rounds]
-
-
-def _half(ratios: list[float]) -> tuple[float, float]:
-    if len(ratios) < 2:
-        return ratios[0], ratios[0]
-    low, _, high = statistics.quantiles(ratios, n=4)
-    return low, high
+    def _ratios(self, side: int) -> list[float]:
+        return [rates[side] / rates[0] for rates in self.rates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +90,34 @@ def take_turns(generator: Generator, sides: Sequence[Side], timing: Timing) -> T
     measures = [_measure(generator, side, timing.seconds) for side in sides]
     for measure in measures:
         measure()
-    turns = Turns([], [])
+    rates: list[tuple[float, ...]] = []
+    answers, taken = [0] * len(sides), [0.0] * len(sides)
     for number in range(timing.rounds):
         order = [(number + step) % len(sides) for step in range(len(sides))]
         found = {side: measures[side]() for side in (order if number % 4 < 2 else reversed(order))}
-        turns.rates.append(tuple(found[side][0] for side in range(len(sides))))
-        turns.per_cpu_s.append(tuple(found[side][1] for side in range(len(sides))))
-    return turns
+        rates.append(tuple(found[side].result.rate for side in range(len(sides))))
+        for side, measured in found.items():
+            answers[side] += measured.result.answers
+            taken[side] += measured.cpu_s
+    # In all, because CPU times are counted in steps of 10 ms.
+    return Turns(rates, [cpu_s / count for cpu_s, count in zip(taken, answers, strict=True)])
 
 
-def _measure(generator: Generator, side: Side, seconds: float) -> Callable[[], tuple[float, float]]:
-    """Return a function that runs a round; it returns answers a second, and for each second of CPU time."""
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    result: Result
+    cpu_s: float
+
+
+def _measure(generator: Generator, side: Side, seconds: float) -> Callable[[], _Measured]:
+    """Return a function that runs a round."""
     calls = tuple(side.call.render(side.token, number) for number in side.numbers)
     task = Round(side.port, calls, seconds, side.call.status, probe(side), side.connections)
 
-    def measure() -> tuple[float, float]:
+    def measure() -> _Measured:
         before = side.cpu_s()
         result = generator.run(task)
-        return result.rate, result.answers / max(side.cpu_s() - before, _TICK_S)
+        return _Measured(result, side.cpu_s() - before)
 
     return measure
 

@@ -56,11 +56,5 @@ AREA = Area(
               Patch(_ROTATE, '        self._write(other, "")\n        self.target.deliver_secrets()\n        return "the data',
                     '        return "the data', _NOTHING),
               {f"{_UNHARMED}[postgres_password]": "a second password is kept"}),
-        Fault("rotation-cuts-connections", "open connections to Postgres are cut when its password is replaced",
-              Patch(_ROTATE, "            # The server gets a hash",
-                    '            connection.execute("SELECT pg_terminate_backend(pid), pg_sleep(0.01) FROM pg_stat_activity "\n'
-                    '                               "CROSS JOIN generate_series(1, 20) WHERE usename = user AND pid <> pg_backend_pid()")\n'
-                    "            # The server gets a hash", _NOTHING),
-              {f"{_UNHARMED}[postgres_password]": "requests failed during the rotation of postgres_password"}),
     ),
 )  # fmt: skip

@@ -83,17 +83,18 @@ def _go_back(stage: Stage, steps: int) -> None:
 
 @contextmanager
 def _blocked(stage: Stage, table: str) -> Iterator[Callable[[], None]]:
-    """Let nothing write to a table; yield a function that waits until a migration wants to.
+    """Yield a function that lets nothing write to a table, and waits until a migration wants to.
 
-    At the end, the session of that migration is closed, as Postgres does when it learns that its client has died.
+    It is called after the step before, which may write to the same table. At the end, the session of that migration is
+    closed, as Postgres does when it learns that its client has died.
     """
     address = stage.stack.postgres.parameters()
     lock = psycopg.sql.SQL("LOCK TABLE {} IN SHARE MODE").format(psycopg.sql.Identifier(table))
     with psycopg.connect(**address) as locking, psycopg.connect(**address, autocommit=True) as watching:
-        locking.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        locking.execute(lock)
 
         def wait() -> None:
+            locking.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            locking.execute(lock)
             patience = Patience(_BLOCKED_S)
             while watching.execute(_WAITING, [table]).fetchone() is None:
                 if patience.is_over():

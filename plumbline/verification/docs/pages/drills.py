@@ -54,5 +54,7 @@ def _tables(kept: record.Record) -> Iterator[str]:
         yield f"\n## On {target}\n\n{record.summary(rows)}"
         for name, reason in record.not_run(rows).items():
             yield f"\n*{name}* was not run: it {reason}.\n"
+        if missing := [f"*{one.name}*" for one in DRILLS if one.name not in rows]:
+            yield f"\nWithout figures on this target yet: {', '.join(missing)}.\n"
         for name, found in record.failed(rows).items():
             yield f"\n*{name}* has not passed: {'; '.join(found)}.\n"

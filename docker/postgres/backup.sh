@@ -41,9 +41,11 @@ end=$'\nend of the dump\n'
 [ "$(tail -c ${#end} "$work/app_db.dump")" = "${end%$'\n'}" ] || fail 1 "the dump is truncated"
 truncate --size=-${#end} "$work/app_db.dump"
 
+release=unreleased
+[ ! -f "$here/release" ] || release=$(cat "$here/release")
 # Backslashes and quotation marks are escaped before awk splits the lines at their tabs.
 sed 's/[\\"]/\\&/g' "$work/contents" | awk -F'\t' -v begin="{\"format\": 1, \"made_at\": \"$made_at\", \
-\"reason\": \"scheduled\", \"release\": \"${PLUMBLINE_RELEASE:-unreleased}\", \"commit\": \"\", \
+\"reason\": \"scheduled\", \"release\": \"$release\", \"commit\": \"\", \
 \"target\": \"kubernetes\", \"stack_id\": \"${PLUMBLINE_STACK_ID:-}\", \"contents\": " '
   $1 == "revision" { revisions = revisions (revisions ? ", " : "") "\"" $2 "\": \"" $3 "\"" }
   $1 == "table" {

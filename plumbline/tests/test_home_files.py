@@ -135,7 +135,7 @@ def test_no_command_changes_a_folder_that_is_not_a_home(outside, listing, capsys
         "There is no stack in" in said
         or "no stack in" in said
         or "not the home" in said
-        or "Nothing is running" in said
+        or "Nothing was running" in said
     )
     assert "restore the file" not in said
     assert listing(outside.parent) == before

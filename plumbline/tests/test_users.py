@@ -36,7 +36,7 @@ def target(home: Home, monkeypatch: pytest.MonkeyPatch) -> Recording:
     made = Recording(home)
     home.prepare()
     home.save(home.load(), target="embedded")
-    monkeypatch.setattr(cli, "choose", lambda *_: (made, "chosen by the test"))
+    monkeypatch.setattr(cli, "deployed", lambda _: made)
     return made
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servicekit import facts
 
 from plumbline.backups.upgrade import before_migrations, deployed
 from plumbline.checkout import Checkout
@@ -20,6 +19,7 @@ from plumbline.home import Home
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import choose
+from plumbline.verification.checks import contract
 from tests.upgrade.pair import ADJUSTED, LEFT_OUT, LEFT_OUT_OF, SHIM_OF, Release, Suite, earlier_release
 from tests.upgrade.traffic import Person, Written, writing
 
@@ -69,7 +69,7 @@ def upgrade(request: pytest.FixtureRequest) -> Iterator[Upgrade]:
             pytest.exit("the pair is of two commits: commit the changes of this checkout first", 4)
         earlier = Release.checked_out(folder / "earlier", known.commit, known.version)
         earlier.use_its_packages(folder / "packages")
-        newer = Release.checked_out(folder / "newer", here.head(), facts.VERSION)
+        newer = Release.checked_out(folder / "newer", here.head(), contract.version())
         home = Home(folder / "home")
         wanted = request.config.getoption("target")
         try:

@@ -12,6 +12,7 @@ import pytest
 
 from plumbline import ROOT
 from plumbline.verification import accuracy
+from plumbline.verification.docs.pages import upgrades
 
 _READ = ("plumbline", "services", "docker", "requirements")
 _JUNK = shutil.ignore_patterns("__pycache__", "tests", ".hypothesis", "*.pyc")
@@ -53,8 +54,9 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     for name in _READ:
         shutil.copytree(ROOT / name, copy.root / name, ignore=_JUNK)
     shutil.copytree(ROOT / "docs" / "decisions", copy.root / "docs" / "decisions")
-    (copy.root / accuracy.RECORD.relative_to(ROOT)).parent.mkdir(parents=True)
-    shutil.copy(accuracy.RECORD, copy.root / accuracy.RECORD.relative_to(ROOT))
+    for record in (accuracy.RECORD, upgrades.RECORD):
+        (copy.root / record.relative_to(ROOT)).parent.mkdir(parents=True)
+        shutil.copy(record, copy.root / record.relative_to(ROOT))
     for name in ("README.md", "mkdocs.yml"):
         shutil.copy(ROOT / name, copy.root)
     done = copy.generate()

@@ -170,7 +170,7 @@ def test_accounts_are_administered_in_the_backends_container(
     assert log_in() == 403
     users.run(running, "delete", "ada")
     assert log_in() == 401
-    assert "ada" not in users.run(running, "list")
+    assert "ada" not in users.run(running, "list", None)
 
 
 def test_a_replaced_secret_is_taken_over_by_the_next_up_and_no_data_are_lost(

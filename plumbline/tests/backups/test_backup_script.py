@@ -25,6 +25,7 @@ def folder(target: DatabaseTarget) -> Iterator[Path]:
         place.chmod(0o755)
         for file in (ROOT / "docker" / "postgres").iterdir():
             shutil.copy(file, place)
+        (place / "release").write_text("0.1.0")  # as in the image
         (place / "claim").mkdir()
         target.cluster.account.own(place / "claim")
         yield place
@@ -36,7 +37,7 @@ def script(target: DatabaseTarget, folder: Path) -> Script:
         as_account = prefix
     told = {
         "POSTGRES_HOST": target.server.host, "POSTGRES_PORT": str(target.server.port), "STACK_ID": "s" * 16,
-        "POSTGRES_DB": target.server.database, "POSTGRES_USER": target.server.user, "RELEASE": "0.1.0",
+        "POSTGRES_DB": target.server.database, "POSTGRES_USER": target.server.user,
         "POSTGRES_PASSWORD_FILE": str(target.server.password_file),
     }  # fmt: skip
 

@@ -119,10 +119,13 @@ def opened(page: Any, text: str) -> Any:
 
 
 def answered(call: Any) -> str:
-    call.locator("button.execute").click()
-    status = call.locator(".live-responses-table tbody .response-col_status").first
-    status.wait_for()
-    return str(status.inner_text()).split()[0]
+    with call.page.expect_response(lambda one: one.request.resource_type == "fetch") as response:
+        call.locator("button.execute").click()
+    status = str(response.value.status)
+    # The page may still show an earlier answer.
+    shown = call.locator(".live-responses-table tbody .response-col_status").filter(has_text=status)
+    shown.first.wait_for()
+    return status
 
 
 @pytest.mark.browser

@@ -11,4 +11,6 @@ pytest_plugins = [
     "plumbline.verification.plugins.sentences",
     "plumbline.verification.plugins.created",
     "plumbline.verification.plugins.browser",
+    "plumbline.verification.plugins.report",
+    "plumbline.verification.plugins.progress",
 ]

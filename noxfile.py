@@ -5,11 +5,18 @@ Arguments after `--` go to pytest: `nox -s suites -- --target embedded --keep-st
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+from plumbline.verification.report.run import Run
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -44,6 +51,26 @@ SCRIPTS = [
     "docker/redis/redis.sh",
 ]
 
+RUN = Run()
+"""Its report: a page, JUnit XML and JSON in test-artifacts/reports."""
+
+
+def _reported(function: Callable[[nox.Session], None]) -> Callable[[nox.Session], None]:
+    """Make a session part of the report."""
+
+    @functools.wraps(function)
+    def recorded(session: nox.Session) -> None:
+        with RUN.session(session, (function.__doc__ or "").strip()):
+            function(session)
+
+    return recorded
+
+
+def _step(session: nox.Session, guards: str, *command: str, **options: Any) -> None:
+    """Run a command that is one check of the report, with what it protects from."""
+    with RUN.step(" ".join(command), guards) as output:
+        session.run(*command, stdout=output, **options)
+
 
 def _install(session: nox.Session) -> None:
     session.install("--require-hashes", "-r", LOCKED)
@@ -66,17 +93,20 @@ def _unit_tests(session: nox.Session, *arguments: str) -> None:
 
 
 @nox.session
+@_reported
 def lint(session: nox.Session) -> None:
     """Ruff, mypy (strict), import contracts, shellcheck."""
     _install(session)
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("mypy")
-    session.run("lint-imports", "--no-logo", env={"PYTHONPATH": os.pathsep.join(CODE)})
-    session.run("shellcheck", *SCRIPTS)
+    _step(session, "frequent mistakes and insecure calls in Python", "ruff", "check", ".")
+    _step(session, "differences that are about layout alone", "ruff", "format", "--check", ".")
+    _step(session, "values of a wrong type, on paths that no test takes, too", "mypy")
+    code = os.pathsep.join(CODE)
+    _step(session, "parts that lean on each other", "lint-imports", "--no-logo", env={"PYTHONPATH": code})
+    _step(session, "mistakes in shell scripts, such as unquoted paths", "shellcheck", *SCRIPTS)
 
 
 @nox.session
+@_reported
 def unit(session: nox.Session) -> None:
     """Unit tests, in several processes, each with a temporary Postgres and Redis."""
     _install(session)
@@ -84,6 +114,7 @@ def unit(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def coverage(session: nox.Session) -> None:
     """Show which lines the unit tests run; no figure makes it fail."""
     _install(session)
@@ -94,12 +125,14 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+@_reported
 def manifests(session: nox.Session) -> None:
     """Render and check every overlay, and deploy to a fake cluster; needs kubectl, kustomize or Go."""
     _install(session)
     if not _renderer(session):
         session.skip("no program to render manifests: install kubectl 1.27 or newer, or kustomize 5, or Go to build it")
-    session.run("python", "-m", "plumbline.verification.manifests")
+    guards = "manifests that a cluster refuses, or that leave a component unreachable, unsafe or without its settings"
+    _step(session, guards, "python", "-m", "plumbline.verification.manifests")
     _pytest(session, "plumbline/tests/verification/manifests", "plumbline/tests/targets/kubernetes")
 
 
@@ -114,6 +147,7 @@ def _renderer(session: nox.Session) -> bool:
 
 
 @nox.session
+@_reported
 def suites(session: nox.Session) -> None:
     """Verify a new stack, which is removed afterwards: smoke and logs, including disruptive checks."""
     _install(session)
@@ -121,6 +155,7 @@ def suites(session: nox.Session) -> None:
 
 
 @nox.session
+@_reported
 def sample(session: nox.Session) -> None:
     """Check the checks: put one fault of each area into a stack, and see it found."""
     _install(session)
@@ -128,6 +163,7 @@ def sample(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def selfcheck(session: nox.Session) -> None:
     """Check the checks with every fault of the catalogue (`-- -k NAME` for some), which takes a while."""
     _install(session)
@@ -136,6 +172,7 @@ def selfcheck(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def websocket(session: nox.Session) -> None:
     """Compare the WebSocket contract of this release and the baseline through Caddy: a new stack goes back."""
     _install(session)
@@ -143,6 +180,7 @@ def websocket(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def smoke(session: nox.Session) -> None:
     """Verify the running stack without disrupting it: health, channels, documents, annotations, templates."""
     _install(session)
@@ -150,6 +188,7 @@ def smoke(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def logs(session: nox.Session) -> None:
     """Verify the recorder of the running stack without disrupting it."""
     _install(session)
@@ -157,6 +196,7 @@ def logs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def accuracy(session: nox.Session) -> None:
     """Measure how well a new stack reads the values of 300 pages with known answers (`-- --pages 50` for fewer)."""
     _install(session)
@@ -164,6 +204,7 @@ def accuracy(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def contract(session: nox.Session) -> None:
     """Send generated requests to a new stack: no 5xx, no answer that OpenAPI does not declare (`-- --examples 5`)."""
     _install(session)
@@ -171,6 +212,7 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def upgrade(session: nox.Session) -> None:
     """Upgrade from the release before: its smoke suite on the newer schema, then this one's; and back again."""
     _install(session)
@@ -178,6 +220,7 @@ def upgrade(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def release(session: nox.Session) -> None:
     """Make a release of this checkout (`-- 0.2.0`): changelog, version, commit, tag. Pushes nothing."""
     _install(session)
@@ -185,6 +228,7 @@ def release(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@_reported
 def drills(session: nox.Session) -> None:
     """Disturb a new stack while clients use it, and count what is lost (`-- --target compose`, `-- -k redis`)."""
     _install(session)
@@ -192,16 +236,26 @@ def drills(session: nox.Session) -> None:
 
 
 @nox.session
+@_reported
 def docs(session: nox.Session) -> None:
     """Build the docs strictly; fail if a page is outdated, or says something else than the code."""
     _install(session)
-    session.run("python", "-m", "plumbline.verification.docs", "--check")
-    session.run("python", "-m", "pytest", "-q", "plumbline/tests/verification/docs/pages")
+    outdated = "pages that say something else than the code"
+    _step(session, outdated, "python", "-m", "plumbline.verification.docs", "--check")
+    _python(session, "pytest", "-q", "plumbline/tests/verification/docs/pages")
     # Not --quiet, which hides warnings from --strict, too. The variable hides a notice of the theme.
-    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+    _step(
+        session,
+        "dead links, and pages that nobody finds",
+        "mkdocs",
+        "build",
+        "--strict",
+        env={"NO_MKDOCS_2_WARNING": "1"},
+    )
 
 
 @nox.session(default=False)
+@_reported
 def bench(session: nox.Session) -> None:
     """Measure routes beside their floors, lists, exports, the recorder, deployments. Prints, asserts nothing."""
     _install(session)

@@ -37,7 +37,7 @@ def write_bundle(home: Home, target: Target, occasion: str, error: BaseException
         **_read("status.json", lambda: {"status.json": json.dumps(target.stack().as_json(), indent=2)}),
         **_read("target.txt", target.describe),
     }
-    secret = _secret_values(home)
+    secret = secret_values(home)
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
@@ -75,8 +75,8 @@ def _machine(home: Home) -> str:
     return "\n".join(lines)
 
 
-def _secret_values(home: Home) -> list[str]:
-    """Return every secret as it is, JSON-encoded and URL-encoded, to mask it in case a log contains it.
+def secret_values(home: Home) -> list[str]:
+    """Return every secret of a stack as it is, JSON-encoded and URL-encoded, to mask it in case a log contains it.
 
     The longest come first, because one may contain another.
     """

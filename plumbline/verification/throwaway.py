@@ -26,6 +26,7 @@ from plumbline.patience import Patience, work_of
 from plumbline.stack import RedisAddress
 from plumbline.targets.embedded import accounts, postgres
 from plumbline.targets.embedded import redis_server as redis_programs
+from plumbline.verification import waiting
 
 environment.drop_settings()
 
@@ -44,10 +45,11 @@ def wait_until(
 ) -> None:
     """Wait until `condition` is true; fail with `what` after `timeout_s` in which `progress` returns the same."""
     patience = Patience(timeout_s)
-    while not condition():
-        if patience.is_over(progress):
-            raise AssertionError(f"not within {patience}: {what}")
-        time.sleep(0.02)
+    with waiting.on(what):
+        while not condition():
+            if patience.is_over(progress):
+                raise AssertionError(f"not within {patience}: {what}")
+            time.sleep(0.02)
 
 
 _Value = TypeVar("_Value")
@@ -61,10 +63,11 @@ def wait_for_value(
     A value that still changes is progress: on a busy machine the wait may take several times as long.
     """
     patience = Patience(timeout_s)
-    while not wanted(value := read()):
-        if patience.is_over(lambda value=value: value):  # type: ignore[misc]
-            raise AssertionError(f"waited {patience} for {what}; the last value was {value!r}")
-        time.sleep(0.02)
+    with waiting.on(what):
+        while not wanted(value := read()):
+            if patience.is_over(lambda value=value: value):  # type: ignore[misc]
+                raise AssertionError(f"waited {patience} for {what}; the last value was {value!r}")
+            time.sleep(0.02)
     return value
 
 

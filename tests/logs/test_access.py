@@ -1,4 +1,7 @@
-"""Only operators can read the recorder, and entries cannot be written through the front door."""
+"""Only operators can read the recorder, and entries cannot be written through the front door.
+
+Protects from entries of the recorder that strangers read or write.
+"""
 
 from __future__ import annotations
 

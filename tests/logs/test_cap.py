@@ -1,4 +1,7 @@
-"""The recorder keeps the newest entries, up to its cap, in order, and nothing on disk."""
+"""The recorder keeps the newest entries, up to its cap, in order, and nothing on disk.
+
+Protects from a recorder that grows without a limit, drops new entries for old ones, or leaves them on a disk.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Clients that close a live tail, in whatever way, leave no entry: Caddy words each way differently."""
+"""Clients that close a live tail, in whatever way, leave no entry: Caddy words each way differently.
+
+Protects from a recorder that fills with entries about readers who closed their browser.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The counters balance, and entries around a restart are counted."""
+"""The counters balance, and entries around a restart are counted.
+
+Protects from entries that vanish without being counted.
+"""
 
 from __future__ import annotations
 

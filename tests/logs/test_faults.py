@@ -1,4 +1,7 @@
-"""Faults that clients cause are folded and counted, and cannot replace other entries."""
+"""Faults that clients cause are folded and counted, and cannot replace other entries.
+
+Protects from one client that floods the recorder and pushes out the entries of others.
+"""
 
 from __future__ import annotations
 

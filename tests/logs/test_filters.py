@@ -1,4 +1,7 @@
-"""Filters of the recorder let through exactly what they name, newest first, in the list and in the live tail."""
+"""Filters of the recorder let through exactly what they name, newest first, in the list and in the live tail.
+
+Protects from an operator who filters and misses an entry, or sees wrong ones.
+"""
 
 from __future__ import annotations
 

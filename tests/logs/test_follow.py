@@ -1,4 +1,7 @@
-"""`plumbline logs`, with and without `--follow`."""
+"""`plumbline logs`, with and without `--follow`.
+
+Protects from an operator at a terminal who does not see what happens.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What becomes of every kind of entry that a service hands in."""
+"""What becomes of every kind of entry that a service hands in.
+
+Protects from entries that break the recorder, or are lost because they look unusual.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An outage of the recorder causes few messages about itself, however many entries wait meanwhile."""
+"""An outage of the recorder causes few messages about itself, however many entries wait meanwhile.
+
+Protects from an outage of the recorder that causes ever more entries about itself.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""No component writes a secret of a request to its own log."""
+"""No component writes a secret of a request to its own log.
+
+Protects from passwords, tokens and cookies in log files.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The operator's page in Chromium, through the front door."""
+"""The operator's page in Chromium, through the front door.
+
+Protects from an operator's page that does not show what happens, or stops to without a word.
+"""
 
 from __future__ import annotations
 

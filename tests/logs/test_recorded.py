@@ -1,4 +1,7 @@
-"""Warnings and errors of every service and of Caddy reach the recorder."""
+"""Warnings and errors of every service and of Caddy reach the recorder.
+
+Protects from warnings and errors that nobody hears of.
+"""
 
 from __future__ import annotations
 

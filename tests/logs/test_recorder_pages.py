@@ -1,4 +1,7 @@
-"""The recorder's answers: their headers, the pages with their scripts, and the counters."""
+"""The recorder's answers: their headers, the pages with their scripts, and the counters.
+
+Protects from pages of the recorder that a browser caches, frames or fills with foreign scripts.
+"""
 
 from __future__ import annotations
 

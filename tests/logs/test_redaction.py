@@ -1,4 +1,7 @@
-"""Stored entries are bounded, free of control characters, and without secrets."""
+"""Stored entries are bounded, free of control characters, and without secrets.
+
+Protects from secrets, control characters and endless texts in the recorder.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The live tail sends every entry once, in order, from where the reader was."""
+"""The live tail sends every entry once, in order, from where the reader was.
+
+Protects from entries that a reader of the live tail misses, or gets twice.
+"""
 
 from __future__ import annotations
 

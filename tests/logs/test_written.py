@@ -1,4 +1,7 @@
-"""Services write what they warn of to their own logs, too."""
+"""Services write what they warn of to their own logs, too.
+
+Protects from warnings that are lost with the recorder because no log file has them.
+"""
 
 from __future__ import annotations
 

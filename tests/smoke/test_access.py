@@ -1,4 +1,7 @@
-"""Every route gives each kind of caller the right answer, and a refused call changes nothing."""
+"""Every route gives each kind of caller the right answer, and a refused call changes nothing.
+
+Protects from users who can read or change what is not theirs.
+"""
 
 from __future__ import annotations
 

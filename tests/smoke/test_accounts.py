@@ -1,4 +1,7 @@
-"""Registration, login and logout, over HTTP and in the database."""
+"""Registration, login and logout, over HTTP and in the database.
+
+Protects from users who cannot register or log in, and passwords that are stored readably.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Values of documents with known answers are read, and doubt is said: a sample of what `nox -s accuracy` measures."""
+"""Values of documents with known answers are read, and doubt is said: a sample of what `nox -s accuracy` measures.
+
+Protects from values that are read wrongly, and said to be certain.
+"""
 
 from __future__ import annotations
 

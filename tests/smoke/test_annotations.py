@@ -1,4 +1,7 @@
-"""Annotations, over HTTP and in the database."""
+"""Annotations, over HTTP and in the database.
+
+Protects from marks in documents that are lost, shifted or given to another document.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Headers of every answer, from every component and with every status."""
+"""Headers of every answer, from every component and with every status.
+
+Protects from answers that browsers cache, guess the type of, or cannot be traced to a request.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The services describe exactly the API that is documented: every call, parameter, limit, field and refusal."""
+"""The services describe exactly the API that is documented: every call, parameter, limit, field and refusal.
+
+Protects from a documented API that is not the one that is served.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Templates made from a document and applied to others, over HTTP and in the database."""
+"""Templates made from a document and applied to others, over HTTP and in the database.
+
+Protects from values that a template puts into the wrong field, twice, or over what a person has entered.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A backup of the running stack is whole and can be restored: proven in a throwaway database."""
+"""A backup of the running stack is whole and can be restored: proven in a throwaway database.
+
+Protects from a backup that cannot be restored when it is needed.
+"""
 
 from __future__ import annotations
 

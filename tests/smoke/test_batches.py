@@ -1,4 +1,7 @@
-"""Batch jobs are carried out by workers, document by document, whatever happens to a worker meanwhile."""
+"""Batch jobs are carried out by workers, document by document, whatever happens to a worker meanwhile.
+
+Protects from batch jobs that lose documents, do them twice, or never end.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A call changes the rows that it is about, in the columns that it is about, and nothing else."""
+"""A call changes the rows that it is about, in the columns that it is about, and nothing else.
+
+Protects from calls that change more than they were asked to.
+"""
 
 from __future__ import annotations
 

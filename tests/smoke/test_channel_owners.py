@@ -1,4 +1,7 @@
-"""The creator of a channel renames it and removes members, over HTTP and in the database."""
+"""The creator of a channel renames it and removes members, over HTTP and in the database.
+
+Protects from members who rename channels or remove others without being allowed to.
+"""
 
 from __future__ import annotations
 

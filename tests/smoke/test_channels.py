@@ -1,4 +1,7 @@
-"""Channels, members, direct channels and messages, over HTTP and in the database."""
+"""Channels, members, direct channels and messages, over HTTP and in the database.
+
+Protects from messages and members that are lost, changed or mixed up between channels.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Checks delete what they create, also after a failure, an interruption and a kill."""
+"""Checks delete what they create, also after a failure, an interruption and a kill.
+
+Protects from checks that leave accounts and documents in a stack in use.
+"""
 
 from __future__ import annotations
 

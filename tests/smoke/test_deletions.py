@@ -1,4 +1,7 @@
-"""Deletion of channels and accounts, over HTTP and in the database."""
+"""Deletion of channels and accounts, over HTTP and in the database.
+
+Protects from deleted data that stays, and data that is deleted with it by mistake.
+"""
 
 from __future__ import annotations
 

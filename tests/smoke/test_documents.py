@@ -1,4 +1,7 @@
-"""Documents, over HTTP and in the database."""
+"""Documents, over HTTP and in the database.
+
+Protects from documents that are lost, changed or shown to others.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Events without gaps: a socket resumes after an event, and one that missed something is closed."""
+"""Events without gaps: a socket resumes after an event, and one that missed something is closed.
+
+Protects from clients that miss an event and do not know it.
+"""
 
 from __future__ import annotations
 

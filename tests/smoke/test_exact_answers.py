@@ -1,4 +1,7 @@
-"""Answers hold exactly what they must: headers of every kind of answer, and the fields of every document."""
+"""Answers hold exactly what they must: headers of every kind of answer, and the fields of every document.
+
+Protects from clients that break because a field or a header is missing, or a new one gives something away.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Each event reaches exactly the sockets that it is for, once, in order, and with exactly its fields."""
+"""Each event reaches exactly the sockets that it is for, once, in order, and with exactly its fields.
+
+Protects from events that reach the wrong users, come twice, or in the wrong order.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Exports of a document and of a channel, compared with the rows."""
+"""Exports of a document and of a channel, compared with the rows.
+
+Protects from exported values that differ from those in the database.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Files are measured, pictured and served as they are, whatever their size, their turn or their name."""
+"""Files are measured, pictured and served as they are, whatever their size, their turn or their name.
+
+Protects from files that are measured, shown or served wrongly.
+"""
 
 from __future__ import annotations
 

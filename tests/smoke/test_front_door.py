@@ -1,4 +1,7 @@
-"""The front door: where each address leads, what reaches a service, and what Caddy says of it."""
+"""The front door: where each address leads, what reaches a service, and what Caddy says of it.
+
+Protects from requests that reach a service past the front door, or the wrong service.
+"""
 
 from __future__ import annotations
 

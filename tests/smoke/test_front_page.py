@@ -1,4 +1,7 @@
-"""The pages that Caddy serves itself: open to everybody, nothing from outside, and calls can be tried on them."""
+"""The pages that Caddy serves itself: open to everybody, nothing from outside, and calls can be tried on them.
+
+Protects from a first page that does not open, loads something from outside, or shows the wrong state.
+"""
 
 from __future__ import annotations
 

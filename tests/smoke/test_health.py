@@ -1,4 +1,7 @@
-"""Health, identity and database of the deployed stack."""
+"""Health, identity and database of the deployed stack.
+
+Protects from a stack that says it is well and is not, or that answers for another one.
+"""
 
 from __future__ import annotations
 

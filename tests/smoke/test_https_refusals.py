@@ -1,4 +1,7 @@
-"""HTTPS that cannot be served is refused in one sentence with a way out, and what ran goes on running."""
+"""HTTPS that cannot be served is refused in one sentence with a way out, and what ran goes on running.
+
+Protects from a deployment that is stopped by a wrong certificate.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Invites, which operators create and delete."""
+"""Invites, which operators create and delete.
+
+Protects from registrations with an invite that was used, has ended, or was never made.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Other local users and other hosts cannot use the stack's internal ports."""
+"""Other local users and other hosts cannot use the stack's internal ports.
+
+Protects from access to the database, Redis and services past the front door.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every limit, from below and above, and every accepted kind of value."""
+"""Every limit, from below and above, and every accepted kind of value.
+
+Protects from requests that are too large, and allowed ones that are refused.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every moment in an answer or a frame is that of its row, to the microsecond, in UTC."""
+"""Every moment in an answer or a frame is that of its row, to the microsecond, in UTC.
+
+Protects from times that are off by an hour, or cut off.
+"""
 
 from __future__ import annotations
 

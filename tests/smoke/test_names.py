@@ -1,4 +1,7 @@
-"""Names are normalised where they are stored, compared and searched for. Other texts are kept as they are."""
+"""Names are normalised where they are stored, compared and searched for. Other texts are kept as they are.
+
+Protects from two users or channels whose names look the same.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""No service became ready before both migrations were at head, by the stack's own records."""
+"""No service became ready before both migrations were at head, by the stack's own records.
+
+Protects from services that work on a half-migrated database.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every list: its pages hold every item once, newest first, and its limits hold."""
+"""Every list: its pages hold every item once, newest first, and its limits hold.
+
+Protects from lists that skip or repeat items.
+"""
 
 from __future__ import annotations
 

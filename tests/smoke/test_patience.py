@@ -1,4 +1,7 @@
-"""How long the front door waits: not for ever for a slow client, and without a limit on a quiet connection."""
+"""How long the front door waits: not for ever for a slow client, and without a limit on a quiet connection.
+
+Protects from slow clients that block others, and connections that are cut for no reason.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The text of documents: read by itself after an upload, over HTTP and in the database."""
+"""The text of documents: read by itself after an upload, over HTTP and in the database.
+
+Protects from documents whose text is not read, or read into another document.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is killed comes back by itself: a server process, and every component at the same time."""
+"""What is killed comes back by itself: a server process, and every component at the same time.
+
+Protects from a component that stays down after a crash.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Each refusal has its own code: programs tell by it what happened. Refusals for access are in `checks/access.py`."""
+"""Each refusal has its own code: programs tell by it what happened. Refusals for access are in `checks/access.py`.
+
+Protects from programs that cannot tell why they were refused.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Requests with an `Idempotency-Key`: what is repeated is stored once, and answered again with the first answer."""
+"""Requests with an `Idempotency-Key`: what is repeated is stored once, and answered again with the first answer.
+
+Protects from a repeated request that stores its message or document twice.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""All data survives a restart."""
+"""All data survives a restart.
+
+Protects from data that is lost with a restart.
+"""
 
 from __future__ import annotations
 

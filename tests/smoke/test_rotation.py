@@ -1,4 +1,7 @@
-"""Each secret is replaced on the running stack while clients write, log in and listen: no request fails."""
+"""Each secret is replaced on the running stack while clients write, log in and listen: no request fails.
+
+Protects from users who are thrown out, or requests that fail, while a secret is replaced.
+"""
 
 from __future__ import annotations
 

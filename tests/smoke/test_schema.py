@@ -1,4 +1,7 @@
-"""The running database has the schema that the migrations of both services declare, and nothing else."""
+"""The running database has the schema that the migrations of both services declare, and nothing else.
+
+Protects from a database that differs from what the code expects.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Secrets are hard to guess, unique, readable only by their owner, and only in their files."""
+"""Secrets are hard to guess, unique, readable only by their owner, and only in their files.
+
+Protects from secrets that can be guessed, read or found in files.
+"""
 
 from __future__ import annotations
 

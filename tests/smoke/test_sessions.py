@@ -1,4 +1,7 @@
-"""Sessions end everywhere: by logging out and by another password; the database has a row for each that is open."""
+"""Sessions end everywhere: by logging out and by another password; the database has a row for each that is open.
+
+Protects from sessions that go on after a logout or a new password.
+"""
 
 from __future__ import annotations
 

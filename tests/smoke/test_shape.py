@@ -1,4 +1,7 @@
-"""What was deployed has the declared shape: its sockets, processes, accounts and identity."""
+"""What was deployed has the declared shape: its sockets, processes, accounts and identity.
+
+Protects from processes, ports and accounts that were not declared.
+"""
 
 from __future__ import annotations
 

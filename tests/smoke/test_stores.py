@@ -1,4 +1,7 @@
-"""Postgres and Redis have the declared settings, roles and authentication."""
+"""Postgres and Redis have the declared settings, roles and authentication.
+
+Protects from a Postgres or Redis that loses data, or lets strangers in.
+"""
 
 from __future__ import annotations
 

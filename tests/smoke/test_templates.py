@@ -1,4 +1,7 @@
-"""Templates, over HTTP and in the database."""
+"""Templates, over HTTP and in the database.
+
+Protects from templates that are lost, changed or used in another channel.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""All services take the same session tokens, and refuse those that differ from the stack's own in one respect."""
+"""All services take the same session tokens, and refuse those that differ from the stack's own in one respect.
+
+Protects from forged, expired and foreign tokens that are accepted.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`deploy-local.sh user`, on the running stack: over the command, HTTP and in the database."""
+"""`deploy-local.sh user`, on the running stack: over the command, HTTP and in the database.
+
+Protects from operators who cannot administer accounts, or lock themselves out.
+"""
 
 from __future__ import annotations
 

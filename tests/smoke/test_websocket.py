@@ -1,4 +1,7 @@
-"""The WebSocket contract, with two clients."""
+"""The WebSocket contract, with two clients.
+
+Protects from clients whose live connection does not do what it is documented to do.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ from plumbline import net
 from plumbline.errors import NotGivenError
 from plumbline.recorder import operator_session
 from plumbline.stack import Stack
-from plumbline.verification.checks import contract
+from plumbline.verification import waiting
+from plumbline.verification.checks import contract, evidence
 from plumbline.verification.checks.created import PREFIX, Run
 
 TIMEOUT_S = 30.0
@@ -45,6 +46,7 @@ class Answer:
         except ValueError:
             self.json = None
         self._call = f"{response.request.method} {response.url}"
+        evidence.count("answers", str(self.status))
 
     @property
     def request_id(self) -> str:
@@ -211,15 +213,14 @@ class Socket:
         end = time.monotonic() + 5 * TIMEOUT_S
         while True:
             try:
-                raw = self._connection.recv(timeout=max(0.0, min(TIMEOUT_S, end - time.monotonic())))
+                with waiting.on(f"a frame {kind!r}"):
+                    frame = self._receive(min(TIMEOUT_S, end - time.monotonic()))
             except TimeoutError:
                 last = f"; the last ones: {self.received[-_SHOWN:]}" if self.received else ""
                 raise AssertionError(
                     f"backend: no {kind!r} frame with {fields} arrived within {TIMEOUT_S:g} s. It sent "
                     f"{len(self.received)} other frames{last}. Next: ./deploy-local.sh logs --component backend"
                 ) from None
-            frame: dict[str, Any] = json.loads(raw)
-            self.received.append(frame)
             if frame.get("type") == kind and all(frame.get(name) == value for name, value in fields.items()):
                 return frame
 
@@ -228,13 +229,19 @@ class Socket:
         deadline = time.monotonic() + timeout_s
         try:
             while True:
-                self.received.append(json.loads(self._connection.recv(timeout=max(0.0, deadline - time.monotonic()))))
+                self._receive(deadline - time.monotonic())
         except ConnectionClosed as closed:
             return closed.rcvd.code if closed.rcvd else None
         except TimeoutError:
             raise AssertionError(
                 f"backend: did not close the socket within {timeout_s:g} s, which it must; received: {self.received}"
             ) from None
+
+    def _receive(self, timeout_s: float) -> dict[str, Any]:
+        frame: dict[str, Any] = json.loads(self._connection.recv(timeout=max(0.0, timeout_s)))
+        self.received.append(frame)
+        evidence.count("frames", str(frame.get("type")))
+        return frame
 
     def drain(self) -> list[dict[str, Any]]:
         """Return all frames received so far. A ping's round trip ensures that earlier frames have arrived."""

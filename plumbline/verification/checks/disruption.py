@@ -10,6 +10,8 @@ import redis
 
 from plumbline.errors import NotGivenError
 from plumbline.targets.base import Target
+from plumbline.verification import waiting
+from plumbline.verification.checks import evidence
 
 MARKER = "disrupt"
 
@@ -75,8 +77,10 @@ class _Guarded:
             return method
 
         def checked(*arguments: Any) -> Any:
-            permit(f"calls {name}({', '.join(map(str, arguments))})")
-            return method(*arguments)
+            call = f"{name}({', '.join(map(str, arguments))})"
+            permit(f"calls {call}")
+            with waiting.on(f"{call} of the {self._target.name} stack"):
+                return method(*arguments)
 
         return checked
 
@@ -94,4 +98,7 @@ class GuardedRedis(redis.Redis):
         name = str(arguments[0]).split()[0].upper()
         if name not in _READS:
             permit(f"sends {name} to Redis")
-        return super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+        answer = super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+        if name == "XLEN":
+            evidence.note("stream_length", int(answer))
+        return answer

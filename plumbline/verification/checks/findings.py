@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from plumbline.patience import Patience
+from plumbline.verification import waiting
 
 _LOOKS_MIN = 5
 """A look at a busy machine takes long: what is only seen a few times has had little time to change."""
@@ -64,10 +65,11 @@ def require_none_soon(
 ) -> None:
     """Fail with what is found if the same is found for that time; pass if nothing is found, several times in a row."""
     patience, looks, clean = Patience(timeout_s), 0, 0
-    while True:
-        found = list(find())
-        looks, clean = looks + 1, 0 if found else clean + 1
-        if clean == in_a_row or (found and looks >= _LOOKS_MIN and patience.is_over(lambda found=found: found)):  # type: ignore[misc]
-            break
-        time.sleep(0.2)
+    with waiting.on(f"an end of: {about}"):
+        while True:
+            found = list(find())
+            looks, clean = looks + 1, 0 if found else clean + 1
+            if clean == in_a_row or (found and looks >= _LOOKS_MIN and patience.is_over(lambda found=found: found)):  # type: ignore[misc]
+                break
+            time.sleep(0.2)
     require_none(found, about=about, then=then)

@@ -28,6 +28,8 @@ from plumbline.net import free_port
 from plumbline.patience import Patience, work_of
 from plumbline.stack import RedisAddress, Stack
 from plumbline.targets.embedded.programs import Layout, service_command
+from plumbline.verification import waiting
+from plumbline.verification.checks import evidence
 from plumbline.verification.checks.client import Answer, User
 from plumbline.verification.checks.contract import EVENTS_CHANNEL, INTERNAL_HEADER, LOG_STREAM
 from plumbline.verification.checks.disruption import permit
@@ -42,21 +44,32 @@ _EVENTS_PER_MESSAGE = 100
 def stream(client: redis.Redis) -> list[dict[str, Any]]:
     """Return the entries of the Redis stream, oldest first."""
     held: Any = client.xrange(LOG_STREAM)
+    evidence.note("stream_length", len(held))
     return [orjson.loads(fields["entry"]) for _, fields in held]
 
 
 def wait_for(client: redis.Redis, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
     """Return the newest entry that is `wanted`; fail with `what` if none came, and no other entry for a while."""
     patience = Patience(TIMEOUT_S)
-    while True:
-        held = stream(client)
-        for entry in reversed(held):
-            if wanted(entry):
-                return dict(entry)
-        if patience.is_over(lambda held=held: held[-1:]):  # type: ignore[misc]
-            newest = "\n  ".join(f"{one['service']} {one['level']} {one['message']}" for one in held[-5:])
-            raise AssertionError(f"the recorder has no {what} after {patience}; its newest entries:\n  {newest}")
-        time.sleep(0.05)
+    with waiting.on(f"the recorder's {what}"):
+        while True:
+            held = stream(client)
+            for entry in reversed(held):
+                if wanted(entry):
+                    return dict(entry)
+            if patience.is_over(lambda held=held: held[-1:]):  # type: ignore[misc]
+                raise AssertionError(f"the recorder has no {what} after {patience}{_newest(client, held)}")
+            time.sleep(0.05)
+
+
+def _newest(client: redis.Redis, held: list[dict[str, Any]]) -> str:
+    """Return what the recorder has instead of an entry, and which services it has heard of at all."""
+    counters: Any = client.hgetall(f"{LOG_STREAM}:counters")
+    counted = {str(name).split("|", 1)[1]: number for name, number in counters.items() if "received|" in str(name)}
+    heard = ", ".join(f"{name.replace('|', ' ')} {number}" for name, number in counted.items())
+    newest = "".join(f"\n  {one['service']} {one['level']} {one['message']}" for one in held[-5:])
+    said = f"; its newest entries:{newest}\n" if held else "; it holds no entry at all. "
+    return f"{said}Received since it began: {heard or 'nothing, so no service reaches it: look at caddy and log-sink'}"
 
 
 def events(answer: requests.Response) -> Iterator[tuple[str, str, Any]]:
@@ -141,6 +154,8 @@ class Lengths:
         """Add a sample."""
         self.samples += 1
         self.longest = max(self.longest, length)
+        evidence.note("stream_length", length)
+        evidence.note("stream_samples", self.samples)
 
 
 @contextmanager

@@ -31,6 +31,8 @@ _READY_AGAIN_S = 10
 """How long a service of a running stack may need to be ready again, such as after a slow answer of the database."""
 OWN = pytest.StashKey[bool]()
 """Whether the suite brought up the stack itself."""
+VERIFIED = pytest.StashKey[Target]()
+"""The target of the stack that the checks verify."""
 _NOT_VERIFIED = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -85,7 +87,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     uncaptured = _Uncaptured(request.config)
     disruption.allow(yes=request.config.getoption("disrupt"))
     if request.config.getoption("target") == RemoteTarget.name:
-        yield disruption.guard(_remote(request.config))
+        yield _verified(request.config, _remote(request.config))
         return
     try:
         existing = existing_stack(request.config)
@@ -96,12 +98,17 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     if existing is None:
         disruption.allow(yes=True)
         request.config.stash[OWN] = True
-        yield from map(disruption.guard, _own_stack(request.config, uncaptured))
+        yield from (_verified(request.config, one) for one in _own_stack(request.config, uncaptured))
         return
     _trust(existing.stack())
     _refuse_incomplete(existing)
     uncaptured(lambda: print(f"\nreusing the stack in {existing.stack().home}", flush=True))
-    yield disruption.guard(existing)
+    yield _verified(request.config, existing)
+
+
+def _verified(config: pytest.Config, target: Target) -> Target:
+    config.stash[VERIFIED] = target
+    return disruption.guard(target)
 
 
 def existing_stack(config: pytest.Config) -> Target | None:

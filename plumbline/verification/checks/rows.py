@@ -24,7 +24,7 @@ class _Cursor(psycopg.Cursor[dict[str, Any]]):
         """Execute a statement, and remember the table that it reads."""
         text = query.as_string(self) if isinstance(query, psycopg.sql.Composable) else str(query)
         found = _TABLE.search(text)
-        self.table = found[1] if found else "no table"
+        self.table = found[1] if found else text.split()[0].lower()
         super().execute(query, params, **options)
         return self
 

@@ -22,6 +22,7 @@ from plumbline.verification.docs.pages import (
     faults,
     inventory,
     openapi,
+    report,
     routes,
     run_steps,
     schema,
@@ -47,6 +48,8 @@ PAGES = {
 """File name to the function that returns its text, in the order of the navigation."""
 FILES: dict[str, Callable[[], str]] = {
     frames.DECLARED.name: asyncapi.file,
+    "report.html": report.file,
+    "report.css": report.style,
     **{api.DECLARED[service].name: functools.partial(openapi.of, service) for service in api.PATHS},
 }
 """Files beside the pages: they are no Markdown, so they have no notice and are not in the navigation."""

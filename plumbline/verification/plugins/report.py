@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     target = item.config.stash.get(stacks.VERIFIED, None)
     if target is not None and not item.config.stash.get(_TOLD, False):
         item.config.stash[_TOLD] = True
-        with contextlib.suppress(PlumblineError):  # a stack without a state says so itself
+        # A stack without a state says so itself. What is asked here is no evidence of the check.
+        with contextlib.suppress(PlumblineError), evidence.collected():
             known["stack"] = versions.facts_of(target.stack(), own=item.config.stash.get(stacks.OWN, False))
     report.user_properties.append((_PROPERTY, known))
     return report
@@ -139,7 +141,7 @@ class _Recorder:
 
     def _take(self, facts: dict[str, Any]) -> None:
         if facts["home"]:
-            self._record.mask(diagnose.secret_values(Home(facts["home"])))
+            self._record.mask(diagnose.secret_values(Home(Path(facts["home"]))))
         self._record.write("stack", **facts)
 
     def _describe(self, name: str) -> None:

@@ -23,6 +23,7 @@ from plumbline.inside import Inside
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
+from plumbline.verification import waiting
 from plumbline.verification.checks import commands, disruption, rows
 from plumbline.verification.remote import Access, RemoteTarget
 
@@ -219,7 +220,8 @@ def _own_stack(config: pytest.Config, uncaptured: _Uncaptured) -> Iterator[Targe
     try:
         try:
             mine.want_https(_https(config))
-            uncaptured(lambda: deploy.up(home, mine, why))
+            with waiting.on("a new stack"):
+                uncaptured(lambda: deploy.up(home, mine, why))
             _trust(mine.stack())
         except PlumblineError as error:
             _save_bundles(home)

@@ -16,8 +16,11 @@ _FOLDER = Path(__file__).parent
 _UNITS = {"rows": ("row", "rows"), "frames": ("frame", "frames"), "answers": ("answer", "answers")}
 
 
-def html(report: dict[str, Any]) -> str:
-    """Return the page."""
+STYLE = _FOLDER / "page.css"
+
+
+def html(report: dict[str, Any], stylesheet: str = "") -> str:
+    """Return the page. It has its style in itself, unless it shall be read from a `stylesheet`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -31,7 +34,8 @@ def html(report: dict[str, Any]) -> str:
     template = environment.get_template("page.html.jinja")
     return template.render(
         **report,
-        style=(_FOLDER / "page.css").read_text(encoding="utf-8"),
+        stylesheet=stylesheet,
+        style=STYLE.read_text(encoding="utf-8"),
         headline=headline(report),
         causes=_causes(report["sessions"]),
         broken=[one for one in report["sessions"] if _is_broken(one)],

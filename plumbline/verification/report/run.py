@@ -196,10 +196,17 @@ def _facts() -> dict[str, Any]:
         "version": facts.VERSION,
         "commit": _git("rev-parse", "HEAD"),
         "changed_files": len(_git("status", "--porcelain").splitlines()),
-        "machine": f"{platform.platform()}, {os.cpu_count()} cores",
+        "machine": f"{_system()}, {platform.machine()}, {os.cpu_count()} cores",
         "ci": bool(os.environ.get("CI")),
         "process": os.getpid(),
     }
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()
 
 
 def _git(*arguments: str) -> str:

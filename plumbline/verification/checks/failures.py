@@ -83,10 +83,10 @@ def _http(error: requests.RequestException) -> Cause:
         case requests.ConnectTimeout():
             return Cause(CADDY.name, f"{call}: a front door that takes connections", f"{parts.netloc} does not answer")
         case requests.Timeout():
-            return Cause(component, f"{call}: an answer in time", f"no line of an answer came: {_line(error)}")
+            return Cause(component, f"{call}: an answer in time", "not one line of it")
     if "refused" in str(error):
         return Cause(CADDY.name, f"{call}: a front door that takes connections", f"{parts.netloc} refuses them")
-    return Cause(component, f"{call}: an answer", f"the connection was closed without one: {_line(error)}")
+    return Cause(component, f"{call}: an answer", "the connection was closed without one")
 
 
 def _broken_off(answer: requests.Response, error: Exception) -> str:

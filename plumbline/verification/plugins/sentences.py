@@ -117,7 +117,9 @@ def completed(message: str, component: str | None, claim: str, then: str, cause:
     names = "|".join((*COMPONENTS, "supervisor", "the stack"))
     if not re.match(rf"({names})\b[^\n]*:", text):
         about = f"{component or 'the stack'}: not as expected: {claim}."
-        text = f"{about} Expected {cause.expected}. Found: {cause.found}" if cause else f"{about} Found: {text}"
+        text = (
+            f"{about} Expected {cause.expected}. Found: {cause.found}\n({text})" if cause else f"{about} Found: {text}"
+        )
     if "Next: " not in text:
         text = f"{text}\nNext: {then}"
     return text

@@ -1,4 +1,4 @@
-"""docs/generated/report.html: the report of a real run, made again from its JSON, so that the sample follows the page."""
+"""docs/generated/report.html: the report of a real run, made again from its JSON, so that it follows the page."""
 
 from __future__ import annotations
 

@@ -16,7 +16,10 @@ from typing import Any
 import nox
 
 sys.path.insert(0, str(Path(__file__).parent))
-from plumbline.verification.report.run import Run
+try:
+    from plumbline.verification.report.run import Run
+except ModuleNotFoundError as error:
+    sys.exit(f"noxfile.py needs {error.name}: python -m pip install --require-hashes -r requirements/nox.txt")
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"

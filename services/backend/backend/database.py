@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import select
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, LiteralString, TypeVar
 
@@ -15,6 +15,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from servicekit.log.outage import Outage
+from servicekit.pools import hung_up
 
 from backend.errors import DatabaseAway, Overloaded, TooMuchAtOnce
 
@@ -30,6 +31,8 @@ QUERY_TIMEOUT_S = 5.0
 DELETION_TIMEOUT_S = 20.0
 """Timeout for a deletion that cascades to many rows."""
 _MAX_WAITING = 1000
+_DRAINED_FOR_S = 1.0
+"""How long the pool is not drained again: other requests may still hold connections of before."""
 _PLANS = "-c plan_cache_mode=force_generic_plan"
 """One plan per statement and connection: planning for each set of parameters costs as much as most statements."""
 
@@ -49,6 +52,7 @@ class Database:
         self, conninfo: str, size: int, connection_class: type[psycopg.AsyncConnection[Any]] = psycopg.AsyncConnection
     ) -> None:
         self._outage = Outage(log, "Postgres", level=logging.ERROR)
+        self._drained_at = -_DRAINED_FOR_S
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
             conninfo,
             connection_class=connection_class,
@@ -61,7 +65,7 @@ class Database:
                 "options": f"-c timezone=UTC -c statement_timeout={int(QUERY_TIMEOUT_S * 1000)} {_PLANS}",
             },
             open=False,
-            check=_check,
+            check=self._check,
             max_waiting=_MAX_WAITING,
             # Short, so that the next request triggers a new attempt: the pool's own backoff grows without limit.
             reconnect_timeout=0.5,
@@ -138,6 +142,21 @@ class Database:
         rows = await self.fetch_all(statement, params, wait_s, timeout_s)
         return rows[0] if rows else None
 
+    async def _check(self, conn: psycopg.AsyncConnection[DictRow]) -> None:
+        """Refuse a connection that the server closed while it was idle, and replace the other idle ones.
+
+        After a restart of Postgres all are closed. The pool alone would find one after the other, and pauses for a
+        second after the second.
+        """
+        if not hung_up(conn):
+            return
+        await conn.close()
+        now = time.monotonic()
+        if now - self._drained_at > _DRAINED_FOR_S:
+            self._drained_at = now
+            await self._pool.drain()
+        raise psycopg.OperationalError("the server closed the connection")
+
     def _unavailable(self, error: BaseException) -> DatabaseAway:
         self._outage.failed(error)
         return DatabaseAway()
@@ -161,15 +180,6 @@ async def _statement_timeout(conn: psycopg.AsyncConnection[DictRow], timeout_s: 
             yield
     except psycopg.errors.QueryCanceled as error:
         raise TooMuchAtOnce from error
-
-
-async def _check(conn: psycopg.AsyncConnection[DictRow]) -> None:
-    """Refuse a connection that the server closed while it was idle. Asks the kernel only: no round trip."""
-    poll = select.poll()
-    poll.register(conn.fileno(), select.POLLIN)
-    if poll.poll(0):
-        await conn.close()
-        raise psycopg.OperationalError("the server closed the connection")
 
 
 def _shut_down(conn: psycopg.AsyncConnection[DictRow]) -> None:

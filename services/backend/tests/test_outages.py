@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import requests
 import websockets
 from backend import migrations
+from backend.database import Database
 
 from plumbline.verification.throwaway import PostgresServer, RedisServer, through_caddy, throwaway_redis, wait_until
 
@@ -151,6 +153,29 @@ def test_a_restart_of_postgres_recovers(
     # A service that noticed the outage may wait a moment before it tries again.
     wait_until(lambda: user.get("/auth/me").status_code == 200, "the service has found Postgres again")
     assert [user.get("/auth/me").status_code for _ in range(10)] == [200] * 10
+
+
+def test_connections_that_postgres_closed_cost_no_request(migrated_postgres: PostgresServer) -> None:
+    """All of them were closed, as after a restart. The pool alone would pause at the second and third for seconds."""
+    size = 4
+
+    async def ask() -> None:
+        database = Database(migrated_postgres.conninfo, size)
+        await database.open()
+        try:
+            pids: set[int] = set()
+            while len(pids) < size:
+                sleeping = "SELECT pg_backend_pid() AS pid, pg_sleep(0.1)"
+                rows = await asyncio.gather(*(database.fetch_one(sleeping, {}) for _ in range(size)))
+                pids = {row["pid"] for row in rows if row}
+            with psycopg.connect(migrated_postgres.conninfo, autocommit=True) as connection:
+                connection.execute("SELECT pg_terminate_backend(pid, 10000) FROM unnest(%s::int[]) pid", ([*pids],))
+            found = [await database.fetch_one("SELECT pg_backend_pid() AS pid", {}) for _ in range(size)]
+            assert not pids & {row["pid"] for row in found if row}
+        finally:
+            await database.close()
+
+    asyncio.run(ask())
 
 
 def test_an_outage_of_redis_keeps_writes_and_local_delivery_and_recovers(

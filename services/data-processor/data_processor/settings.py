@@ -48,7 +48,8 @@ DATABASES: dict[str, dict[str, Any]] = {
                 "min_size": 1,
                 "max_size": _typed.pool_size,
                 "timeout": _typed.database_wait_s,
-                "reconnect_timeout": 30.0,
+                # Short, so that the next request triggers a new attempt: the pool's own pauses double up to this.
+                "reconnect_timeout": 0.5,
                 "name": config.SERVICE,
                 "connection_class": connection_class(_typed.postgres_password_file),
             },

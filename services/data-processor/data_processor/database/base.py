@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import select
 from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
 from servicekit.log.outage import Outage
+from servicekit.pools import hung_up
 
 from data_processor.database.schema import DatabaseSchemaEditor
 
@@ -31,7 +31,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise psycopg.OperationalError("Postgres was away a moment ago")
         try:
             connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
-            while self.pool is not None and _hung_up(connection):
+            while self.pool is not None and hung_up(connection):
                 connection.close()
                 self.pool.putconn(connection)
                 connection = super().get_new_connection(conn_params)
@@ -39,12 +39,3 @@ class DatabaseWrapper(base.DatabaseWrapper):
             outage.failed(error)
             raise
         return connection
-
-
-def _hung_up(connection: psycopg.Connection[Any]) -> bool:
-    # A server sends nothing on an idle connection: bytes or an end of file mean that it is shutting down.
-    if connection.closed:
-        return True
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))

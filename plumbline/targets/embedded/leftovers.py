@@ -22,16 +22,17 @@ def find(directories: list[Path], supervisor_pid: int | None) -> list[psutil.Pro
     command line and environment.
     """
     wanted = {str(directory.resolve()) for directory in directories}
-    supervised: set[int] = set()
-    if supervisor_pid is not None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            supervised = {child.pid for child in psutil.Process(supervisor_pid).children(recursive=True)}
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid not in supervised and process.cwd() in wanted and _is_server(process):
+            if process.cwd() in wanted and _is_server(process) and not _is_under(supervisor_pid, process):
                 found.append(process)
     return found
+
+
+def _is_under(pid: int | None, process: psutil.Process) -> bool:
+    # Of each process, not of a list made before: Postgres starts another for each connection.
+    return pid is not None and any(parent.pid == pid for parent in process.parents())
 
 
 def _is_server(process: psutil.Process) -> bool:

@@ -63,6 +63,14 @@ def test_programs_of_a_supervisor_that_was_killed_are_found_and_ended(supervisor
     assert leftovers.find(directories, None) == []
 
 
+def test_a_process_that_begins_meanwhile_is_no_leftover(start, tmp_path, monkeypatch):
+    """As a connection of Postgres that is made after a look at the supervisor's processes."""
+    server = start(tmp_path / "here")
+    monkeypatch.setattr(psutil.Process, "children", lambda self, recursive: [])
+    assert leftovers.find([tmp_path / "here"], os.getpid()) == []
+    assert _pids(leftovers.find([tmp_path / "here"], server.pid)) == {server.pid}
+
+
 def test_a_shell_and_an_editor_in_the_folder_are_not_leftovers(start, tmp_path):
     start(tmp_path / "here", "/bin/sh", "-c", "read line")
     start(tmp_path / "here", "/bin/sleep", "3600")

@@ -23,8 +23,9 @@ from plumbline.inside import Inside
 from plumbline.stack import Stack
 from plumbline.targets.base import Target
 from plumbline.targets.choose import TARGETS, choose
+from plumbline.targets.kubernetes.target import KubernetesTarget
 from plumbline.verification import waiting
-from plumbline.verification.checks import commands, disruption, rows
+from plumbline.verification.checks import commands, disruption, kept_connections, rows
 from plumbline.verification.remote import Access, RemoteTarget
 
 _ARTIFACTS = Path("test-artifacts")
@@ -50,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--own-stack", action="store_true", help="bring up a stack even if one is running")
     group.addoption("--https", action="store_true", help="bring up a stack with HTTPS")
     group.addoption("--keep-stack", action="store_true", help="keep the stack that the suite brought up")
+    group.addoption("--keep-connections", action="store_true", help="share HTTP connections, if new ones take long")
     group.addoption("--commands-of", type=Path, metavar="DIR", help="checkout whose commands the checks run")
     remote = parser.getgroup("plumbline-remote", "a stack deployed elsewhere (--target remote)")
     remote.addoption("--base-url", metavar="URL", help="its front door")
@@ -109,6 +111,8 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
 
 def _verified(config: pytest.Config, target: Target) -> Target:
     config.stash[VERIFIED] = target
+    if target.name == KubernetesTarget.name or config.getoption("keep_connections"):
+        kept_connections.keep()
     return disruption.guard(target)
 
 

@@ -14,8 +14,13 @@ _SKIPPED = frozenset({"__pycache__", "tests", ".hypothesis"})
 
 def of_sources(root: Path = ROOT, *, also: Iterable[str] = ()) -> str:
     """Return a hash of all sources of the services, and of the files and folders in `also`."""
+    return of_files((*SOURCES, *also), root)
+
+
+def of_files(sources: Iterable[str], root: Path = ROOT) -> str:
+    """Return a hash of files and folders below `root`, without tests and what programs make themselves."""
     digest = hashlib.sha256()
-    for source in (*SOURCES, *also):
+    for source in sources:
         path_of_source = root / source
         for path in sorted(path_of_source.rglob("*")) if path_of_source.is_dir() else [path_of_source]:
             if path.is_file() and not _SKIPPED.intersection(path.relative_to(root).parts) and path.suffix != ".pyc":

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 from string import Template
+from typing import Any
 
-from plumbline import ROOT
+from servicekit import facts
+
+from plumbline import ROOT, fingerprint
 from plumbline.components import TABLE
 from plumbline.errors import StepError
 from plumbline.targets.compose import engine
@@ -36,6 +42,7 @@ _UNREACHABLE = re.compile(
 )
 _COPY = re.compile(r"^COPY (?:--chmod=\S+ )?(?!--)(.+) \S+$", re.MULTILINE)
 """What a Dockerfile copies from its context, not from another stage."""
+_VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 _NO_REGISTRY = (
     "no container registry provides the base images: docker/offline/build.sh builds them from Debian packages and "
     "wheels; then run ./deploy-local.sh again"
@@ -71,12 +78,37 @@ def revisions(root: Path = ROOT) -> dict[str, str]:
     return found
 
 
+def digests(root: Path = ROOT) -> dict[str, str]:
+    """Return by image a hash of what it is built from: files, Dockerfile and build arguments."""
+    inputs, told = inputs_of_images(root), {**_env_file(root), **os.environ, "PLUMBLINE_VERSION": facts.VERSION}
+    found = {}
+    for name, build in _builds(root).items():
+        # The revision is that of the same files, and only a label.
+        given = {key: value for key, value in build.get("args", {}).items() if key != "REVISION"}
+        resolved = {
+            key: _VARIABLE.sub(lambda match: told.get(match[1]) or match[2], value) for key, value in given.items()
+        }
+        files = fingerprint.of_files([".dockerignore", *inputs[name]], root)
+        found[name] = hashlib.sha256(f"{files}{json.dumps(resolved, sort_keys=True)}".encode()).hexdigest()
+    return found
+
+
+def _env_file(root: Path) -> dict[str, str]:
+    """Return the variables of docker/.env, which Compose reads as well."""
+    file = root / "docker" / ".env"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def _builds(root: Path) -> dict[str, dict[str, Any]]:
+    files = [root / "docker" / name for name in ("compose.yaml", BASELINE_FILE)]
+    return {name: one["build"] for file in files for name, one in services_of(file).items() if "build" in one}
+
+
 def inputs_of_images(root: Path = ROOT) -> dict[str, list[str]]:
     """Return by component the inputs of its image, from compose.yaml and its Dockerfile."""
-    files = [root / "docker" / name for name in ("compose.yaml", BASELINE_FILE)]
-    builds = {name: one["build"] for file in files for name, one in services_of(file).items() if "build" in one}
     found = {}
-    for name, build in builds.items():
+    for name, build in _builds(root).items():
         file = Path(build["dockerfile"])
         copied = " ".join(_COPY.findall((root / file).read_text()))
         found[name] = [str(file.parent), *Template(copied).safe_substitute(build.get("args", {})).split()]

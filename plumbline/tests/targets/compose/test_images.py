@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -143,3 +144,38 @@ def test_each_service_is_built_from_its_own_code() -> None:
     inputs = images.inputs_of_images()
     for name in SERVICES:
         assert {f"requirements/{name}.txt", f"services/{name}/{name.replace('-', '_')}"} <= set(inputs[name])
+
+
+@pytest.mark.parametrize(
+    ("file", "images_of"),
+    [
+        ("services/backend/backend/new.py", {"backend"}),
+        ("services/servicekit/servicekit/new.py", {*SERVICES, BASELINE.image_name}),
+        ("docker/postgres/start.sh", {"postgres"}),
+        ("docker/redis/redis.conf", {"redis"}),
+        ("requirements/log-sink.txt", {"log-sink"}),
+        ("docs/new.md", {"caddy"}),
+        (".dockerignore", {*IMAGES, BASELINE.image_name}),
+        ("services/backend/tests/new.py", set()),
+        ("plumbline/cli.py", set()),
+    ],
+)
+def test_a_change_concerns_the_images_that_are_built_from_it(tmp_path: Path, file: str, images_of: set[str]) -> None:
+    shutil.copytree(ROOT / "docker", tmp_path / "docker", ignore=shutil.ignore_patterns("secrets", ".env"))
+    before = images.digests(tmp_path)
+    place = tmp_path / file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("changed")
+    after = images.digests(tmp_path)
+    assert {name for name in before if before[name] != after[name]} == images_of
+
+
+def test_another_base_image_concerns_the_images_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PLUMBLINE_REDIS_IMAGE", raising=False)
+    shutil.copytree(ROOT / "docker", tmp_path / "docker", ignore=shutil.ignore_patterns("secrets", ".env"))
+    before = images.digests(tmp_path)
+    (tmp_path / "docker" / ".env").write_text("# offline\nPLUMBLINE_REDIS_IMAGE=redis:9\n")
+    after = images.digests(tmp_path)
+    assert {name for name in before if before[name] != after[name]} == {"redis"}
+    monkeypatch.setenv("PLUMBLINE_REDIS_IMAGE", "redis:8.0")
+    assert images.digests(tmp_path) == before

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from servicekit.facts import EXIT_CONFIG
+from servicekit.facts import EXIT_CONFIG, EXIT_TEMPORARY
 
 from plumbline.components import CADDY, SPECS
 from plumbline.targets.kubernetes.model import Manifests, Workload, selects
-from plumbline.verification.manifests import capacity
+from plumbline.targets.kubernetes.requests import fewest_pods
 from plumbline.verification.manifests.compare import differences, of
 
 _SPREAD_OVER = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 _ROLLING = {"maxSurge": 1, "maxUnavailable": 0}
 _BUDGET = {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
 _MIGRATING_S = 900
+_TERMINATED = 143
+"""Exit code of a container whose pod was deleted."""
 _STILL_SENT_S = 5
 """How long proxies may go on sending requests to a pod that is being stopped."""
 
@@ -49,7 +51,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
 
 def _replicated(manifests: Manifests, workload: Workload) -> Iterator[str]:
     spec = workload.document["spec"]
-    if capacity.fewest_pods(manifests, workload) < 2:
+    if fewest_pods(manifests, workload) < 2:
         yield f"{workload.name} has one pod: draining its node stops it"
     if not any(selects(one["spec"]["selector"], workload.labels) for one in manifests.of("PodDisruptionBudget")):
         yield f"{workload.name} has no PodDisruptionBudget"
@@ -109,10 +111,18 @@ def _job(workload: Workload) -> Iterator[str]:
         yield f"{workload.name} is ended while it migrates: activeDeadlineSeconds has to be at least {_MIGRATING_S}"
     if workload.pod.get("restartPolicy") != "Never":
         yield f"{workload.name}: restartPolicy has to be Never, or podFailurePolicy is ignored"
-    wanted = {"podFailurePolicy": {"rules": [_fail_at_once(EXIT_CONFIG)]}}
+    # A backup may be tried again whatever failed. A migration that failed would fail again.
+    rules = [_fail_at_once("In", EXIT_CONFIG)] if workload.document["kind"] == "CronJob" else _MIGRATION_RULES
+    wanted = {"podFailurePolicy": {"rules": rules}}
     yield from differences(workload.name, of(spec, wanted), wanted)
 
 
-def _fail_at_once(code: int) -> dict[str, object]:
-    """The rule that a Job is not tried again after this exit code."""
-    return {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [code]}}
+def _fail_at_once(operator: str, *codes: int) -> dict[str, object]:
+    """Return the rule that a Job is not tried again after an exit code that is among these, or is not."""
+    return {"action": "FailJob", "onExitCodes": {"operator": operator, "values": [*codes]}}
+
+
+_MIGRATION_RULES = [
+    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    _fail_at_once("NotIn", EXIT_TEMPORARY, _TERMINATED),
+]

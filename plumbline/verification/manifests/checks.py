@@ -15,6 +15,7 @@ from plumbline.verification.manifests import (
     network,
     order,
     postgres,
+    priority,
     probes,
     quantities,
     references,
@@ -37,6 +38,7 @@ CHECKS: dict[str, Callable[[Manifests], Iterable[str]]] = {
     "postgres": postgres.problems,
     "order": order.problems,
     "capacity": capacity.problems,
+    "priority": priority.problems,
 }
 
 OF_THIS_RELEASE = frozenset({"probes", "compose", "postgres", "order", "capacity"})

@@ -13,8 +13,8 @@ import yaml
 from plumbline import ROOT
 from plumbline.components import CADDY, COMPONENTS, POSTGRES, REDIS, SERVICES, SPECS
 from plumbline.targets.kubernetes.model import Container, Manifests, Workload
+from plumbline.targets.kubernetes.quantity import parse
 from plumbline.verification.manifests import compose_file, compose_settings, images
-from plumbline.verification.manifests.quantities import parse
 
 DIFFERENT = {
     "PLUMBLINE_STACK_ID": "each deployment has its own",

@@ -10,7 +10,7 @@ from servicekit.facts import DATABASE_NAME, DATABASE_USER, POSTGRES_MAJOR
 from plumbline.secret_files import SECRETS
 from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import Manifests, Workload
-from plumbline.verification.manifests.quantities import parse
+from plumbline.targets.kubernetes.quantity import parse
 
 _STORAGE_MIN = 1024**3
 _SIZES = ("max_connections", "shared_buffers", "effective_cache_size", "work_mem", "maintenance_work_mem")

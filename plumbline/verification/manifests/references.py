@@ -79,7 +79,7 @@ def literal_secrets(root: Path) -> Iterator[str]:
 def _namespaces(manifests: Manifests) -> Iterator[str]:
     names = {one["metadata"]["name"] for one in manifests.of("Namespace")}
     for one in manifests.documents:
-        if one["kind"] != "Namespace" and one["metadata"].get("namespace") not in names:
+        if one["kind"] not in ("Namespace", "PriorityClass") and one["metadata"].get("namespace") not in names:
             yield f"{one['kind']} {one['metadata']['name']} is in no namespace that is made here"
 
 

@@ -61,3 +61,8 @@ def test_no_secret_of_the_checkout_is_read() -> None:
     values = Manifests(variants.documents(Variant("local"))).data("Secret", secret)
     # Empty: the second value of a secret, which only a rotation sets.
     assert set((values or {}).values()) == {"stands in for a secret", ""}
+
+
+def test_the_local_overlay_says_which_node_it_fits() -> None:
+    namespace = next(Manifests(variants.documents(Variant("local"))).of("Namespace"))
+    assert namespace["metadata"]["annotations"] == {"plumbline/node-cpu": "2", "plumbline/node-memory": "4Gi"}

@@ -6,28 +6,30 @@ import re
 import textwrap
 from pathlib import Path
 
+import pytest
 import yaml
 
 from plumbline import ROOT
 from plumbline.secret_files import SECRETS
 from plumbline.targets.kubernetes import kustomize
 from plumbline.targets.kubernetes.model import Container, Manifests
+from plumbline.targets.kubernetes.quantity import parse
+from plumbline.targets.kubernetes.requests import fewest_pods, of_all_pods, total
 from plumbline.verification.manifests import capacity, variants
 from plumbline.verification.manifests.checks import problems
-from plumbline.verification.manifests.quantities import parse
 from plumbline.verification.manifests.variants import Variant
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
 
 
 def test_the_sizing_table_is_true() -> None:
-    manifests = Manifests(variants.documents(Variant("local")))
+    manifests = Manifests(variants.documents(Variant("production")))
     staying = [one for one in manifests.workloads() if one.document["kind"] != "Job"]
     processor = memory = 0.0
     for workload in staying:
         resources = workload.main.spec["resources"]
         environment = manifests.environment(workload.main)
-        pods = capacity.pods(manifests, workload)
+        pods = fewest_pods(manifests, workload)
         processor += pods * float(parse(resources["requests"]["cpu"]))
         memory += pods * float(parse(resources["requests"]["memory"])) / 1024**2
         pool = environment.get("PLUMBLINE_POOL_SIZE")
@@ -37,6 +39,12 @@ def test_the_sizing_table_is_true() -> None:
         row = "| " + " | ".join(map(str, cells)) + " |"
         assert row.replace("|  |", "| |") in PAGE, row
     assert f"Together {processor:.1f} processors and {memory:.0f}Mi requested" in PAGE
+
+
+@pytest.mark.parametrize("overlay", ["local", "production"])
+def test_the_need_of_a_rollout_is_true(overlay: str) -> None:
+    needed = total(of_all_pods(Manifests(variants.documents(Variant(overlay)))))
+    assert str(needed) in " ".join(PAGE.split())
 
 
 def test_the_connections_are_counted_right() -> None:
@@ -74,7 +82,7 @@ def test_the_patches_that_it_shows_do_what_it_says(tmp_path: Path) -> None:
 
 
 def test_every_image_that_production_runs_is_pushed_and_every_image_of_our_own_is_loaded() -> None:
-    (pushed,) = re.findall(r"for image in (.*); do", PAGE)
+    (pushed,) = {*re.findall(r"for image in (.*); do", PAGE)}
     of_production = {one.image for one in _containers("production") if one.image.startswith("plumbline/")}
     assert {f"plumbline/{name}" for name in pushed.split()} == of_production
     assert set(re.findall(r"(plumbline/[a-z-]+):local", PAGE)) == {one.image for one in _containers("local")}

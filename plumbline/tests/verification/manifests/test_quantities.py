@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from plumbline.verification.manifests.quantities import parse
+from plumbline.targets.kubernetes.quantity import parse
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,12 @@ from .parts import Break, cluster, data, doc, main
 BREAKS: list[Break] = [
     ("max_connections of Postgres is not set", lambda m: main(m, "postgres").pop("args")),
     (
+        "a rollout does not fit the node of this overlay",
+        lambda m: doc(m, "Namespace", "plumbline")["metadata"].update(
+            annotations={"plumbline/node-cpu": "2", "plumbline/node-memory": "4Gi"}
+        ),
+    ),
+    (
         "Postgres has 57",
         lambda m: main(m, "postgres").update(args=["-c", "max_connections=60"]),
     ),

@@ -39,8 +39,8 @@ BREAKS: list[Break] = [
         lambda m: pod(m, "caddy")["volumes"].append({"name": "tmp", "emptyDir": {"sizeLimit": "1Mi"}}),
     ),
     (
-        "postgres variable PLUMBLINE_POSTGRES_DB is there twice",
-        lambda m: main(m, "postgres")["env"].append({"name": "PLUMBLINE_POSTGRES_DB", "value": "other"}),
+        "redis variable PLUMBLINE_REDIS_PASSWORD_FILE is there twice",
+        lambda m: main(m, "redis")["env"].append({"name": "PLUMBLINE_REDIS_PASSWORD_FILE", "value": "other"}),
     ),
     (
         "container backend-at-head is there twice",

@@ -13,7 +13,7 @@ from typing import Any
 
 from plumbline.backups.intervals import minutes
 from plumbline.errors import ElsewhereError, PlumblineError
-from plumbline.targets.kubernetes import kustomize, pods
+from plumbline.targets.kubernetes import kustomize, waiting
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.kustomize import Document
 from plumbline.targets.kubernetes.model import BACKUP, COMPONENT, Manifests
@@ -112,7 +112,7 @@ def _reader(cluster: Cluster) -> Iterator[str]:
     cluster.output("delete", "pod", READER, "--ignore-not-found", "--wait=true")
     cluster.output("apply", "--filename=-", stdin=kustomize.dump([pod]))
     try:
-        pods.wait_ready(cluster, READER)
+        waiting.wait_ready(cluster, READER)
         yield folder
     finally:
         cluster.run("delete", "pod", READER, "--ignore-not-found", "--wait=false")

@@ -7,8 +7,9 @@ from plumbline.errors import StepError
 from plumbline.home import Home
 from plumbline.targets.compose.images import LOG
 from plumbline.targets.kubernetes import pods
+from plumbline.targets.kubernetes.forwards import FORWARD, forward_log
 from plumbline.targets.kubernetes.kubectl import Cluster
-from plumbline.targets.kubernetes.migration import CONTAINERS, JOB
+from plumbline.targets.kubernetes.migration import CONTAINERS, newest_pod
 from plumbline.targets.kubernetes.model import COMPONENT
 
 _LINES = 2000
@@ -25,8 +26,13 @@ def log_tail(home: Home, cluster: Cluster, component: str, lines: int) -> list[s
     if component == LOG:
         log = home.logs / f"{LOG}.log"
         return log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
+    if component.startswith(FORWARD):
+        return forward_log(home, component).splitlines()[-lines:]
     if component in CONTAINERS:
-        which = [f"job/{JOB}", f"--container={component}"]
+        pod = newest_pod(cluster, component)
+        if pod is None:
+            return []
+        which = [pod, f"--container={component}"]
     else:
         which = _failing_container(cluster, component) or [
             f"--selector={COMPONENT}={component}",
@@ -50,6 +56,8 @@ def describe(home: Home, cluster: Cluster) -> dict[str, str]:
     """Return file name to text for a diagnostics bundle."""
     parts = (*COMPONENTS, *CONTAINERS, LOG)
     files = {f"logs/{name}.log": "\n".join(log_tail(home, cluster, name, _LINES)) for name in parts}
+    forwards = sorted(path.stem for path in home.logs.glob(f"{FORWARD}*.log"))
+    files |= {f"logs/{name}.log": "\n".join(log_tail(home, cluster, name, _LINES)) for name in forwards}
     for name, arguments in _COMMANDS.items():
         done = cluster.run(*arguments)
         files[name] = done.stdout + done.stderr

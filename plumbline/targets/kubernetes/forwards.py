@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 from servicekit.secrets import SecretError, read_secret
 
+from plumbline.causes import cause
 from plumbline.components import LOG_SINK
 from plumbline.errors import StepError
 from plumbline.home import Home
@@ -25,6 +26,11 @@ from plumbline.targets.kubernetes.kubectl import Cluster
 _PATIENCE_S = 60
 _KEPT = ("HOME", "PATH", "KUBECONFIG", "AWS_PROFILE", "CLOUDSDK_CONFIG", "NO_PROXY", "HTTPS_PROXY")
 """Variables that kubectl and its credential plugins may read."""
+
+
+FORWARD = "forward-"
+"""Begin of the name of a forward's program and log."""
+_ROUTINE = ("Forwarding from", "Handling connection")
 
 
 class PostgresPort(IntEnum):
@@ -51,7 +57,7 @@ class Forwards:
         self._supervisor.apply(
             [
                 Program(
-                    name=f"forward-{name}",
+                    name=f"{FORWARD}{name}",
                     command=[
                         program,
                         *self._cluster.arguments(
@@ -71,13 +77,20 @@ class Forwards:
             raise StepError(
                 "the port-forwards to the cluster have ended", hint="./deploy-local.sh up starts them again"
             )
-        program = f"forward-{name}"
+        program = f"{FORWARD}{name}"
         self._supervisor.stop(program)
+        before = len(forward_log(self._home, program))
         self._supervisor.start(program)
         patience = Patience(_PATIENCE_S)
         while (reason := probe()) is not None:
             if patience.is_over(partial(str, reason)):
-                raise StepError(f"the port-forward to {name} does not work after {patience}: {reason}")
+                said = forward_log(self._home, program)[before:].splitlines()
+                why = cause(line for line in said if not line.startswith(_ROUTINE)) or reason
+                raise StepError(
+                    f"the port-forward to {name} does not work after {patience}: {why}",
+                    component=program,
+                    hint=f"its log is {self._home.logs / program}.log",
+                )
             if self._supervisor.component(program).state in ("failed", "stopped"):
                 self._supervisor.start(program)
             time.sleep(0.1)
@@ -93,6 +106,12 @@ class Forwards:
     def end(self) -> None:
         """End all of them."""
         self._supervisor.shutdown()
+
+
+def forward_log(home: Home, program: str) -> str:
+    """Return what kubectl wrote about a forward; of a program whose name begins with FORWARD."""
+    log = home.logs / f"{program}.log"
+    return log.read_text(errors="replace") if log.exists() else ""
 
 
 def probe_front(port: int) -> str | None:

@@ -1,4 +1,4 @@
-"""The images of a stack: built by the local engine, and loaded into the cluster with a unique tag."""
+"""The images of a stack: built by the local engine, and loaded into the cluster."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ def provide(recipe: Recipe) -> str:
     result = built.build(project)
     services = project.resolved()["services"]
     names = []
-    for image in recipe.lineup.images:
-        name = f"{recipe.image(image)}:{recipe.tag}"
-        # A unique name for every deployment, because nodes cache images by name.
+    for image, tag in recipe.tags().items():
+        name = f"{recipe.image(image)}:{tag}"
         engine.output("tag", services[image]["image"], name, component=built.LOG)
         names.append(name)
     if recipe.choice.registry:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ from plumbline.home import Home
 from plumbline.plan import ON_BASELINE, TODAY, Lineup
 from plumbline.settings import file
 from plumbline.settings.resolve import NONE, PARTS, Wanted
+from plumbline.targets.compose import images
 from plumbline.targets.kubernetes import backups, kustomize
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
 from plumbline.targets.kubernetes.kustomize import Document
@@ -40,13 +43,12 @@ def mark_of(home: Home) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The input of a rendering. `mark` identifies the home, `tag` the images."""
+    """The input of a rendering. `mark` identifies the home."""
 
     home: Home
     choice: Choice
     mark: str
     stack_id: str
-    tag: str
     told: Wanted = NONE
     lineup: Lineup = TODAY
     backups: Mapping[str, Any] = field(default_factory=dict)
@@ -60,13 +62,24 @@ class Recipe:
         overlay = yaml.safe_load((kustomize.OVERLAYS / self.choice.overlay / "kustomization.yaml").read_text())
         return str(overlay["namespace"])
 
+    @property
+    def priority_class(self) -> str:
+        """Name of the home's PriorityClass on the local overlay."""
+        return f"plumbline-first-{self.mark}"
+
     def image(self, name: str) -> str:
         """Name of an image without its tag."""
         return f"{self.choice.registry}/{name}" if self.choice.registry else f"plumbline/{name}"
 
+    def tags(self) -> dict[str, str]:
+        """Return by image its tag. Nodes cache images by name; only what is built anew gets another, and a new pod."""
+        digests = images.digests()
+        return {name: f"{self.mark}-{digests[name][:12]}" for name in self.lineup.images}
+
     def text(self, *, real_secrets: bool = True) -> str:
         """Render to YAML, with placeholders unless `real_secrets`. Raises PlumblineError."""
-        place = self.home.root / ".kubernetes"
+        # Secrets never leave the home. Without them, nothing is written there: it may not exist yet.
+        place = self.home.root / ".kubernetes" if real_secrets else Path(tempfile.mkdtemp(prefix="plumbline-"))
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(mode=0o700, parents=True)
         try:
@@ -115,9 +128,13 @@ class Recipe:
         content.setdefault("components", []).append(_SETTINGS)
         if self.choice.overlay == LOCAL:
             content["images"] = [
-                {"name": f"plumbline/{name}", "newName": self.image(name), "newTag": self.tag}
-                for name in self.lineup.images
+                {"name": f"plumbline/{name}", "newName": self.image(name), "newTag": tag}
+                for name, tag in self.tags().items()
             ]
+            # PriorityClasses have no namespace, so each home has its own.
+            name = {"op": "replace", "path": "/metadata/name", "value": self.priority_class}
+            change = {"patch": json.dumps([name]), "options": {"allowNameChange": True}}
+            content.setdefault("patches", []).append({"target": {"kind": "PriorityClass"}, **change})
         index.write_text(kustomize.dump([content]))
 
     def _write_settings(self, component: Path) -> None:

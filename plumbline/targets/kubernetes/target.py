@@ -6,37 +6,29 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from plumbline import causes, fingerprint, net, preflight, secret_files
 from plumbline.backups.intervals import NEVER
 from plumbline.components import (
-    BACKEND,
     BASELINE,
     CADDY,
-    MIGRATING,
     PORTS,
     POSTGRES,
     REDIS,
     SPECS,
-    migration_step,
 )
 from plumbline.errors import PlumblineError, StepError
-from plumbline.home import Home
 from plumbline.inside import Inside, Process
 from plumbline.rotation.target import RedisRule
 from plumbline.settings.resolve import Wanted
-from plumbline.stack import Component, PostgresAddress, Stack
 from plumbline.targets.compose import engine
 from plumbline.targets.compose.images import INPUTS
-from plumbline.targets.in_a_home import TargetInAHome
 from plumbline.targets.kubernetes import (
     backups,
     contexts,
     delivery,
     diagnosis,
-    forwards,
     images,
     kubectl,
     kustomize,
@@ -44,119 +36,27 @@ from plumbline.targets.kubernetes import (
     pods,
     postgres_pod,
     rendering,
+    rollout,
+    scaling,
 )
 from plumbline.targets.kubernetes import preflight as cluster_preflight
 from plumbline.targets.kubernetes.contexts import LOCAL, Choice
-from plumbline.targets.kubernetes.forwards import Forwards, PostgresPort
+from plumbline.targets.kubernetes.forwards import PostgresPort
 from plumbline.targets.kubernetes.kubectl import Cluster
-from plumbline.targets.kubernetes.kustomize import Document
-from plumbline.targets.kubernetes.model import COMPONENT, Manifests
-from plumbline.targets.kubernetes.rendering import Recipe
+from plumbline.targets.kubernetes.model import COMPONENT
+from plumbline.targets.kubernetes.stack import FORWARDED, StackInACluster
 
-_REPLICAS = "plumbline/replicas"
-"""Annotation with the number of pods that a stopped workload had."""
-_IMMUTABLE = "updates to statefulset spec"
-"""Begin of the API server's error for a change of immutable fields of a StatefulSet."""
-_PROBE_S = 2
-_KILL_ALL = "kill -9 -1"
-# Process 1 of a container ignores SIGKILL from inside. SIGQUIT ends Postgres as a crash would.
-_KILL_INIT = "kill -QUIT 1"
 _SOURCES = ("k8s", *INPUTS)
 _NO_DOMAIN = "--domain is not for a cluster: an Ingress serves HTTPS there (docs/kubernetes.md), drop the option"
-_FORWARDED = {"front": CADDY, "postgres": POSTGRES, "redis": REDIS}
-"""Name of a forward to the component that it leads to."""
 
 
-class KubernetesTarget(TargetInAHome):
+class KubernetesTarget(StackInACluster):
     """One stack in a cluster. See `plumbline.targets.base.Target` for the methods' contracts."""
 
     name = "kubernetes"
     refused_settings: Mapping[str, str] = {
         "PLUMBLINE_FRONT_HOST": "a cluster's front door is forwarded to 127.0.0.1; an Ingress opens it to others"
     }
-
-    def __init__(self, home: Home, front_port: int | None = None) -> None:
-        super().__init__(home, front_port)
-        self._choice = contexts.remembered(home)
-        self._rendered: Manifests | None = None
-
-    # State
-
-    def _setting_defaults(self) -> Mapping[str, Mapping[str, str]]:
-        return rendering.setting_defaults()
-
-    def _recipe(self, choice: Choice | None = None, stack_id: str | None = None, told: Wanted | None = None) -> Recipe:
-        choice = choice or self._choice
-        if choice is None:
-            raise PlumblineError("this stack was never deployed to a cluster", hint="./deploy-local.sh up")
-        mark = rendering.mark_of(self.home)
-        identity = self._state.stack_id if stack_id is None else stack_id
-        settings = self._applied if told is None else told
-        tag = f"{mark}-{identity or 'none'}"
-        # Deployments are compared by a neutral rendering, without settings and schedule.
-        regular = self._state.backups if told is None else {}
-        return Recipe(self.home, choice, mark, identity or "none", tag, settings, self.lineup, regular)
-
-    @property
-    def _cluster(self) -> Cluster:
-        recipe = self._recipe()
-        return Cluster(recipe.choice.context, recipe.namespace)
-
-    @property
-    def _forwards(self) -> Forwards:
-        return Forwards(self.home, self._cluster)
-
-    def _manifests(self) -> Manifests:
-        if self._rendered is None:
-            self._rendered = Manifests(self._recipe().documents())
-        return self._rendered
-
-    def component(self, name: str) -> Component:
-        """Return the state of one component."""
-        return next(one for one in self._components() if one.name == name)
-
-    def _components(self) -> tuple[Component, ...]:
-        if self._choice is None:
-            return tuple(Component(name, "stopped") for name in self.lineup.components)
-        try:
-            snapshot = pods.fetch(self._cluster)
-        except StepError as error:
-            return tuple(
-                Component(name, "failed", detail=str(error).splitlines()[0]) for name in self.lineup.components
-            )
-        is_external = self._state.ports.get("postgres") == PostgresPort.EXTERNAL and self._state.phase == "ready"
-        return tuple(
-            Component(name, "running", detail="external")
-            if name == POSTGRES.name and is_external
-            else snapshot.component(name)
-            for name in self.lineup.components
-        )
-
-    def stack(self) -> Stack:
-        """Return the current state of the stack, with its addresses on this machine."""
-        ports = self._state.ports
-        return self._stack(
-            f"127.0.0.1:{ports.get('front', 0)}",
-            self._postgres_address(),
-            f"127.0.0.1:{ports.get('redis', 0)}",
-            self._components(),
-        )
-
-    def _postgres_address(self) -> PostgresAddress:
-        """Return the address of the forwarded port, or of an external Postgres."""
-        port = self._state.ports.get("postgres", PostgresPort.NOT_FORWARDED)
-        own = self._postgres_at("127.0.0.1", max(port, 0))
-        if port != PostgresPort.EXTERNAL:
-            return own
-        told = self._database_settings()
-        return PostgresAddress(
-            told["PLUMBLINE_POSTGRES_HOST"], int(told.get("PLUMBLINE_POSTGRES_PORT", "5432")),
-            told["PLUMBLINE_POSTGRES_DB"], told["PLUMBLINE_POSTGRES_USER"], own.password_file,
-        )  # fmt: skip
-
-    def _database_settings(self) -> dict[str, str]:
-        manifests = self._manifests()
-        return manifests.environment(manifests.workload(BACKEND.name).main)
 
     # Preflight
 
@@ -223,7 +123,7 @@ class KubernetesTarget(TargetInAHome):
         self._choice.save(self.home)
         known = self._state.ports
         ports = {"front": self._front_port() or known.get("front") or net.free_port()}
-        for name in _FORWARDED:
+        for name in FORWARDED:
             ports[name] = ports.get(name) or known.get(name) or net.free_port()
         self._state = self.home.save(self._state, target=self.name, ports=ports)
         marks = self._marks(self._choice)
@@ -239,10 +139,6 @@ class KubernetesTarget(TargetInAHome):
         first = self._start_postgres if self._has_postgres else self._start_redis
         return {self.lineup.table[0].step_name: first, CADDY.step_name: self._open_front}
 
-    @property
-    def _has_postgres(self) -> bool:
-        return POSTGRES in self.lineup.table
-
     def _make_secrets(self) -> str:
         done = super()._make_secrets()
         self._rendered = None
@@ -254,67 +150,39 @@ class KubernetesTarget(TargetInAHome):
         recipe = self._recipe()
         return images.provide(recipe) if recipe.choice.overlay == LOCAL else "images of the overlay"
 
-    def _apply(self, documents: list[Document], component: str | None = None) -> None:
-        if documents:
-            self._cluster.output("apply", "--filename=-", stdin=kustomize.dump(documents), component=component)
-
     def _start_redis(self) -> str:
         """Start Redis as the first component, on the baseline."""
-        self._apply(rendering.prerequisites(self._manifests()))
+        self._apply_prerequisites()
         return self._bring_up(REDIS.name)
 
     def _start_postgres(self) -> str:
-        self._apply(rendering.prerequisites(self._manifests()))
+        self._apply_prerequisites()
         if self._state.ports["postgres"] == PostgresPort.EXTERNAL:
             return "external"
         return self._bring_up(POSTGRES.name)
 
+    def _apply_prerequisites(self) -> None:
+        rollout.apply(self._cluster, rendering.prerequisites(self._manifests()))
+
     def _bring_up(self, *names: str) -> str:
-        left = pods.broken(self._cluster, *names)
-        documents = rendering.workloads(self._manifests(), *names)
-        try:
-            self._apply(documents, names[0])
-        except StepError as error:
-            if _IMMUTABLE not in str(error):
-                raise
-            # Recreate the StatefulSet, but keep its pod and claim.
-            self._cluster.output("delete", "statefulset", *names, "--cascade=orphan", component=names[0])
-            self._apply(documents, names[0])
-        if left:
-            # Failed pods of an earlier attempt would retry only after minutes, and fail this attempt.
-            self._cluster.output("delete", "pod", *left, "--ignore-not-found", "--wait=false", component=names[0])
-        # With an autoscaler, the manifests set no number of pods, so a stopped workload would stay stopped.
-        self._scale_up(*names)
         with causes.named(self.log_tail):
-            pods.wait_ready(self._cluster, *names)
+            rollout.bring_up(self._cluster, self._manifests(), *names)
         return "ready"
 
     def _migrate(self, name: str, back_to: str = "") -> str:
-        """Wait for one container of the migration Job. The first step starts the Job, the last waits for its end."""
-        step = migration_step(name)
-        if back_to:
-            job = migration.back(self._manifests().documents, name, back_to)
-            self._cluster.output("delete", "job", migration.BACK, "--ignore-not-found", "--wait=true")
-            self._apply([job], step)
-            with causes.named(self.log_tail):
-                migration.wait_for_end(self._cluster, migration.BACK)
-            return f"at {back_to}"
-        if name == MIGRATING[0]:
-            # A Job cannot be changed, only replaced.
-            self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
-            self._apply(rendering.workloads(self._manifests(), migration.JOB), step)
         with causes.named(self.log_tail):
-            migration.wait_for_container(self._cluster, step)
-            if name == MIGRATING[-1]:
-                migration.wait_for_end(self._cluster)
+            if back_to:
+                rollout.migrate_back(self._cluster, self._manifests(), name, back_to)
+                return f"at {back_to}"
+            rollout.migrate(self._cluster, self._manifests(), name)
         return "at head"
 
     def _open_front(self) -> str:
         result = self._bring_up(CADDY.name)
         others = [one for one in self._manifests().of(*rendering.WORKLOADS) if one["kind"] != "Job"]
-        self._apply(others)
+        rollout.apply(self._cluster, others)
         ports = self._state.ports
-        wanted = {name: (name, ports[name], PORTS[name].number) for name in _FORWARDED}
+        wanted = {name: (name, ports[name], PORTS[name].number) for name in FORWARDED}
         if ports["postgres"] == PostgresPort.EXTERNAL or not self._has_postgres:
             del wanted["postgres"]
         else:
@@ -324,14 +192,6 @@ class KubernetesTarget(TargetInAHome):
         for name in wanted:
             self._forwards.restart(name, self._probe(name))
         return f"{result}, forwarded to port {ports['front']}"
-
-    def _probe(self, name: str) -> Callable[[], str | None]:
-        probes: dict[str, Callable[[], str | None]] = {
-            "front": partial(forwards.probe_front, self._state.ports["front"]),
-            "postgres": partial(forwards.probe_postgres, self._postgres_address()),
-            "redis": lambda: self.stack().redis.problem(_PROBE_S),
-        }
-        return probes[name]
 
     # Operation
 
@@ -345,38 +205,19 @@ class KubernetesTarget(TargetInAHome):
 
     def start(self, *components: str) -> None:
         """Start components with their former number of pods, and wait until each is ready and reachable from here."""
-        snapshot = pods.fetch(self._cluster)
-        for name in components:
-            self._workload(snapshot, name)
-        self._scale_up(*components)
-        pods.wait_ready(self._cluster, *components)
-        for forward, spec in _FORWARDED.items():
+        scaling.start(self._cluster, *components)
+        for forward, spec in FORWARDED.items():
             if spec.name in components:
                 self._forwards.restart(forward, self._probe(forward))
 
-    def _scale_up(self, *components: str) -> None:
-        snapshot = pods.fetch(self._cluster)
-        for workload in [snapshot.workloads[name] for name in components if name in snapshot.workloads]:
-            if workload["spec"].get("replicas", 1) == 0:
-                self._scale(workload, int(workload["metadata"].get("annotations", {}).get(_REPLICAS, "1")))
-
     def stop(self, *components: str) -> None:
         """Scale components to no pods, and wait until the pods have ended."""
-        snapshot = pods.fetch(self._cluster)
-        for name in components:
-            workload = self._workload(snapshot, name)
-            replicas = workload["spec"].get("replicas", 1)
-            if replicas:
-                self._cluster.output(
-                    "annotate", "--overwrite", _name(workload), f"{_REPLICAS}={replicas}", component=name
-                )
-                self._scale(workload, 0)
-        pods.wait_gone(self._cluster, *components)
+        scaling.stop(self._cluster, *components)
 
     def _stop_for_good(self, *names: str) -> None:
         there = pods.fetch(self._cluster).workloads
         self.stop(*(name for name in names if name in there))
-        self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
+        rollout.delete_job(self._cluster, migration.JOB)
         if POSTGRES.name in names:
             backups.remove(self._cluster)
         if BASELINE.name in names:
@@ -387,20 +228,9 @@ class KubernetesTarget(TargetInAHome):
             raise PlumblineError("the data of an external Postgres is not dropped from here: do that where it runs")
         self._cluster.output("delete", "pvc", f"--selector={COMPONENT}={POSTGRES.name}", "--wait=true")
 
-    def _workload(self, snapshot: pods.Snapshot, name: str) -> dict[str, Document]:
-        workload = snapshot.workloads.get(name)
-        if workload is None:
-            raise StepError(f"{name} cannot be stopped or started here: an operator, or another party, runs it")
-        return workload
-
-    def _scale(self, workload: dict[str, Document], replicas: int) -> None:
-        self._cluster.output("scale", _name(workload), f"--replicas={replicas}")
-
     def kill(self, component: str) -> None:
         """Kill all processes of a component's pods; the kubelet restarts their containers."""
-        command = _KILL_INIT if SPECS[component].is_init else _KILL_ALL
-        for pod in pods.fetch(self._cluster).of(component):
-            self._cluster.run("exec", pod["metadata"]["name"], f"--container={component}", "--", "sh", "-c", command)
+        scaling.kill(self._cluster, component)
 
     def down(self) -> list[str]:
         """Stop all pods in reverse order. Keeps claims and their data."""
@@ -410,7 +240,7 @@ class KubernetesTarget(TargetInAHome):
             with _as_plumbline_error():
                 snapshot = pods.fetch(self._cluster)
                 running = [name for name in SPECS if snapshot.of(name)]
-                self._cluster.output("delete", "job", migration.JOB, "--ignore-not-found", "--wait=true")
+                rollout.delete_job(self._cluster, migration.JOB)
                 backups.remove(self._cluster)  # the next `up` makes it again
                 for name in reversed([name for name in SPECS if name in snapshot.workloads]):
                     self.stop(name)
@@ -426,6 +256,10 @@ class KubernetesTarget(TargetInAHome):
             with _as_plumbline_error():
                 if not cluster_preflight.not_ours(cluster, recipe):
                     cluster.output("delete", "namespace", recipe.namespace, "--ignore-not-found", "--wait=true")
+                # Without a namespace, and of no consequence to others.
+                cluster.run(
+                    "delete", "priorityclass", f"--selector={rendering.OURS}={recipe.mark}", "--ignore-not-found"
+                )
                 images.remove(recipe)
         return self.home.remove()
 
@@ -451,7 +285,7 @@ class KubernetesTarget(TargetInAHome):
             raise PlumblineError("the stack is not deployed as this checkout has it", hint="./deploy-local.sh")
         self._state, self._rendered = self.home.save(self._state, backups={"every": every, "keep": keep}), None
         with _as_plumbline_error():
-            self._apply(rendering.prerequisites(self._manifests()))
+            self._apply_prerequisites()
         return (
             f"The CronJob backup in {self._cluster.namespace} makes and verifies a backup every {every}, "
             f"and keeps {keep} of them on its claim.\n"
@@ -507,7 +341,3 @@ def _as_plumbline_error() -> Iterator[None]:
         raise PlumblineError(
             str(error), error.hint or "check that the cluster answers: ./deploy-local.sh doctor"
         ) from None
-
-
-def _name(workload: dict[str, Document]) -> str:
-    return f"{str(workload['kind']).lower()}/{workload['metadata']['name']}"

@@ -24,6 +24,7 @@ from plumbline.verification.throwaway import PostgresServer
 COMPONENT = "app.kubernetes.io/component"
 READER = "backup-reader"
 """A pod without a workload."""
+NODE = "node-1"
 OK = b"0\n"
 PROGRAM = """\
 #!/bin/bash
@@ -44,6 +45,16 @@ exit "$code"
 
 class Refused(Exception):  # noqa: N818  # an answer of the cluster
     """What kubectl would say on its way out with exit code 1."""
+
+
+def node(cpu: str, memory: str) -> dict[str, Any]:
+    """The only node of the cluster."""
+    return {
+        "kind": "Node",
+        "metadata": {"name": NODE},
+        "spec": {},
+        "status": {"allocatable": {"cpu": cpu, "memory": memory}},
+    }
 
 
 def pods_for(state: dict[str, Any], document: dict[str, Any]) -> None:
@@ -75,7 +86,16 @@ def pods_for(state: dict[str, Any], document: dict[str, Any]) -> None:
         document["metadata"]["generation"] = generation
         document["status"] = {"observedGeneration": generation, "updatedReplicas": wanted}
     state["pods"] += [
-        {"kind": "Pod", "metadata": {"name": f"{component}-{number}", "labels": labels}, "status": status}
+        {
+            "kind": "Pod",
+            "metadata": {
+                "name": f"{component}-{number}",
+                "labels": labels,
+                "namespace": document["metadata"]["namespace"],
+            },
+            "spec": {**spec, "nodeName": NODE},
+            "status": status,
+        }
         for number in range(wanted)
     ]
 
@@ -111,6 +131,8 @@ def get(state: dict[str, Any], kinds: str, options: list[str]) -> list[dict[str,
     found = [one for one in state["resources"].values() if one["kind"].lower() in wanted]
     if "pod" in wanted:
         found += state["pods"]
+    if "node" in wanted:
+        found += state["nodes"]
     for option in options:
         if option.startswith("--selector="):
             key, _, value = option.removeprefix("--selector=").partition("=")
@@ -181,7 +203,7 @@ class FakeCluster:
         self.state: dict[str, Any] = {
             "context": "kind-test", "versions": ["33", "33+"],
             "away": False, "forbidden": [], "stuck": [], "migration_exit_code": 0,
-            "resources": {}, "pods": [], "applied": [], "behind": {},
+            "forward_error": "", "nodes": [node("4", "8Gi")], "resources": {}, "pods": [], "applied": [], "behind": {},
         }  # fmt: skip
         self.told: list[list[str]] = []
         self.postgres: Callable[[list[str]], list[str]] | None = None
@@ -245,6 +267,9 @@ class FakeCluster:
     def answer(self, arguments: list[str], text: str, client: socket.socket) -> None:
         """Do what one call wants, and send exit code and output."""
         self.told.append(arguments)
+        if "port-forward" in arguments[2:3] and self.state["forward_error"]:
+            client.sendall(f"1\n{self.state['forward_error']}\n".encode())
+            return
         if "port-forward" in arguments[2:3] and not self.state["away"]:
             service, ports = arguments[4].removeprefix("service/"), arguments[5]
             forward(client, int(ports.partition(":")[0]), self.state["behind"][service])
@@ -307,6 +332,9 @@ class FakeCluster:
                 if " ".join(options[1:]) in state["forbidden"]:
                     raise Refused("no")
                 return "yes"
+            case "patch":
+                change = json.loads(options[2].partition("=")[2])
+                state["resources"][f"{options[0].capitalize()}/{options[1]}"]["spec"] |= change["spec"]
             case "exec" | "describe":
                 pass
             case _:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from plumbline.errors import StepError
 from plumbline.inside import Listener
-from plumbline.targets.kubernetes import migration, pods
+from plumbline.targets.kubernetes import migration, pods, waiting
 from plumbline.targets.kubernetes.kubectl import Cluster
 from plumbline.targets.kubernetes.model import COMPONENT
 from plumbline.targets.kubernetes.pods import Snapshot
@@ -46,23 +46,98 @@ def snapshot(status: dict[str, Any]) -> Snapshot:
 def test_patience_that_ends_says_what_was_waited_for(
     status: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pods, "PATIENCE_S", 0)
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0)
     monkeypatch.setattr(pods, "fetch", lambda cluster: snapshot(status))
     with pytest.raises(StepError) as failed:
-        pods.wait_ready(Cluster("kind-test", "plumbline"), "backend")
+        waiting.wait_ready(Cluster("kind-test", "plumbline"), "backend")
     assert re.sub(r"after [\d.]+ s", "after 0 s", str(failed.value)) == (
         f"backend was not ready after 0 s: not ready: {says}"
     )
 
 
+class OneCluster(Cluster):
+    """A cluster that has only events."""
+
+    events: ClassVar[list[dict[str, Any]]] = []
+
+    def items(self, kinds: str, *arguments: str) -> list[dict[str, Any]]:
+        assert (kinds, arguments) == ("events", ("--field-selector=involvedObject.name=backend-1",))
+        return self.events
+
+
+def without_node(monkeypatch: pytest.MonkeyPatch, message: str = "", **status: Any) -> Snapshot:
+    """A rollout whose new pod has no place, for longer than the scheduler needs to try again."""
+    condition = {**UNSCHEDULED, "message": message or UNSCHEDULED["message"]}
+    found = snapshot({"conditions": [condition], **status})
+    found.workloads["backend"]["spec"]["replicas"] = 2
+    monkeypatch.setattr(waiting, "NO_ROOM_S", 0)
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0)
+    monkeypatch.setattr(pods, "fetch", lambda cluster: found)
+    return found
+
+
+def test_a_rollout_without_room_ends_with_the_schedulers_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_node(monkeypatch)
+    monkeypatch.setattr(waiting, "PATIENCE_S", 300)
+    with pytest.raises(
+        StepError, match=r"^backend-1 finds no node: 0/1 nodes are available: 1 Insufficient cpu\.$"
+    ) as failed:
+        waiting.wait_ready(OneCluster("kind-test", "plumbline"), "backend")
+    assert "add a node, or lower the requests" in str(failed.value.hint)
+
+
+@pytest.mark.parametrize("room", ["evicts", "disk", "node", "ends"])
+def test_a_pod_for_which_room_is_made_is_waited_for(room: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+    found = without_node(
+        monkeypatch,
+        claim if room == "disk" else "",
+        **({"nominatedNodeName": "node-1"} if room == "evicts" else {}),
+    )
+    monkeypatch.setattr(OneCluster, "events", [{"reason": "TriggeredScaleUp"}] if room == "node" else [])
+    if room == "ends":
+        found.pods.append({"metadata": {"deletionTimestamp": "now", "labels": {COMPONENT: "redis"}}, "status": {}})
+    with pytest.raises(
+        StepError, match=r"backend was not ready after .*: 1 of 2 pods are new, not ready: backend-1 \(0/1"
+    ):
+        waiting.wait_ready(OneCluster("kind-test", "plumbline"), "backend")
+
+
+def migrating(monkeypatch: pytest.MonkeyPatch, code: int, **status: Any) -> list[tuple[str, ...]]:
+    """A Job that still tries, with a pod whose migrations ended with this code; return the later calls of kubectl."""
+    calls: list[tuple[str, ...]] = []
+    ended = [{"name": "migrate-backend", "state": {"terminated": {"exitCode": code}}}]
+    pod = {"metadata": {"name": "migrate-1"}, "status": {"initContainerStatuses": ended, **status}}
+    monkeypatch.setattr(Cluster, "items", lambda self, kinds, *rest: [pod] if kinds == "pods" else [])
+    monkeypatch.setattr(Cluster, "run", lambda self, *arguments: calls.append(arguments))
+    monkeypatch.setattr(migration, "_PATIENCE_S", -1)
+    return calls
+
+
+@pytest.mark.parametrize("code", [1, 75])
+def test_the_first_failure_of_a_migration_ends_it(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = migrating(monkeypatch, code)
+    with pytest.raises(StepError, match="the migrations ended with an error in migrate-backend") as failed:
+        migration.wait_for_container(Cluster("kind-test", "plumbline"), "migrate-backend")
+    assert (failed.value.component, failed.value.exit_code) == ("migrate-backend", code)
+    assert calls == [("patch", "job", "migrate", '--patch={"spec": {"suspend": true}}')]
+
+
+def test_a_migration_whose_pod_was_evicted_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = migrating(monkeypatch, 143, conditions=[{"type": "DisruptionTarget", "status": "True"}])
+    with pytest.raises(StepError, match="migrate-backend did not end within"):
+        migration.wait_for_container(Cluster("kind-test", "plumbline"), "migrate-backend")
+    assert calls == []
+
+
 def test_a_pod_that_cannot_recover_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting = {"reason": "CreateContainerConfigError", "message": 'secret "plumbline" not found'}
-    status = {"containerStatuses": [{"name": "backend", "state": {"waiting": waiting}}]}
+    waits = {"reason": "CreateContainerConfigError", "message": 'secret "plumbline" not found'}
+    status = {"containerStatuses": [{"name": "backend", "state": {"waiting": waits}}]}
     monkeypatch.setattr(pods, "fetch", lambda cluster: snapshot(status))
     with pytest.raises(
         StepError, match='backend-1: container backend: CreateContainerConfigError secret "plum'
     ) as failed:
-        pods.wait_ready(Cluster("kind-test", "plumbline"), "backend")
+        waiting.wait_ready(Cluster("kind-test", "plumbline"), "backend")
     assert "nox -s manifests" in str(failed.value.hint)
 
 

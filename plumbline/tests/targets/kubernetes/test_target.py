@@ -7,17 +7,18 @@ from collections.abc import Callable
 
 import pytest
 
-from plumbline import baseline, deploy, secret_files
+from plumbline import baseline, deploy, fingerprint, secret_files
 from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError, StepError
 from plumbline.home import Home
 from plumbline.plan import ON_BASELINE
 from plumbline.secret_files import SECRETS
 from plumbline.settings.resolve import NONE, Setting, Wanted
-from plumbline.targets.kubernetes import contexts, kubectl, rendering
+from plumbline.targets.compose import images
+from plumbline.targets.kubernetes import contexts, forwards, kubectl, rendering
 from plumbline.targets.kubernetes.model import COMPONENT, Manifests
 from plumbline.targets.kubernetes.target import KubernetesTarget
-from plumbline.tests.targets.kubernetes.fake_cluster import FakeCluster
+from plumbline.tests.targets.kubernetes.fake_cluster import NODE, FakeCluster, node
 
 Target = Callable[[], KubernetesTarget]
 
@@ -26,6 +27,15 @@ Target = Callable[[], KubernetesTarget]
 def told(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     del cluster  # it comes first, and clears the environment
     monkeypatch.setenv("PLUMBLINE_KUBERNETES_CONTEXT", "docker-desktop")
+
+
+SYSTEM = {
+    "kind": "Pod",
+    "metadata": {"name": "etcd", "namespace": "kube-system", "labels": {COMPONENT: "etcd"}},
+    "spec": {"nodeName": NODE, "containers": [{"name": "etcd", "resources": {"requests": {"cpu": "950m"}}}]},
+    "status": {"phase": "Running"},
+}
+"""A pod of the control plane."""
 
 
 def states(target: KubernetesTarget) -> dict[str, str]:
@@ -47,18 +57,20 @@ def test_a_deployment_goes_in_the_plans_order_and_leaves_a_stack_that_answers(
     assert stack.running
     assert stack.phase == "ready"
     assert {one.name for one in stack.components} == set(COMPONENTS)
-    namespaces = {one for call in cluster.calls() for one in call if one.startswith("--namespace=")}
+    looked = [call for call in cluster.calls() if "--namespace=kube-system" in call]
+    assert [call[2:4] for call in looked] == [["get", "configmaps"]]
+    calls = [call for call in cluster.calls() if call not in looked]
+    namespaces = {one for call in calls for one in call if one.startswith("--namespace=")}
     named = {one for call in cluster.calls() for one in call if one.startswith("--context=")}
     assert named == {"--context=docker-desktop"}
     (namespace,) = {one.partition("=")[2] for one in namespaces}
     assert applied[0] == f"Namespace/{namespace}"
     assert "Ready in" in capsys.readouterr().out
 
-    # Each is built for this deployment.
+    # Each is this home's own.
     for component in ("backend", "redis"):
         (container,) = cluster.workload("Deployment", component)["spec"]["template"]["spec"]["containers"]
-        assert container["image"].startswith(f"plumbline/{component}:")
-        assert container["image"].endswith(f"-{stack.stack_id}")
+        assert container["image"].startswith(f"plumbline/{component}:{rendering.mark_of(home)}-")
 
 
 def test_a_home_with_a_mark_like_a_number_works(
@@ -125,6 +137,20 @@ def test_a_setting_replaces_only_the_pods_that_read_it(cluster: FakeCluster, hom
     assert any("PLUMBLINE_FRONT_HOST cannot be set: a cluster's front door" in one for one in target().problems())
 
 
+def test_a_change_of_sources_replaces_only_pods_that_it_concerns(
+    cluster: FakeCluster, target: Target, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy.up(home, target(), "asked for")
+    before, identity = pods_made(cluster), target().stack().stack_id
+    changed = {**images.digests(), "backend": "f" * 64}
+    monkeypatch.setattr(images, "digests", lambda: changed)
+    monkeypatch.setattr(fingerprint, "of_sources", lambda also: "changed")
+    deploy.up(home, target(), "asked for")
+    assert target().stack().stack_id != identity
+    after = pods_made(cluster)
+    assert {name for name in COMPONENTS if after[name] == before[name]} == {"postgres", "redis", "caddy"}
+
+
 def test_settings_count_more_than_an_overlay_and_its_components(cluster: FakeCluster, home: Home) -> None:
     del cluster
     home.prepare()
@@ -136,7 +162,7 @@ def test_settings_count_more_than_an_overlay_and_its_components(cluster: FakeClu
         )
     )
     for settings, proxies, secure in ((NONE, "10.0.0.0/8 ", "true"), (told, "10.1.0.0/16", "false")):
-        recipe = rendering.Recipe(home, contexts.Choice("c", "production", ""), "mark", "id", "tag", settings)
+        recipe = rendering.Recipe(home, contexts.Choice("c", "production", ""), "mark", "id", settings)
         manifests = Manifests(recipe.documents())
         caddy, backend = (manifests.environment(manifests.workload(name).main) for name in ("caddy", "backend"))
         assert caddy["PLUMBLINE_FRONT_TRUSTED_PROXIES"].startswith(proxies)
@@ -230,6 +256,13 @@ def test_a_pod_that_cannot_start_ends_the_step_at_once(cluster: FakeCluster, hom
         ({"versions": ["26", "33"]}, "kubectl 1.26 is too old: install 1.27 or newer"),
         ({"versions": ["33", "25+"]}, "context docker-desktop runs Kubernetes 1.25, 1.27 or newer is needed"),
         ({"forbidden": ["get namespaces"]}, "context docker-desktop may not get namespaces"),
+        ({"forbidden": ["create priorityclasses.scheduling.k8s.io"]}, "may not create priorityclasses"),
+        (
+            {"nodes": [node("1", "8Gi")], "pods": [SYSTEM]},
+            "it requests 0.92 processors and 2896 MiB of memory, with the pods that a rollout adds; free are 0.05 proc",
+        ),
+        ({"nodes": [node("2", "2Gi")]}, "free are 2.00 processors and 2048 MiB of memory on node-1"),
+        ({"nodes": [{**node("9", "9Gi"), "spec": {"unschedulable": True}}]}, "free are no nodes"),
         ({"forbidden": ["create namespaces"]}, "context docker-desktop may not create namespaces"),
     ],
 )
@@ -278,11 +311,12 @@ def test_a_failed_migration_ends_the_deployment_before_any_service_starts(
     cluster: FakeCluster, home: Home, target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster.change(migration_exit_code=75)
-    with pytest.raises(StepError, match=r"the migrations ended with an error in migrate-.*: another line") as failed:
+    with pytest.raises(StepError, match=r"the migrations ended with an error in migrate-.*: of migrate-0") as failed:
         deploy.up(home, target(), "asked for")
+    assert cluster.state["resources"]["Job/migrate"]["spec"]["suspend"], "it does not try again"
     assert failed.value.exit_code == 75
     assert "Deployment/backend" not in cluster.state["resources"]
-    assert "another line" in capsys.readouterr().err
+    assert "of migrate-0" in capsys.readouterr().err
     # Put right, it goes on; the Job is a new one, as none can be changed.
     cluster.change(migration_exit_code=0)
     deploy.up(home, target(), "asked for")
@@ -411,3 +445,44 @@ def test_the_baseline_takes_the_place_of_the_services_and_keeps_the_claim_of_pos
     assert running() == {*COMPONENTS, "migrate"}
     assert "Deployment/baseline" not in cluster.state["resources"]
     assert "PersistentVolumeClaim/baseline" in cluster.state["resources"]
+
+
+def test_nodes_that_an_autoscaler_adds_are_not_counted(cluster: FakeCluster, target: Target) -> None:
+    small = node("1", "1Gi")
+    cluster.change(nodes=[small])
+    assert target().problems()
+    cluster.change(nodes=[{**small, "metadata": {"name": NODE, "labels": {"karpenter.sh/nodepool": "default"}}}])
+    assert target().problems() == []
+    status = {"kind": "ConfigMap", "metadata": {"name": "cluster-autoscaler-status"}}
+    cluster.change(nodes=[small], resources={"ConfigMap/cluster-autoscaler-status": status})
+    assert target().problems() == []
+
+
+def test_the_stacks_own_pods_do_not_take_its_room(cluster: FakeCluster, home: Home, target: Target) -> None:
+    cluster.change(nodes=[node("1", "4Gi")])
+    deploy.up(home, target(), "asked for")
+    assert target().problems() == []
+
+
+def test_a_failing_forward_is_reported_in_the_words_of_kubectl(
+    cluster: FakeCluster, home: Home, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "error: unable to forward port because pod is not running. Current status=Pending"
+    cluster.change(forward_error=said)
+    monkeypatch.setattr(forwards, "_PATIENCE_S", 3)
+    with pytest.raises(StepError, match=f"the port-forward to front does not work after .*: {said}") as failed:
+        deploy.up(home, target(), "asked for")
+    log = home.logs / "forward-front.log"
+    assert failed.value.hint == f"its log is {log}"
+    assert said in log.read_text()
+    assert target().log_tail("forward-front", 1) == [said]
+    assert said in target().describe()["logs/forward-front.log"]
+
+
+def test_removing_deletes_the_priority_class_of_the_home(cluster: FakeCluster, home: Home, target: Target) -> None:
+    deploy.up(home, target(), "asked for")
+    mark = rendering.mark_of(home)
+    assert f"PriorityClass/plumbline-first-{mark}" in cluster.state["applied"]
+    target().remove()
+    deleted = [call[3:5] for call in cluster.calls() if call[2:4] == ["delete", "priorityclass"]]
+    assert deleted == [["priorityclass", f"--selector=plumbline/home={mark}"]]

@@ -1,6 +1,6 @@
 """What is killed comes back by itself: a server process, and every component at the same time.
 
-Protects from a component that stays down after a crash.
+Protects from a component that stays down after a crash, and from requests that fail because Postgres had one.
 """
 
 from __future__ import annotations

@@ -14,11 +14,16 @@ from plumbline.errors import PlumblineError
 from plumbline.releases import make
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of `nox -s release`."""
+    made = argparse.ArgumentParser(prog="nox -s release --", description=make.__doc__)
+    made.add_argument("version", metavar="VERSION", help="its number, such as 0.2.0")
+    return made
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit code: 0 made, 1 refused or failed, 2 wrong usage."""
-    parser = argparse.ArgumentParser(prog="nox -s release --", description=make.__doc__)
-    parser.add_argument("version", metavar="VERSION", help="its number, such as 0.2.0")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         print(make.make(ROOT, options.version, facts.VERSION, datetime.now(UTC).date(), _write_pages))
     except PlumblineError as error:

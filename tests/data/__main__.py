@@ -18,10 +18,7 @@ from plumbline.home import Home
 from plumbline.stack import Stack
 from plumbline.targets.choose import TARGETS, choose
 from plumbline.verification import accuracy
-from plumbline.verification.checks.client import User
-from plumbline.verification.checks.created import Run
 from tests.data.corpus import Document, corpus
-from tests.data.measure import Client
 from tests.data.scores import Score
 
 _RESULTS = ROOT / "test-artifacts" / "accuracy.json"
@@ -77,6 +74,11 @@ def _stack(target: str) -> Iterator[Stack]:
 
 
 def _measured(stack: Stack, documents: list[Document], seed: int) -> tuple[accuracy.Record, list[str]]:
+    # Imported here, so that the environment of a stack is enough for `--write`.
+    from plumbline.verification.checks.client import User
+    from plumbline.verification.checks.created import Run
+    from tests.data.measure import Client
+
     groups: dict[tuple[str, str], list[Document]] = defaultdict(list)
     for document in documents:
         groups[document.transform, document.layout.kind].append(document)

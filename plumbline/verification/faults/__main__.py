@@ -19,14 +19,19 @@ _NAME_WIDTH = 60
 _INTERRUPTED = 130
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the command line of `nox -s selfcheck`."""
+    made = argparse.ArgumentParser(prog="python -m plumbline.verification.faults", description=__doc__)
+    made.add_argument("-k", metavar="WORD", action="append", help="only faults with this word in their name or area")
+    made.add_argument("--sample", action="store_true", help="only the first fault of each area")
+    made.add_argument("--workers", type=int, default=2, metavar="N", help="stacks side by side (default: 2)")
+    made.add_argument("--list", action="store_true", help="print the catalogue and end")
+    return made
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit code: 0 every fault was seen as expected, 1 one was not, 2 wrong usage, 130 interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m plumbline.verification.faults", description=__doc__)
-    parser.add_argument("-k", metavar="WORD", action="append", help="only faults with this word in their name or area")
-    parser.add_argument("--sample", action="store_true", help="only the first fault of each area")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="stacks side by side (default: 2)")
-    parser.add_argument("--list", action="store_true", help="print the catalogue and end")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         tasks = _chosen(options.k or [], sample=options.sample)
     except CatalogueError as error:

@@ -16,6 +16,10 @@ import pytest
 from benchmarks import __main__ as benchmarks_main
 from plumbline import ROOT, cli
 from plumbline.components import COMPONENTS
+from plumbline.releases import __main__ as release_main
+from plumbline.verification.docs.commands import commands as commands_of_cli
+from plumbline.verification.drills import __main__ as drills_main
+from plumbline.verification.faults import __main__ as faults_main
 from tests.contract import __main__ as contract_main
 from tests.data import __main__ as accuracy_main
 
@@ -28,9 +32,14 @@ _OWN_COMMAND_LINES = {
     "accuracy": accuracy_main.parser,
     "bench": benchmarks_main.parser,
     "contract": contract_main.parser,
+    "drills": drills_main.parser,
+    "release": release_main.parser,
+    "selfcheck": faults_main.parser,
 }
 """Sessions whose arguments are not pytest's."""
-_HERE = frozenset({"plumbline", "benchmarks", "data_processor", "backend", "log_sink"})
+_MODULES = {"tests.data": accuracy_main.parser}
+"""Modules that pages run."""
+_HERE = frozenset({"plumbline", "benchmarks", "tests", "data_processor", "backend", "log_sink"})
 
 
 def commands(page: Path) -> Iterator[tuple[int, list[str]]]:
@@ -40,8 +49,14 @@ def commands(page: Path) -> Iterator[tuple[int, list[str]]]:
         block = (quoted[1] or quoted[2]).replace("\\\n", " ")
         start = text.count("\n", 0, quoted.start()) + (1 if quoted[2] else 2)
         for offset, line in enumerate(block.split("\n")):
-            for words in _commands_of(line):
+            for words in _commands_of(f"./deploy-local.sh {line}" if quoted[2] and _is_rest(line) else line):
                 yield start + offset, words
+
+
+def _is_rest(line: str) -> bool:
+    """Return whether a span is a command of ours without its program, such as `backup list`."""
+    words = line.split()
+    return len(words) > 1 and words[0] in commands_of_cli()
 
 
 def _commands_of(line: str) -> Iterator[list[str]]:
@@ -107,6 +122,8 @@ def problem(words: list[str], pytest_options: set[str]) -> str | None:
             module = arguments[arguments.index("-m") + 1]
             if module.partition(".")[0] in _HERE and importlib.util.find_spec(module) is None:
                 return f"there is no module {module}"
+            if parser := _MODULES.get(module):
+                return refused(parser().parse_args, arguments[arguments.index("-m") + 2 :])
     return None
 
 
@@ -144,6 +161,7 @@ def test_commands_are_found_on_the_pages() -> None:
     "line",
     ["./deploy-local.sh restart", "./deploy-local.sh status --yaml", "./deploy-local.sh logs --component mail-server",
      ".venv-nox/bin/nox -s smok", "nox -s smoke -- --basis-url x", "nox -s bench -- lists --rounds x",
+     "nox -s drills -- --pdb", "nox -s selfcheck -- -x", "nox -s release -- --lf", "python -m tests.data --papers 3",
      "supervisorctl -c x restart worker-bee", "python -m plumbline.docs"],
 )  # fmt: skip
 def test_a_wrong_command_is_noticed(line: str, pytest_options: set[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from typing import Any
 
 import orjson
 import pytest
@@ -19,7 +20,12 @@ from plumbline.components import PORTS
 from . import text
 
 _JSON = re.compile(r"```json\n(.*?)```", re.DOTALL)
+_PROGRAM = re.compile(r"```(python|js)\n(.*?)```", re.DOTALL)
 _FORWARD = re.compile(r"port-forward (?:service|svc)/([a-z-]+) \d+:(\d+)")
+ANSWER = re.compile(
+    r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?]*)[^`]*`(?:(?!`(?:GET|POST|PUT|PATCH|DELETE) ).){0,200}?\b(20[1-4])\b"
+)
+"""A call, and the status of its answer."""
 _STATUS = re.compile(r"\b[45]\d\d\b")
 _ADDED = {"id", "kind", "count", "replaces"}
 """What the log-sink adds to an entry; it builds them in pieces."""
@@ -53,13 +59,35 @@ def _shapes() -> dict[str, set[str]]:
     return {"problem document": set(problem(Code.INVALID, "")), "entry of the recorder": {*entry, *_ADDED}}
 
 
+def test_every_program_on_a_page_is_part_of_an_example() -> None:
+    """Examples are run: those of the tutorial and of docs/how-to on a stack, client.mjs in a browser."""
+    files = [file.read_text() for file in (ROOT / "docs/examples").iterdir()]
+    wrong, seen = [], set()
+    for page in text.PAGES:
+        for found in _PROGRAM.finditer(page.read_text()):
+            seen.add(found[1])
+            if not any(found[2] in file for file in files):
+                wrong.append(f"{text.name(page)}:{text.line_of(page.read_text(), found.start())}")
+    assert not wrong, f"no file of docs/examples has the lines of {wrong}"
+    assert seen == {"python", "js"}
+
+
+@cache
+def _labels() -> list[Any]:
+    """Return the labels of the templates in docs/examples."""
+    return [one for file in (ROOT / "docs/examples").glob("*.json") for one in json.loads(file.read_text())["labels"]]
+
+
 def test_every_example_of_json_has_the_keys_of_the_product() -> None:
     examples = 0
     for page in text.PAGES:
         for found in _JSON.finditer(page.read_text()):
             examples += 1
             where = f"{text.name(page)}:{text.line_of(page.read_text(), found.start())}"
-            keys = set(json.loads(found[1]))
+            shown = json.loads(found[1])
+            if shown in _labels():
+                continue
+            keys = set(shown)
             differences = {title: shape ^ keys for title, shape in _shapes().items()}
             title = min(differences, key=lambda name: len(differences[name]))
             assert not differences[title], (
@@ -119,3 +147,28 @@ def test_the_table_of_statuses_is_complete() -> None:
         f"docs/calls.md lists statuses that nothing answers: {sorted(listed - _statuses())}, and lacks "
         f"{sorted(_statuses() - listed)}"
     )
+
+
+@cache
+def _answers() -> set[tuple[str, str, str]]:
+    """Return every method, path and status that OpenAPI declares."""
+    return {
+        (method.upper(), re.sub(r"\{\w+\}", "{}", path), status)
+        for service in ("backend", "data-processor")
+        for path, calls in orjson.loads((ROOT / f"docs/generated/openapi-{service}.json").read_bytes())["paths"].items()
+        for method, call in calls.items()
+        if method in ("get", "post", "put", "patch", "delete")
+        for status in call["responses"]
+    }
+
+
+def test_every_status_that_a_page_gives_a_call_is_declared() -> None:
+    wrong, seen = [], 0
+    for page in text.PAGES:
+        for found in ANSWER.finditer(" ".join(page.read_text().split())):
+            seen += 1
+            method, path, status = found.groups()
+            if (method, re.sub(r"\{\w+\}", "{}", path), status) not in _answers():
+                wrong.append(f"{text.name(page)}: {method} {path} with {status}")
+    assert not wrong, f"OpenAPI does not declare {wrong}"
+    assert seen >= 3, "no page gives a call a status any more: this check looks for `POST /path` … 202"

@@ -16,6 +16,7 @@ from plumbline.settings import resolve
 from plumbline.verification.docs.commands import commands
 
 from . import text
+from .test_commands import sessions
 
 _SETTING = re.compile(r"\bPLUMBLINE_[A-Z0-9_]*[A-Z0-9]\b")
 _PARTS = ("BACKEND", "DATA_PROCESSOR", "LOG_SINK", "CADDY")
@@ -25,11 +26,23 @@ _IN_HOME = re.compile(
 _IN_CHECKOUT = re.compile(
     r"^(?:docker|docs|k8s|plumbline|services|tests|requirements|benchmarks|base|components|overlays)(?:/[\w.*-]+)+/?$"
 )
-_ROUTE = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) (/[^\s?]*)")
+_ROUTE = re.compile(r"^(?:(GET|POST|PUT|PATCH|DELETE) )(?:…?/|(?=[a-z]+/))([^\s?]*)|^/([a-z][^\s?]*)")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+_ENVIRONMENT = re.compile(r"^\.nox/(\w+)/")
 _CODE = re.compile(r"\b(\d{3})[,:]? `(\w+)`")
 _EXIT = re.compile(r"exit code (\d+)")
 _NAME = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z0-9]+)+")
-_SOURCES = ("plumbline", "services", "docker", "k8s", "benchmarks", "noxfile.py", "deploy-local.sh", "pyproject.toml")
+_SOURCES = (
+    "plumbline",
+    "services",
+    "docker",
+    "k8s",
+    "benchmarks",
+    "noxfile.py",
+    "deploy-local.sh",
+    "pyproject.toml",
+    "docs/examples",
+)
 _READ = {".py", ".sh", ".toml", ".yaml", ".yml", ".env", ".conf", ".lua", ".js", ".html", ".txt", ""}
 _RARE = frozenset({"up", "bundle", "secrets"})
 """Commands that other pages describe."""
@@ -40,10 +53,23 @@ _PIECES = re.compile(r"\"\s*\n\s*f?\"|\{[^{}]*\}")
 """What stands between the words of a message in a source file: the seams of long strings, and values."""
 _OTHERS = frozenset({"Can't locate revision", "Cannot connect to the Docker daemon"})
 """Messages of Alembic and of Docker."""
+_OF_A_MACHINE = ("/root", "/var/", "/tmp")
+_SHARED = "/data-processor/"
+"""The beginning of many paths."""
+_TAKEN = frozenset({"--cacert"})
+"""Options of programs that are not ours."""
 _MADE = frozenset({"docker/.env"})
 """Files that a command writes."""
 _FOREIGN = frozenset(
-    {"data-postgres-0", "docker-registry", "edit-last-applied", "kind-dev", "part_of_a_name", "pre-commit-config"}
+    {
+        "data-postgres-0",
+        "docker-registry",
+        "edit-last-applied",
+        "kind-dev",
+        "part_of_a_name",
+        "pre-commit-config",
+        "venv-client",
+    }
 )
 """Names of other projects and placeholders, which our sources need not contain."""
 
@@ -105,9 +131,10 @@ def test_every_example_of_settings_is_accepted(page: Path, tmp_path: Path) -> No
 
 def _in_tree(path: str) -> bool:
     tree: home_files.Tree | None = {**home_files.HOME, **home_files.STATE, home_files.SETTINGS: None}
-    for part in path.strip("/").split("/"):
+    parts = path.strip("/").split("/")
+    for part in parts:
         if tree is None:
-            return True
+            return parts[-1] in _sources()
         known, tree = home_files._find(part.replace("NAME", "backend").replace("…", "backend"), tree)
         if not known:
             return False
@@ -136,13 +163,33 @@ def _routes() -> frozenset[tuple[str, str]]:
     return frozenset((method, re.sub(r"\{[^}]*\}", "{}", path)) for method, path in found)
 
 
+def _is_call(method: str | None, path: str) -> bool:
+    """Return whether a route has this path, or ends with it, as pages shorten it; and this method if one is named."""
+    ending = "/" + re.sub(r"\{[^}]*\}", "{}", path.rstrip("…"))
+    return any(method in (None, one) and known.endswith(ending) for one, known in _routes())
+
+
 def test_every_call_on_a_page_exists() -> None:
     wrong = []
     for where, said in SPANS:
         found = _ROUTE.match(said)
-        if found and (found[1], re.sub(r"\{[^}]*\}", "{}", found[2].rstrip("…"))) not in _routes():
+        if said.startswith(_OF_A_MACHINE) or said == _SHARED:
+            continue
+        if found and not _is_call(found[1], found[2] or found[3] or ""):
             wrong.append(f"{where}: {said}")
     assert not wrong, f"no service answers {wrong}; docs/generated/routes.md lists all routes"
+
+
+def test_every_option_on_a_page_is_one_of_the_sources() -> None:
+    """Also without its command, which test_commands.py gives to the real command line."""
+    known = set(_OPTION.findall(_sources() + "".join(file.read_text() for file in (ROOT / "tests").rglob("*.py"))))
+    wrong = [f"{where}: {one}" for where, said in SPANS for one in _OPTION.findall(said) if one not in known | _TAKEN]
+    assert not wrong, f"nothing takes {wrong}"
+
+
+def test_every_environment_on_a_page_is_that_of_a_session() -> None:
+    wrong = [f"{where}: {said}" for where, said in SPANS if (e := _ENVIRONMENT.match(said)) and e[1] not in sessions()]
+    assert not wrong, f"noxfile.py has no such sessions: {wrong}"
 
 
 def test_every_code_on_a_page_has_its_status() -> None:

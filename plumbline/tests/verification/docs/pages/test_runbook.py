@@ -11,13 +11,14 @@ import pytest
 from plumbline.tests import runbook
 from plumbline.tests.runbook import PAGES, Block
 from plumbline.tests.verification.docs.pages import text
+from plumbline.tests.verification.docs.test_how_to import PAGES as HOW_TO
 
 _FENCE = re.compile(r"^ *```(\S*)\n.*?^ *```$", re.MULTILINE | re.DOTALL)
-_LANGUAGES = {"sh", "ini", "json", "python", "sql", "text", "yaml"}
+_LANGUAGES = {"sh", "diff", "ini", "js", "json", "python", "sql", "text", "yaml"}
 ELSEWHERE = [
     pytest.param(block, id=f"{text.name(page)}:{block.line}")
     for page in text.PAGES
-    if page.name not in PAGES
+    if runbook.name(page) not in (*PAGES, *(f"how-to/{name}.md" for name in HOW_TO))
     for block in runbook.blocks(page, "embedded")
 ]
 """The blocks of all pages that are not run as a whole."""
@@ -87,3 +88,36 @@ def test_marks_and_hidden_blocks_are_read(page: Path, target: str) -> None:
 def test_a_block_fails_with_the_first_command_that_fails(tmp_path: Path, commands: str) -> None:
     with pytest.raises(pytest.fail.Exception, match=r"docs/page.md:3 ended with exit code [1-9]"):
         runbook.run(Block("page.md", 3, commands), tmp_path, {"PATH": os.defpath})
+
+
+SHOWN = """
+```sh
+{command}
+```
+
+```text
+ready at http://127.0.0.1:8080
+…
+entry 7 of …, done
+```
+"""
+
+
+def _shown(tmp_path: Path, command: str) -> Block:
+    file = tmp_path / "page.md"
+    file.write_text(SHOWN.format(command=command))
+    (block,) = runbook.blocks(file, "embedded")
+    return block
+
+
+@pytest.mark.parametrize("between", ["", "one\n", "one\ntwo\n"])
+def test_what_a_page_shows_is_what_its_block_prints(tmp_path: Path, between: str) -> None:
+    block = _shown(tmp_path, f"printf 'ready at http://127.0.0.1:8080\n{between}entry 7 of 9, done\n'")
+    runbook.run(block, tmp_path, {"PATH": os.defpath}, "http://127.0.0.1:5999")
+
+
+@pytest.mark.parametrize("last", ["entry 8 of 9, done", "entry 7 of 9, done, too", "entry 7 of 9, done\nmore"])
+def test_another_output_than_that_of_the_page_fails(tmp_path: Path, last: str) -> None:
+    block = _shown(tmp_path, f"printf 'ready at http://127.0.0.1:8080\none\n{last}\n'")
+    with pytest.raises(pytest.fail.Exception, match=r"docs/page.md:2 prints something else than the page shows"):
+        runbook.run(block, tmp_path, {"PATH": os.defpath})

@@ -13,6 +13,7 @@ WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
 )  # fmt: skip
+NUMBER = rf"(?:\d[\d,.]*\d|\d|half an?|an?|{'|'.join(WORDS)})"
 _OPERATORS = {ast.Mult: operator.mul, ast.Pow: operator.pow, ast.LShift: operator.lshift, ast.Add: operator.add}
 
 
@@ -31,7 +32,13 @@ class Value(NamedTuple):
     def spellings(self) -> set[str]:
         """Return the ways to write it: as digits, and as a word if it is small."""
         number = int(self.number) if self.number == int(self.number) else self.number
-        return {f"{number:,}", str(number), *(WORDS[number : number + 1] if isinstance(number, int) else ())}
+        others = {0.5: ("half a", "half an"), 1: ("a", "an")}.get(number, ())
+        return {f"{number:,}", str(number), *others, *(WORDS[number : number + 1] if isinstance(number, int) else ())}
+
+
+def pattern(words: str) -> re.Pattern[str]:
+    """Return the pattern of words in which `{}` stands for a number."""
+    return re.compile(f"({NUMBER})".join(map(re.escape, words.split("{}"))))
 
 
 def of(number: float, where: str) -> Value:

@@ -1,0 +1,15 @@
+"""Post a message and see it arrive: chat.py ADDRESS USERNAME CHANNEL_ID TEXT."""
+
+from __future__ import annotations
+
+import sys
+
+from client import Client, asked_password
+
+address, username, channel_id, text = sys.argv[1:]
+client = Client(address, username, asked_password())
+message = client.call("POST", f"/channels/{channel_id}/messages", json={"content": text}).json()
+for event in client.events():
+    if event["type"] == "message" and event["id"] == message["id"]:
+        print(f"{event['display_name']}: {event['content']}")
+        break

@@ -1,0 +1,58 @@
+"""A client of Plumbline: calls and live events with one session. Needs the packages `requests` and `websockets`."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+SESSION_ENDED = 4401
+"""With this code, the stack closes the socket of a session that has ended."""
+
+
+class Client:
+    """A user who has logged in."""
+
+    def __init__(self, address: str, username: str, password: str) -> None:
+        self.address = address
+        self.http = requests.Session()
+        session = self.call("POST", "/auth/login", data={"username": username, "password": password}).json()
+        self.user_id = session["user"]["id"]
+        self.headers = {"Authorization": f"Bearer {session['access_token']}"}
+        self.http.headers.update(self.headers)
+
+    def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        """Make a call. Ends the program with the reason if the stack refuses it."""
+        answer = self.http.request(method, self.address + path, timeout=60, **arguments)
+        if not answer.ok:
+            sys.exit(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer
+
+    def events(self, since: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield every event after `since`, in order, each once, also after a lost connection."""
+        socket_address = self.address.replace("http", "ws", 1) + f"/ws/{self.user_id}"
+        while True:
+            try:
+                with connect(f"{socket_address}?since={since}", additional_headers=self.headers) as socket:
+                    for text in socket:
+                        event = json.loads(text)
+                        since = event.get("event_id", since)
+                        yield event
+            except ConnectionClosed as closed:
+                if closed.rcvd and closed.rcvd.code == SESSION_ENDED:
+                    raise
+            except OSError:
+                pass  # The stack cannot be reached now.
+            time.sleep(1)
+
+
+def asked_password() -> str:
+    """Return the password, from the terminal or the first line of a redirected file."""
+    return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")

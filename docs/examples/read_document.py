@@ -1,0 +1,32 @@
+"""Read a document with a template: read_document.py ADDRESS USERNAME TEMPLATE_ID DOCUMENT VALUES.csv."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from client import Client, asked_password
+
+address, username, template_id, document_file, values_file = sys.argv[1:]
+client = Client(address, username, asked_password())
+template = client.call("GET", f"/data-processor/templates/{template_id}/").json()
+
+file = Path(document_file)
+upload = {"data": {"channel_id": template["channel_id"]}, "files": {"file": (file.name, file.read_bytes())}}
+document = client.call("POST", "/data-processor/documents/", **upload).json()
+path = f"/data-processor/documents/{document['id']}"
+
+for event in client.events():
+    if event.get("document_id") != document["id"]:
+        continue
+    print("event:", event["type"])
+    if event["type"] == "ocr_complete":
+        client.call("POST", f"{path}/apply-template/", json={"template_id": template["id"]})
+    if event["type"] == "template_applied":
+        break
+
+for one in reversed(client.call("GET", f"{path}/annotations/").json()["items"]):
+    print(f"{one['label_name']:<10}{one['validation_status']:<9}{one['text'].splitlines()[0]}")
+
+exported = client.call("POST", f"{path}/export/", json={"format": "csv", "include_metadata": False})
+Path(values_file).write_bytes(exported.content)

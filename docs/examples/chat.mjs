@@ -5,9 +5,11 @@ import { Client } from "./client.mjs";
 
 const [address, username, channelId, text] = process.argv.slice(2);
 const client = await Client.login(address, username, readFileSync(0, "utf8").trim());
-const message = await client.call("POST", `/channels/${channelId}/messages`, { content: text });
+let posted;
 const stop = client.listen((event) => {
-  if (event.type !== "message" || event.id !== message.id) return;
+  // The socket is open: no event is missed from here on.
+  if (event.type === "read_again") posted ??= client.call("POST", `/channels/${channelId}/messages`, { content: text });
+  if (event.type !== "message" || event.content !== text) return;
   console.log(`${event.display_name}: ${event.content}`);
   stop();
 });

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 
 from client import Client, asked_password
 
 address, username, channel_id, text = sys.argv[1:]
 client = Client(address, username, asked_password())
-message = client.call("POST", f"/channels/{channel_id}/messages", json={"content": text}).json()
-for event in client.events():
-    if event["type"] == "message" and event["id"] == message["id"]:
-        print(f"{event['display_name']}: {event['content']}")
-        break
+with closing(client.events()) as events:
+    next(events)  # The socket is open: no event is missed from here on.
+    message = client.call("POST", f"/channels/{channel_id}/messages", json={"content": text}).json()
+    for event in events:
+        if event["type"] == "message" and event["id"] == message["id"]:
+            print(f"{event['display_name']}: {event['content']}")
+            break

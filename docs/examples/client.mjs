@@ -30,7 +30,10 @@ export class Client {
     return said && answer.headers.get("Content-Type")?.startsWith("application/json") ? JSON.parse(said) : said;
   }
 
-  /** Give every event after `since` to `onEvent`, in order, each once, also after a lost connection. Returns a stop. */
+  /**
+   * Give every event after `since` to `onEvent`, in order, each once, also after a lost connection. The first one after
+   * 0 is `read_again`: nothing that happens from then on is missed. Returns what ends it.
+   */
   listen(onEvent, since = 0) {
     let socket;
     let stopped = false;

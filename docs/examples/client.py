@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -35,8 +36,17 @@ class Client:
             sys.exit(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer
 
+    def upload(self, channel_id: int, file: Path) -> dict[str, Any]:
+        """Upload a document to a channel and return what the stack says about it."""
+        files = {"file": (file.name, file.read_bytes())}
+        answer = self.call("POST", "/data-processor/documents/", data={"channel_id": channel_id}, files=files)
+        return dict(answer.json())
+
     def events(self, since: int = 0) -> Iterator[dict[str, Any]]:
-        """Yield every event after `since`, in order, each once, also after a lost connection."""
+        """Yield every event after `since`, in order, each once, also after a lost connection.
+
+        The first one after 0 is `read_again`: nothing that happens from then on is missed.
+        """
         socket_address = self.address.replace("http", "ws", 1) + f"/ws/{self.user_id}"
         while True:
             try:
@@ -56,3 +66,8 @@ class Client:
 def asked_password() -> str:
     """Return the password, from the terminal or the first line of a redirected file."""
     return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
+def wait_until_read(events: Iterator[dict[str, Any]], document_id: int) -> None:
+    """Wait for the event that the text of a document was read."""
+    next(one for one in events if one["type"] == "ocr_complete" and one["document_id"] == document_id)

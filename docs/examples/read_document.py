@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from client import Client, asked_password
@@ -11,19 +12,18 @@ address, username, template_id, document_file, values_file = sys.argv[1:]
 client = Client(address, username, asked_password())
 template = client.call("GET", f"/data-processor/templates/{template_id}/").json()
 
-file = Path(document_file)
-upload = {"data": {"channel_id": template["channel_id"]}, "files": {"file": (file.name, file.read_bytes())}}
-document = client.call("POST", "/data-processor/documents/", **upload).json()
-path = f"/data-processor/documents/{document['id']}"
-
-for event in client.events():
-    if event.get("document_id") != document["id"]:
-        continue
-    print("event:", event["type"])
-    if event["type"] == "ocr_complete":
-        client.call("POST", f"{path}/apply-template/", json={"template_id": template["id"]})
-    if event["type"] == "template_applied":
-        break
+with closing(client.events()) as events:
+    next(events)  # The socket is open: no event is missed from here on.
+    document = client.upload(template["channel_id"], Path(document_file))
+    path = f"/data-processor/documents/{document['id']}"
+    for event in events:
+        if event.get("document_id") != document["id"]:
+            continue
+        print("event:", event["type"])
+        if event["type"] == "ocr_complete":
+            client.call("POST", f"{path}/apply-template/", json={"template_id": template["id"]})
+        if event["type"] == "template_applied":
+            break
 
 for one in reversed(client.call("GET", f"{path}/annotations/").json()["items"]):
     print(f"{one['label_name']:<10}{one['validation_status']:<9}{one['text'].splitlines()[0]}")

@@ -40,6 +40,7 @@ MODE = Value("0600", "plumbline/secret_files.py")
 PYTHON = of(preflight.PYTHON_MINIMUM[1], "PYTHON_MINIMUM in plumbline/preflight.py")
 DISK = of(preflight.DISK_MINIMUM_BYTES >> 30, "DISK_MINIMUM_BYTES in plumbline/preflight.py")
 _FIRST_BOX = json.loads((ROOT / "docs/examples/invoice.json").read_text())["labels"][0]["bounding_box"]
+_BACK_OFF = written("k8s/base/migrate/job.yaml", r"backoffLimit: (\d+)")
 WINDOW = setting("backend", "PLUMBLINE_LOGIN_WINDOW_S").per(MINUTE)
 HANGS = of(CADDY.hangs_after_s, "hangs_after_s in plumbline/components.py").per(MINUTE)
 KEPT_BACKUPS = of(commands.KEEP, "KEEP in plumbline/backups/commands.py")
@@ -332,6 +333,12 @@ ROWS: list[Row] = [
         "within {} seconds, `up` says so",
         of(authority._CERTIFICATE_S, "_CERTIFICATE_S in plumbline/https/authority.py"),
     ),
+    ("docs/kubernetes.md", "tried again, {} times in all", of(1 + _BACK_OFF.number, "backoffLimit of the migrations")),
+    (
+        "docs/report.md",
+        "more than {} seconds has one line",
+        constant("plumbline/verification/plugins/progress.py", "_AFTER_S"),
+    ),
     ("docs/recorder.md", "At {} warnings per second", written(*RATES[:2])),
     ("docs/recorder.md", "At {}, the stack stays up", written(RATES[0], RATES[2])),
     ("docs/recorder.md", "prepare the newest {},", of(facts.LOG_CAP, "LOG_CAP in servicekit/facts.py")),
@@ -385,7 +392,7 @@ ROWS: list[Row] = [
     (
         "docs/troubleshooting.md",
         "the last {} lines of every log",
-        written("plumbline/targets/embedded/target.py", r"self\.log_tail\(path\.stem, (\d+)\)"),
+        written("plumbline/targets/embedded/stack.py", r"log_tail\(path\.stem, (\d+)\)"),
     ),
     ("docs/how-to/connect.md", "A session lasts {} hours", SESSION),
     (

@@ -8,9 +8,9 @@ pytest_plugins = [
     "plumbline.verification.plugins.parallel",
     "plumbline.verification.plugins.disrupt",
     "plumbline.verification.plugins.stack",
+    "plumbline.verification.plugins.browser",
     "plumbline.verification.plugins.sentences",
     "plumbline.verification.plugins.created",
-    "plumbline.verification.plugins.browser",
     "plumbline.verification.plugins.report",
     "plumbline.verification.plugins.progress",
 ]

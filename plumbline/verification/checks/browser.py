@@ -18,6 +18,7 @@ from plumbline import ROOT
 ARTIFACTS = ROOT / "test-artifacts" / "recorder"
 PATIENCE_S = 30.0
 _EVENTS = 100
+_SHOWN = 300
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _INSTALL = "apt-get install chromium (or set PLUMBLINE_CHROMIUM to the program), and pip install playwright"
 
@@ -50,7 +51,7 @@ class Watched:
         self.faults: list[str] = []
         self._page = page
         self._origin = origin
-        self._events: deque[str] = deque(maxlen=_EVENTS)
+        self._events: deque[tuple[float, str]] = deque(maxlen=_EVENTS)
         self._since = time.monotonic()
         page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: self._fault(f"script error: {error}"))
@@ -68,13 +69,27 @@ class Watched:
             shows = self._page.evaluate("() => document.body.innerText")
         except Error as error:
             shows = f"The page's text cannot be read: {error}"
-        return "\n".join([self._page.url, shows, "", *self._events])
+        events = (f"{seconds:8.3f} s  {what}" for seconds, what in self._events)
+        return "\n".join([self._page.url, shows, "", *events])
+
+    def summary(self) -> str:
+        """Return in a few words what the page shows, and which of its requests failed."""
+        from playwright.sync_api import Error
+
+        try:
+            text = " ".join(str(self._page.evaluate("() => document.body.innerText")).split())
+        except Error as error:
+            text = f"nothing that can be read ({error})"
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
+        failed = [what for _, what in self._events if not what.startswith(("2", "3"))]
+        answers = ", ".join(failed[-5:]) if failed else f"none of its {len(self._events)} requests failed"
+        return f"the page {self._path(self._page)} shows {shown!r}; {answers}"
 
     def _path(self, request: Any) -> str:
         return str(request.url.removeprefix(self._origin))
 
     def _event(self, what: str) -> None:
-        self._events.append(f"{time.monotonic() - self._since:8.3f} s  {what}")
+        self._events.append((time.monotonic() - self._since, what))
 
     def _fault(self, what: str) -> None:
         self._event(what)

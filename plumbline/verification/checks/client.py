@@ -55,7 +55,10 @@ class Answer:
 
     def expect(self, status: int) -> Any:
         """Return the JSON body; fail and show the answer if it has another status."""
-        assert self.status == status, f"{self._call}: expected {status}, got {self.status}: {self.body[:500]!r}"
+        if self.status != status:  # an assert would add its own values to the message
+            raise AssertionError(f"{self._call}: expected {status}, got {self.status}: {self.body[:500]!r}")
+        if self.json is None and self.body not in (b"", b"null") and "json" in self.headers.get("Content-Type", ""):
+            raise AssertionError(f"{self._call}: {status} with JSON that cannot be read: {self.body[:500]!r}")
         return self.json
 
     def expect_problem(self, status: int) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def explain(error: BaseException) -> Cause | None:
         case subprocess.CalledProcessError():
             said = _text(error.stderr or error.output)
             return Cause("", f"{_command(error.cmd)} to end with 0", f"it ended with {error.returncode}{said}")
-    if "opening handshake" in str(error) and isinstance(error, TimeoutError):
+    if "handshake" in str(error) and isinstance(error, TimeoutError):
         return Cause(BACKEND.name, "a socket that opens", _line(error))
     return None
 

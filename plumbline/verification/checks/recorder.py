@@ -63,13 +63,19 @@ def wait_for(client: redis.Redis, wanted: Callable[[dict[str, Any]], bool], what
 
 
 def _newest(client: redis.Redis, held: list[dict[str, Any]]) -> str:
-    """Return what the recorder has instead of an entry, and which services it has heard of at all."""
+    """Return what the recorder has instead of an entry."""
+    newest = "".join(f"\n  {one['service']} {one['level']} {one['message']}" for one in held[-5:])
+    return (f"; its newest entries:{newest}\n" if held else "; it holds no entry at all. ") + _heard(client)
+
+
+def _heard(client: redis.Redis) -> str:
+    """Return which services the recorder has heard of since it began: one that is missing does not reach it."""
     counters: Any = client.hgetall(f"{LOG_STREAM}:counters")
     counted = {str(name).split("|", 1)[1]: number for name, number in counters.items() if "received|" in str(name)}
     heard = ", ".join(f"{name.replace('|', ' ')} {number}" for name, number in counted.items())
-    newest = "".join(f"\n  {one['service']} {one['level']} {one['message']}" for one in held[-5:])
-    said = f"; its newest entries:{newest}\n" if held else "; it holds no entry at all. "
-    return f"{said}Received since it began: {heard or 'nothing, so no service reaches it: look at caddy and log-sink'}"
+    if not heard:
+        return "It has received nothing since it began: no service reaches it, so look at caddy and log-sink"
+    return f"Since it began it has received: {heard}. A service that is missing there does not reach it"
 
 
 def events(answer: requests.Response) -> Iterator[tuple[str, str, Any]]:
@@ -122,11 +128,14 @@ def send_bad_token(stack: Stack, client: redis.Redis, path: str = "/auth/me", se
     headers = {"Authorization": "Bearer not.a.token"}
     answer = Answer(requests.get(stack.base_url + path, headers=headers, timeout=TIMEOUT_S))
     answer.expect_problem(401)
-    wait_for_value(
-        lambda: received(client, service),
-        lambda counted: counted > before,
-        f"the recorder to count a bad token at {service}, as warning number {before + 1}",
-    )
+    try:
+        wait_for_value(
+            lambda: received(client, service),
+            lambda counted: counted > before,
+            f"the recorder to count a bad token at {service}, as warning number {before + 1}",
+        )
+    except AssertionError as error:
+        raise AssertionError(f"{error}. {_heard(client)}") from None
     return answer.request_id
 
 

@@ -8,12 +8,14 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 from plumbline.targets.kubernetes import kustomize
 from plumbline.verification.faults import static
 from plumbline.verification.faults.areas import areas
 from plumbline.verification.faults.fault import CatalogueError
 from plumbline.verification.faults.runner import Task, Verdict, run
+from plumbline.verification.report import record
 
 _NAME_WIDTH = 60
 _INTERRUPTED = 130
@@ -51,12 +53,31 @@ def main(arguments: list[str] | None = None) -> int:
     if not tasks:
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill removes the stacks, too
-    report = _Report()
+    report = _Report(record.of_this_process())
     try:
         troubles = run(tasks, report, workers=options.workers, quick=options.sample)
     except KeyboardInterrupt:
         return _INTERRUPTED
     return report.end(tasks, troubles, left_out)
+
+
+def _as_a_check(verdict: Verdict) -> dict[str, Any]:
+    """Return what the report of a nox run says of a fault."""
+    fault, wrong = verdict.task.fault, "\n".join(verdict.wrong)
+    explained = {
+        "component": verdict.task.area.title,
+        "expected": f"red: {', '.join(fault.red)}",
+        "found": wrong,
+        "next": f"nox -s selfcheck -- -k {shlex.quote(fault.name)}",
+    }
+    return {
+        "name": f"fault {fault.name}",
+        "claim": f"the checks notice if {fault.what}",
+        "guards": "checks that stay green whatever happens",
+        "outcome": "failed" if wrong else "passed",
+        "seconds": round(verdict.seconds, 3),
+        "explained": explained if wrong else {},
+    }
 
 
 def _chosen(words: list[str], *, sample: bool) -> list[Task]:
@@ -74,7 +95,8 @@ def _chosen(words: list[str], *, sample: bool) -> list[Task]:
 class _Report:
     """Prints a line for each fault as it is judged, and in the end a table and what went wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, writer: record.Record | None) -> None:
+        self._record = writer
         self._begun = time.monotonic()
         self._lock = threading.Lock()
         self._verdicts: list[Verdict] = []
@@ -88,6 +110,8 @@ class _Report:
             print(f"{name:.<{_NAME_WIDTH}} {word:<8} {verdict.seconds:6.1f} s", flush=True)
             if verdict.wrong:
                 print(f"  {verdict.task.fault.what}", *verdict.wrong, sep="\n  - ", flush=True)
+            if self._record is not None:
+                self._record.write("check", **_as_a_check(verdict))
 
     def end(self, tasks: list[Task], troubles: list[str], left_out: list[Task]) -> int:
         """Print the account; return the exit code."""

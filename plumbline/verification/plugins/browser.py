@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from plumbline.verification.checks import browser
+from plumbline.verification.checks.failures import Cause
 
 _WATCHED = pytest.StashKey[list[browser.Watched]]()
 
@@ -43,6 +44,16 @@ def new_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callable
     faults = [fault for page in watched for fault in page.faults]
     if faults:
         pytest.fail("\n".join(faults))
+
+
+def explain(item: pytest.Item, error: BaseException) -> Cause | None:
+    """Return what an error of the browser means: mostly a time-out, which says nothing of what is there instead."""
+    if not type(error).__module__.startswith("playwright"):
+        return None
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -=")]
+    waited = next((line for line in lines if line.startswith("waiting for")), lines[0])
+    pages = "; ".join(page.summary() for page in item.stash.get(_WATCHED, []))
+    return Cause("", f"in Chromium, within {browser.PATIENCE_S:g} s: {waited}", pages or lines[0])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,6 +15,7 @@ from plumbline.components import COMPONENTS
 from plumbline.errors import PlumblineError
 from plumbline.home import Home
 from plumbline.verification.checks import failures
+from plumbline.verification.plugins import browser
 from plumbline.verification.plugins.stack import OWN, VERIFIED
 from plumbline.verification.remote import RemoteTarget
 from plumbline.verification.report import sentences
@@ -74,9 +75,9 @@ def pytest_runtest_makereport(
     if not report.failed or crash is None or call.excinfo is None:
         return report
     claim = sentences.claim(item.nodeid)
+    cause = browser.explain(item, call.excinfo.value) or failures.explain(call.excinfo.value)
     explained = {"expected": claim, "where_to_look": f"{item.location[0]}:{_line(item, call.excinfo)}"}
     if item.nodeid.startswith(SUITES):
-        cause = failures.explain(call.excinfo.value)
         component = (cause.component if cause else "") or component_of(item)
         explained |= {"component": component or "the stack", "expected": cause.expected if cause else claim}
         then = _next_command(item.config, component, item.name)
@@ -92,7 +93,7 @@ def pytest_runtest_makereport(
         for trace, *_ in getattr(shown, "chain", []):
             trace.reprentries = []  # the first check shows them
     text, _, after = crash.message.partition("\nNext: ")
-    found = text.partition(" Found: ")[2] or _PREFIX.sub("", text)
+    found = text.partition(" Found: ")[2] or "\n".join([*([cause.found] if cause else []), _PREFIX.sub("", text)])
     item.stash[EXPLAINED] = {**explained, "found": found, "next": after.partition("\n")[0] or then}
     if item.nodeid.startswith(SUITES):
         report.sections.append(("what is wrong", crash.message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ _FOLDER = Path(__file__).parent
 _UNITS = {"rows": ("row", "rows"), "frames": ("frame", "frames"), "answers": ("answer", "answers")}
 
 
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+|\d+")
+"""What differs between two messages about the same."""
 STYLE = _FOLDER / "page.css"
 
 
@@ -100,7 +103,7 @@ def _causes(sessions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         for check in _of(session, "failed", "interrupted"):
             said = check["explained"]
             first = by_name.get(said.get("because_of", ""))
-            key = (session["name"], said.get("found") or check["details"] or check["name"])
+            key = (session["name"], _ID.sub("", said.get("found") or check["details"] or check["name"]))
             cause = first or causes.setdefault(key, {"session": session, "check": check, "others": []})
             if cause["check"] is not check:
                 cause["others"].append(check)

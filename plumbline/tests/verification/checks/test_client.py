@@ -52,7 +52,12 @@ def answer():
 def test_an_expected_answer_is_returned_as_json(answer):
     assert answer(200, {"a": 1}, "application/json").expect(200) == {"a": 1}
     assert answer(204, b"").expect(204) is None
-    assert answer(200, b"<html>").expect(200) is None
+    assert answer(200, b"<html>", "text/html").expect(200) is None
+
+
+def test_json_that_cannot_be_read_is_shown(answer):
+    with pytest.raises(AssertionError, match=r"200 with JSON that cannot be read: b'\{\"a\": '"):
+        answer(200, b'{"a": ', "application/json").expect(200)
 
 
 def test_an_unexpected_status_fails_with_call_and_body(answer):

@@ -12,7 +12,7 @@ from plumbline.verification.report import record, usual
 from plumbline.verification.report.assemble import assemble
 
 pytest_plugins = ["pytester"]
-PLUGINS = ("disrupt", "stack", "sentences", "created", "report", "progress")
+PLUGINS = ("disrupt", "stack", "browser", "sentences", "created", "report", "progress")
 CONFTEST = f"pytest_plugins = {[f'plumbline.verification.plugins.{name}' for name in PLUGINS]}"
 CHECKS = '''
     """Things that hold.

@@ -11,7 +11,7 @@ from plumbline.verification.plugins import sentences
 pytest_plugins = ["pytester"]
 CONFTEST = """
     pytest_plugins = [
-        f"plumbline.verification.plugins.{name}" for name in ("disrupt", "stack", "sentences")
+        f"plumbline.verification.plugins.{name}" for name in ("disrupt", "stack", "browser", "sentences")
     ]
 """
 CHECKS = """

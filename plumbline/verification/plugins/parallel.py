@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import time
+from types import FrameType
 from typing import Any
 
+import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -12,6 +17,10 @@ from plumbline.net import use_ports
 
 _FOLDERS = ("plumbline/tests/targets/compose/", "plumbline/tests/verification/docs/")
 """Folders whose tests share a process: all that use the machine's one engine, and the copies of the checkout."""
+_END_S = 50.0
+"""How long an interrupted session waits for its processes to stop what they started. Nox waits 60 s for the session."""
+_EARLY = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+_CHANNELS = pytest.StashKey[list[Any]]()
 
 
 def group(nodeid: str) -> str:
@@ -33,7 +42,38 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _Groups(config, log)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodeready(node: Any) -> None:
+    """Remember how to wait for a process."""
+    node.config.stash.setdefault(_CHANNELS, []).append(node.channel)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """If tests still run, interrupt them, and wait until their fixtures have stopped what they started.
+
+    Otherwise xdist kills the processes after ten seconds; in the first five of them it waits for the running tests.
+    """
+    running = [channel for channel in session.config.stash.get(_CHANNELS, []) if not channel.isclosed()]
+    if not running or exitstatus not in _EARLY:
+        return
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGINT)
+    until = time.monotonic() + _END_S
+    for channel in running:
+        with contextlib.suppress(EOFError, channel.TimeoutError, channel.RemoteError):
+            channel.waitclose(max(0.0, until - time.monotonic()))
+
+
+def _interrupt_once(_number: int, _frame: FrameType | None) -> None:
+    # Ctrl-C reaches every process of a terminal, and then the first one interrupts the others.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    raise KeyboardInterrupt
+
+
 def pytest_configure() -> None:
-    """Give each process ports of its own."""
+    """Give each process ports of its own, and let one interruption be enough."""
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         use_ports(int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+        signal.signal(signal.SIGINT, _interrupt_once)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import orjson
 from fastapi import Request
@@ -14,7 +14,6 @@ from servicekit import repeats
 
 from backend.database import Database, Params, Row
 from backend.errors import KeyInUse, KeyReused
-from backend.queries import repeats as sql
 from backend.queries.repeats import Once
 
 
@@ -47,22 +46,29 @@ class Writing:
             return await self._db.fetch_one(statement.plain, params)
         request = repeats.fingerprint(self._path, body.model_dump())
         given = {**params, "user_id": self._user_id, "key": self.key, "request": request}
+        # Again, if the request that had the key has ended meanwhile without an answer.
+        for _ in range(2):
+            row = await self._write(statement.keyed, given)
+            if row is not None:
+                return row
+            found = await self._db.fetch_one(repeats.FIND, {"user_id": self._user_id, "key": self.key})
+            assert found is not None  # noqa: S101  always one row
+            if found["in_work"]:
+                raise KeyInUse
+            if found["request"] is not None:
+                if found["request"] != request:
+                    raise KeyReused
+                self.is_repeated = True
+                return _row(orjson.loads(found["answer"]))
+        return None
+
+    async def _write(self, statement: LiteralString, given: Params) -> Row | None:
         try:
-            row = await self._db.fetch_one(statement.keyed, given)
+            return await self._db.fetch_one(statement, given)
         except UniqueViolation as error:
             if error.diag.constraint_name != repeats.CONSTRAINT:
                 raise
-            # The first request was committed after this statement began.
-            row = None
-        if row is not None and row.pop("free"):
-            return row if row["id"] is not None else None
-        found = await self._db.fetch_one(sql.FIND, {"user_id": self._user_id, "key": self.key})
-        if found is None:
-            raise KeyInUse
-        if found["request"] != request:
-            raise KeyReused
-        self.is_repeated = True
-        return _row(orjson.loads(found["answer"]))
+            return None
 
 
 def _row(stored: dict[str, Any]) -> Row:

@@ -25,49 +25,46 @@ PARAMETER: dict[str, Any] = {
 """OpenAPI's description of the header."""
 
 # The lock marks a request that is in work. It ends with the transaction, also if its connection or its server dies.
-_FREE = """
-    NOT EXISTS (SELECT FROM idempotency_keys WHERE user_id = %(user_id)s::bigint AND key = %(key)s::text)
-    AND pg_try_advisory_xact_lock(hashtextextended(%(key)s::text, %(user_id)s::bigint))
-"""
+# A key that was used violates the primary key: looking it up in each statement would cost more than all the rest.
+_FREE = "pg_try_advisory_xact_lock(hashtextextended(%(key)s::text, %(user_id)s::bigint))"
+_STORE = "INSERT INTO idempotency_keys (user_id, key, request, answer)"
+_GIVEN = "%(user_id)s::bigint, %(key)s::text, %(request)s::bytea"
 
-TURN = f"turn AS MATERIALIZED (SELECT {_FREE} AS free), "
-"""First of a statement's WITH queries. What writes has the condition `IF_FREE`: a key in use writes nothing."""
-IF_FREE = "AND (SELECT free FROM turn)"
-KEPT = """, kept AS (
-        INSERT INTO idempotency_keys (user_id, key, request, answer)
-        SELECT %(user_id)s::bigint, %(key)s::text, %(request)s::bytea, to_json(answer) FROM answer
-    )"""
-"""Last of a statement's WITH queries: stores the row of the query `answer`."""
+IF_FREE = f"AND {_FREE}"
+"""Condition of the query that a keyed statement's writes begin with: no row if the key is in work."""
+KEPT = f"""kept AS ({_STORE} SELECT {_GIVEN}, to_json(answer) FROM answer RETURNING true)"""  # noqa: S608  constants
+"""A WITH query that stores the row of the query `answer`."""
 
 KEEP = f"""
-    INSERT INTO idempotency_keys (user_id, key, request, answer)
-    SELECT %(user_id)s::bigint, %(key)s::text, %(request)s::bytea, %(answer)s::json WHERE {_FREE}
+    {_STORE} SELECT {_GIVEN}, %(answer)s::json WHERE {_FREE}
     RETURNING true AS kept
 """
-"""Stores an answer at the end of a transaction. No row: the key is in use."""
+"""Stores an answer at the end of a transaction. No row: the key is in work."""
 
 
 def reading(statement: str) -> str:
     """Return `statement`, which reads the answer at the end of a transaction, so that it stores it, too.
 
-    Its row has `kept` added, which is false if the key is in use.
+    Its row has `kept` added, which is false if the key is in work.
     """
     return f"""
         WITH answer AS ({statement}), kept AS (
-            INSERT INTO idempotency_keys (user_id, key, request, answer)
-            SELECT %(user_id)s::bigint, %(key)s::text, %(request)s::bytea, to_json(answer) FROM answer WHERE {_FREE}
-            RETURNING true
+            {_STORE} SELECT {_GIVEN}, to_json(answer) FROM answer WHERE {_FREE} RETURNING true
         )
         SELECT answer.*, EXISTS (SELECT FROM kept) AS kept FROM answer
-    """  # noqa: S608  a constant
+    """  # noqa: S608  constants
 
 
-FIND = "SELECT request, answer::text AS answer FROM idempotency_keys WHERE user_id = %(user_id)s AND key = %(key)s"
+FIND = f"""
+    SELECT request, answer::text AS answer, request IS NULL AND NOT {_FREE} AS in_work
+    FROM (SELECT) one LEFT JOIN idempotency_keys ON user_id = %(user_id)s AND key = %(key)s
+"""  # noqa: S608  constants
+"""Looks for the first answer. The row has NULLs if there is none; `in_work` says whether one may come."""
 
 
 def is_key(text: str) -> bool:
     """Return whether `text` can be a key: 1 to 200 visible ASCII characters."""
-    return 0 < len(text) <= KEY_MAX and all("!" <= char <= "~" for char in text)
+    return 0 < len(text) <= KEY_MAX and text.isascii() and text.isprintable() and " " not in text
 
 
 INVALID = f"must be 1 to {KEY_MAX} visible ASCII characters, without spaces"

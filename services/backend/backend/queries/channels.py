@@ -6,7 +6,7 @@ from backend.queries.repeats import once
 
 # One statement, so one transaction for the channel, its first member and the member's welcome.
 CREATE = once("""
-    WITH {turn}channel AS (
+    WITH channel AS (
         INSERT INTO channels (name, type, created_by)
         SELECT %(name)s, %(type)s, u.id FROM users u WHERE u.id = %(user_id)s {if_free}
         ON CONFLICT (ltrim(lower(name) COLLATE "C", '#')) WHERE type = 'public' DO NOTHING
@@ -18,15 +18,15 @@ CREATE = once("""
         INSERT INTO messages (channel_id, target_user_id, content)
         SELECT id, created_by, 'Welcome to ' || name || '!' FROM channel
         RETURNING id, content, created_at
-    ), told AS (
-        INSERT INTO events (channel_id, user_ids, message_id)
-        SELECT c.id, ARRAY[c.created_by], w.id FROM channel c CROSS JOIN welcome w
-        RETURNING id
     ), answer AS (
         SELECT c.id, c.name, c.type, false AS is_direct, c.created_by, c.created_at,
                w.id AS welcome_id, w.content AS welcome_content, w.created_at AS welcome_at
         FROM channel c CROSS JOIN welcome w
-    ){kept}
+    ), {kept}told AS (
+        INSERT INTO events (channel_id, user_ids, message_id)
+        SELECT c.id, ARRAY[c.created_by], w.id FROM channel c CROSS JOIN welcome w{after}
+        RETURNING id
+    )
 """)
 
 # Returns the existing channel (`made` is false), or creates it and returns its members, too. No row: no such user, or

@@ -6,7 +6,7 @@ from backend.queries.repeats import once
 
 # No row: not a member, or no such channel.
 POST = once("""
-    WITH {turn}sender AS (
+    WITH sender AS (
         SELECT m.channel_id, u.id, u.username, u.display_name
         FROM memberships m JOIN users u ON u.id = m.user_id
         WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s {if_free}
@@ -14,13 +14,15 @@ POST = once("""
         INSERT INTO messages (channel_id, sender_id, content, image_url)
         SELECT channel_id, id, %(content)s, %(image_url)s FROM sender
         RETURNING id, channel_id, sender_id, target_user_id, content, image_url, created_at
-    ), told AS (
-        INSERT INTO events (channel_id, message_id, key) SELECT channel_id, id, {key} FROM posted RETURNING id
     ), answer AS (
         SELECT p.id, p.content, p.image_url, p.sender_id, s.username, s.display_name,
                p.channel_id, p.created_at AS "timestamp", p.target_user_id
         FROM posted p CROSS JOIN sender s
-    ){kept}
+    ), {kept}told AS (
+        INSERT INTO events (channel_id, message_id, key)
+        SELECT channel_id, id, {key} FROM posted{after}
+        RETURNING id
+    )
 """)
 
 # Two bounded scans of one index: messages for all members, and those for this user only. ORDER BY matches that index,

@@ -6,8 +6,6 @@ from typing import LiteralString, NamedTuple
 
 from servicekit import repeats
 
-FIND = repeats.FIND
-
 # A part at a time, so that no statement takes long.
 PRUNE = f"""
     WITH gone AS (
@@ -21,21 +19,21 @@ PRUNE = f"""
 
 
 class Once(NamedTuple):
-    """A statement that writes, without and with a key. The one with a key always returns a row, with `free`."""
+    """A statement that writes, without and with a key. With a key, no row may mean that it is used or in work."""
 
     plain: LiteralString
     keyed: LiteralString
 
 
 def once(statement: str) -> Once:
-    """Return both forms of `statement`, whose places are {turn}, {if_free}, {key} and {kept}.
+    """Return both forms of `statement`, whose places are {if_free}, {kept}, {after} and {key}.
 
-    Its query `answer` is what is answered, and `told` has the id of the stored event.
+    Its query `answer` is what is answered, and `told` has the id of the stored event. That id is taken after the key
+    is stored: one that is taken in vain holds up the readers of events.
     """
-    plain = statement.format(turn="", if_free="", key="NULL", kept="")
-    keyed = statement.format(turn=repeats.TURN, if_free=repeats.IF_FREE, key="%(key)s::text", kept=repeats.KEPT)
-    return Once(
-        f"{plain} SELECT answer.*, told.id AS event_id FROM answer, told",  # noqa: S608  constants
-        f"{keyed} SELECT turn.free, answer.*, told.id AS event_id"  # noqa: S608
-        " FROM turn LEFT JOIN (answer CROSS JOIN told) ON true",
+    plain = statement.format(if_free="", kept="", after="", key="NULL")
+    keyed = statement.format(
+        if_free=repeats.IF_FREE, kept=f"{repeats.KEPT}, ", after=" CROSS JOIN kept", key="%(key)s::text"
     )
+    read = " SELECT answer.*, told.id AS event_id FROM answer, told"
+    return Once(plain + read, keyed + read)

@@ -18,7 +18,7 @@ from data_processor.boxes import EPSILON, Box, faults, to_columns
 from data_processor.database import statements
 from data_processor.database.statements import Row
 from data_processor.web.errors import InvalidError, NotFoundError
-from data_processor.web.repeats import Keep, KeyUsedError, Once
+from data_processor.web.repeats import Keep, Once
 
 _SETTABLE = (
     "page", "box_x", "box_y", "box_width", "box_height",
@@ -57,8 +57,8 @@ _WRITE = f"""
 _INSERT = f"{_WRITE} RETURNING {COLUMNS}"
 # One statement with a key, too: a transaction of several would cost a fifth of the call.
 _INSERT_ONCE = f"""
-    WITH {repeats.TURN}answer AS ({_WRITE} {repeats.IF_FREE} RETURNING *){repeats.KEPT}
-    SELECT turn.free, {COLUMNS} FROM turn LEFT JOIN answer a ON true
+    WITH answer AS ({_WRITE} {repeats.IF_FREE} RETURNING *), {repeats.KEPT}
+    SELECT {COLUMNS} FROM answer a
 """
 _AGAIN = f"SELECT {COLUMNS} FROM json_populate_record(NULL::annotations, %(answer)s::json) a"
 
@@ -92,19 +92,13 @@ def annotation_create(*, document_id: int, user_id: int, values: dict[str, Any],
     """Create an annotation. `values` has all columns of `_SETTABLE`. Raises InvalidError for a box off the page."""
     parameters = {**values, "document_id": document_id, "user_id": user_id, "epsilon": EPSILON}
 
-    def write(_keep: Keep) -> Annotation:
-        if not once.has_key:
-            row = statements.row(_INSERT, parameters)
-        elif (row := statements.row(_INSERT_ONCE, parameters | once.given(values))) is not None:
-            if not row.pop("free"):
-                raise KeyUsedError
-            if row["id"] is None:
-                row = None
+    def write(keep: Keep) -> Annotation:
+        row = keep.write(_INSERT, _INSERT_ONCE, parameters)
         if row is None:
             _refuse(document_id=document_id, user_id=user_id, page=values["page"], box=_box(values))
         return annotation_from(row)
 
-    return once.run(values, write, again=_again)
+    return once.run(lambda: values, write, again=_again)
 
 
 def _again(answer: str) -> Annotation:

@@ -54,7 +54,7 @@ def batch_create(caller: Caller, once: Repeatable, body: BatchInput) -> BatchJob
     def write(keep: Keep) -> BatchJob:
         return services.batch_create(user_id=caller.user_id, **values, keep=keep)
 
-    return once.run(values, write, again=selectors.batch_again)
+    return once.run(lambda: values, write, again=selectors.batch_again)
 
 
 @operation(refuses=_ONE)

@@ -138,7 +138,7 @@ def template_create(caller: Caller, once: Repeatable, body: TemplateInput) -> Te
         )
 
     with slow_lane("changes"):
-        return once.run(body.model_dump(), write, again=selectors.template_again)
+        return once.run(body.model_dump, write, again=selectors.template_again)
 
 
 @operation(refuses=access.refusals(Code.NO_SUCH_TEMPLATE))

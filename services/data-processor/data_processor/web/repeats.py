@@ -24,11 +24,14 @@ _META = "HTTP_" + repeats.HEADER.upper().replace("-", "_")
 
 
 class KeyUsedError(Exception):
-    """The key is in use, or was used: nothing was written."""
+    """The key is in work: nothing was written."""
 
 
 class Keep:
-    """Stores the answer of a request that has a key. Use it once, as the last statement of the write's transaction."""
+    """Stores the answer of a request that has a key.
+
+    Call one of its methods once: `write` is the whole write, the others end its transaction.
+    """
 
     def __init__(self, given: Row | None) -> None:
         """Without `given`, the request has no key, and nothing is stored."""
@@ -41,6 +44,19 @@ class Keep:
         given = {**self._given, "answer": orjson.dumps(answer).decode()}
         if statements.row(repeats.KEEP, given) is None:
             raise KeyUsedError
+
+    def write(self, statement: str, keyed: str, parameters: Row) -> Row | None:
+        """Run the statement that is the whole write, or the one that also stores its row. Raises KeyUsedError."""
+        if self._given is None:
+            return statements.row(statement, parameters)
+        # Again, if the request that had the key has ended meanwhile without an answer.
+        for _ in range(2):
+            row = statements.row(keyed, {**parameters, **self._given})
+            if row is not None:
+                return row
+            if _find(self._given)["in_work"]:
+                raise KeyUsedError
+        return None
 
     def row(self, statement: str, parameters: Row) -> Row | None:
         """Return the first row of a statement that reads the answer, and store it with it. Raises KeyUsedError."""
@@ -65,34 +81,27 @@ class Once:
         if self._key is not None and not repeats.is_key(self._key):
             raise InvalidError((repeats.HEADER, repeats.INVALID))
 
-    @property
-    def has_key(self) -> bool:
-        """Whether the request has a key."""
-        return self._key is not None
-
-    def given(self, body: object) -> Row:
-        """Return the parameters of the statements in `servicekit.repeats`."""
-        return {"user_id": caller.get(), "key": self._key, "request": repeats.fingerprint(self._path, body)}
-
     def run(
-        self, body: object, write: Callable[[Keep], Answer], *, look_first: bool = False,
+        self, body: Callable[[], object], write: Callable[[Keep], Answer], *, look_first: bool = False,
         again: Callable[[str], Answer] = orjson.loads,
     ) -> Answer:  # fmt: skip
         """Return what `write` returns, or what it returned the first time, restored by `again` from what was kept.
+
+        `body` returns what the request means. It is asked only if there is a key.
 
         Raises a refusal if the key was sent with another request, or with one that is still in work. `look_first` is
         for writes that cost much: others look when they cannot keep their answer.
         """
         if self._key is None:
             return write(Keep(None))
-        given = self.given(body)
-        if look_first and (first := _find(given)) is not None:
+        given = {"user_id": caller.get(), "key": self._key, "request": repeats.fingerprint(self._path, body())}
+        if look_first and (first := _first(given)) is not None:
             return again(first)
         try:
             return write(Keep(given))
         except (KeyUsedError, IntegrityError, ProblemError) as error:
             # A refusal may come of what the first request wrote, such as the name of a template.
-            if (first := _find(given)) is not None:
+            if (first := _first(given)) is not None:
                 return again(first)
             if not isinstance(error, KeyUsedError):
                 raise
@@ -116,9 +125,14 @@ def row_of(answer: str) -> Row:
     }
 
 
-def _find(given: Row) -> str | None:
-    found = statements.row(repeats.FIND, {"user_id": given["user_id"], "key": given["key"]})
-    if found is None:
+def _find(given: Row) -> Row:
+    return statements.rows(repeats.FIND, {"user_id": given["user_id"], "key": given["key"]})[0]
+
+
+def _first(given: Row) -> str | None:
+    """Return the first answer to a request, None if there is none yet. Raises a refusal if it was another request."""
+    found = _find(given)
+    if found["request"] is None:
         return None
     if bytes(found["request"]) != given["request"]:
         raise InvalidError((repeats.HEADER, repeats.REUSED), code=Code.KEY_REUSED)

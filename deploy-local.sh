@@ -46,7 +46,7 @@ install() {
   python=$(find_python)
   [ -w "$here" ] || fail "$here is not writable by this user, and its .venv has to be created" \
     "Use a checkout of your own: git clone $here"
-  echo "Installing into .venv with $("$python" --version) (only after a change of requirements/) ..."
+  echo "Installing into .venv with $("$python" --version): its first time, or new requirements"
   if [ -e "$venv" ] && [ ! -e "$stamp" ] && [ ! -e "$ours" ]; then
     fail "$venv was not created by this script: move it away, then run the same command again"
   fi

@@ -16,6 +16,8 @@ import pytest
 from plumbline import ROOT
 
 ARTIFACTS = ROOT / "test-artifacts" / "recorder"
+LOOKS = ROOT / "test-artifacts" / "looks"
+"""How pages look: CI keeps these pictures, and people look through them."""
 PATIENCE_S = 30.0
 _EVENTS = 100
 _SHOWN = 300
@@ -119,6 +121,12 @@ def keep(page: Any, name: str) -> None:
     """Save a screenshot as a test artifact."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=ARTIFACTS / f"{name}.png", animations="disabled")
+
+
+def look(page: Any, name: str) -> None:
+    """Keep a picture of how a page looks."""
+    LOOKS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=LOOKS / f"{name}.png", animations="disabled")
 
 
 def _missing(what: str) -> None:

@@ -17,7 +17,7 @@ from plumbline.components import BACKEND
 from plumbline.tests import runbook
 from plumbline.tests.runbook import DOCS
 
-PAGES = ("setting", "table", "check")
+PAGES = ("setting", "table", "component", "check")
 ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_PAGER": "cat", "PYTHONDONTWRITEBYTECODE": "1",
 }  # fmt: skip

@@ -35,6 +35,17 @@ def test_every_block_says_its_language() -> None:
     assert not wrong, f"blocks in another language than {sorted(_LANGUAGES)}: {wrong}"
 
 
+def test_a_block_leaves_its_reader_in_the_checkout() -> None:
+    """Tests run each block in the checkout; a reader stays where the one before has gone."""
+    wrong = [
+        str(block)
+        for page in text.PAGES
+        for block in runbook.blocks(page, "embedded")
+        if re.search(r"^ *(?:cd|pushd) ", block.text, re.MULTILINE)
+    ]
+    assert not wrong, f"name files from the checkout on instead of changing the folder: {wrong}"
+
+
 def test_every_page_of_the_runbook_is_there_and_each_target_runs_some() -> None:
     for target in runbook.TARGETS:
         assert [one for one in runbook.runbook(target) if not one.marks], f"no block is run on {target}"

@@ -12,6 +12,7 @@ _GENERATED = ROOT / "docs" / "generated"
 _DECISIONS = ROOT / "docs" / "decisions"
 """They tell what was so at a date."""
 _CODE = re.compile(r"```.*?```", re.DOTALL)
+_PATCH = re.compile(r"```diff\n.*?```", re.DOTALL)
 _SPAN = re.compile(r"(`+)(.+?)\1")
 PAGES = sorted(
     path
@@ -33,6 +34,11 @@ def line_of(text: str, place: int) -> int:
 def without_code(text: str) -> str:
     """Return a page's text with its blocks of code blanked, so that every line keeps its number."""
     return _CODE.sub(lambda block: "\n" * block[0].count("\n"), text)
+
+
+def without_patches(page: Path) -> str:
+    """Return a page's text without the patches of an example, which add what is not there yet."""
+    return _PATCH.sub(lambda block: "\n" * block[0].count("\n"), page.read_text())
 
 
 def spans(page: Path) -> Iterator[tuple[str, str]]:

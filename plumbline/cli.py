@@ -99,7 +99,12 @@ def parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="one JSON document per line; lines of --component as they are"
     )
     logs.add_argument("--follow", action="store_true", help="also show new entries, until Ctrl-C")
-    logs.add_argument("--component", choices=tuple(SPECS), help="show the end of a component's own log instead")
+    logs.add_argument(
+        "--component",
+        choices=tuple(SPECS),
+        metavar="NAME",
+        help="show the end of a component's own log instead (%(choices)s)",
+    )
 
     reset = commands.add_parser("reset", parents=[common], help="delete the stack with its data and secrets")
     reset.add_argument("--yes", action="store_true", help="do not ask")
@@ -131,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     archive.add_argument("--port", type=_port, metavar="PORT", help="load: front door, as in `up`")
     backups.add(commands, common)
     user = commands.add_parser("user", parents=[common], help="list, create or change accounts")
-    user.add_argument("action", choices=users.ACTIONS, help="what to do")
+    user.add_argument("action", choices=users.ACTIONS, metavar="ACTION", help="what to do (%(choices)s)")
     user.add_argument("name", nargs="?", metavar="USERNAME", help="the user; `list` needs none")
     user.add_argument("--display-name", metavar="NAME", help="create: the name that others see (default: USERNAME)")
     user.add_argument("--operator", action="store_true", help="create: make the user an operator")

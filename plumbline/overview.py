@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -94,7 +95,7 @@ def doctor(options: argparse.Namespace, home: Home) -> int:
     problems += down
     if not problems:
         print("  no problems found" + ("" if home.exists else "; no stack has been deployed yet"))
-        print(f"  examined: {', '.join(examined)}")
+        print(textwrap.fill(f"examined: {', '.join(examined)}", WIDTH, initial_indent="  ", subsequent_indent="    "))
         if home.exists and not target.unchanged():
             print(home.with_home_option("Next: ./deploy-local.sh applies what has changed since the last deployment"))
     if options.bundle and home.exists:

@@ -33,7 +33,7 @@ class Newest:
         if self.problem:
             return f"the age of the newest one is unknown: {self.problem}"
         if self.made_at is None:
-            return "none is verified: ./deploy-local.sh backup, then ./deploy-local.sh backup --verify newest"
+            return "none is verified: ./deploy-local.sh backup, then --verify newest"
         hours = ((now or datetime.now(UTC)) - self.made_at).total_seconds() / 3600
         if hours < 0:
             future = f"{self.made_at:%Y-%m-%d %H:%M} UTC"

@@ -21,7 +21,12 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     rotate = commands.add_parser(
         "rotate-secret", parents=[common], help="replace a secret of the running stack, without a failed request"
     )
-    rotate.add_argument("name", choices=(*SECRETS, ALL), help="the secret to replace; all: one after the other")
+    rotate.add_argument(
+        "name",
+        choices=(*SECRETS, ALL),
+        metavar="NAME",
+        help="the secret to replace; all: one after the other (%(choices)s)",
+    )
     rotate.add_argument(
         "--end-former", action="store_true", help="token_secret: only end the former keys now, and their sessions"
     )

@@ -21,6 +21,7 @@ from plumbline.home import Home
 from plumbline.plan import PLAN
 from plumbline.stack import Component
 from plumbline.targets.embedded.target import EmbeddedTarget
+from plumbline.verification.docs.commands import commands
 
 
 @pytest.fixture
@@ -382,6 +383,15 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
         cli.main(arguments)
     assert caught.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", *commands()])
+def test_help_fits_a_terminal_of_80_columns(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.parser().parse_args([command, "--help"] if command else ["--help"])
+    wide = [line for line in capsys.readouterr().out.splitlines() if len(line) > 80]
+    assert wide == []
 
 
 def test_help_and_version_need_no_command(capsys):

@@ -47,7 +47,8 @@ def commands() -> dict[str, Command]:
 def _options(parser: argparse.ArgumentParser) -> Iterator[Option]:
     for action in parser._actions:
         if not isinstance(action, argparse._HelpAction):
-            yield Option(tuple(action.option_strings), _value(action), _portable(action.default), action.help or "")
+            does = (action.help or "").replace(" (%(choices)s)", "")  # its value names them
+            yield Option(tuple(action.option_strings), _value(action), _portable(action.default), does)
 
 
 def _value(action: argparse.Action) -> str:

@@ -309,5 +309,8 @@ AREA = Area(
         Fault("longer-user-names-taken", "user names may be twice as long as declared",
               Patch(_SCHEMAS, "{3,32}$", "{3,64}$"),
               {"smoke/test_api.py::test_the_api_is_exactly_the_declared_one[backend]": "Registration > properties > username > pattern"}, only=True),
+        Fault("closed-connections-kept", "after a restart of Postgres, requests meet connections that it closed",
+              Patch(f"{_IN}/database.py", "            await self._pool.drain()\n", "            pass\n"),
+              {"smoke/test_recovery.py::test_connections_that_postgres_closed_cost_no_request": "a connection that Postgres had closed"}, only=True),
     ),
 )  # fmt: skip

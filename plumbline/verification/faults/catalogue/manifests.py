@@ -121,5 +121,14 @@ AREA = Area(
                 Patch("k8s/base/caddy.env", "PLUMBLINE_UPSTREAM_KEEPALIVE=off", "PLUMBLINE_UPSTREAM_KEEPALIVE=10m"), {"manifests: settings": "PLUMBLINE_UPSTREAM_KEEPALIVE of caddy is 10m; expected off"}),
         Fault("two-redis", "two Redis run beside each other, each with half of the events",
                 Patch("k8s/base/redis/deployment.yaml", "spec:\n  replicas: 1", "spec:\n  replicas: 2"), {"manifests: availability": "may run twice at the same time"}),
+        Fault("waiting-pod-takes-place", "a pod that waits for Postgres can take the processor that Postgres needs",
+                Patch("k8s/base/postgres/statefulset.yaml", "      priorityClassName: plumbline-first\n", ""), {"manifests: priority": "statefulset/postgres has priority 0"}),
+        Fault("redis-restarts-with-services", "each deployment restarts Redis, which empties the recorder",
+                Patch("k8s/base/redis/deployment.yaml", "            - {name: PLUMBLINE_REDIS_PASSWORD_FILE, value: /run/secrets/plumbline/redis_password}\n",
+                      "            - name: PLUMBLINE_REDIS_PASSWORD_FILE\n"
+                      "              valueFrom: {configMapKeyRef: {name: stack, key: PLUMBLINE_REDIS_PASSWORD_FILE}}\n"),
+                {"manifests: priority": "redis restarts with each change of PLUMBLINE_STACK_ID"}),
+        Fault("hopeless-migration-repeated", "migrations that fail are repeated for minutes in silence",
+                Patch("k8s/base/migrate/job.yaml", "{operator: NotIn, values: [75, 143]}", "{operator: In, values: [78]}"), {"manifests: availability": "podFailurePolicy"}),
     ),
 )  # fmt: skip

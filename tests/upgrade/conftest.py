@@ -93,7 +93,7 @@ def expanded(upgrade: Upgrade) -> Written:
     upgrade.seen["schema_before"] = deployed(target)
     with writing(upgrade.person) as written:
         assert "before-an-upgrade" in before_migrations(target)
-        for step in ("images", *map(migration_step, MIGRATING)):
+        for step in ("secrets", "images", *map(migration_step, MIGRATING)):
             target.run(step)
     upgrade.seen["schema"] = deployed(target)
     upgrade.seen["written_meanwhile"] = len(written.acknowledged)

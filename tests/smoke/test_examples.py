@@ -1,4 +1,7 @@
-"""The client of docs/examples for browsers, in one. The runbook runs those for Python and Node.js."""
+"""The client of docs/examples for browsers, in one. The runbook runs those for Python and Node.js.
+
+Protects from an example that people copy and that does not work.
+"""
 
 from __future__ import annotations
 

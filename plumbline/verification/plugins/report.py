@@ -99,8 +99,8 @@ class _Recorder:
             self._check(report.nodeid, reports)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        # Also where a plugin ends the run.
-        self._trouble.append(str(excinfo.value) or "interrupted (Ctrl-C)")
+        # Also where a plugin ends the run, which says why. Of Ctrl-C, nox knows.
+        self._trouble += [str(excinfo.value)] if str(excinfo.value) else []
 
     def pytest_internalerror(self, excrepr: object) -> None:
         self._trouble.append(f"pytest itself failed:\n{excrepr}")

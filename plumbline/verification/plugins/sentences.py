@@ -45,6 +45,7 @@ _WRONG = pytest.StashKey[tuple[float, str]]()
 """When the components of the stack were looked at last, and what was wrong with them."""
 _LOOKS_AGAIN_S = 5.0
 _BY_PATH = {"/data-processor": "data-processor", "/logs": "log-sink", "/auth": "backend", "/channels": "backend"}
+_CALL = re.compile(r"\b(?:GET|HEAD|POST|PUT|PATCH|DELETE) https?://[^/\s]+(/[^\s:?]*)")
 _PREFIX = re.compile(r"^(AssertionError|Failed): ")
 
 
@@ -78,7 +79,7 @@ def pytest_runtest_makereport(
     cause = browser.explain(item, call.excinfo.value) or failures.explain(call.excinfo.value)
     explained = {"expected": claim, "where_to_look": f"{item.location[0]}:{_line(item, call.excinfo)}"}
     if item.nodeid.startswith(SUITES):
-        component = (cause.component if cause else "") or component_of(item)
+        component = (cause.component if cause else "") or component_of(item) or _called(crash.message)
         explained |= {"component": component or "the stack", "expected": cause.expected if cause else claim}
         then = _next_command(item.config, component, item.name)
         crash.message = completed(crash.message, component, claim, then, cause)
@@ -98,6 +99,12 @@ def pytest_runtest_makereport(
     if item.nodeid.startswith(SUITES):
         report.sections.append(("what is wrong", crash.message))
     return report
+
+
+def _called(message: str) -> str | None:
+    """Return the component of the call that a message quotes."""
+    found = _CALL.search(message)
+    return failures.component_of(found[1]) if found else None
 
 
 def _first_that_failed(item: pytest.Item, error: BaseException) -> str:

@@ -109,7 +109,7 @@ def test_a_broken_fixture_is_one_cause(made: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("end", "trouble"),
     [
-        ("raise KeyboardInterrupt", "interrupted"),
+        ("raise KeyboardInterrupt", ""),
         ("os.kill(os.getpid(), signal.SIGKILL)", ""),
         ("import pytest; pytest.exit('the stack did not come up', 1)", "the stack did not come up"),
     ],

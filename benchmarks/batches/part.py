@@ -177,7 +177,8 @@ class _Job:
 
     def _speed(self, job: int) -> float:
         with self._stack.connect() as database:
-            wait_until(lambda: _speed_of(database, job) is not None, f"job {job} ends", _PATIENCE_S)
+            # Seldom, because asking takes CPU time from the workers; the database says when the job has ended.
+            wait_until(lambda: _speed_of(database, job) is not None, f"job {job} ends", _PATIENCE_S, every_s=0.25)
             if (row := database.execute(_FAILED, (job,)).fetchone()) is not None:
                 raise PlumblineError(f"a document of job {job} failed: {row[0]}\n{self._stack.last_lines('worker')}")
             return _speed_of(database, job) or 0.0

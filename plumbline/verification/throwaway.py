@@ -42,6 +42,7 @@ def wait_until(
     what: str,
     timeout_s: float = _TIMEOUT_S,
     progress: Callable[[], object] = lambda: None,
+    every_s: float = 0.02,
 ) -> None:
     """Wait until `condition` is true; fail with `what` after `timeout_s` in which `progress` returns the same."""
     patience = Patience(timeout_s)
@@ -49,7 +50,7 @@ def wait_until(
         while not condition():
             if patience.is_over(progress):
                 raise AssertionError(f"not within {patience}: {what}")
-            time.sleep(0.02)
+            time.sleep(every_s)
 
 
 _Value = TypeVar("_Value")

@@ -70,9 +70,9 @@ class BenchStack:
         ports |= {"postgres": self.postgres.port, "redis": self.redis.port}
         self.layout = Layout(home, ports, "benchmark")
 
-    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
+    def connect(self, options: str = "") -> psycopg.Connection[tuple[object, ...]]:
         """Return a connection to the database, in autocommit."""
-        return psycopg.connect(self.postgres.conninfo, autocommit=True)
+        return psycopg.connect(self.postgres.conninfo, autocommit=True, options=options)
 
     def migrate(self) -> None:
         """Apply all migrations."""

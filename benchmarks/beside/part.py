@@ -14,13 +14,14 @@ from servicekit.facts import INTERNAL_HEADER
 from servicekit.tokens import Identity, issue, new_session_id
 
 from benchmarks import dataset
+from benchmarks.beside.calls import more, opens_direct
 from benchmarks.beside.listeners import Burst, Listeners, handshake
 from benchmarks.dataset import World
 from benchmarks.load.generator import Generator
 from benchmarks.report import Column, Report
-from benchmarks.routes.case import Call
+from benchmarks.routes.case import Call, Case
 from benchmarks.routes.cases import cases
-from benchmarks.routes.compare import Side, Timing, take_turns
+from benchmarks.routes.compare import Side, Timing, probe, take_turns
 from benchmarks.routes.part import name
 from benchmarks.stack import WITH_TABLES, BenchStack, bench_stack
 from plumbline.verification.throwaway import INTERNAL_SECRET
@@ -75,11 +76,13 @@ def _place(checkout: Path | None = None) -> Iterator[Place]:
         for service in WITH_TABLES:
             stack.begin(service)
         stack.wait_for_all()
-        yield Place(stack, dataset.fill(stack, max(SOCKETS, _ROWS), _ROWS))
+        place = Place(stack, dataset.fill(stack, max(SOCKETS, _ROWS), _ROWS))
+        probe(place.side(opens_direct(place.world), "backend", 1))
+        yield place
 
 
 def _routes(report: Report, timing: Timing, generator: Generator, there: Place, here: Place, only: str) -> None:
-    every = [(service, cases(there.world)[service], cases(here.world)[service]) for service in WITH_TABLES]
+    every = [(service, _cases(there.world, service), _cases(here.world, service)) for service in WITH_TABLES]
     chosen = [
         (service, first, second)
         for service, firsts, seconds in every
@@ -115,6 +118,10 @@ def _routes(report: Report, timing: Timing, generator: Generator, there: Place, 
             half=[low, high],
             cpu_noise=turns.cpu(2),
         )
+
+
+def _cases(world: World, service: str) -> list[Case]:
+    return [*cases(world)[service], *more(world)[service]]
 
 
 def _events(report: Report, rounds: int, there: Place, here: Place) -> None:

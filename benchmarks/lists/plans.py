@@ -57,8 +57,9 @@ def plans(stack: BenchStack, world: World, service: str) -> dict[str, Plan]:
     )  # fmt: skip
     if done.returncode != 0:
         raise PlumblineError(f"the statements of the lists of {service} are unknown:\n{done.stderr[-1500:]}")
-    with stack.connect() as db:
-        return {name: plan(db, statement, given) for name, (statement, given) in json.loads(done.stdout).items()}
+    found = json.loads(done.stdout)
+    with stack.connect(found["options"]) as db:
+        return {name: plan(db, statement, given) for name, (statement, given) in found["lists"].items()}
 
 
 def plan(db: Connection, statement: str, parameters: dict[str, Any]) -> Plan:

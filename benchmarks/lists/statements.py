@@ -1,4 +1,6 @@
-"""Prints the statement of each list of a service: `python -m benchmarks.lists.statements SERVICE IDS`.
+"""Prints the statement of each list of a service, and the options of its connections, as JSON.
+
+`python -m benchmarks.lists.statements SERVICE IDS`
 
 Runs in the environment of that service, calls the code behind each list, and stops it at its first statement. IDS is
 JSON: user, channel, document, limit. Must not import plumbline.verification.throwaway, which drops the
@@ -61,6 +63,20 @@ def backend(ids: dict[str, int]) -> dict[str, Any]:
     }
 
 
+def backend_options() -> str:
+    """Return the options of the backend's connections."""
+    from backend.database import PLANS
+
+    return PLANS
+
+
+def data_processor_options() -> str:
+    """Return those of the data-processor's."""
+    from data_processor.settings import DATABASES
+
+    return str(DATABASES["default"]["OPTIONS"]["options"])
+
+
 def data_processor(ids: dict[str, int]) -> dict[str, Any]:
     """Return the same for the data-processor."""
     from data_processor import process
@@ -90,5 +106,6 @@ def data_processor(ids: dict[str, int]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    services = {"backend": backend, "data-processor": data_processor}
-    json.dump(services[sys.argv[1]](json.loads(sys.argv[2])), sys.stdout)
+    services = {"backend": (backend, backend_options), "data-processor": (data_processor, data_processor_options)}
+    lists, options = services[sys.argv[1]]
+    json.dump({"lists": lists(json.loads(sys.argv[2])), "options": options()}, sys.stdout)

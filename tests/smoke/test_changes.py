@@ -180,7 +180,8 @@ def test_replacing_an_annotation_resets_what_is_not_sent(world: World, database:
 
 def test_replacing_a_template_replaces_its_own_labels(world: World, database: Database) -> None:
     labels = [{"name": "three", "label_type": "a", "bounding_box": BOX}]
-    with world.require(database, "the template: name, updated_at, version", "-2 template_labels", "+1 template_labels"):
+    changed = "the template: labels_text, labels_text_of, name, updated_at, version"
+    with world.require(database, changed, "-2 template_labels", "+1 template_labels"):
         world.bob.put(world.template, {"name": f"{PREFIX}replaced", "labels": labels}).expect(200)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from plumbline.verification.checks import findings
-from plumbline.verification.schema import catalog
+from plumbline.verification.schema import catalog, references
 from plumbline.verification.schema.catalog import ITSELF, OUTSIDE, Schema
 
 DECLARED = Path(__file__).with_name("declared.toml")
@@ -22,11 +22,19 @@ def declared() -> Schema:
 
 
 def require_declared(database: psycopg.Connection[Any]) -> None:
-    """Fail, naming each difference, if the database has another schema than the declared one."""
+    """Fail, naming each difference, if the database has another schema than the declared one.
+
+    Fail also if a foreign key has no index, declared or not.
+    """
     findings.require_none(
         differences(declared(), catalog.read(database)),
         about=f"postgres: the schema of {database.info.dbname} is not what the migrations declare",
         then=f"put back what is named, with psql; if it is a migration of yours that changed the schema: {WRITE}",
+    )
+    findings.require_none(
+        references.without_index(database),
+        about=f"postgres: foreign keys of {database.info.dbname} have no index",
+        then="add the indexes in a migration of the service that the table belongs to",
     )
 
 

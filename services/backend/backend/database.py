@@ -14,6 +14,7 @@ from typing import Any, LiteralString, TypeVar
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from servicekit import planner
 from servicekit.log.outage import Outage
 from servicekit.pools import hung_up
 
@@ -33,7 +34,7 @@ DELETION_TIMEOUT_S = 20.0
 _MAX_WAITING = 1000
 _DRAINED_FOR_S = 1.0
 """How long the pool is not drained again: other requests may still hold connections of before."""
-_PLANS = "-c plan_cache_mode=force_generic_plan"
+PLANS = f"{planner.OPTIONS} -c plan_cache_mode=force_generic_plan"
 """One plan per statement and connection: planning for each set of parameters costs as much as most statements."""
 
 Row = dict[str, Any]
@@ -62,7 +63,7 @@ class Database:
                 "autocommit": True,
                 "row_factory": dict_row,
                 "client_encoding": "utf8",
-                "options": f"-c timezone=UTC -c statement_timeout={int(QUERY_TIMEOUT_S * 1000)} {_PLANS}",
+                "options": f"-c timezone=UTC -c statement_timeout={int(QUERY_TIMEOUT_S * 1000)} {PLANS}",
             },
             open=False,
             check=self._check,
@@ -104,7 +105,8 @@ class Database:
         """Run `statement`, and in the same transaction what `then` makes of its rows; return the rows of both."""
 
         async def both(conn: _Connection) -> tuple[list[Row], list[Row]]:
-            async with conn.transaction():
+            # In a pipeline BEGIN travels with the first statement, and COMMIT with the second.
+            async with conn.pipeline(), conn.transaction():
                 first = await _fetch(conn, statement, params)
                 second = then(first)
                 return first, [] if second is None else await _fetch(conn, *second)

@@ -101,6 +101,7 @@ channels = Table(
     CheckConstraint("type IN ('public', 'private')", name="type"),
     CheckConstraint("direct_key IS NULL OR type = 'private'", name="direct"),
     Index("channels_public_name_key", text(f"({CHANNEL_KEY})"), unique=True, postgresql_where=text("type = 'public'")),
+    Index("channels_private_name_idx", text(f"({CHANNEL_KEY})"), "id", postgresql_where=text("type = 'private'")),
     Index("channels_public_id_idx", "id", postgresql_where=text("type = 'public'")),
     Index("channels_created_by_idx", "created_by", postgresql_where=text("created_by IS NOT NULL")),
 )

@@ -231,3 +231,44 @@ def test_a_concurrent_second_add_returns_the_joined_at_of_the_first(
     row = sql.execute("SELECT joined_at FROM memberships WHERE user_id = %s", (guest.id,)).fetchone()
     assert row is not None
     assert (response.status_code, response.json()["joined_at"]) == (200, row["joined_at"].isoformat())
+
+
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [(40, 300), (120, 30), (120, 500)],
+    ids=["few memberships", "many memberships", "many memberships and many names of others"],
+)
+def test_search_finds_every_own_channel_in_order(
+    new_user: NewUser, sql: psycopg.Connection[dict[str, Any]], own: int, others: int
+) -> None:
+    user, other = new_user(), new_user()
+    # Names of others come before, between and after the user's.
+    for member, count, step in ((user, own, 3), (other, others, 1)):
+        sql.execute(
+            """
+            WITH made AS (
+                INSERT INTO channels (name, type)
+                SELECT 'Find ' || %(mark)s || ' ' || lpad((n * %(step)s)::text, 4, '0'), 'private'
+                FROM generate_series(1, %(count)s) n RETURNING id
+            )
+            INSERT INTO memberships (channel_id, user_id) SELECT id, %(user)s FROM made
+            """,
+            {"mark": user.name, "step": step, "count": count, "user": member.id},
+        )
+    expected = sql.execute(
+        """
+        SELECT c.id FROM channels c JOIN memberships m ON m.channel_id = c.id
+        WHERE m.user_id = %s AND c.name LIKE 'Find %%' ORDER BY lower(c.name) COLLATE "C", c.id
+        """,
+        (user.id,),
+    ).fetchall()
+    found: list[int] = []
+    before: int | None = None
+    while True:
+        given = {} if before is None else {"before": before}
+        page = user.get("/channels/search", name=f"find {user.name}", limit=25, **given).json()
+        found += [one["id"] for one in page["items"]]
+        if (before := page["next"]) is None:
+            break
+    assert found == [row["id"] for row in expected]
+    assert len(found) == own

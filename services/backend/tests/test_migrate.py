@@ -23,6 +23,7 @@ from backend.tables import metadata
 from servicekit.migrations import migration_lock
 from sqlalchemy import create_engine
 
+from plumbline.verification.schema import references
 from plumbline.verification.throwaway import PostgresServer
 
 from .conftest import OPERATOR_PASSWORD, SERVICES, Backend
@@ -115,6 +116,10 @@ def test_autogenerate_proposes_nothing_and_ignores_tables_of_others(
     engine.dispose()
     assert proposed == []
     assert {entry[1].name for entry in unfiltered if entry[0] == "remove_table"} == {"documents", "django_migrations"}
+
+
+def test_every_foreign_key_has_an_index(sql: psycopg.Connection[dict[str, Any]]) -> None:
+    assert list(references.without_index(sql)) == []
 
 
 def test_downgrade_and_upgrade(fresh: Backend, empty_postgres: PostgresServer) -> None:

@@ -7,6 +7,7 @@ import hmac
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
+from servicekit import planner
 from servicekit.database_password import connection_class
 
 from data_processor import config
@@ -42,6 +43,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "PASSWORD": _connection.pop("password"),
         "OPTIONS": {
             **_connection,
+            "options": planner.OPTIONS,
             "server_side_binding": True,
             "prepare_threshold": 2,
             "pool": {

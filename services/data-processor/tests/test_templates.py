@@ -242,3 +242,28 @@ def test_template_says_how_values_are_read(service: Service, person: Person, cha
         assert [error["field"] for error in refused["errors"]] == [field]
     wrong = refusal(_create(person, channel, "x", [LEAST | {"value_type": "number"}]), 422, "invalid")
     assert [error["field"] for error in wrong["errors"]] == ["labels.0.value_type"]
+
+
+def test_labels_are_read_from_their_stored_text_unless_it_is_of_another_version(
+    service: Service, person: Person, channel: int
+) -> None:
+    template = _create(person, channel, labels=[LABEL]).json()["id"]
+    path, this = f"templates/{template}/", f"WHERE id = {template}"
+
+    def shown() -> list[str]:
+        (listed,) = person.get(f"templates/?channel_id={channel}").json()["items"]
+        assert listed == person.get(path).json()
+        return [label["name"] for label in listed["labels"]]
+
+    service.run_sql(f"UPDATE template_labels SET name = 'Sum' WHERE template_id = {template}")
+    assert shown() == ["Total"]
+    # As the release before changes a template.
+    service.run_sql(f"UPDATE templates SET version = version + 1 {this}")
+    assert shown() == ["Sum"]
+    service.run_sql(f"UPDATE templates SET labels_text = NULL, labels_text_of = NULL {this}")
+    assert shown() == ["Sum"]
+    replaced = person.call("PUT", path, json={"name": "Invoice", "labels": [LABEL, LEAST]}).json()
+    assert shown() == ["Total", "Date"]
+    # As a release whose answers have another form.
+    service.run_sql(f"UPDATE templates SET labels_text = '[]', labels_text_of = version || ' other' {this}")
+    assert person.get(path).json() == replaced

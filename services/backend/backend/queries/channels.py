@@ -29,16 +29,17 @@ CREATE = once("""
     )
 """)
 
-# Returns the existing channel (`made` is false), or creates it and returns its members, too. No row: no such user, or
-# a concurrent transaction created the channel after this statement's snapshot.
-OPEN_DIRECT = """
-    WITH there AS MATERIALIZED (
-        SELECT id, name, type, created_by, created_at FROM channels WHERE direct_key = %(direct_key)s
-    ), pair AS (
+DIRECT = """
+    SELECT id, name, type, true AS is_direct, created_by, created_at FROM channels WHERE direct_key = %(direct_key)s
+"""
+
+# Returns the members, too. No row: no such user, or the channel exists.
+CREATE_DIRECT = """
+    WITH pair AS (
         SELECT me.id AS my_id, me.username AS my_username, me.display_name AS my_display_name,
                other.id AS other_id, other.username AS other_username, other.display_name AS other_display_name
         FROM users me CROSS JOIN users other
-        WHERE me.id = %(user_id)s AND other.id = %(other_id)s AND NOT EXISTS (SELECT FROM there)
+        WHERE me.id = %(user_id)s AND other.id = %(other_id)s
     ), channel AS (
         INSERT INTO channels (name, type, direct_key, created_by)
         SELECT my_username || ', ' || other_username, 'private', %(direct_key)s, my_id FROM pair
@@ -48,11 +49,7 @@ OPEN_DIRECT = """
         INSERT INTO memberships (channel_id, user_id)
         SELECT id, unnest(ARRAY[%(user_id)s, %(other_id)s]::bigint[]) FROM channel
     )
-    SELECT id, name, type, true AS is_direct, created_by, created_at, false AS made,
-           null AS my_username, null AS my_display_name, null AS other_username, null AS other_display_name
-    FROM there
-    UNION ALL
-    SELECT id, name, type, true, created_by, created_at, true,
+    SELECT id, name, type, true AS is_direct, created_by, created_at,
            my_username, my_display_name, other_username, other_display_name
     FROM channel CROSS JOIN pair
 """
@@ -84,7 +81,9 @@ LIST = """
 """
 
 # Ordered by name. chr(1114111) sorts after every character of a name. `after` is the last channel of the previous page,
-# which the user must be allowed to see. Two bounded scans, as in LIST.
+# which the user must be allowed to see.
+# Private channels are found in one of two ways. A user with few memberships: all of these. A user with many: by name,
+# then the membership; if many channels of others have such a name, only the first of them, then the memberships.
 SEARCH = """
     WITH wanted AS MATERIALIZED (
         SELECT lower(%(prefix)s::text) COLLATE "C" AS prefix
@@ -95,29 +94,46 @@ SEARCH = """
             c.type = 'public'
             OR EXISTS (SELECT FROM memberships m WHERE m.channel_id = c.id AND m.user_id = %(user_id)s)
         )
-    ), public AS (
-        SELECT id, name, type, false AS is_direct, created_by, created_at,
+    ), keyed AS NOT MATERIALIZED (
+        SELECT id, name, type, direct_key IS NOT NULL AS is_direct, created_by, created_at,
                ltrim(lower(name) COLLATE "C", '#') AS key
         FROM channels
-        WHERE type = 'public'
-    ), own AS (
-        SELECT c.id, c.name, c.type, c.direct_key IS NOT NULL AS is_direct, c.created_by, c.created_at,
-               ltrim(lower(c.name) COLLATE "C", '#') AS key
-        FROM memberships m JOIN channels c ON c.id = m.channel_id
-        WHERE m.user_id = %(user_id)s AND c.type = 'private'
+    ), memberships_known AS MATERIALIZED (
+        SELECT count(*) <= 50 AS are_few FROM (SELECT FROM memberships WHERE user_id = %(user_id)s LIMIT 51) m
+    ), named AS MATERIALIZED (
+        SELECT * FROM keyed
+        WHERE type = 'private' AND NOT (SELECT are_few FROM memberships_known)
+          AND key >= (SELECT prefix FROM wanted)
+          AND key < (SELECT prefix || chr(1114111) FROM wanted)
+          AND (%(after)s::bigint IS NULL OR (key, id) > (SELECT key, id FROM mark))
+        ORDER BY key, id
+        LIMIT 200
+    ), own_named AS MATERIALIZED (
+        SELECT named.* FROM named CROSS JOIN LATERAL (
+            SELECT FROM memberships WHERE channel_id = named.id AND user_id = %(user_id)s LIMIT 1
+        ) m
+        ORDER BY key, id
+        LIMIT %(limit)s
     )
     (
-        SELECT id, name, type, is_direct, created_by, created_at, key
-        FROM public
-        WHERE key >= (SELECT prefix FROM wanted)
+        SELECT * FROM keyed
+        WHERE type = 'public'
+          AND key >= (SELECT prefix FROM wanted)
           AND key < (SELECT prefix || chr(1114111) FROM wanted)
           AND (%(after)s::bigint IS NULL OR (key, id) > (SELECT key, id FROM mark))
         ORDER BY key
         LIMIT %(limit)s
     ) UNION ALL (
-        SELECT id, name, type, is_direct, created_by, created_at, key
-        FROM own
-        WHERE key >= (SELECT prefix FROM wanted)
+        SELECT * FROM own_named
+    ) UNION ALL (
+        SELECT keyed.* FROM memberships m JOIN keyed ON keyed.id = m.channel_id
+        WHERE m.user_id = %(user_id)s AND keyed.type = 'private'
+          AND ((SELECT are_few FROM memberships_known) OR (
+              (SELECT count(*) FROM named) = 200 AND (SELECT count(*) FROM own_named) < %(limit)s
+          ))
+          AND ((SELECT are_few FROM memberships_known)
+               OR (key, id) > (SELECT key, id FROM named ORDER BY key DESC, id DESC LIMIT 1))
+          AND key >= (SELECT prefix FROM wanted)
           AND key < (SELECT prefix || chr(1114111) FROM wanted)
           AND (%(after)s::bigint IS NULL OR (key, id) > (SELECT key, id FROM mark))
         ORDER BY key, id

@@ -113,25 +113,22 @@ async def open_direct_channel(user_id: PathId, caller: Authenticated) -> Respons
     }
 
     def joined(row: Row) -> list[Event]:
-        if not row["made"]:
-            return []
         people = [
             {"user_id": who_id, "username": row[f"{who}_username"], "display_name": row[f"{who}_display_name"]}
             for who, who_id in (("my", user.user_id), ("other", user_id))
         ]
         return [frames.membership("join", channel_id=row["id"], channel_name=row["name"], user=one) for one in people]
 
-    # Asked again, because another request may have been faster by less than a statement sees.
-    row = await caller.events.write(sql.OPEN_DIRECT, wanted, joined) or await caller.events.write(
-        sql.OPEN_DIRECT, wanted, joined
-    )
-    if row is None:
-        if await caller.db.fetch_one(users_sql.BY_ID, {"id": user.user_id}) is None:
-            raise UserDeleted
-        raise NoSuchUser
-    if not row["made"]:
+    if (row := await caller.db.fetch_one(sql.DIRECT, wanted)) is not None:
         return json_response(pick(row, CHANNEL))
-    return json_response(pick(row, CHANNEL), 201)
+    if (row := await caller.events.write(sql.CREATE_DIRECT, wanted, joined)) is not None:
+        return json_response(pick(row, CHANNEL), 201)
+    # Asked again, because another request may have been faster.
+    if (row := await caller.db.fetch_one(sql.DIRECT, wanted)) is not None:
+        return json_response(pick(row, CHANNEL))
+    if await caller.db.fetch_one(users_sql.BY_ID, {"id": user.user_id}) is None:
+        raise UserDeleted
+    raise NoSuchUser
 
 
 @router.patch(

@@ -17,7 +17,7 @@ from procrastinate.contrib.django.db_cleanup import close_db_connections
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import DeleteJobCondition
 from psycopg_pool import AsyncConnectionPool
-from servicekit import lifeline
+from servicekit import lifeline, planner
 from servicekit.database_password import async_connection_class
 from servicekit.log.outage import Outage
 
@@ -104,6 +104,7 @@ class _Worker:
         app.add_tasks_from(KINDS.blueprint, namespace="")
         pool = AsyncConnectionPool(
             self._settings.conninfo(SERVICE), min_size=1, max_size=_CONNECTIONS, timeout=_POOL_WAIT_S, open=False,
+            kwargs={"options": planner.OPTIONS},
             check=AsyncConnectionPool.check_connection,
             connection_class=async_connection_class(self._settings.postgres_password_file),
         )  # fmt: skip

@@ -23,6 +23,9 @@ class Template(models.Model):
     source_page = models.IntegerField(null=True)
     date_order = models.TextField(null=True)
     decimal_separator = models.TextField(null=True)
+    # The labels as they are answered, and what they are of: see selectors.
+    labels_text = models.TextField(null=True)
+    labels_text_of = models.TextField(null=True)
     created_by = fields.author("created_by")
     created_at = fields.moment()
     updated_at = fields.moment()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import cast
 
@@ -58,9 +59,15 @@ class Template(TypedDict):
 
 
 _BOX = json_object("l", BoundingBox, **{side: f"l.{column}" for side, column in boxes.COLUMNS.items()})
+LABELS_TEXT = f"coalesce(json_agg({json_object('l', Label, bounding_box=_BOX)} ORDER BY l.position), '[]')::text"
+"""The labels `l` of one template as they are answered."""
+LABELS_TEXT_OF = f"t.version || ' {hashlib.sha256(LABELS_TEXT.encode()).hexdigest()[:12]}'"
+"""What that text is of: the version of a template `t`, which every change of its labels raises, and the text's form."""
+# Writing the text takes ten times as long as reading it. It is stored with the labels. A release that does not store
+# it leaves that of an earlier version, and another form of the text is not used.
 _LABELS = f"""
-    (SELECT coalesce(json_agg({json_object("l", Label, bounding_box=_BOX)} ORDER BY l.position), '[]')::text
-     FROM template_labels l WHERE l.template_id = t.id)
+    CASE WHEN t.labels_text_of = {LABELS_TEXT_OF} THEN t.labels_text
+         ELSE (SELECT {LABELS_TEXT} FROM template_labels l WHERE l.template_id = t.id) END
 """
 _ANCHORED = "ARRAY(SELECT w.page FROM template_anchors w WHERE w.template_id = t.id ORDER BY w.page)"
 COLUMNS = columns("t", Template, labels=_LABELS, anchored_pages=_ANCHORED)

@@ -53,11 +53,16 @@ _FREE_POSITIONS = """
 """
 # A label of the same name is the same label: what refers to it stays.
 _PUT_LABELS = f"""
-    INSERT INTO template_labels (template_id, {", ".join(_COLUMNS)})
-    SELECT %(template_id)s, l.* FROM jsonb_to_recordset(%(labels)s) AS l ({_LABEL})
-    ON CONFLICT (template_id, lower(name)) DO UPDATE
-    SET {", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)}
-    RETURNING 1
+    WITH l AS (
+        INSERT INTO template_labels (template_id, {", ".join(_COLUMNS)})
+        SELECT %(template_id)s, l.* FROM jsonb_to_recordset(%(labels)s) AS l ({_LABEL})
+        ON CONFLICT (template_id, lower(name)) DO UPDATE
+        SET {", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)}
+        RETURNING *
+    )
+    UPDATE templates t
+    SET labels_text = (SELECT {selectors.LABELS_TEXT} FROM l), labels_text_of = {selectors.LABELS_TEXT_OF}
+    WHERE t.id = %(template_id)s RETURNING 1
 """
 
 _SET_SOURCE = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,13 +11,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-SIZES = (10, 200, 1_000, 100_000)
+SIZES = (10, 200, 1_000, int(os.environ.get("PLUMBLINE_GROWTH_ROWS", "10000")))
 """Rows of each table. Plans change most where a table begins to fill more than a page."""
 _USUAL = 1_000
 _MORE = 1.5
 """How much more any other size may cost: indexes have one level more or less."""
-_SMALL = 20
-"""Blocks or rows more that say nothing."""
+_SMALL = {"blocks": 40, "rows": 300}
+"""What may be read more without a reason: another page of an index, such as of a list that is not full yet."""
 _PARAMETER = re.compile(r"%\((\w+)\)[sb]")
 OPTIONS = """
     SELECT current_setting('enable_seqscan') AS enable_seqscan, current_setting('random_page_cost') AS random_page_cost,
@@ -55,16 +56,18 @@ def cost(database: psycopg.Connection[Any], statement: str, values: Mapping[str,
     arguments = sql.SQL(", ").join(sql.Literal(values[name]) for name in wanted)
     call = sql.SQL("EXECUTE grown ({})" if wanted else "EXECUTE grown").format(arguments)
     with database.cursor(row_factory=psycopg.rows.tuple_row) as cursor, database.transaction(force_rollback=True):
-        cursor.execute(f"PREPARE grown AS {numbered}".encode())
-        try:
-            before = _read(cursor)
-            cursor.execute(sql.SQL("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {}").format(call))
-            ((found,),) = cursor.fetchall()
-            # Foreign keys that are checked at the end of the transaction.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            after = _read(cursor)
-        finally:
-            cursor.execute("DEALLOCATE grown")
+        types = f"({', '.join(_type(values[name]) for name in wanted)})" if wanted else ""
+        cursor.execute(f"PREPARE grown{types} AS {numbered}".encode())
+        # Once before, so that the catalog is cached.
+        with database.transaction(force_rollback=True):
+            cursor.execute(call)
+        before = _read(cursor)
+        cursor.execute(sql.SQL("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {}").format(call))
+        ((found,),) = cursor.fetchall()
+        # Foreign keys that are checked at the end of the transaction.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        after = _read(cursor)
+        cursor.execute("DEALLOCATE grown")
     plan = found[0]["Plan"]
     scans = {table: after[table][0] - before.get(table, (0, 0))[0] for table in after}
     rows = sum(after[table][1] - before.get(table, (0, 0))[1] for table in after)
@@ -72,17 +75,24 @@ def cost(database: psycopg.Connection[Any], statement: str, values: Mapping[str,
     return Cost(blocks, rows, frozenset(table for table, count in scans.items() if count), plan)
 
 
+def _type(value: object) -> str:
+    """Return the type as which psycopg sends a value; Postgres finds out that of most others."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "bigint" if value >= 2**31 else "integer"
+    return "unknown"
+
+
 def _read(cursor: psycopg.Cursor[Any]) -> dict[str, tuple[int, int]]:
     return {table: (scans, rows) for table, scans, rows in cursor.execute(_READ)}
 
 
-def faults(costs: Mapping[int, Cost]) -> Iterable[str]:
+def faults(costs: Mapping[int, Cost], without_index: frozenset[str] = frozenset()) -> Iterable[str]:
     """Name the sizes at which a statement reads a table sequentially, or much more than at the usual size."""
     usual = costs[_USUAL]
     for size, found in costs.items():
-        if found.scanned:
-            yield f"{size:,} rows: reads {', '.join(sorted(found.scanned))} sequentially"
-        for what in ("blocks", "rows"):
+        if scanned := found.scanned - without_index:
+            yield f"{size:,} rows: reads {', '.join(sorted(scanned))} sequentially"
+        for what, small in _SMALL.items():
             now, due = getattr(found, what), getattr(usual, what)
-            if now > _MORE * due + _SMALL:
+            if now > _MORE * due + small:
                 yield f"{size:,} rows: {now:,} {what}, but {due:,} at {_USUAL:,}"

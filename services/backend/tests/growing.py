@@ -46,7 +46,12 @@ _MORE = (
     """
     INSERT INTO memberships (channel_id, user_id)
     SELECT c.id, u.id FROM generate_series(%(from)s, %(to)s) n JOIN users u ON u.username = 'crowd-' || n
-    JOIN channels c ON c.created_by = u.id OR c.name = '#busy'
+    JOIN channels c ON c.created_by = u.id
+    """,
+    """
+    INSERT INTO memberships (channel_id, user_id)
+    SELECT (SELECT id FROM channels WHERE name = '#busy'), u.id
+    FROM generate_series(%(from)s, %(to)s) n JOIN users u ON u.username = 'crowd-' || n
     """,
     """
     INSERT INTO memberships (channel_id, user_id)
@@ -88,8 +93,9 @@ def plant(database: psycopg.Connection[Any]) -> None:
 
 def add(database: psycopg.Connection[Any], before: int, after: int) -> None:
     """Add the rows of others, from `before` to `after` of each table."""
-    for statement in _MORE:
-        database.execute(statement.encode(), {"from": before + 1, "to": after})
+    with psycopg.ClientCursor(database) as cursor:
+        for statement in _MORE:
+            cursor.execute(statement.encode(), {"from": before + 1, "to": after})
 
 
 def count(database: psycopg.Connection[Any]) -> None:

@@ -15,12 +15,12 @@ from data_processor import config, process, ready
 from data_processor.config import DataProcessorSettings
 
 _MISSING = """
-    SELECT name FROM unnest(%s::text[]) name
+    SELECT name FROM unnest(%(needed)s::text[]) name
     WHERE to_regclass('public.' || quote_ident(name)) IS NULL ORDER BY name
 """
 
 
-_APPLIED = "SELECT name FROM django_migrations WHERE app = %s"
+_APPLIED = "SELECT name FROM django_migrations WHERE app = %(app)s"
 
 
 class NewerSchemaError(Exception):
@@ -76,7 +76,7 @@ def _require_backend(conn: psycopg.Connection[Any]) -> None:
     from data_processor import backend_tables
 
     needed = [*backend_tables.REQUIRED, "stack_events", "idempotency_keys", "events"]
-    missing = [name for (name,) in conn.execute(_MISSING, [needed])]
+    missing = [name for (name,) in conn.execute(_MISSING, {"needed": needed})]
     if missing:
         raise NotYetError(
             f"the backend's tables do not exist yet ({', '.join(missing)}): run python -m backend migrate first"
@@ -88,7 +88,7 @@ def _refuse_newer(conn: psycopg.Connection[Any]) -> None:
     from data_processor.health import selectors
 
     try:
-        applied = {name for (name,) in conn.execute(_APPLIED, [selectors.APP])}
+        applied = {name for (name,) in conn.execute(_APPLIED, {"app": selectors.APP})}
     except psycopg.errors.UndefinedTable:
         return
     if unknown := sorted(applied - selectors.known()):

@@ -126,6 +126,8 @@ def plant(database: Connection) -> dict[str, int]:
     for name, query, of in (
         ("document", "SELECT min(id) FROM documents WHERE channel_id = %s", "calm"),
         ("template", "SELECT min(id) FROM templates WHERE channel_id = %s", "calm"),
+        # One that nothing was made with: deleting another changes all that was.
+        ("idle", "SELECT max(id) FROM templates WHERE channel_id = %s", "calm"),
         ("batch", "SELECT min(id) FROM batch_jobs WHERE channel_id = %s", "calm"),
         ("annotation", "SELECT min(id) FROM annotations WHERE document_id = %s", "document"),
         ("item", "SELECT min(id) FROM batch_items WHERE batch_job_id = %s", "batch"),
@@ -144,5 +146,6 @@ def grow(database: Connection, ids: dict[str, int], before: int, after: int) -> 
 
 def _add(database: Connection, steps: tuple[str, ...], ids: dict[str, int], channel: str, low: int, high: int) -> None:
     given = {"from": low, "to": high, "channel": ids[channel], "calm": ids["calm"], "user": ids["user"]}
-    for statement in steps:
-        database.execute(statement.encode(), given)
+    with psycopg.ClientCursor(database) as cursor:
+        for statement in steps:
+            cursor.execute(statement.encode(), given)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -36,7 +35,8 @@ _VALUES: dict[str, Any] = {
     "pause_s": 0.5, "status": "done", "error": None, "attempt": 0, "total": 1, "start": 1, "length": 1,
     "sha256": "2" * 64, "data": b"x", "thumbnail": b"x", "filename": "x.png", "media_type": "image/png", "size": 1,
     "damage": [], "widths": [100.0], "heights": [100.0], "is_operator": False, "events": "[]", "app": "data_processor",
-    "most": 1000, "delete_job": True, "retry_at": None, "new_priority": None, "new_queue_name": None, "new_lock": None,
+    "needed": ["users"], "most": 1000,
+    "delete_job": True, "retry_at": None, "new_priority": None, "new_queue_name": None, "new_lock": None,
     "tries_max": 6, "stall_s": 30, "chars": 100, "engine": "none", "angle": 0.0, "words": "[]", "name": "New",
     "date_order": None, "decimal_separator": None, "source_page": 1, "labels": json.dumps(_LABELS),
     "anchors": '[{"page": 2, "width": 1, "height": 1, "words": []}]', "session_id": growing.SESSION, "queue": "own",
@@ -53,6 +53,9 @@ _SPECIAL: dict[str, dict[str, Any]] = {
     "batches.selectors._ITEMS": {"status": None},
     "jobs.fenced._FINISH": {"status": "succeeded"},
 }
+_DELETES_LABELS = ("templates.services._DELETE", "templates.services._DROP_LABELS")
+_WITHOUT_INDEX = frozenset({"django_migrations"})
+"""Tables with a few dozen rows, to which only releases add."""
 
 
 def values(name: str, ids: dict[str, int], channel: str) -> dict[str, Any]:
@@ -62,7 +65,7 @@ def values(name: str, ids: dict[str, int], channel: str) -> dict[str, Any]:
         "source_document_id": document, "annotation_id": ids["annotation"], "template_id": ids["template"],
         "batch_id": ids["batch"], "item_id": ids["item"], "job_id": ids["job"], "worker_id": ids["worker"],
         "id": ids[_OF.get(name, "document")],
-    } | _SPECIAL.get(name, {})  # fmt: skip
+    } | _SPECIAL.get(name, {}) | ({"template_id": ids["idle"]} if name in _DELETES_LABELS else {})  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -77,25 +80,23 @@ def statements(migrated: Service) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def costs(migrated: Service, statements: dict[str, str]) -> Iterator[dict[str, Costs]]:
-    """The cost of every statement at every size, in a calm channel and in the one that grows, and for both plans."""
+def costs(migrated: Service, statements: dict[str, str]) -> dict[str, Costs]:
+    """The cost of every statement at every size, in a calm channel and in the one that grows."""
     found: dict[str, Costs] = {}
     with psycopg.connect(migrated.postgres.conninfo, options=planner.OPTIONS) as database:
         ids, before = growing.plant(database), 0
         for size in growth.SIZES:
             growing.grow(database, ids, before, size)
             before = size
-            for plan in ("custom", "generic"):
+            for channel, plan in (("calm", "generic"), ("full", "custom")):
                 database.execute(f"SET LOCAL plan_cache_mode = force_{plan}_plan".encode())
                 for name, statement in statements.items():
-                    for channel in ("calm", "full"):
-                        case = found.setdefault(name, {}).setdefault(f"#{channel}, {plan} plan", {})
-                        case[size] = growth.cost(database, statement, values(name, ids, channel))
-        yield found
-        # Rolled back, so that other tests keep small tables.
+                    case = found.setdefault(name, {}).setdefault(f"#{channel}, {plan} plan", {})
+                    case[size] = growth.cost(database, statement, values(name, ids, channel))
+        # So that other tests keep small tables.
         database.rollback()
-    with migrated.database() as connection:
-        connection.execute("ANALYZE")
+        database.execute("ANALYZE")
+    return found
 
 
 def test_statements_are_found(statements: dict[str, str]) -> None:
@@ -107,7 +108,7 @@ def test_every_statement_costs_the_same_at_every_size(costs: dict[str, Costs]) -
         f"{name} in {case}: {fault}"
         for name, cases in costs.items()
         for case, sizes in cases.items()
-        for fault in growth.faults(sizes)
+        for fault in growth.faults(sizes, _WITHOUT_INDEX)
     ]
     assert not found, "\n".join(found)
 

@@ -35,6 +35,8 @@ _CATCH_UP_S = 2.0
 _LATE_S = 4.0
 """How long an event may take to come over Redis."""
 _ARRIVED_MAX = 50_000
+_FEW_PAIRS = 200
+"""Pairs of a channel and a user, up to which looking for each costs less than reading all members of a channel."""
 
 
 async def members_among(database: Database, events: Sequence[Stored | Event], here: list[int]) -> dict[int, list[int]]:
@@ -45,8 +47,9 @@ async def members_among(database: Database, events: Sequence[Stored | Event], he
     channel_ids = list({event.channel_id for event in events if event.user_ids is None and event.channel_id})
     members: dict[int, list[int]] = defaultdict(list)
     if channel_ids and here:
-        params = {"channel_ids": channel_ids, "user_ids": here}
-        for row in await database.fetch_all(channels_sql.MEMBERS_AMONG, params):
+        few = len(channel_ids) * len(here) <= _FEW_PAIRS
+        statement = channels_sql.MEMBERS_AMONG_FEW if few else channels_sql.MEMBERS_AMONG
+        for row in await database.fetch_all(statement, {"channel_ids": channel_ids, "user_ids": here}):
             members[row["channel_id"]].append(row["user_id"])
     return members
 

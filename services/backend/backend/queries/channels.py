@@ -80,11 +80,17 @@ LIST = """
     LIMIT %(limit)s
 """
 
-# Ordered by name. chr(1114111) sorts after every character of a name. `after` is the last channel of the previous page,
-# which the user must be allowed to see.
-# Private channels are found in one of two ways. A user with few memberships: all of these. A user with many: by name,
-# then the membership; if many channels of others have such a name, only the first of them, then the memberships.
-SEARCH = """
+# chr(1114111) sorts after every character of a name. `after` is the last channel of the previous page, which the user
+# must be allowed to see.
+_NAMED = """
+    key >= (SELECT prefix FROM wanted) AND key < (SELECT prefix || chr(1114111) FROM wanted)
+    AND (%(after)s::bigint IS NULL OR (key, id) > (SELECT key, id FROM mark))
+"""
+_PRIVATE_NAMED = f"SELECT * FROM keyed WHERE type = 'private' AND {_NAMED} ORDER BY key, id"  # noqa: S608  constants
+# Ordered by name. A user's private channels are found in one of two ways. With few memberships: all of these. With
+# many: by name, then the membership; if many channels of others have such a name, only the first of them, and after
+# those the memberships. LATERAL with LIMIT keeps Postgres from exchanging the two.
+SEARCH = f"""
     WITH wanted AS MATERIALIZED (
         SELECT lower(%(prefix)s::text) COLLATE "C" AS prefix
     ), mark AS MATERIALIZED (
@@ -98,50 +104,35 @@ SEARCH = """
         SELECT id, name, type, direct_key IS NOT NULL AS is_direct, created_by, created_at,
                ltrim(lower(name) COLLATE "C", '#') AS key
         FROM channels
-    ), memberships_known AS MATERIALIZED (
+    ), known AS MATERIALIZED (
         SELECT count(*) <= 50 AS are_few FROM (SELECT FROM memberships WHERE user_id = %(user_id)s LIMIT 51) m
-    ), named AS MATERIALIZED (
-        SELECT * FROM keyed
-        WHERE type = 'private' AND NOT (SELECT are_few FROM memberships_known)
-          AND key >= (SELECT prefix FROM wanted)
-          AND key < (SELECT prefix || chr(1114111) FROM wanted)
-          AND (%(after)s::bigint IS NULL OR (key, id) > (SELECT key, id FROM mark))
-        ORDER BY key, id
-        LIMIT 200
-    ), own_named AS MATERIALIZED (
-        SELECT named.* FROM named CROSS JOIN LATERAL (
+    ), by_name AS MATERIALIZED (
+        SELECT named.* FROM ({_PRIVATE_NAMED} LIMIT 200) named CROSS JOIN LATERAL (
             SELECT FROM memberships WHERE channel_id = named.id AND user_id = %(user_id)s LIMIT 1
         ) m
+        WHERE NOT (SELECT are_few FROM known)
         ORDER BY key, id
         LIMIT %(limit)s
+    ), last_by_name AS MATERIALIZED (
+        SELECT key, id FROM ({_PRIVATE_NAMED} OFFSET 199 LIMIT 1) named
+        WHERE NOT (SELECT are_few FROM known) AND (SELECT count(*) FROM by_name) < %(limit)s
     )
     (
-        SELECT * FROM keyed
-        WHERE type = 'public'
-          AND key >= (SELECT prefix FROM wanted)
-          AND key < (SELECT prefix || chr(1114111) FROM wanted)
-          AND (%(after)s::bigint IS NULL OR (key, id) > (SELECT key, id FROM mark))
-        ORDER BY key
-        LIMIT %(limit)s
+        SELECT * FROM keyed WHERE type = 'public' AND {_NAMED} ORDER BY key LIMIT %(limit)s
     ) UNION ALL (
-        SELECT * FROM own_named
+        SELECT * FROM by_name
     ) UNION ALL (
-        SELECT keyed.* FROM memberships m JOIN keyed ON keyed.id = m.channel_id
-        WHERE m.user_id = %(user_id)s AND keyed.type = 'private'
-          AND ((SELECT are_few FROM memberships_known) OR (
-              (SELECT count(*) FROM named) = 200 AND (SELECT count(*) FROM own_named) < %(limit)s
-          ))
-          AND ((SELECT are_few FROM memberships_known)
-               OR (key, id) > (SELECT key, id FROM named ORDER BY key DESC, id DESC LIMIT 1))
-          AND key >= (SELECT prefix FROM wanted)
-          AND key < (SELECT prefix || chr(1114111) FROM wanted)
-          AND (%(after)s::bigint IS NULL OR (key, id) > (SELECT key, id FROM mark))
+        SELECT own.* FROM memberships m CROSS JOIN LATERAL (
+            SELECT * FROM keyed WHERE id = m.channel_id AND type = 'private' LIMIT 1
+        ) own
+        WHERE m.user_id = %(user_id)s AND ((SELECT are_few FROM known) OR EXISTS (SELECT FROM last_by_name))
+          AND ((SELECT are_few FROM known) OR (key, id) > (SELECT key, id FROM last_by_name)) AND {_NAMED}
         ORDER BY key, id
         LIMIT %(limit)s
     )
     ORDER BY key, id
     LIMIT %(limit)s
-"""
+"""  # noqa: S608  constants
 
 ACCESS = """
     SELECT c.type, c.direct_key IS NOT NULL AS is_direct, m.user_id IS NOT NULL AS is_member,
@@ -251,7 +242,15 @@ SENDER = """
     WHERE m.channel_id = %(channel_id)s AND m.user_id = %(user_id)s
 """
 
-# The memberships among these channels and users.
+# The memberships among these channels and users: one look for each pair, however many members a channel has.
+MEMBERS_AMONG_FEW = """
+    SELECT c.id AS channel_id, u.id AS user_id
+    FROM unnest(%(channel_ids)s::bigint[]) AS c (id)
+    CROSS JOIN unnest(%(user_ids)s::bigint[]) AS u (id)
+    CROSS JOIN LATERAL (SELECT FROM memberships WHERE channel_id = c.id AND user_id = u.id LIMIT 1) m
+"""
+
+# The same for many pairs.
 MEMBERS_AMONG = """
     SELECT channel_id, user_id
     FROM memberships

@@ -52,11 +52,16 @@ SINCE = f"""
     LIMIT %(limit)s
 """  # noqa: S608  constants
 
-# Ids follow time. The newest event is kept, so that ids after it are known to be new.
+# Ids follow time. The newest event is kept, so that ids after it are known to be new. A part at a time.
 PRUNE = f"""
-    WITH gone AS (
-        DELETE FROM events WHERE id = ANY(ARRAY(SELECT id FROM events ORDER BY id LIMIT 10000))
-        AND told_at < now() - interval '{events.KEPT_MIN} minutes' AND id < (SELECT max(id) FROM events)
+    WITH old AS MATERIALIZED (
+        SELECT max(id) AS last
+        FROM (SELECT id, told_at FROM events ORDER BY id LIMIT 10000) oldest
+        WHERE told_at < now() - interval '{events.KEPT_MIN} minutes'
+    ), gone AS (
+        DELETE FROM events
+        WHERE id <= (SELECT last FROM old) AND told_at < now() - interval '{events.KEPT_MIN} minutes'
+          AND id < (SELECT max(id) FROM events)
         RETURNING 1
     )
     SELECT count(*) AS count FROM gone

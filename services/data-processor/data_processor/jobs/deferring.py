@@ -21,13 +21,15 @@ that wait in a channel, and more documents than that do not delay a small batch.
 _COUNTED_MAX = 1000
 
 # Each further document of a channel comes later, so that the first one of a quiet channel need not wait for them.
+# A range in the order of the index, not an equality (see statements.newest).
 _READING_PLACE = """
     SELECT queue, count(j.args) AS waiting,
            coalesce(bool_or((j.args->>'document_id')::bigint = %(document_id)s), false) AS is_there
     FROM (SELECT 'channel ' || channel_id AS queue FROM documents WHERE id = %(document_id)s) d
     LEFT JOIN LATERAL (
         SELECT args FROM procrastinate_jobs
-        WHERE queue_name = d.queue AND status = 'todo' ORDER BY id DESC LIMIT %(most)s
+        WHERE (queue_name, id) < (d.queue, 9223372036854775807) AND queue_name >= d.queue AND status = 'todo'
+        ORDER BY queue_name DESC, id DESC LIMIT %(most)s
     ) j ON true
     GROUP BY queue
 """

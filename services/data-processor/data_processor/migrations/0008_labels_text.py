@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("data_processor", "0007_worker_index")]
+    dependencies = [("data_processor", "0007_queue_indexes")]
 
     operations = [
         migrations.AddField("template", "labels_text", models.TextField(null=True)),

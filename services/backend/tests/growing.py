@@ -6,8 +6,6 @@ from typing import Any
 
 import psycopg
 
-OWN = 30
-"""Rows of everything that the user has: less than a page."""
 SESSION = "0f8fad5b-d9cb-469f-a165-70867728950e"
 TABLES = ("users", "channels", "memberships", "messages", "sessions", "invites", "idempotency_keys", "events")
 
@@ -16,7 +14,7 @@ _OWN = """
     VALUES ('quiet', 'x', 'x', true), ('friend', 'x', 'x', false), ('stranger', 'x', 'x', false),
            ('everywhere', 'x', 'x', false);
     INSERT INTO channels (name, type, created_by)
-    SELECT '#quiet-' || n, 'public', id FROM users, generate_series(1, 30) n WHERE username = 'quiet';
+    SELECT '#quiet-' || n, 'public', id FROM users, generate_series(1, 60) n WHERE username = 'quiet';
     INSERT INTO channels (name, type, created_by)
     SELECT 'crowd-own-' || n, 'private', id FROM users, generate_series(1, 3) n WHERE username = 'quiet';
     INSERT INTO channels (name, type, direct_key, created_by)
@@ -81,7 +79,8 @@ _MORE = (
     """,
     """
     INSERT INTO events (channel_id, message_id)
-    SELECT id, n FROM channels, generate_series(%(from)s, %(to)s) n WHERE name = '#busy'
+    SELECT c.id, (SELECT min(id) FROM messages m WHERE m.channel_id = c.id)
+    FROM channels c, generate_series(%(from)s, %(to)s) WHERE c.name = '#busy'
     """,
 )
 

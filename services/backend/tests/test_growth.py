@@ -64,6 +64,7 @@ def values(name: str, ids: dict[str, int], user: str, channel: str) -> dict[str,
 def costs(backend: Backend, postgres_server: PostgresServer) -> dict[tuple[str, str, str], dict[int, Cost]]:
     """The cost of every statement at every size, for three users."""
     found: dict[tuple[str, str, str], dict[int, Cost]] = {}
+    growth.clean(postgres_server.conninfo)
     with psycopg.connect(postgres_server.conninfo, options=PLANS) as database:
         growing.plant(database)
         ids, before = growing.ids(database), 0
@@ -75,9 +76,9 @@ def costs(backend: Backend, postgres_server: PostgresServer) -> dict[tuple[str, 
                 for user, channel in (("quiet", "#quiet-1"), ("quiet", "#busy"), ("everywhere", "#busy")):
                     given = values(name, ids, user, channel)
                     found.setdefault((name, user, channel), {})[size] = growth.cost(database, statement, given)
-        # So that other tests keep small tables.
         database.rollback()
-        database.execute("ANALYZE")
+    # So that other tests have small tables.
+    growth.clean(postgres_server.conninfo)
     return found
 
 

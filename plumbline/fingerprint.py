@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from plumbline import ROOT
+from plumbline.secret_files import SECRETS
 
 SOURCES = ("services", "docker/caddy", "docker/redis", "requirements")
-_SKIPPED = frozenset({"__pycache__", "tests", ".hypothesis"})
+_SKIPPED = frozenset({"__pycache__", "tests", ".hypothesis", *SECRETS})
+"""Folders and files that do not count, also secrets that were made by hand for an overlay."""
 
 
 def of_sources(root: Path = ROOT, *, also: Iterable[str] = ()) -> str:

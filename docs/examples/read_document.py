@@ -1,4 +1,4 @@
-"""Read a document with a template: read_document.py ADDRESS USERNAME TEMPLATE_ID DOCUMENT VALUES.csv."""
+"""Read a document with a template: read_document.py ADDRESS USERNAME TEMPLATE DOCUMENT VALUES.csv."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 
 from client import Client, asked_password
 
-address, username, template_id, document_file, values_file = sys.argv[1:]
+address, username, template_name, document_file, values_file = sys.argv[1:]
 client = Client(address, username, asked_password())
-template = client.call("GET", f"/data-processor/templates/{template_id}/").json()
+templates = client.call("GET", "/data-processor/templates/").json()["items"]  # the newest first
+template = next((one for one in templates if one["name"] == template_name), None)
+if template is None:
+    sys.exit(f"{username} has no template {template_name!r} among the newest {len(templates)}: run make_template.py")
 
 with closing(client.events()) as events:
     next(events)  # The socket is open: no event is missed from here on.

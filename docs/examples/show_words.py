@@ -11,8 +11,6 @@ from client import Client, asked_password, wait_until_read
 address, username, document_file = sys.argv[1:]
 client = Client(address, username, asked_password())
 
-events = client.events()
-next(events)  # The socket is open: no event is missed from here on.
 channel = client.call("POST", "/channels/", json={"name": "Words", "type": "private"}).json()
 with closing(client.events()) as events:
     next(events)  # The socket is open: no event is missed from here on.

@@ -61,6 +61,8 @@ _TIMEOUT_S = 900
 _CONFIRMATION = ".plumbline\n"
 """The name of the home, which some commands want to be typed."""
 _ADDRESS = f"http://127.0.0.1:{facts.FRONT_PORT}"
+_PASTED = "--- the next block ---"
+"""What a shell prints between the blocks that are pasted into it."""
 _OUTPUT = re.compile(r"\s*^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -218,6 +220,12 @@ class Migration(migrations.Migration):
         run(block, self.root, self.environment, self.address)
         self.failed = None
 
+    def follow(self, page: str, target: str) -> None:
+        """Paste the blocks of a page into one shell."""
+        follow(
+            [one for one in blocks(DOCS / page, target) if not one.skipped], self.root, self.environment, self.address
+        )
+
     def note_address(self) -> None:
         """Remember where the front door of the stack is."""
         self.address = json.loads(self.deploy_local("status", "--json").stdout)["base_url"]
@@ -234,7 +242,26 @@ def run(block: Block, folder: Path, environment: dict[str, str], address: str = 
     if done.returncode != 0:
         said = f"docs/{block} ended with exit code {done.returncode}:\n{block.text}\n{done.stdout}"
         pytest.fail(said, pytrace=False)
-    printed = done.stdout.replace(address, _ADDRESS)
+    _compare(block, done.stdout.replace(address, _ADDRESS))
+
+
+def follow(found: list[Block], folder: Path, environment: dict[str, str], address: str = _ADDRESS) -> None:
+    """Paste blocks into one shell, one after another, and compare what each prints with its page."""
+    pasted = "".join(f"{one.text}\necho '{_PASTED}'\n" for one in found)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-s"], cwd=folder, env=environment, input=pasted.replace(_ADDRESS, address),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=_TIMEOUT_S,
+    )  # fmt: skip
+    print(done.stdout)
+    *printed, rest = done.stdout.replace(address, _ADDRESS).split(f"{_PASTED}\n")
+    for one, said in zip(found, printed, strict=False):
+        _compare(one, said)
+    if len(printed) < len(found):
+        where = f"docs/{found[len(printed)]}"
+        pytest.fail(f"the shell ended in {where} with exit code {done.returncode}:\n{rest}", pytrace=False)
+
+
+def _compare(block: Block, printed: str) -> None:
     if block.output is not None and not _is_output(block.output, printed):
         said = f"docs/{block} prints something else than the page shows:\n{block.output}\nprinted:\n{printed}"
         pytest.fail(said, pytrace=False)

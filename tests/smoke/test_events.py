@@ -37,7 +37,9 @@ def resumed(user: User, since: int) -> Iterator[Socket]:
 def beginning(user: User) -> int:
     """Return the event after which a client begins."""
     with resumed(user, 0) as socket:
-        return int(socket.wait_for("read_again")["event_id"])
+        frame = socket.wait_for("read_again")
+    assert socket.received[0] == frame, f"events from before came after since=0: {socket.received}"
+    return int(frame["event_id"])
 
 
 def messages(socket: Socket) -> set[int]:

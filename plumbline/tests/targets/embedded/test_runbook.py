@@ -19,6 +19,11 @@ def checkout() -> Iterator[Checkout]:
         yield from runbook.checkout(Path(folder), "embedded")
 
 
+def test_the_tutorial_can_be_followed_in_one_shell(checkout: Checkout) -> None:
+    """Its blocks are run once more below: then this stack has been used, and numbers are others."""
+    checkout.follow("tutorial.md", "embedded")
+
+
 @pytest.mark.parametrize("block", runbook.runbook("embedded"))
 def test_a_block_of_the_runbook(checkout: Checkout, block: Block) -> None:
     checkout.run(block)

@@ -18,7 +18,10 @@ _DESCRIPTION = (
 _SINCE = {
     "type": "integer",
     "minimum": 0,
-    "description": "Resume: send what was committed after this event, then the live events, each with its `event_id`.",
+    "description": (
+        "Resume: send what was committed after this event, then the live events, each with its `event_id`. 0 means "
+        "from now on: the first frame is `read_again`, and no older event is sent."
+    ),
 }
 _CLOSES = {
     1009: "a frame was too large",

@@ -132,3 +132,20 @@ def test_another_output_than_that_of_the_page_fails(tmp_path: Path, last: str) -
     block = _shown(tmp_path, f"printf 'ready at http://127.0.0.1:8080\none\n{last}\n'")
     with pytest.raises(pytest.fail.Exception, match=r"docs/page.md:2 prints something else than the page shows"):
         runbook.run(block, tmp_path, {"PATH": os.defpath})
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ("echo $kept", ""),
+        ("echo other", r"docs/page.md:7 prints something else than the page shows"),
+        ("false\necho $kept", r"the shell ended in docs/page.md:7 with exit code 1"),
+    ],
+)
+def test_blocks_are_pasted_into_one_shell(tmp_path: Path, second: str, said: str) -> None:
+    found = [Block("page.md", 3, "kept=7\necho set", output="set\n"), Block("page.md", 7, second, output="7\n")]
+    if not said:
+        runbook.follow(found, tmp_path, {"PATH": os.defpath})
+        return
+    with pytest.raises(pytest.fail.Exception, match=said):
+        runbook.follow(found, tmp_path, {"PATH": os.defpath})

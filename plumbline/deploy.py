@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
 from plumbline.plan import Step
 from plumbline.targets.base import Target
+from plumbline.terminal import WIDTH
 
 _LAST_LINES = 12
 
@@ -94,7 +96,13 @@ def _running_step(number: int, step: Step, target: Target, home: Home) -> Iterat
         unexpected = StepError(f"unexpected error: {error!r}")
         unexpected.shown = True
         raise unexpected from error
-    print(f"{start}{label} ok {time.monotonic() - started:6.2f} s  {' '.join(detail)}".rstrip(), flush=True)
+    print(start + _outcome(f"{label} ok {time.monotonic() - started:6.2f} s  ", " ".join(detail)), flush=True)
+
+
+def _outcome(said: str, detail: str) -> str:
+    """Return a line that fits a terminal; what does not fit goes below, in the column of the detail."""
+    lines = textwrap.wrap(detail, WIDTH - len(said), break_long_words=False, break_on_hyphens=False)
+    return said + f"\n{' ' * len(said)}".join(lines) if lines else said.rstrip()
 
 
 def _print_problems(error: PreflightError, home: Home) -> None:

@@ -44,6 +44,14 @@ def test_steps_run_in_the_order_of_the_plan_and_are_printed_with_times(home, scr
     assert "operator_password" in said, "the file of the password, for the recorder"
 
 
+def test_the_line_of_a_step_fits_a_terminal_of_80_columns(home, scripted, monkeypatch, capsys):
+    monkeypatch.setattr(scripted, "run", lambda _: "backend, data-processor, worker and another process started")
+    deploy.up(home, scripted, "x")
+    said = capsys.readouterr().out.partition(" 1/")[2].partition("Ready in")[0]
+    assert max(map(len, said.splitlines())) <= 80
+    assert " ".join(said.split()).count("backend, data-processor, worker and another process started") == len(STEPS)
+
+
 def test_an_unchanged_running_stack_is_not_deployed(home, scripted, capsys):
     home.prepare()
     home.save(home.load())

@@ -202,7 +202,7 @@ class EmbeddedTarget(StackHere):
         started = self._start(*names)
         if len(names) == 1:
             return "started" if started else "already running"
-        return f"{' and '.join(started)} started" if started else "already running"
+        return f"{', '.join(started)} started" if started else "already running"
 
     def _start(self, *names: str) -> list[str]:
         """Start components and wait until each is ready; return those that were not running."""

@@ -79,8 +79,8 @@ _MORE = (
     """,
     """
     INSERT INTO events (channel_id, message_id)
-    SELECT c.id, (SELECT min(id) FROM messages m WHERE m.channel_id = c.id)
-    FROM channels c, generate_series(%(from)s, %(to)s) WHERE c.name = '#busy'
+    SELECT m.channel_id, m.id FROM generate_series(%(from)s, %(to)s) n JOIN users u ON u.username = 'crowd-' || n
+    JOIN messages m ON m.sender_id = u.id
     """,
 )
 

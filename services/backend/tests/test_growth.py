@@ -23,7 +23,6 @@ READS_ALL = {
     "administration.LIST": "an operator's command that lists every user",
     "channels.MEMBERS_AMONG": "for many sockets, reads the members of the channels or the channels of the users",
     "repeats.PRUNE": "reads what autovacuum has not summed up in the index yet, every ten minutes",
-    "events.SINCE": "reads the user's channels, and its plan still differs between sizes: to be mended",
     "events.PRUNE": "looks at the 10,000 oldest events, every ten minutes",
 }
 """Statements that may read more of a larger table, with the reason."""

@@ -57,7 +57,7 @@ AREA = Area(
               Sql("CREATE INDEX messages_content_idx ON messages (content)", "DROP INDEX messages_content_idx"),
               {"smoke/test_schema.py::test_the_database_has_exactly_the_declared_schema": "index messages_content_idx is not declared"}),
         Fault("template-names-not-unique", "the index that keeps template names apart is missing",
-              _index("templates_name_key", "UNIQUE INDEX templates_name_key ON templates (channel_id, lower(name))"),
+              _index("templates_name_key", "UNIQUE INDEX templates_name_key ON templates (lower(name), channel_id)"),
               {"smoke/test_schema.py::test_the_database_has_exactly_the_declared_schema": "index templates_name_key is missing"}),
         Fault("foreign-key-missing", "messages may be of a channel that is not there",
               _foreign_key("messages", "messages_channel_id_fkey", ""),

@@ -8,11 +8,14 @@ TELL = events.TELL
 
 _COLUMNS = """
     e.id, e.channel_id, e.user_ids, e.key, e.frame::text AS frame, m.id AS message_id, m.content, m.image_url,
-    m.sender_id, u.username, u.display_name, m.created_at AS "timestamp", m.target_user_id
+    m.sender_id, m.username, m.display_name, m.created_at AS "timestamp", m.target_user_id
 """
+# `OFFSET 0` has each message looked up by its id: otherwise Postgres may read all messages in the order of their ids.
 _MESSAGE = """
-    LEFT JOIN messages m ON m.id = e.message_id
-    LEFT JOIN users u ON u.id = m.sender_id
+    LEFT JOIN LATERAL (
+        SELECT m.id, m.content, m.image_url, m.sender_id, u.username, u.display_name, m.created_at, m.target_user_id
+        FROM messages m LEFT JOIN users u ON u.id = m.sender_id WHERE m.id = e.message_id OFFSET 0
+    ) m ON true
 """
 
 # `oldest` is the oldest transaction that was not finished when the rows were read.
@@ -39,17 +42,21 @@ OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest
 FIRST = "SELECT coalesce(min(id), 0) AS first FROM events"
 
 # What a user may see of the events after `after` up to `until`: of the channels that they are a member of now, and what
-# was for them alone.
+# was for them alone. The events first, in the order of their ids, so that no more of them are read than are sent. Each
+# membership is looked up: `IN` would read all channels of the user.
 SINCE = f"""
     SELECT {_COLUMNS}
-    FROM events e {_MESSAGE}
-    WHERE e.id > %(after)s AND e.id <= %(until)s AND (
-        %(user_id)s::bigint = ANY(e.user_ids)
-        OR e.user_ids IS NULL
-           AND e.channel_id IN (SELECT channel_id FROM memberships WHERE user_id = %(user_id)s::bigint)
-    )
+    FROM (
+        SELECT * FROM events e
+        WHERE e.id > %(after)s AND e.id <= %(until)s AND (
+            %(user_id)s::bigint = ANY(e.user_ids)
+            OR e.user_ids IS NULL AND (
+                SELECT true FROM memberships m WHERE m.user_id = %(user_id)s::bigint AND m.channel_id = e.channel_id
+            )
+        )
+        ORDER BY e.id LIMIT %(limit)s
+    ) e {_MESSAGE}
     ORDER BY e.id
-    LIMIT %(limit)s
 """  # noqa: S608  constants
 
 # Ids follow time. The newest event is kept, so that ids after it are known to be new. A part at a time.

@@ -38,7 +38,7 @@ class Template(models.Model):
             fields.reference_index("templates", "source_document"),
         ]
         constraints = [
-            models.UniqueConstraint("channel", Func(F("name"), function="lower"), name="templates_name_key"),
+            models.UniqueConstraint(Func(F("name"), function="lower"), "channel", name="templates_name_key"),
             models.CheckConstraint(condition=~Q(name=""), name="templates_name_check"),
             models.CheckConstraint(condition=Q(version__gte=1), name="templates_version_check"),
             models.CheckConstraint(condition=Q(source_page__gte=1), name="templates_source_page_check"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
 from plumbline.plan import Step
 from plumbline.targets.base import Target
-from plumbline.terminal import WIDTH
+from plumbline.terminal import wrapped
 
 _LAST_LINES = 12
 
@@ -101,8 +100,7 @@ def _running_step(number: int, step: Step, target: Target, home: Home) -> Iterat
 
 def _outcome(said: str, detail: str) -> str:
     """Return a line that fits a terminal; what does not fit goes below, in the column of the detail."""
-    lines = textwrap.wrap(detail, WIDTH - len(said), break_long_words=False, break_on_hyphens=False)
-    return said + f"\n{' ' * len(said)}".join(lines) if lines else said.rstrip()
+    return wrapped(detail, said, " " * len(said)) if detail else said.rstrip()
 
 
 def _print_problems(error: PreflightError, home: Home) -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from plumbline import ROOT, home_files, home_lock
+from plumbline import ROOT, home_files, home_lock, terminal
 from plumbline.errors import PlumblineError
 from plumbline.settings import file as settings_file
 
@@ -21,6 +21,8 @@ DEFAULT_HOME = ROOT / ".plumbline"
 _USE_ANOTHER = "choose another folder with --home: an empty or a new one"
 _FORMAT = 1
 _ALWAYS_WRITTEN = {"format", "target", "stack_id", "sources", "programs", "phase", "deployed_at", "ports"}
+_KEPT = "\N{NO-BREAK SPACE}"
+"""Stands for a space at which no line is broken."""
 _COMMAND = re.compile(
     r"\./deploy-local\.sh"
     r"(?: (?:up|down|status|logs|reset|doctor|backup|restore|rollback|rotate-secret \S+|service (?:install|remove))\b)?"
@@ -160,10 +162,17 @@ class Home:
 
     def with_home_option(self, text: str) -> str:
         """Return `text` with `--home` added to each deploy-local.sh command, so that it works on this home."""
-        if self.root == DEFAULT_HOME:
-            return text
-        option = f" --home {shlex.quote(str(self.root))}"
-        return _COMMAND.sub(lambda command: command[0] + option, text)
+        return _COMMAND.sub(lambda command: command[0] + self._option, text)
+
+    @property
+    def _option(self) -> str:
+        return "" if self.root == DEFAULT_HOME else f" --home {shlex.quote(str(self.root))}"
+
+    def note(self, text: str) -> str:
+        """Return `text` with `--home`, indented and wrapped. Its commands stay whole, so that they can be copied."""
+        kept = _COMMAND.sub(lambda command: (command[0] + self._option).replace(" ", _KEPT), text)
+        kept = kept.replace(" --", f"{_KEPT}--")
+        return terminal.wrapped(kept, first="  ", others="    ").replace(_KEPT, " ")
 
     def prepare(self) -> None:
         """Create missing folders, and restrict access to the owner. Raises PlumblineError."""

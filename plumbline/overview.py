@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -37,7 +36,7 @@ def status(options: argparse.Namespace, home: Home) -> int:
     print(_headline(stack, home))
     print(f"  deployment {stack.stack_id}, target {stack.target}, {stack.public_url or stack.base_url}")
     for line in _notes(stack, home, target):
-        print(f"  {home.with_home_option(line)}")
+        print(home.note(line))
     for component in stack.components:
         print(replace(component, detail=home.with_home_option(component.detail)).text(WIDTH))
     return EXIT_OK if stack.running else EXIT_NOT_RUNNING
@@ -85,7 +84,7 @@ def doctor(options: argparse.Namespace, home: Home) -> int:
             down = _not_running(stack)
             examined += [f"{len(stack.components)} components", "their identity at the front door", "the last backup"]
             for line in _notes(stack, home, target):
-                print(f"  {home.with_home_option(line)}")
+                print(home.note(line))
         except StepError as error:
             problems += [] if problems else [str(error)]  # probably caused by one of them
     for problem in [*problems, *down]:
@@ -95,7 +94,7 @@ def doctor(options: argparse.Namespace, home: Home) -> int:
     problems += down
     if not problems:
         print("  no problems found" + ("" if home.exists else "; no stack has been deployed yet"))
-        print(textwrap.fill(f"examined: {', '.join(examined)}", WIDTH, initial_indent="  ", subsequent_indent="    "))
+        print(home.note(f"examined: {', '.join(examined)}"))
         if home.exists and not target.unchanged():
             print(home.with_home_option("Next: ./deploy-local.sh applies what has changed since the last deployment"))
     if options.bundle and home.exists:

@@ -6,8 +6,10 @@ import fcntl
 import json
 import os
 import pwd
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -303,3 +305,14 @@ def test_other_users_cannot_open_marker_and_state(public_folder):
                 with unprivileged(), pytest.raises(PermissionError):
                     (home.root / name).open()
             assert (home.root / name).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("root", ["/srv/one", "/srv/a longer name of a home, with spaces", f"/srv/{'x' * 90}"])
+def test_a_note_fits_a_terminal_and_keeps_its_commands_whole(root):
+    said = Home(Path(root)).note(
+        "none is verified: ./deploy-local.sh backup --every 6h, then it says when that was done"
+    )
+    command = f"./deploy-local.sh backup --home {shlex.quote(root)} --every"
+    assert command in said
+    assert [line for line in said.splitlines() if len(line) > 80 and command not in line] == []
+    assert " ".join(said.split()) == f"none is verified: {command} 6h, then it says when that was done"

@@ -105,8 +105,7 @@ class Database:
         """Run `statement`, and in the same transaction what `then` makes of its rows; return the rows of both."""
 
         async def both(conn: _Connection) -> tuple[list[Row], list[Row]]:
-            # In a pipeline BEGIN travels with the first statement, and COMMIT with the second.
-            async with conn.pipeline(), conn.transaction():
+            async with conn.transaction():
                 first = await _fetch(conn, statement, params)
                 second = then(first)
                 return first, [] if second is None else await _fetch(conn, *second)

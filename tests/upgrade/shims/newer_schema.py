@@ -14,7 +14,7 @@ from plumbline import identity
 from plumbline.targets.compose import containers
 
 _DIFFERS = re.compile(r"the (?:database )?schema is at (?P<found>\w+), (?:this release needs )?(?P<needed>\w+)")
-_CONTAINER_DIFFERS = "the database schema "
+_CONTAINER_DIFFERS = re.compile("the (?:database )?schema ")
 """What is left of the reason: the words of a health check are cut."""
 _health_of, _read, _unready = identity.health_of, containers._read, containers._unready
 
@@ -27,13 +27,13 @@ def _tolerant(url: str, timeout_s: float | None = None) -> identity.Health:
 
 def _without_verdict(raw: dict[str, Any]) -> containers.Container:
     container = _read(raw)
-    differs = container.health == "unhealthy" and _CONTAINER_DIFFERS in container.health_words
+    differs = container.health == "unhealthy" and _CONTAINER_DIFFERS.search(container.health_words)
     return replace(container, health="healthy") if differs else container
 
 
 def _unready_for_another_reason(container: containers.Container, first: containers.Container) -> str | None:
     reason = _unready(container, first)
-    return None if reason and _CONTAINER_DIFFERS in reason else reason
+    return None if reason and _CONTAINER_DIFFERS.search(reason) else reason
 
 
 identity.health_of = _tolerant

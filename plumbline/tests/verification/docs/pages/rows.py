@@ -14,6 +14,7 @@ from plumbline.https import authority
 from plumbline.targets.compose import engine
 from plumbline.targets.embedded import condition, liveness, supervisor, watch
 from plumbline.targets.kubernetes import kubectl
+from plumbline.verification import growth
 
 from .values import Value, constant, of, setting, written
 
@@ -49,6 +50,11 @@ Row = tuple[str, str, *tuple[Value, ...]]
 SILENCE = setting("data-processor", "PLUMBLINE_JOB_STALL_S")
 RATES = ("benchmarks/interference/part.py", r"RATES = \((.+), .+\)", r"RATES = \(.+, (.+)\)")
 ROWS: list[Row] = [
+    (
+        "docs/unified-schema.md",
+        "runs it with {}, {}, {} and {} rows in every table",
+        *(of(size, "SIZES in plumbline/verification/growth.py") for size in growth.SIZES),
+    ),
     ("README.md", "about {} GiB of disk", DISK),
     ("README.md", "Python 3.{} or newer with `venv`", of(preflight.PYTHON_MINIMUM[1], "plumbline/preflight.py")),
     ("CONTRIBUTING.md", "Python 3.{} or newer with `venv`", of(preflight.PYTHON_MINIMUM[1], "plumbline/preflight.py")),

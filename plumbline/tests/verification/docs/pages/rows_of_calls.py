@@ -51,6 +51,10 @@ ROWS: list[Row] = [
         constant(f"{_APPLYING}/services.py", "_REGIONS_MAX"),
         constant(f"{_APPLYING}/services.py", "_REGION_TEXT_MAX"),
     ),
-    (_PAGE, "Events are kept for {} hour", constant(f"{KIT}/events.py", "KEPT_MIN").per(60)),
-    (_PAGE, "missed more than {}, or longer", constant("services/backend/backend/live/resuming.py", "EVENTS_MAX")),
+    (_PAGE, "events are kept for {} hour", constant(f"{KIT}/events.py", "KEPT_MIN").per(60)),
+    (
+        _PAGE,
+        "missed more than {}, or one that is gone",
+        constant("services/backend/backend/live/resuming.py", "EVENTS_MAX"),
+    ),
 ]

@@ -5,13 +5,17 @@ Protects from a component that stays down after a crash, and from requests that 
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import psycopg
 import pytest
 import requests
 
 from plumbline import identity
 from plumbline.components import BACKEND, COMPONENTS, DATA_PROCESSOR
+from plumbline.patience import Patience
 from plumbline.stack import Component, Stack
 from plumbline.targets.base import Target
 from plumbline.verification.checks import asked, findings, processes, rows
@@ -21,7 +25,16 @@ STARTED_AGAIN_S = 30.0
 """How long the same may be missing."""
 SETTLED = 8
 """So many looks in a row reach every server process."""
+ASKED = {BACKEND.name: "/channels/", DATA_PROCESSOR.name: "/data-processor/templates/"}
 MANY = 24
+ENOUGH = 8
+"""Connections of all processes: with two or three of them, one has several. A pool pauses after its second bad one."""
+LOCKED_S = 2.0
+"""Shorter than statements may take."""
+WAITING = """
+    SELECT application_name AS name, count(*) FROM pg_stat_activity
+    WHERE application_name = ANY (%(services)s) AND wait_event_type = 'Lock' GROUP BY 1
+"""
 CLOSE_IDLE = """
     SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
     WHERE application_name = ANY (%(services)s) AND state = 'idle' AND query NOT LIKE 'LISTEN%%'
@@ -53,25 +66,43 @@ def test_a_killed_server_process_is_replaced(target: Target, stack: Stack) -> No
 
 def test_connections_that_postgres_closed_cost_no_request(stack: Stack, alice: User) -> None:
     """As after a restart of Postgres, when each server process still has connections of before."""
+    headers = {"Authorization": f"Bearer {alice.token}"}
 
     def ask(path: str) -> int:
-        return requests.get(stack.base_url + path, timeout=TIMEOUT_S).status_code
+        return requests.get(stack.base_url + path, headers=headers, timeout=TIMEOUT_S).status_code
 
-    paths = [path for path in (BACKEND.health_path, DATA_PROCESSOR.health_path) for _ in range(MANY)]
-    alice.get("/auth/me").expect(200)
-    with ThreadPoolExecutor(MANY) as crowd:
-        # Many at once, so that each process has several connections.
-        findings.require_none_soon(
-            lambda: [f"answered {status}" for status in crowd.map(ask, paths) if status != 200],
-            STARTED_AGAIN_S,
-            about="the services are not healthy",
-            then=THEN,
-        )
+    def too_few() -> list[str]:
+        """While the tables are locked, a process opens a connection for each request."""
+        with (
+            rows.connect(stack) as database,
+            ThreadPoolExecutor(MANY * len(ASKED)) as crowd,
+            psycopg.connect(**stack.postgres.parameters()) as holder,
+        ):
+            holder.execute("LOCK TABLE channels, templates")
+            for path in MANY * list(ASKED.values()):
+                crowd.submit(ask, path)
+            return _services_with_few_waiting(database)
+
+    findings.require_none_soon(
+        too_few, STARTED_AGAIN_S, about="the services do not open several connections", then=THEN
+    )
     with rows.connect(stack) as database:
-        database.execute(CLOSE_IDLE, {"services": [BACKEND.name, DATA_PROCESSOR.name]})
-    answers = {f"{path}: {status}" for path in paths if (status := ask(path)) != 200}
+        database.execute(CLOSE_IDLE, {"services": list(ASKED)})
+    # These wait least for a connection.
+    paths = (BACKEND.health_path, DATA_PROCESSOR.health_path)
+    answers = {f"{path}: {status}" for path in paths for _ in range(MANY) if (status := ask(path)) != 200}
     assert not answers, f"a request got a connection that Postgres had closed: {answers}"
-    alice.get("/auth/me").expect(200)
+
+
+def _services_with_few_waiting(database: psycopg.Connection[dict[str, Any]]) -> list[str]:
+    """Wait until each service has enough connections that wait for the lock; name those that do not get there."""
+    patience = Patience(LOCKED_S, LOCKED_S)
+    while True:
+        waiting = {row["name"]: row["count"] for row in database.execute(WAITING, {"services": list(ASKED)})}
+        few = [f"{one}: {waiting.get(one, 0)}, expected {ENOUGH}" for one in ASKED if waiting.get(one, 0) < ENOUGH]
+        if not few or patience.is_over():
+            return few
+        time.sleep(0.05)
 
 
 def test_killed_components_come_back(target: Target, stack: Stack) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from plumbline.verification.report.record import KEY
 from plumbline.verification.report.usual import Usual
 
 FORMAT = 1
@@ -38,10 +39,12 @@ class _Session:
         self.trouble: list[str] = []
         self.files: dict[str, dict[str, str]] = {}
         self.checks: dict[str, dict[str, Any]] = {}
+        """By the key of their names."""
         self.programs = 0
 
     def take(self, document: dict[str, Any]) -> None:
-        fields = {name: value for name, value in document.items() if name not in ("kind", "session", "at")}
+        fields = {name: value for name, value in document.items() if name not in ("kind", "session", "at", KEY)}
+        key = document.get(KEY, "")
         self.last = document["at"]
         match document["kind"]:
             case "session":
@@ -61,11 +64,11 @@ class _Session:
             case "file":
                 self.files[fields.pop("name")] = fields
             case "began":
-                self.checks.setdefault(fields["name"], {**_CHECK, **fields})
+                self.checks.setdefault(key, {**_CHECK, **fields})
             case "check":
                 # A check whose file is collected by two programs of a session is told twice: the worse one counts.
-                if self.checks.get(fields["name"], _CHECK)["outcome"] != "failed":
-                    self.checks[fields["name"]] = {**_CHECK, **fields}
+                if self.checks.get(key, _CHECK)["outcome"] != "failed":
+                    self.checks[key] = {**_CHECK, **fields}
 
     def report(self, usual: Usual) -> dict[str, Any]:
         checks = list(self.checks.values())
@@ -87,7 +90,7 @@ class _Session:
         }
 
     def _not_reached(self) -> int:
-        tests = sum("::" in name for name in self.checks)
+        tests = sum("::" in one["name"] for one in self.checks.values())
         return max(0, self.planned - tests)
 
 

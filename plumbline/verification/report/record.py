@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -15,6 +16,8 @@ from servicekit.log.redact import redact
 FOLDER, SESSION = "PLUMBLINE_REPORT", "NOX_CURRENT_SESSION"
 """Variables that tell a program of a session where to record."""
 FILE = "run.jsonl"
+KEY = "key"
+"""Tells names apart."""
 MASK = "[secret]"
 _LONGEST = 40_000
 _NOT_XML = dict.fromkeys((0xFFFE, 0xFFFF), 0xFFFD)
@@ -35,6 +38,9 @@ class Record:
     def write(self, kind: str, **fields: Any) -> None:
         """Append a document."""
         document = {"kind": kind, "session": self.session, "at": time.time(), **fields}
+        if "name" in fields:
+            # Names with something masked may become equal.
+            document[KEY] = hashlib.sha256(fields["name"].encode("utf-8", "replace")).hexdigest()[:16]
         line = json.dumps(self._safe(document), ensure_ascii=False, default=str) + "\n"
         # Several processes append: one call per line keeps lines whole.
         descriptor = os.open(self.folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

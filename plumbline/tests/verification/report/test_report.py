@@ -110,6 +110,14 @@ def test_a_pytest_that_was_killed_is_no_success(run: Record) -> None:
     assert case.find("error") is not None
 
 
+def test_checks_whose_names_are_masked_are_all_counted(run: Record) -> None:
+    names = [f"t.py::test_a[password={number}]" for number in range(3)]
+    session(run, "suites", *map(check, names), planned=3)
+    made = report(run)["sessions"][1]
+    assert {one["name"] for one in made["checks"]} == {"t.py::test_a[password=[redacted]]"}
+    assert made["counts"] == {"passed": 3, "failed": 0, "skipped": 0, "interrupted": 0, "not_reached": 0}
+
+
 def test_checks_that_failed_for_the_same_reason_are_one_cause(run: Record) -> None:
     names = [f"t.py::test_{number}" for number in range(4)]
     first = check(names[0], "failed", explained={"component": "backend", "found": "no answer", "next": "logs"})
@@ -207,6 +215,8 @@ def test_the_files_are_written_together(whole: dict[str, Any], run: Record) -> N
 @pytest.fixture
 def shown(whole: dict[str, Any], tmp_path: Path, new_page: Callable[..., Any]) -> Callable[..., Any]:
     file = tmp_path / "report.html"
+    for one in whole["sessions"]:
+        one["checks"] = [{**check, "claim": "x" * 100, "why": "y" * 100} for check in one["checks"]]
     file.write_text(page.html(whole), encoding="utf-8")
 
     def show(**options: Any) -> Any:

@@ -10,7 +10,8 @@ AREA = Area(
     static="docs",
     faults=(
         Fault("default-in-docs-wrong", "a generated page names another default",
-                Patch("docs/generated/defaults.md", "| `PLUMBLINE_JOB_STALL_S` | number from 2.0 to 600.0 | `8.0` |", "| `PLUMBLINE_JOB_STALL_S` | number from 2.0 to 600.0 | `9.0` |"), {"docs": "docs/generated/defaults.md: differs"}),
+                Patch("docs/generated/defaults.md", "| `PLUMBLINE_JOB_STALL_S` | number from 2.0 to 600.0 | `8.0` |", "| `PLUMBLINE_JOB_STALL_S` | number from 2.0 to 600.0 | `9.0` |"),
+                {"docs": "docs/generated/defaults.md: differs", "docs: test_numbers.py": "expected 9.0 (PLUMBLINE_JOB_STALL_S"}),
         Fault("route-in-docs-missing", "a generated page lacks a route",
                 Patch("docs/generated/routes.md", "| `/logs/stats` |", "| `/logs/statistics` |"), {"docs": "docs/generated/routes.md: differs"}),
         Fault("frame-undocumented", "a field of a frame has another type and the AsyncAPI document does not",

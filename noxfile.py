@@ -249,7 +249,7 @@ def docs(session: nox.Session) -> None:
     # Not --quiet, which hides warnings from --strict, too. The variable hides a notice of the theme.
     _step(
         session,
-        "dead links, and pages that nobody finds",
+        "dead links, and pages that no other page leads to",
         "mkdocs",
         "build",
         "--strict",

@@ -1,6 +1,6 @@
 """Warnings and errors of every service and of Caddy reach the recorder.
 
-Protects from warnings and errors that nobody hears of.
+Protects from warnings and errors that are not recorded.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def test_a_request_that_is_still_in_work_is_refused_until_it_has_ended(
     assert post(user, f"/channels/{channel}/messages", {"content": "x"}, key).status_code == 201
 
 
-def test_a_repeated_request_takes_no_event_id_in_vain(user: User, channel: int, sql: Sql) -> None:
+def test_a_repeated_request_takes_no_event_id(user: User, channel: int, sql: Sql) -> None:
     """Readers of events wait for each id that is missing."""
     key, path, body = new_key(), f"/channels/{channel}/messages", {"content": "once"}
     assert post(user, path, body, key).status_code == 201

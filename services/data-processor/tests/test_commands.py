@@ -150,12 +150,12 @@ def test_waiting_for_the_schema(empty_postgres: PostgresServer, own_folder: Path
     with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
         connection.execute("UPDATE django_migrations SET name = '0000_before' WHERE name = %s", (HEAD,))
     try:
-        in_vain = service.run("wait")
+        gave_up = service.run("wait")
     finally:
         with psycopg.connect(empty_postgres.conninfo, autocommit=True) as connection:
             connection.execute("UPDATE django_migrations SET name = %s WHERE name = '0000_before'", (HEAD,))
-    assert in_vain.returncode == 75
+    assert gave_up.returncode == 75
     assert "the data-processor's schema was not ready after 0.1 s: it is at 0000_before, this release needs" in (
-        in_vain.stderr
+        gave_up.stderr
     )
-    assert "Traceback" not in in_vain.stderr
+    assert "Traceback" not in gave_up.stderr

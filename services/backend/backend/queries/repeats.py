@@ -29,7 +29,7 @@ def once(statement: str) -> Once:
     """Return both forms of `statement`, whose places are {if_free}, {kept}, {after} and {key}.
 
     Its query `answer` is what is answered, and `told` has the id of the stored event. That id is taken after the key
-    is stored: one that is taken in vain holds up the readers of events.
+    is stored: readers of events wait for an id that is taken and not used.
     """
     plain = statement.format(if_free="", kept="", after="", key="NULL")
     keyed = statement.format(

@@ -35,6 +35,8 @@ os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 LOCKED = "requirements/dev.txt"
 KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
 UNIT = ["benchmarks", "services", "plumbline", "tests/websocket"]
+MANIFESTS = ["plumbline/tests/verification/manifests", "plumbline/tests/targets/kubernetes"]
+PAGES = "plumbline/tests/verification/docs/pages"
 CODE = [".", *(f"services/{name}" for name in ("servicekit", "backend", "data-processor", "log-sink", "baseline"))]
 SCRIPTS = [
     "deploy-local.sh",
@@ -88,11 +90,11 @@ def _pytest(session: nox.Session, *arguments: str) -> None:
     _python(session, "pytest", *arguments, *session.posargs)
 
 
-def _unit_tests(session: nox.Session, *arguments: str) -> None:
+def _pytest_in_processes(session: nox.Session, *arguments: str) -> None:
     # One process more than cores, because tests wait for servers; at most eight, because each starts its own. Options
     # such as `-k` or `--pdb` choose few tests, which one process has done before several have started.
     processes = [] if session.posargs else ["-n", str(min((os.cpu_count() or 1) + 1, 8))]
-    _pytest(session, *UNIT, *processes, *arguments)
+    _pytest(session, *arguments, *processes)
 
 
 @nox.session
@@ -113,7 +115,9 @@ def lint(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Unit tests, in several processes, each with a temporary Postgres and Redis."""
     _install(session)
-    _unit_tests(session)
+    # Without arguments, the sessions `manifests` and `docs` run theirs.
+    elsewhere = [] if session.posargs else [f"--ignore={folder}" for folder in (*MANIFESTS, PAGES)]
+    _pytest_in_processes(session, *UNIT, *elsewhere)
 
 
 @nox.session(default=False)
@@ -121,7 +125,7 @@ def unit(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Show which lines the unit tests run; no figure makes it fail."""
     _install(session)
-    _unit_tests(session, "--cov", "--cov-report=term:skip-covered")
+    _pytest_in_processes(session, *UNIT, "--cov", "--cov-report=term:skip-covered")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a") as page:
             session.run("coverage", "report", "--format=markdown", stdout=page)
@@ -132,11 +136,13 @@ def coverage(session: nox.Session) -> None:
 def manifests(session: nox.Session) -> None:
     """Render and check every overlay, and deploy to a fake cluster; needs kubectl, kustomize or Go."""
     _install(session)
-    if not _renderer(session):
-        session.skip("no program to render manifests: install kubectl 1.27 or newer, or kustomize 5, or Go to build it")
-    guards = "manifests that a cluster refuses, or that leave a component unreachable, unsafe or without its settings"
-    _step(session, guards, "python", "-m", "plumbline.verification.manifests")
-    _pytest(session, "plumbline/tests/verification/manifests", "plumbline/tests/targets/kubernetes")
+    can_render = _renderer(session)
+    if can_render:
+        guards = "manifests that a cluster refuses, or that leave a part unreachable, unsafe or without its settings"
+        _step(session, guards, "python", "-m", "plumbline.verification.manifests")
+    _pytest_in_processes(session, *MANIFESTS)
+    if not can_render:
+        session.skip("nothing was rendered: install kubectl 1.27 or newer, or kustomize 5, or Go to build it")
 
 
 def _renderer(session: nox.Session) -> bool:
@@ -245,7 +251,7 @@ def docs(session: nox.Session) -> None:
     _install(session)
     outdated = "pages that say something else than the code"
     _step(session, outdated, "python", "-m", "plumbline.verification.docs", "--check")
-    _python(session, "pytest", "-q", "plumbline/tests/verification/docs/pages")
+    _python(session, "pytest", "-q", PAGES)
     # Not --quiet, which hides warnings from --strict, too. The variable hides a notice of the theme.
     _step(
         session,

@@ -9,6 +9,8 @@ import runpy
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,22 +66,47 @@ def test_plain_nox_does_not_use_a_running_stack(sessions: dict[str, Any]) -> Non
     assert ran == [("python", "-m", "pytest", "tests/smoke", "tests/logs", "--own-stack")]
 
 
-@pytest.mark.parametrize("name", ["unit", "coverage"])
-@pytest.mark.parametrize("chosen", [[], ["-m", "engine"]], ids=["all", "some"])
-def test_all_unit_tests_run_in_several_processes_and_some_in_one(
-    sessions: dict[str, Any], name: str, chosen: list[str]
+@pytest.fixture
+def pytest_runs(sessions: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Return the arguments of pytest in a session, which runs nothing."""
+
+    def runs(name: str, *chosen: str) -> list[str]:
+        run: list[tuple[str, ...]] = []
+        parts = sessions[name].__globals__
+        monkeypatch.setitem(parts, "_renderer", lambda _: True)
+        monkeypatch.setattr(parts["RUN"], "step", lambda *_: nullcontext())
+        nothing = {"install": lambda *_: None, "run": lambda *command, **_: run.append(command)}
+        sessions[name](SimpleNamespace(**nothing, posargs=list(chosen)))
+        (found,) = [list(command[3:]) for command in run if command[:3] == ("python", "-m", "pytest")]
+        return found
+
+    return runs
+
+
+@pytest.mark.parametrize("name", ["unit", "coverage", "manifests"])
+@pytest.mark.parametrize("chosen", [(), ("-m", "engine")], ids=["all", "some"])
+def test_all_tests_of_a_session_run_in_several_processes_and_some_in_one(
+    pytest_runs: Callable[..., list[str]], name: str, chosen: tuple[str, ...]
 ) -> None:
-    ran: list[tuple[str, ...]] = []
-    session = SimpleNamespace(install=lambda *_: None, run=lambda *command, **_: ran.append(command), posargs=chosen)
-    sessions[name](session)
-    assert ran[0][:6] == ("python", "-m", "pytest", "benchmarks", "services", "plumbline")
-    assert ("-n" in ran[0]) == (not chosen)
-    assert list(ran[0][len(ran[0]) - len(chosen) :]) == chosen
+    arguments = pytest_runs(name, *chosen)
+    assert ("-n" in arguments) == (not chosen)
+    assert all(one in arguments for one in chosen)
+
+
+def test_a_plain_run_of_nox_runs_each_unit_test_once(pytest_runs: Callable[..., list[str]]) -> None:
+    ignored = {one.removeprefix("--ignore=") for one in pytest_runs("unit") if one.startswith("--ignore=")}
+    assert {one for name in ("manifests", "docs") for one in pytest_runs(name) if "/" in one} == ignored
+    assert all((ROOT / folder).is_dir() for folder in ignored)
+    assert not [one for one in pytest_runs("coverage") if one.startswith("--ignore=")]
 
 
 def test_the_unit_tests_run_on_every_supported_python(jobs: dict[str, Any]) -> None:
     matrix = jobs["sessions"]["strategy"]["matrix"]
-    tested = {*matrix["python"], *(one["python"] for one in matrix["include"] if one["session"] == "unit")}
+    also = {
+        name: {one["python"] for one in matrix["include"] if one["session"] == name} for name in ("unit", "manifests")
+    }
+    assert also["unit"] == also["manifests"], "unit tests are in both sessions"
+    tested = {*matrix["python"], *also["unit"]}
     script = (ROOT / "deploy-local.sh").read_text()
     assert tested == set(re.findall(r"\bpython(3\.\d+)\b", script)), "deploy-local.sh looks for other versions"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

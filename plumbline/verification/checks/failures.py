@@ -67,7 +67,8 @@ def explain(error: BaseException) -> Cause | None:
 
 
 def _http(error: requests.RequestException) -> Cause:
-    answer = error.response or _in_frames(error, requests.Response)
+    # An answer with an error's status is falsy.
+    answer = error.response if error.response is not None else _in_frames(error, requests.Response)
     request = error.request or (answer.request if answer is not None else None)
     request = request or _in_frames(error, requests.PreparedRequest)
     if request is None or request.url is None:

@@ -10,7 +10,7 @@ import pytest
 from data_processor.documents.files import colour, image
 from data_processor.documents.files.broken import BrokenFileError
 from data_processor_testkit import people_files
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 LIMIT = 80_000_000
 BOX = (320, 320)
@@ -139,6 +139,62 @@ def test_every_row_of_a_png_must_be_there(mode: str, interlace: int) -> None:
         damage(people_files.half_png(whole))
     with pytest.raises(BrokenFileError, match="truncated"):
         damage(whole[: len(whole) * 2 // 3])
+
+
+@pytest.mark.parametrize("interlace", [0, 1])
+def test_a_row_that_cannot_be_decoded_is_no_row(interlace: int) -> None:
+    whole = people_files.saved(people_files.gradient((700, 600)), "PNG")
+    chunks = dict(people_files.png_chunks(interlaced(whole) if interlace else whole))
+    rows = bytearray(zlib.decompress(chunks[b"IDAT"]))
+    rows[-700 * 3 - 1] = 5  # the filter of the last row, in the second piece that is decompressed
+    wrong = people_files.png_of([*list(chunks.items())[:-2], (b"IDAT", zlib.compress(bytes(rows))), (b"IEND", b"")])
+
+    with pytest.raises(BrokenFileError, match="unknown filter"):
+        damage(wrong)
+
+
+def test_the_pixels_of_a_png_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_image: object) -> None:
+        raise AssertionError("Pillow decodes what was decompressed")
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
+
+    assert damage(WHOLE) == []
+
+
+PALETTE = people_files.saved(people_files.gradient().convert("P"), "PNG")
+
+
+@pytest.mark.parametrize("length", [None, 0, 4, 3 * 257])
+def test_a_png_of_palette_colours_needs_a_palette(length: int | None) -> None:
+    chunks = dict(people_files.png_chunks(PALETTE))
+    del chunks[b"PLTE"]
+    head, *rest = chunks.items()
+    palette = [] if length is None else [(b"PLTE", bytes(length))]
+
+    with pytest.raises(BrokenFileError, match="palette"):
+        damage(people_files.png_of([head, *palette, *rest]))
+
+
+def test_what_comes_after_the_pixels_of_a_png_is_as_in_viewers() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    *before, end = people_files.png_chunks(WHOLE)
+    late = [(b"tRNS", bytes(6)), (b"eXIf", exif.tobytes()[6:])]
+
+    data = people_files.png_of([*before, *late, end])
+
+    assert image.measure(data, "image/png", LIMIT, 1).page_sizes == [(150, 200)]
+    assert (thumbnail(data).mode, thumbnail(data).size) == ("RGB", (150, 200))
+
+
+def test_the_first_header_of_a_png_counts() -> None:
+    head, *rest = people_files.png_chunks(WHOLE)
+    other = struct.pack(">II", 10_000, 10_000) + head[1][8:]
+
+    data = people_files.png_of([head, (b"IHDR", other), *rest])
+
+    assert image.measure(data, "image/png", LIMIT, 1).page_sizes == [(200, 150)]
 
 
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))

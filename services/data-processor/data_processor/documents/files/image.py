@@ -52,7 +52,7 @@ def measure(data: bytes, media_type: str, max_pixels: int, max_pages: int) -> Me
             width, height = height, width
         if media_type == "image/jpeg":
             jpeg.require_whole(data)
-        else:
+        elif media_type != "image/png":  # of a PNG, `_mended` has decompressed all rows
             image.load()
     return Measured([(float(width), float(height))], damage)
 
@@ -92,6 +92,8 @@ def _orientation(image: Image.Image) -> int:
     # Pillow turns TIFFs itself, and libheif photos.
     if image.format in ("TIFF", "HEIF"):
         return 1
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # Pillow would decode the pixels to look behind them. `png.checked` has put all before them.
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:

@@ -13,6 +13,8 @@ from zlib_ng import zlib_ng as zlib
 
 from data_processor.documents.files.broken import BrokenFileError, refuse_oversized, several_frames
 
+_InflateError: type[Exception] = zlib.error  # type: ignore[assignment]  # the stubs call it an instance
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOURS = frozenset({b"PLTE", b"tRNS"})
 """Viewers ignore these after the pixels."""
@@ -40,7 +42,8 @@ def checked(data: bytes, max_pixels: int) -> tuple[bytes, list[str]]:
     if kind != b"IHDR" or len(header) != 13 or not intact:
         raise BrokenFileError("the image is damaged: its header is missing or wrong")
     pixels = _Pixels(header, max_pixels)
-    head, image, damage = [_written(kind, header)], [], []
+    head, damage = [_written(kind, header)], []
+    image: list[bytes] = []
     for kind, body, intact in chunks:
         if kind == b"acTL" and int.from_bytes(body[:4], "big") > 1:
             raise several_frames()
@@ -94,7 +97,7 @@ def _is_readable_profile(body: bytes) -> bool:
     inflater = zlib.decompressobj()
     try:
         inflater.decompress(body[body.index(b"\0") + 2 :], PROFILE_MAX)
-    except (zlib.error, ValueError):
+    except (_InflateError, ValueError):
         return False
     return inflater.eof
 
@@ -125,7 +128,7 @@ class _Pixels:
                 self._missing -= len(piece)
                 self._look_at(piece)
                 body = self._inflater.unconsumed_tail
-        except zlib.error:
+        except _InflateError:
             self._damaged = True
 
     def _look_at(self, piece: bytes) -> None:

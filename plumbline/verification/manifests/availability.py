@@ -11,7 +11,6 @@ from plumbline.targets.kubernetes.model import Manifests, Workload, selects
 from plumbline.targets.kubernetes.requests import fewest_pods
 from plumbline.verification.manifests.compare import differences, of
 
-_SPREAD_OVER = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 _ROLLING = {"maxSurge": 1, "maxUnavailable": 0}
 _BUDGET = {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
 _MIGRATING_S = 900
@@ -55,20 +54,7 @@ def _replicated(manifests: Manifests, workload: Workload) -> Iterator[str]:
         yield f"{workload.name} has one pod: draining its node stops it"
     if not any(selects(one["spec"]["selector"], workload.labels) for one in manifests.of("PodDisruptionBudget")):
         yield f"{workload.name} has no PodDisruptionBudget"
-    # "ScheduleAnyway", because nodes may have no zones; the hash, because pods that a rollout replaces do not count.
-    wanted = [
-        {
-            "maxSkew": 1,
-            "topologyKey": key,
-            "whenUnsatisfiable": "ScheduleAnyway",
-            "matchLabelKeys": ["pod-template-hash"],
-            "labelSelector": spec["selector"],
-        }
-        for key in _SPREAD_OVER
-    ]
-    found = workload.pod.get("topologySpreadConstraints", [])
-    if found != wanted:
-        yield f"{workload.name}: topologySpreadConstraints are {found}, and have to be {wanted}"
+    yield from _spread(workload)
     yield from differences(
         f"{workload.name} rollingUpdate", spec.get("strategy", {}).get("rollingUpdate", {}), _ROLLING
     )
@@ -77,6 +63,29 @@ def _replicated(manifests: Manifests, workload: Workload) -> Iterator[str]:
             f"{workload.name} stops listening while requests are still sent to it: its preStop has to sleep "
             f"{_STILL_SENT_S} s"
         )
+
+
+def _spread(workload: Workload) -> Iterator[str]:
+    """One node, or one zone, has as few pods as possible."""
+    pods = workload.document["spec"]["selector"]
+    # One constraint alone: the scheduler ignores all of them on nodes that lack the label of one, such as a zone. The
+    # hash, because pods that a rollout replaces do not count.
+    wanted = [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "matchLabelKeys": ["pod-template-hash"],
+            "labelSelector": pods,
+        }
+    ]
+    found = workload.pod.get("topologySpreadConstraints", [])
+    if found != wanted:
+        yield f"{workload.name}: topologySpreadConstraints are {found}, and have to be {wanted}"
+    zones = {"weight": 100, "podAffinityTerm": {"topologyKey": "topology.kubernetes.io/zone", "labelSelector": pods}}
+    apart = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [zones]}}
+    if workload.pod.get("affinity") != apart:
+        yield f"{workload.name}: affinity is {workload.pod.get('affinity')}, and has to be {apart}"
 
 
 def _single(workload: Workload) -> Iterator[str]:

@@ -50,8 +50,15 @@ BREAKS: list[Break] = [
     ),
     (
         "topologySpreadConstraints are",
-        lambda m: pod(m, "backend")["topologySpreadConstraints"][1].update(whenUnsatisfiable="DoNotSchedule"),
+        lambda m: pod(m, "backend")["topologySpreadConstraints"][0].update(whenUnsatisfiable="DoNotSchedule"),
     ),
+    (
+        "topologySpreadConstraints are",
+        lambda m: pod(m, "backend")["topologySpreadConstraints"].append(
+            pod(m, "backend")["topologySpreadConstraints"][0] | {"topologyKey": "topology.kubernetes.io/zone"}
+        ),
+    ),
+    ("affinity is None", lambda m: pod(m, "caddy").pop("affinity")),
     ("may run twice at the same time", lambda m: deployment(m, "redis").update(replicas=2)),
     ("may run twice at the same time", lambda m: deployment(m, "redis").pop("strategy")),
     (

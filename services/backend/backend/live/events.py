@@ -62,6 +62,8 @@ class EventBus:
         self._outgoing: asyncio.Queue[tuple[Event, bytes]] = asyncio.Queue(_QUEUE)
         self._incoming: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
         self._subscribed = False
+        self._in_flight: Counter[bytes] = Counter()
+        """Events of the batch that is being published, without those that came back already."""
         self._delivered_early: Counter[bytes] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -152,6 +154,7 @@ class EventBus:
         if self._outage.expected:
             self._deliver_here(events)
             return
+        self._in_flight = Counter(encoded)
         try:
             async with asyncio.timeout(_PUBLISH_TIMEOUT_S):
                 await self._redis.publish(EVENTS_CHANNEL, SEPARATOR.join(encoded))
@@ -161,11 +164,17 @@ class EventBus:
             self._outage.worked()
             if self._subscribed:
                 return
-        # Redis may have taken the events nevertheless (it hung, or we are about to subscribe): remember them, so that
-        # no socket gets them twice.
+        # Redis may have passed the events on before it hung: those that came back are delivered. Or it passes them on
+        # later (it hung, or we are about to subscribe): remember them, so that no socket gets them twice.
+        left, self._in_flight = self._in_flight, Counter()
         if len(self._delivered_early) < _MAX_DELIVERED_EARLY:
-            self._delivered_early.update(encoded)
-        self._deliver_here(events)
+            self._delivered_early += left
+        early = []
+        for event, data in zip(events, encoded, strict=True):
+            if left[data] > 0:
+                left[data] -= 1
+                early.append(event)
+        self._deliver_here(early)
 
     def _deliver_here(self, events: list[Event]) -> None:
         for event in events:
@@ -216,6 +225,8 @@ class EventBus:
             self._delivered_early[data] -= 1
             self._delivered_early += Counter()
             return
+        if self._in_flight[data] > 0:
+            self._in_flight[data] -= 1
         try:
             event = decode(data)
         except ValueError:

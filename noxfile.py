@@ -244,6 +244,14 @@ def drills(session: nox.Session) -> None:
     _python(session, "plumbline.verification.drills", *session.posargs)
 
 
+@nox.session(default=False)
+@_reported
+def cluster(session: nox.Session) -> None:
+    """Verify and disturb a stack on a new cluster of three nodes on this machine; needs root (`-- -k drain`)."""
+    _install(session)
+    _python(session, "plumbline.verification.cluster", *session.posargs)
+
+
 @nox.session
 @_reported
 def docs(session: nox.Session) -> None:

@@ -22,6 +22,7 @@ from plumbline import ROOT
 ON_REQUEST = {
     "accuracy",
     "bench",
+    "cluster",
     "contract",
     "coverage",
     "drills",

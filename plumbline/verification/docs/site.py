@@ -14,6 +14,7 @@ from plumbline.verification.checks import api, frames
 from plumbline.verification.docs.pages import (
     accuracy,
     asyncapi,
+    cluster,
     codes,
     decisions,
     defaults,
@@ -64,6 +65,7 @@ def _navigation(files: Iterable[Path]) -> str:
 
 BLOCKS: dict[tuple[str, str], Callable[[], str]] = {
     ("README.md", "defaults"): defaults.summary,
+    ("docs/kubernetes.md", "cluster"): cluster.summary,
     ("docs/decisions/index.md", "decisions"): decisions.summary,
     ("mkdocs.yml", "reference"): lambda: _navigation(GENERATED / name for name in PAGES),
     ("mkdocs.yml", "decisions"): lambda: _navigation(decisions.files()),

@@ -39,6 +39,8 @@ class Stage:
         """A folder on the file system of limited size that holds the database, if there is one."""
         self.seconds: dict[str, float] = {}
         """How long each step of the first `up` took."""
+        self.checkout = ROOT
+        """Where commands are run."""
 
     @property
     def target(self) -> Target:
@@ -85,7 +87,7 @@ class Stage:
         command = [sys.executable, "-m", "plumbline", *arguments, "--home", str(self.home.root)]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, cwd=self.checkout, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True,
         ) as process:  # fmt: skip
             try:

@@ -17,6 +17,7 @@ from benchmarks import __main__ as benchmarks_main
 from plumbline import ROOT, cli
 from plumbline.components import COMPONENTS
 from plumbline.releases import __main__ as release_main
+from plumbline.verification.cluster import __main__ as cluster_main
 from plumbline.verification.docs.commands import commands as commands_of_cli
 from plumbline.verification.drills import __main__ as drills_main
 from plumbline.verification.faults import __main__ as faults_main
@@ -31,6 +32,7 @@ _PROGRAMS = ("./deploy-local.sh", "nox", "python", "python3", "supervisorctl")
 _OWN_COMMAND_LINES = {
     "accuracy": accuracy_main.parser,
     "bench": benchmarks_main.parser,
+    "cluster": cluster_main.parser,
     "contract": contract_main.parser,
     "drills": drills_main.parser,
     "release": release_main.parser,

@@ -65,6 +65,7 @@ TOLD: dict[str, tuple[str, ...]] = {
         "Kubernetes 1.33 with", "(version 16)", "about 5 MB per connection", "plus 50 %.", "within 15 seconds",
         "about twice the work", "after a second, so", "limit of a minute", "an hour or a day", "from before 0.1.0",
         "about 15 seconds later", "A node with two processors and 4 GiB", "requests 0.92 processors and 2896 MiB",
+        "after 40 to 50 seconds by default", "After five minutes, Kubernetes",
         "may take a second", "need 3.94 processors and 4640 MiB",
     ),
     "docs/one-machine.md": ("use about 400 MiB", "| 10 to 15 seconds |", "about ten seconds;", "within 15 |"),

@@ -30,7 +30,7 @@ from plumbline.stack import Stack
 from plumbline.targets.choose import TARGETS, choose, deployed
 from plumbline.targets.compose import by_hand
 from plumbline.targets.embedded.target import EmbeddedTarget
-from plumbline.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, WIDTH, columns
+from plumbline.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, WIDTH, Parser, columns
 
 _DOWN = "./deploy-local.sh starts it; ./deploy-local.sh logs --component NAME shows a component's own log"
 _WITH_VALUE = ("--home", "--target", "--port", "--domain", "--certificate", "--key", "--acme-ca", "--acme-ca-root",
@@ -45,16 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(_COMMANDS[options.command](options, home))
     except PlumblineError as error:
         if not error.shown:
-            print(f"plumbline: {error}", file=sys.stderr)
+            print(home.fitted(str(error), "plumbline: "), file=sys.stderr)
             if error.hint:
-                print(f"next: {home.with_home_option(error.hint)}", file=sys.stderr)
+                print(home.fitted(error.hint, "next: "), file=sys.stderr)
         return EXIT_FAILED
     except BrokenPipeError:  # the reader has closed the pipe, such as in `logs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except OSError as error:
-        print(f"plumbline: {error}", file=sys.stderr)
-        print(f"next: {home.with_home_option('./deploy-local.sh doctor')}", file=sys.stderr)
+        print(home.fitted(str(error), "plumbline: "), file=sys.stderr)
+        print(home.fitted("./deploy-local.sh doctor", "next: "), file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
@@ -73,10 +73,10 @@ def _command_first(arguments: list[str]) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser. The reference pages are generated from it, too."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--home", type=Path, default=DEFAULT_HOME, metavar="DIR",
                         help="state, data, secrets and logs of one stack (default: .plumbline)")  # fmt: skip
-    parser = argparse.ArgumentParser(prog="deploy-local.sh", description="Deploy and operate Plumbline.")
+    parser = Parser(prog="deploy-local.sh", description="Deploy and operate Plumbline.")
     parser.add_argument("--version", action="version", version=f"Plumbline {facts.VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -193,11 +193,12 @@ def _rollback(options: argparse.Namespace, home: Home) -> int:
 def _down(options: argparse.Namespace, home: Home) -> int:
     del options
     if not home.exists:
-        print("Nothing was running.")
+        print(home.fitted(f"There is no stack in {home.root}."))
         return EXIT_OK
     with home.lock("down"):
         stopped = deployed(home).down()
-    print(f"Stopped {', '.join(stopped)}. The data is kept in {home.root}." if stopped else "Nothing was running.")
+    done = f"Stopped {', '.join(stopped)}. The data is kept in {home.root}." if stopped else "Nothing was running."
+    print(home.fitted(done))
     return EXIT_OK
 
 
@@ -245,7 +246,7 @@ def _entries(stack: Stack, **chosen: str | None) -> Iterator[dict[str, Any] | st
 
 def _typed(home: Home, deletes: str) -> bool:
     """Say what is deleted, and return whether the user typed the name of the home."""
-    print(deletes)
+    print(home.fitted(deletes))
     try:
         answer = input(f"Type the folder's name ({home.root.name}) to continue: ")
     except EOFError:

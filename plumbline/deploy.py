@@ -37,7 +37,7 @@ def up(home: Home, target: Target, why: str) -> None:
         print(f"Already running, nothing changed ({time.monotonic() - started:.1f} s).")
         _print_addresses(target, home)
         return
-    print(f"Target {target.name} ({why})\nHome {home.root}")
+    print(home.fitted(f"Target {target.name} ({why})\nHome {home.root}"))
     for number, step in enumerate(target.lineup.plan, start=1):
         with _running_step(number, step, target, home) as detail:
             if step.name == "preflight":
@@ -107,7 +107,7 @@ def _print_problems(error: PreflightError, home: Home) -> None:
     count = len(error.problems)
     print(f"\nNothing was changed. Fix {'this problem' if count == 1 else f'these {count} problems'}:", file=sys.stderr)
     for problem in error.problems:
-        print(f"  - {home.with_home_option(problem)}", file=sys.stderr)
+        print(home.fitted(problem, "  - ", "    "), file=sys.stderr)
 
 
 def _print_error(text: str) -> None:
@@ -124,8 +124,7 @@ def _report_failure(number: int, step: Step, error: BaseException, target: Targe
     else:
         with_code = "" if exit_code is None else f", exit code {exit_code}"
         _print_error(f"\nStep {number} ({step.name}) failed{with_code}:")
-        for line in (str(error) or error.__class__.__name__).splitlines():
-            _print_error(f"  {line}")
+        _print_error(home.fitted(str(error) or error.__class__.__name__, "  ", "  "))
     _print_error("\nComponents:")
     try:
         _print_state(target, component_at_fault)
@@ -137,7 +136,7 @@ def _report_failure(number: int, step: Step, error: BaseException, target: Targe
         _print_error(f"\nA diagnostics bundle could not be written: {trouble}")
     otherwise = "" if interrupted else "fix the problem above, then run "
     hint = error.hint if isinstance(error, PlumblineError) else None
-    _print_error(f"Next: {home.with_home_option(hint or f'{otherwise}./deploy-local.sh; it continues with this step')}")
+    _print_error(home.fitted(f"Next: {hint or f'{otherwise}./deploy-local.sh; it continues with this step'}"))
 
 
 def _print_state(target: Target, component_at_fault: str | None) -> None:

@@ -169,10 +169,23 @@ class Home:
         return "" if self.root == DEFAULT_HOME else f" --home {shlex.quote(str(self.root))}"
 
     def note(self, text: str) -> str:
-        """Return `text` with `--home`, indented and wrapped. Its commands stay whole, so that they can be copied."""
+        """Return `text` with `--home`, indented and wrapped."""
+        return self._wrapped(text, "  ", "    ", terminal.WIDTH)
+
+    def fitted(self, text: str, first: str = "", others: str = "  ") -> str:
+        """Return `text` with `--home` after `first`, in lines that fit the terminal, if one reads them."""
+        width = terminal.width()
+        begins = [first, *(others if first else "" for _ in text.splitlines()[1:])]
+        lines = zip(begins, text.splitlines() or [""], strict=True)
+        if width is None:
+            return "\n".join(begin + self.with_home_option(line) for begin, line in lines)
+        return "\n".join(self._wrapped(line, begin, others, width) for begin, line in lines)
+
+    def _wrapped(self, text: str, first: str, others: str, width: int) -> str:
+        """Break a line between words. Commands stay whole, so that they can be copied."""
         kept = _COMMAND.sub(lambda command: (command[0] + self._option).replace(" ", _KEPT), text)
-        kept = kept.replace(" --", f"{_KEPT}--")
-        return terminal.wrapped(kept, first="  ", others="    ").replace(_KEPT, " ")
+        kept = kept.replace(" --", f"{_KEPT}--").replace(" < ", f"{_KEPT}<{_KEPT}")
+        return terminal.wrapped(kept, first, others, width).replace(_KEPT, " ")
 
     def prepare(self) -> None:
         """Create missing folders, and restrict access to the owner. Raises PlumblineError."""

@@ -26,15 +26,15 @@ def status(options: argparse.Namespace, home: Home) -> int:
         print(json.dumps({"phase": "absent", "home": str(home.root), "components": []}))
         return EXIT_NOT_RUNNING
     if not home.exists:
-        print(f"absent: there is no stack in {home.root}")
+        print(home.fitted(f"absent: there is no stack in {home.root}. Next: ./deploy-local.sh brings one up"))
         return EXIT_NOT_RUNNING
     target = deployed(home)
     stack = target.stack()
     if options.json:
         print(json.dumps({**stack.as_json(), "newest_verified_backup": age.newest(home, target).as_json()}, indent=2))
         return EXIT_OK if stack.running else EXIT_NOT_RUNNING
-    print(_headline(stack, home))
-    print(f"  deployment {stack.stack_id}, target {stack.target}, {stack.public_url or stack.base_url}")
+    print(home.fitted(_headline(stack, home)))
+    print(home.note(f"deployment {stack.stack_id}, target {stack.target}, {stack.public_url or stack.base_url}"))
     for line in _notes(stack, home, target):
         print(home.note(line))
     for component in stack.components:
@@ -47,16 +47,16 @@ def _headline(stack: Stack, home: Home) -> str:
     match stack.phase:
         case "ready" if others:
             said = f"incomplete: {len(others)} of {len(stack.components)} components are not running"
-            return home.with_home_option(f"{said}. Next: ./deploy-local.sh")
+            return f"{said}. Next: ./deploy-local.sh"
         case "ready":
             return f"ready: all {len(stack.components)} components are running"
         case "deploying":
             worker = home.lock_holder()
             if worker:
                 return f"deploying: {worker} is at work"
-            return home.with_home_option("unfinished: the last deployment was broken off. Next: ./deploy-local.sh")
+            return "unfinished: the last deployment was broken off. Next: ./deploy-local.sh"
         case _:
-            return home.with_home_option(f"{stack.phase}: ./deploy-local.sh starts it")
+            return f"{stack.phase}: ./deploy-local.sh starts it"
 
 
 def _notes(stack: Stack, home: Home, target: Target) -> Iterator[str]:
@@ -74,7 +74,7 @@ def doctor(options: argparse.Namespace, home: Home) -> int:
         with home.lock("doctor"):
             print("The state file was restored from its copy." if home.repair() else "The state file needs no repair.")
     target, why = choose("auto", home)
-    print(f"Plumbline {facts.VERSION}, target {target.name} ({why})\nHome {home.root}")
+    print(home.fitted(f"Plumbline {facts.VERSION}, target {target.name} ({why})\nHome {home.root}"))
     problems = target.problems()
     down = []
     examined = ["what a deployment needs of this machine (step preflight)"]
@@ -88,15 +88,15 @@ def doctor(options: argparse.Namespace, home: Home) -> int:
         except StepError as error:
             problems += [] if problems else [str(error)]  # probably caused by one of them
     for problem in [*problems, *down]:
-        print(f"  - {home.with_home_option(problem)}")
+        print(home.fitted(problem, "  - ", "    "))
     if down:
-        print(home.with_home_option("Next: ./deploy-local.sh starts what is not running"))
+        print(home.fitted("Next: ./deploy-local.sh starts what is not running"))
     problems += down
     if not problems:
         print("  no problems found" + ("" if home.exists else "; no stack has been deployed yet"))
         print(home.note(f"examined: {', '.join(examined)}"))
         if home.exists and not target.unchanged():
-            print(home.with_home_option("Next: ./deploy-local.sh applies what has changed since the last deployment"))
+            print(home.fitted("Next: ./deploy-local.sh applies what has changed since the last deployment"))
     if options.bundle and home.exists:
         print(f"Bundle: {diagnose.write_bundle(home, target, 'doctor')}")
     return EXIT_FAILED if problems else EXIT_OK

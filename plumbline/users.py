@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import sys
 
 from plumbline.components import BACKEND
 from plumbline.errors import PlumblineError
 from plumbline.targets.base import Target
+from plumbline.terminal import EXIT_FAILED
 
 ACTIONS = ("list", "create", "disable", "enable", "delete", "reset-password", "promote", "demote")
 _WITH_PASSWORD = ("create", "reset-password")
@@ -34,7 +36,9 @@ def run(
         options += ["--operator"] if is_operator else []
         # After `--`, so that no name is taken for an option.
         arguments = [action, "--", username]
-    stdin = f"{_password()}\n" if action in _WITH_PASSWORD else ""
+    stdin = ""
+    if action in _WITH_PASSWORD:
+        stdin = f"{_password(shlex.join(['./deploy-local.sh', 'user', action, username or '']))}\n"
     return execute(target, *options, *arguments, stdin=stdin)
 
 
@@ -43,16 +47,20 @@ def execute(target: Target, *arguments: str, stdin: str = "") -> str:
     done = target.execute(BACKEND.name, "accounts", *arguments, stdin=stdin)
     if done.returncode != 0:
         said = done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
-        raise PlumblineError(said.removeprefix(f"{BACKEND.name}: "), hint="./deploy-local.sh status; user --help")
+        is_refused = done.returncode == EXIT_FAILED  # in words that say what to do
+        raise PlumblineError(said.removeprefix(f"{BACKEND.name}: "), None if is_refused else "./deploy-local.sh status")
     if done.stderr.strip():
         print(done.stderr.strip(), file=sys.stderr)
     return done.stdout.rstrip("\n")
 
 
-def _password() -> str:
-    """Return a password: asked for twice in a terminal, else the first line of standard input."""
+def _password(command: str) -> str:
+    """Return a password: asked for twice in a terminal, else the first line of standard input of `command`."""
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
+        password = sys.stdin.readline().rstrip("\r\n")
+        if not password:
+            raise PlumblineError("there is no password on standard input", hint=f"give it one: {command} < FILE")
+        return password
     password = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != password:
         raise PlumblineError("the two passwords differ: nothing was changed")

@@ -33,7 +33,7 @@ class Newest:
         if self.problem:
             return f"the age of the newest one is unknown: {self.problem}"
         if self.made_at is None:
-            return "none is verified: ./deploy-local.sh backup, then --verify newest"
+            return "none is verified: ./deploy-local.sh backup, then the command that it prints"
         hours = ((now or datetime.now(UTC)) - self.made_at).total_seconds() / 3600
         if hours < 0:
             future = f"{self.made_at:%Y-%m-%d %H:%M} UTC"
@@ -43,7 +43,8 @@ class Newest:
 
 def _age(hours: float) -> str:
     if hours < 2:
-        return f"{hours * 60:.0f} minutes"
+        minutes = round(hours * 60)
+        return f"{minutes} minutes" if minutes > 1 else "about a minute"
     return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,9 @@ def run_backup(options: argparse.Namespace, home: Home) -> int:
         with home.lock("backup --every"):
             print(deployed(home).schedule_backups(options.every, options.keep or KEEP))
     elif options.verify:
-        _verify(deployed(home), store.find(options.verify))
+        _verify(home, deployed(home), store.find(options.verify))
     else:
-        _make(deployed(home), store, SCHEDULED if options.scheduled else MANUAL)
+        _make(home, deployed(home), store, SCHEDULED if options.scheduled else MANUAL)
         if options.scheduled:
             store.prune(options.keep or KEEP, (SCHEDULED,))
     return EXIT_OK
@@ -98,7 +99,7 @@ def _require_this_release(target: Target) -> None:
         )
 
 
-def _make(target: Target, store: Store, reason: str) -> None:
+def _make(home: Home, target: Target, store: Store, reason: str) -> None:
     _require_this_release(target)
     if target.component(POSTGRES.name).state != "running":
         raise PlumblineError("Postgres is not running, so there is nothing to back up", hint="./deploy-local.sh")
@@ -108,17 +109,17 @@ def _make(target: Target, store: Store, reason: str) -> None:
     of_release = f"release {made.manifest.release}"
     print(f"  {size(made.dump_bytes)}, {contents.rows} rows in {len(contents.tables)} tables, {of_release}")
     if reason == SCHEDULED:
-        _verify(target, made)
+        _verify(home, target, made)
     else:
-        print(f"  prove it    ./deploy-local.sh backup --verify {made.path.name}")
+        one = made.path.name if store.folder == home.root / backup.FOLDER else made.path
+        print(home.with_home_option(f"  prove it    ./deploy-local.sh backup --verify {shlex.quote(str(one))}"))
 
 
-def _verify(target: Target, kept: archive.Archive) -> None:
+def _verify(home: Home, target: Target, kept: archive.Archive) -> None:
     backup.verify(target, kept)
     contents = kept.manifest.contents
-    print(
-        f"Verified {kept.path}: {contents.rows} rows in {len(contents.tables)} tables, all checksums are the archive's."
-    )
+    what = f"{contents.rows} rows in {len(contents.tables)} tables, all checksums are the archive's"
+    print(home.fitted(f"Verified {kept.path}: {what}."))
     try:
         entry(kept.path).mark_verified()
     except (OSError, PlumblineError) as error:

@@ -93,8 +93,28 @@ def test_a_refusal_is_one_sentence_and_what_to_do(
     target.ended = (1, "", "backend: there is no user ada: ./deploy-local.sh user list shows all\n")
     assert run(home, "disable", "ada") == 1
     said: Any = capsys.readouterr()
-    assert said.err.splitlines()[0] == "plumbline: there is no user ada: ./deploy-local.sh user list shows all"
+    command = f"./deploy-local.sh --home {home.root} user list"
+    assert said.err == f"plumbline: there is no user ada: {command} shows all\n"
     assert said.out == ""
+
+
+def test_a_command_that_could_not_run_says_where_to_look(
+    home: Home, target: Recording, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.ended = (75, "", "backend: the database cannot be used: connection refused\n")
+    assert run(home, "list") == 1
+    assert capsys.readouterr().err.endswith(f"next: ./deploy-local.sh status --home {home.root}\n")
+
+
+def test_a_password_is_missing(
+    home: Home, target: Recording, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert run(home, "create", "ada") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("plumbline: there is no password on standard input\nnext: give it one: ")
+    assert said.endswith("user create ada < FILE\n")
+    assert target.ran == []
 
 
 def test_a_user_must_be_named(home: Home, target: Recording, capsys: pytest.CaptureFixture[str]) -> None:

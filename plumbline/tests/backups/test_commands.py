@@ -36,7 +36,9 @@ def run(target: DatabaseTarget, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 def test_a_backup_names_its_file_and_what_is_in_it_and_can_be_listed_and_verified(run: Run) -> None:
     code, said, _ = run("backup")
     assert code == 0
-    path, summary, _ = said.splitlines()
+    path, summary, proof = said.splitlines()
+    assert proof.split("prove it    ")[1].startswith("./deploy-local.sh backup --home ")
+    assert proof.endswith(f" --verify {path.rpartition('/')[2]}")
     assert path.endswith(".plumbline")
     assert "2001 rows in 3 tables" in summary
     assert "not verified" in run("backup", "list")[1]
@@ -52,7 +54,7 @@ def test_a_scheduled_backup_is_verified_at_once_and_old_ones_are_deleted(run: Ru
     entries = backup.store_of(target.stack()).entries()
     assert [one.number for one in entries] == [2, 3]
     assert all(one.verified_at for one in entries)
-    assert "the newest verified one is 0 minutes old" in age.newest(target.home, target).line()
+    assert "the newest verified one is about a minute old" in age.newest(target.home, target).line()
 
 
 def test_the_age_of_the_newest_verified_backup_is_said(run: Run, target: DatabaseTarget) -> None:

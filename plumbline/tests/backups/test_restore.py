@@ -109,7 +109,7 @@ def test_an_archive_in_a_place_that_cannot_be_written_is_restored_and_verified(
     # Permissions do not hold root, so what would be written is in the way.
     kept.path.with_suffix(".verified").mkdir()
     (kept.path.with_suffix(".verified") / "file").touch()
-    commands._verify(serving, kept)
+    commands._verify(serving.home, serving, kept)
     assert "(not noted beside it: " in capsys.readouterr().out
     restore.restore(serving.home, serving, kept, close_door=True)
     assert _count(serving) == 2000

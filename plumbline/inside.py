@@ -26,10 +26,13 @@ if [ -r "${PGDATA:-}/pg_hba.conf" ]; then
   sed 's/^/text pg_hba.conf /' "$PGDATA/pg_hba.conf"
   pg_controldata 2>/dev/null | sed 's/^/text pg_controldata /'
 fi
+[ -x /usr/local/bin/caddy ] && echo "text caddy_version $(/usr/local/bin/caddy version)"
 [ -r /opt/plumbline/redis.conf ] && sed 's/^/text redis.conf /' /opt/plumbline/redis.conf
 exit 0
 """
 """Prints processes, sockets and settings of stores, of a container that has a shell, but no ps or ss."""
+CADDY_VERSION = "caddy_version"
+"""Name of the text that holds Caddy's version."""
 CONTAINER_PORTS = {name: port.number for name, port in PORTS.items()}
 """Port name to number, in containers and pods."""
 _LISTENS = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
@@ -68,7 +71,7 @@ class Inside:
     `published`: addresses of this machine that lead to them nevertheless. `unix_sockets`: component and path of each on
     this machine. `settings_elsewhere`: manifests also set settings. `secrets_shared`: containers with other accounts
     read the home's secret files. `may_be_root`: components that run under the deployer's account, which may be root.
-    `texts`: the lines of files and reports of the stores: pg_hba.conf, pg_controldata and redis.conf.
+    `texts`: the lines of files and reports: pg_hba.conf, pg_controldata and redis.conf of the stores, Caddy's version.
     """
 
     processes: tuple[Process, ...]

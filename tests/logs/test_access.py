@@ -71,6 +71,7 @@ def test_only_operators_can_read(stack: Stack, alice: User) -> None:
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_disguised_paths_are_refused(stack: Stack, disguise: str) -> None:
+    """Protects from paths that look harmless, and lead to the entries."""
     for name in ("entries", "stats"):
         status, body = call(stack, "GET", disguise.format(name))
         assert status in (303, 308, 400, 401, 403, 404), (disguise, status)
@@ -118,6 +119,7 @@ def test_only_operators_can_read_while_the_backend_is_away(target: Target, stack
 
 @pytest.mark.disrupt
 def test_without_any_service_to_check_sessions_the_recorder_answers_502(target: Target, stack: Stack) -> None:
+    """Protects from a recorder that lets everybody in while sessions cannot be checked."""
     with operator.operator_session(stack) as session:
         for service in ("backend", "data-processor"):
             target.stop(service)

@@ -45,6 +45,7 @@ def test_after_a_burst_the_stream_has_the_newest_entries_in_order(
 
 @pytest.mark.disrupt
 def test_the_list_shows_every_entry_that_is_kept(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
+    """Protects from an operator's list that shows less than there is."""
     marks = recorder.log_burst(stack, alice, "list")
     recorder.wait_for(redis_client, lambda one: marks[-1] in one["message"], "last entry of the burst")
     shown = len(operator.entries(stack))
@@ -66,6 +67,7 @@ def test_the_counters_balance_after_a_burst(alice: User, stack: Stack, redis_cli
 def test_a_million_entries_through_two_more_log_sinks_stay_within_the_cap(
     alice: User, stack: Stack, redis_client: redis.Redis
 ) -> None:
+    """Protects from a flood that fills the memory, because several log-sinks count for themselves."""
     names = ("flood-a", "flood-b")
     with (
         recorder.counter_reader(stack) as read,
@@ -119,6 +121,7 @@ def test_redis_writes_nothing_to_disk(redis_client: redis.Redis) -> None:
 
 @pytest.mark.disrupt
 def test_a_restarted_redis_starts_empty_and_fills_again(target: Target, alice: User, stack: Stack) -> None:
+    """Protects from a recorder that stays silent after a restart of Redis."""
     with stack.redis.connect(decode_responses=True) as client:
         before = recorder.log_burst(stack, alice, "before")
         recorder.wait_for(client, lambda one: before[-1] in one["message"], "last entry of the burst")

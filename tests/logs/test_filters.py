@@ -145,6 +145,7 @@ def test_the_live_tail_has_the_same_filters(operator: Operator, mark: str) -> No
 def test_a_fault_has_one_entry_with_exactly_its_level_and_source(
     stack: Stack, redis_client: redis.Redis, operator: Operator, service: str
 ) -> None:
+    """Protects from one fault that is counted twice, or under another service."""
     recorder.send_bad_token(stack, redis_client, PATHS[service], service)
     about = [one for one in listed(operator, service=service) if one.get("kind") == "client.bad_token"]
     assert about, f"the recorder has no entry about a bad token at {service}"

@@ -133,6 +133,7 @@ def test_an_entry_is_kept_whole(kept: dict[str, list[Entry]]) -> None:
 
 
 def test_a_message_within_the_limit_is_kept_whole(kept: dict[str, list[Entry]]) -> None:
+    """Protects from messages that lose their end although there is room for it."""
     found = only(kept, "message")
     kept_of_it = (len(found["message"]), "truncated" in found)
     assert kept_of_it == (len(MESSAGE), False), (
@@ -200,6 +201,7 @@ def test_losses_that_a_forwarder_reports_are_counted(
 
 
 def test_lines_that_cannot_be_read_are_counted(operator: Operator, intake: Intake, redis_client: redis.Redis) -> None:
+    """Protects from entries that vanish without a trace, because they were damaged."""
     before = counted(operator, "unknown")["dropped"]
     assert intake.post(b'not JSON\n{"level": "loud"}\n[]\n').status_code == 204
     wait_for_all(redis_client, intake)

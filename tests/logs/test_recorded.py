@@ -51,6 +51,7 @@ def test_a_forged_token_is_logged_as_a_warning(stack: Stack, redis_client: redis
 def test_a_postgres_outage_is_logged_as_an_error_by_both_services(
     target: Target, alice: User, redis_client: redis.Redis
 ) -> None:
+    """Protects from an outage of the database of which no operator hears."""
     before = recorder.stream(redis_client)
     target.stop("postgres")
     try:
@@ -93,6 +94,7 @@ def test_a_stopped_service_is_logged_as_an_error_by_caddy(
 
 @pytest.mark.disrupt
 def test_a_very_long_url_loses_no_entry(target: Target, stack: Stack, redis_client: redis.Redis) -> None:
+    """Protects from one long address that keeps an error out of the recorder."""
     front = urlsplit(stack.base_url)
     recorder.end_fault_windows(redis_client)
     before = recorder.received(redis_client, "caddy", "error")
@@ -124,6 +126,7 @@ def test_a_very_long_url_loses_no_entry(target: Target, stack: Stack, redis_clie
 
 @pytest.mark.disrupt
 def test_errors_of_the_log_sink_are_recorded_after_a_redis_outage(target: Target, stack: Stack) -> None:
+    """Protects from errors of the recorder itself that are lost with its store."""
     with operator.operator_session(stack) as session:
         target.stop("redis")
         try:
@@ -143,6 +146,7 @@ def test_errors_of_the_log_sink_are_recorded_after_a_redis_outage(target: Target
 
 @pytest.mark.disrupt
 def test_health_of_the_recorder_tells_of_a_redis_outage(target: Target, stack: Stack) -> None:
+    """Protects from a recorder that says it is well, and keeps nothing."""
     target.stop("redis")
     try:
         answer = requests.get(f"{stack.base_url}/logs/health", timeout=TIMEOUT_S)
@@ -155,6 +159,7 @@ def test_health_of_the_recorder_tells_of_a_redis_outage(target: Target, stack: S
 
 @pytest.mark.disrupt
 def test_a_failed_request_is_counted_once(target: Target, alice: User, stack: Stack, redis_client: redis.Redis) -> None:
+    """Protects from one fault that looks like two."""
     target.stop("data-processor")
     try:
         recorder.end_fault_windows(redis_client)
@@ -180,6 +185,7 @@ def test_a_failed_request_is_counted_once(target: Target, alice: User, stack: St
 
 
 def test_an_address_that_the_client_claims_is_not_believed(stack: Stack, redis_client: redis.Redis) -> None:
+    """Protects from an attacker whose entries name another address than its own."""
     claimed = {"Authorization": "Bearer not.a.token", "X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"}
     for path in PATHS.values():
         Answer(requests.get(stack.base_url + path, headers=claimed, timeout=TIMEOUT_S)).expect_problem(401)
@@ -193,6 +199,7 @@ def test_an_address_that_the_client_claims_is_not_believed(stack: Stack, redis_c
 
 
 def test_info_entries_are_not_kept(alice: User, stack: Stack, redis_client: redis.Redis) -> None:
+    """Protects from warnings that are pushed out by ordinary entries."""
     quiet = {alice.get(path).request_id for path in [*PATHS.values(), "/auth/me", "/health"]}
     # A later entry has arrived, so an info entry would have, too.
     for service, path in PATHS.items():

@@ -106,6 +106,7 @@ def without_session(
 def test_a_call_without_a_valid_session_is_refused(
     http: requests.Session, world: World, stored: Any, tokens: dict[str, str | None], rule: Rule
 ) -> None:
+    """Protects from strangers who read or change anything."""
     without_session(rule, tokens, world, stored, http)
 
 
@@ -119,6 +120,7 @@ def disabled(target: Target, new_user: Callable[[], User]) -> Iterator[str]:
 def test_a_call_of_a_disabled_user_is_refused(
     http: requests.Session, world: World, stored: Any, disabled: str, rule: Rule
 ) -> None:
+    """Protects from users whom an operator has disabled, and who go on."""
     without_session(rule, {"disabled": disabled}, world, stored, http)
 
 
@@ -126,6 +128,7 @@ def test_a_call_of_a_disabled_user_is_refused(
 def test_a_call_with_an_expired_session_is_refused(
     stack: Stack, http: requests.Session, world: World, stored: Any, users: dict[str, User], rule: Rule
 ) -> None:
+    """Protects from sessions that never end, such as that of a lost laptop."""
     without_session(rule, {"expired": sessions.expired(stack, users["creator"].token)}, world, stored, http)
 
 

@@ -20,6 +20,7 @@ from plumbline.verification.checks.client import TIMEOUT_S, Answer, User
 
 
 def test_an_account_is_stored_with_a_password_hash(alice: User, database: psycopg.Connection[dict[str, Any]]) -> None:
+    """Protects from passwords that can be read by everybody who sees the database."""
     row = rows.one(database, "users", id=alice.id)
     assert (row["username"], row["display_name"]) == (alice.username, alice.username)
     assert abs((datetime.now(UTC) - row["created_at"]).total_seconds()) < 3600
@@ -48,10 +49,12 @@ def test_bearer_token_and_cookie_work(alice: User, stack: Stack) -> None:
 
 
 def test_a_taken_name_is_refused(alice: User) -> None:
+    """Protects from a second user who passes for the first."""
     alice.register(alice.username.upper(), "x" * 12).expect_problem(409)
 
 
 def test_a_wrong_password_is_refused(alice: User) -> None:
+    """Protects from a login without the password."""
     answer = alice.call(
         "POST", "/auth/login", data={"username": alice.username, "password": "wrong-" + secrets.token_hex(4)}
     )
@@ -84,6 +87,7 @@ def test_guessing_a_password_is_throttled_and_other_users_are_not(stack: Stack, 
 
 
 def test_a_forged_token_is_refused_by_both_services(stack: Stack, new_user: Callable[[], User]) -> None:
+    """Protects from a session that an attacker has made up, in the service that forgets to check."""
     user = new_user()
     head, body, signature = user.token.split(".")
     forged = ".".join((head, body, signature[::-1]))

@@ -99,6 +99,7 @@ def test_invalid_annotations_are_refused(alice: User, annotations: str, change: 
 
 
 def test_an_annotation_is_not_found_under_another_document(alice: User, annotations: str) -> None:
+    """Protects from marks that are read or changed through a document to which they do not belong."""
     created = alice.post(annotations, FULL).expect(201)
     channel = alice.create_channel("private")
     other = alice.upload(channel["id"], f"{PREFIX}other.png", samples.png()).expect(201)

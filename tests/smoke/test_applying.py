@@ -59,6 +59,7 @@ def apply(user: User, document: int, template: int, **how: Any) -> dict[str, Any
 def test_the_words_of_the_source_are_stored_with_the_template(
     alice: User, template: dict[str, Any], database: Database
 ) -> None:
+    """Protects from a template that cannot find its places on the next copy, which lies a little off."""
     stored = alice.get(f"{TEMPLATES}{template['id']}/").expect(200)
     assert (stored["version"], stored["source_document_id"], stored["anchored_pages"]) == (1, None, [1])
     row = rows.one(database, "template_anchors", template_id=template["id"])
@@ -154,6 +155,7 @@ def test_a_template_of_another_channel_is_refused(
 
 @pytest.mark.parametrize("pattern", [r"(?=1)[0-9]+", r"([0-9])\1", r"[0-9]+\Z", "[0-9]++", "[0-9]{1001}"])
 def test_a_format_that_cannot_be_checked_in_linear_time_is_refused(alice: User, channel: int, pattern: str) -> None:
+    """Protects from one format of one user that keeps the worker busy for hours."""
     labels = [forms.LABELS[0] | {"expected_format": pattern}]
     body = {"channel_id": channel, "name": f"{PREFIX}{secrets.token_hex(4)}", "labels": labels}
     refused = alice.post(TEMPLATES, body).expect_problem(422)

@@ -23,12 +23,14 @@ def channel(alice: User) -> dict[str, Any]:
 
 
 def test_channel_and_membership_are_stored(alice: User, channel: dict[str, Any], database: Database) -> None:
+    """Protects from channels that are gone after a restart, or that their creator cannot open."""
     row = rows.one(database, "channels", id=channel["id"])
     assert (row["name"], row["type"], row["created_by"]) == (channel["name"], "public", alice.id)
     assert rows.one(database, "memberships", channel_id=channel["id"], user_id=alice.id)["joined_at"]
 
 
 def test_public_names_are_unique_and_need_a_hash(bob: User, channel: dict[str, Any]) -> None:
+    """Protects from two public channels that cannot be told apart."""
     bob.post("/channels/", {"name": channel["name"].upper(), "type": "public"}).expect_problem(409)
     bob.post("/channels/", {"name": "no-hash", "type": "public"}).expect_problem(422)
 
@@ -82,6 +84,7 @@ def test_lists_show_no_private_channels_of_others(alice: User, bob: User) -> Non
 
 
 def test_join_and_leave_change_the_memberships(bob: User, channel: dict[str, Any], database: Database) -> None:
+    """Protects from members who cannot leave, or who read on after they have left."""
     assert bob.post(f"/channels/{channel['id']}/join").status < 300
     assert len(rows.many(database, "memberships", channel_id=channel["id"], user_id=bob.id)) == 1
     members = bob.get(f"/channels/{channel['id']}/members").expect(200)["items"]
@@ -105,6 +108,7 @@ def test_two_users_have_one_direct_channel(alice: User, bob: User, database: Dat
 
 
 def test_the_welcome_is_stored_and_shown_to_its_user_only(alice: User, bob: User, database: Database) -> None:
+    """Protects from personal messages that others read."""
     channel = alice.create_channel()
     bob.post(f"/channels/{channel['id']}/join")
     welcomes = [row for row in rows.many(database, "messages", channel_id=channel["id"]) if row["sender_id"] is None]
@@ -133,5 +137,6 @@ def test_invalid_messages_are_refused(alice: User, channel: dict[str, Any], body
 
 @pytest.mark.parametrize("channel_id", [2**62, 2**70, 0, "x"])
 def test_unknown_channels_are_not_found(alice: User, channel_id: object) -> None:
+    """Protects from calls about channels that do not exist, and that seem to work."""
     answer = alice.get(f"/channels/{channel_id}/messages")
     answer.expect_problem(422 if answer.status == 422 else 404)

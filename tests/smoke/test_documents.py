@@ -101,6 +101,7 @@ def test_rename_list_and_delete(alice: User, database: Database) -> None:
 
 
 def test_equal_files_are_stored_once_and_deleted_with_the_last(alice: User, bob: User, database: Database) -> None:
+    """Protects from a disk full of copies, and a deletion that takes the file of another document with it."""
     content = samples.unlike_any_other()
     digest = hashlib.sha256(content).hexdigest()
     rooms = [user.create_channel("private")["id"] for user in (alice, bob)]

@@ -136,6 +136,7 @@ def test_a_removed_member_is_announced_once_to_all_and_to_that_user(room: Room) 
 
 
 def test_a_relayed_frame_cannot_look_like_one_without_a_sender(room: Room) -> None:
+    """Protects from a user whose frame passes for one of the server."""
     said = {"type": "message", "channel_id": room.channel["id"], "content": "welcome", "sender_id": None}
     room.sockets["alice"].send(said)
     for name in ("alice", "bob"):
@@ -278,6 +279,7 @@ def test_a_deleted_account_leaves_its_channels_and_its_sockets_are_closed(
     ],
 )  # fmt: skip
 def test_a_bad_frame_is_refused_by_its_reason(alice: User, frame: str | bytes, code: str) -> None:
+    """Protects from programs that cannot tell what was wrong with their frame."""
     with alice.socket() as hers:
         hers.send(frame)
         error = hers.wait_for("error")
@@ -289,6 +291,7 @@ def test_a_bad_frame_is_refused_by_its_reason(alice: User, frame: str | bytes, c
 
 
 def test_a_pong_holds_the_number_of_its_ping_and_nothing_else(alice: User) -> None:
+    """Protects from clients that take their connection for dead, because they cannot tell which ping was answered."""
     with alice.socket() as hers:
         hers.send({"type": "ping", "payload": {"sent_at_ms": 1.5, "more": "kept to itself"}, "more": 1})
         pong = hers.wait_for("pong")
@@ -296,6 +299,7 @@ def test_a_pong_holds_the_number_of_its_ping_and_nothing_else(alice: User) -> No
 
 
 def test_the_size_of_frames_is_counted_in_bytes(alice: User) -> None:
+    """Protects from frames of long letters that are larger than the limit, and pass it."""
     with alice.socket() as hers:
         hers.send('{"type": "ping", "payload": {"sent_at_ms": 1}, "more": "' + "ü" * 40_000 + '"}')
         code = hers.closed_with()
@@ -304,6 +308,7 @@ def test_the_size_of_frames_is_counted_in_bytes(alice: User) -> None:
 
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://127.0.0.1:1", ""])
 def test_a_page_of_another_site_cannot_open_a_socket(alice: User, origin: str) -> None:
+    """Protects from a page of another site that listens with the visitor's session."""
     cookie = {"Cookie": f"access_token={alice.token}", "Origin": origin}
     with findings.refused(
         f"backend: a socket for a page of {origin!r}", by=InvalidStatus, saying="HTTP 403",

@@ -77,6 +77,7 @@ def test_a_spreadsheet_finds_no_formula(alice: User, document: int) -> None:
 
 
 def test_sql_can_be_loaded(alice: User, document: int, database: Database) -> None:
+    """Protects from an SQL export that no database takes, or whose texts are carried out as statements."""
     query = "SELECT status, text FROM document_values"
     with closing(sqlite3.connect(":memory:")) as sqlite:
         answer = export(alice, document, format="sql", dialect="sqlite", create_table=True)
@@ -109,6 +110,7 @@ def test_the_values_of_a_job(alice: User, channel: int, document: int) -> None:
 
 
 def test_what_is_refused(alice: User, bob: User, channel: int, document: int) -> None:
+    """Protects from exports of documents that are not the user's, and formats that do not exist."""
     bob.post(f"{DOCUMENTS}{document}/export/", {"format": "csv"}).expect_problem(403)
     bob.get(EXPORT, channel_id=channel, format="csv").expect_problem(403)
     alice.post(f"{DOCUMENTS}{document}/export/", {"format": "xlsx"}).expect_problem(422)

@@ -44,6 +44,7 @@ def part(user: User, large: tuple[str, bytes], wanted: str, **headers: str) -> A
 
 
 def test_a_file_of_any_size_is_served_whole(alice: User, large: tuple[str, bytes]) -> None:
+    """Protects from files that lose their end on the way back."""
     answer, digest = alice.get(large[0]), hashlib.sha256(large[1]).hexdigest()
     assert answer.status == 200
     shown = alice.get(large[0].removesuffix("content")).expect(200)["sha256"]
@@ -63,6 +64,7 @@ def test_a_file_of_any_size_is_served_whole(alice: User, large: tuple[str, bytes
 def test_a_part_of_a_file_is_exactly_what_its_range_says(
     alice: User, large: tuple[str, bytes], wanted: str, start: int, end: int | None
 ) -> None:
+    """Protects from viewers that put a large file together wrongly."""
     answer, content = part(alice, large, wanted), large[1]
     first = start % len(content)
     assert answer.status == 206, f"Range: {wanted}: expected 206, got {answer.status}"
@@ -74,6 +76,7 @@ def test_a_part_of_a_file_is_exactly_what_its_range_says(
 def test_a_range_outside_of_the_file_is_refused_with_its_size(
     alice: User, large: tuple[str, bytes], wanted: str
 ) -> None:
+    """Protects from viewers that ask again and again for a part that does not exist."""
     answer = part(alice, large, wanted)
     assert answer.expect_problem(416)["code"] == "range_not_satisfiable"
     assert answer.headers.get("Content-Range") == f"bytes */{len(large[1])}", f"Range: {wanted}"
@@ -81,6 +84,7 @@ def test_a_range_outside_of_the_file_is_refused_with_its_size(
 
 @pytest.mark.parametrize("wanted", ["bytes=5-1", "bytes=1-2,5-9", "lines=1-2", "bytes=-", "bytes=x-y"])
 def test_a_range_that_cannot_be_read_gets_the_whole_file(alice: User, large: tuple[str, bytes], wanted: str) -> None:
+    """Protects from old clients that get nothing because of a header that they send wrongly."""
     answer = part(alice, large, wanted)
     assert (answer.status, len(answer.body)) == (200, len(large[1])), f"Range: {wanted}"
 
@@ -99,6 +103,7 @@ def test_a_range_holds_for_the_version_that_the_client_has(alice: User, large: t
 def test_a_version_that_the_client_has_is_recognised(
     alice: User, large: tuple[str, bytes], known: str, status: int
 ) -> None:
+    """Protects from files that are sent again to each client that has them already."""
     tag = alice.get(large[0]).headers["ETag"]
     answer = alice.call("GET", large[0], headers={"If-None-Match": known.format(tag)})
     assert answer.status == status, f"If-None-Match: {known}: expected {status}, got {answer.status}"
@@ -107,6 +112,7 @@ def test_a_version_that_the_client_has_is_recognised(
 
 @pytest.mark.parametrize("name", [f"{PREFIX}Größe 🚀.png", f'{PREFIX}"quoted";.png', f"{PREFIX}per%cent.png"])
 def test_a_file_is_served_under_its_name(alice: User, channel: int, name: str) -> None:
+    """Protects from downloads that are called otherwise than the uploaded file."""
     stored = alice.upload(channel, f"{PREFIX}plain.png", samples.png()).expect(201)
     path = f"{DOCUMENTS}{stored['id']}/"
     alice.patch(path, {"filename": name}).expect(200)
@@ -154,12 +160,14 @@ def test_a_photo_is_measured_and_pictured_upright(
 def test_a_turned_page_is_measured_as_it_is_shown(
     alice: User, channel: int, rotation: int, size: tuple[int, int]
 ) -> None:
+    """Protects from boxes that lie beside their words, because a scan was turned."""
     content = samples.pdf_pages([(300, 200, rotation, RED)])
     stored = alice.upload(channel, f"{PREFIX}turned.pdf", content).expect(201)
     assert (stored["width"], stored["height"]) == size, f"a page of 300 x 200 points, turned by {rotation} degrees"
 
 
 def test_the_size_and_the_picture_of_a_pdf_are_those_of_its_first_page(alice: User, channel: int) -> None:
+    """Protects from a preview that shows another page, or another shape."""
     content = samples.pdf_pages([(300, 200, 0, RED), (100, 400, 0, BLUE), (50, 50, 0, BLUE)])
     stored = alice.upload(channel, f"{PREFIX}pages.pdf", content).expect(201)
     assert (stored["page_count"], stored["width"], stored["height"]) == (3, 300, 200)
@@ -182,6 +190,7 @@ def test_the_size_and_the_picture_of_a_pdf_are_those_of_its_first_page(alice: Us
     ids=["pdf-after-other-bytes", "sound"],
 )
 def test_the_type_is_that_of_the_content(alice: User, channel: int, content: bytes, media_type: str | None) -> None:
+    """Protects from a file that says it is a picture and is a page with scripts."""
     answer = alice.upload(channel, f"{PREFIX}any.webp", content, "image/webp")
     if media_type:
         assert answer.expect(201)["media_type"] == media_type
@@ -190,6 +199,7 @@ def test_the_type_is_that_of_the_content(alice: User, channel: int, content: byt
 
 
 def test_of_several_files_the_first_is_stored(alice: User, channel: int) -> None:
+    """Protects from an upload that stores another file than it answers for."""
     first, second, other = (samples.png(seed=seed) for seed in range(3))
     files = [
         ("other", ("other.png", other)),
@@ -210,10 +220,12 @@ def moving(kind: str) -> bytes:
 
 @pytest.mark.parametrize("kind", ["png", "webp"])
 def test_an_animation_is_refused(alice: User, channel: int, kind: str) -> None:
+    """Protects from documents of which only the first picture is ever read."""
     assert alice.upload(channel, f"{PREFIX}moving", moving(kind)).expect_problem(422)["code"] == "several_frames"
 
 
 def test_a_scan_has_pages_of_their_own_sizes(alice: User, channel: int, database: Database) -> None:
+    """Protects from boxes that are placed by the size of another page."""
     first, second = (Image.new("1", size, 1) for size in ((300, 200), (100, 400)))
     written = BytesIO()
     first.save(written, "TIFF", save_all=True, append_images=[second], compression="group4")
@@ -236,6 +248,7 @@ def test_a_scan_has_pages_of_their_own_sizes(alice: User, channel: int, database
 def test_damage_that_viewers_overlook_is_told(
     alice: User, channel: int, database: Database, content: bytes, said: list[str]
 ) -> None:
+    """Protects from damaged files that are kept as if they were whole."""
     stored = alice.upload(channel, f"{PREFIX}damaged", content).expect(201)
     assert stored["damage"] == said
     assert rows.one(database, "documents", id=stored["id"])["damage"] == said
@@ -243,6 +256,7 @@ def test_damage_that_viewers_overlook_is_told(
 
 
 def test_a_deep_grey_is_pictured_as_grey(alice: User, channel: int) -> None:
+    """Protects from scans that come out white or black."""
     written = BytesIO()
     Image.frombytes("I;16", (32, 32), (0x8000).to_bytes(2, "little") * 1024).save(written, "PNG")
     stored = alice.upload(channel, f"{PREFIX}grey.png", written.getvalue()).expect(201)
@@ -252,6 +266,7 @@ def test_a_deep_grey_is_pictured_as_grey(alice: User, channel: int) -> None:
 
 
 def test_the_number_of_pages_is_limited(stack: Stack, alice: User, channel: int) -> None:
+    """Protects from one file with endless pages that keeps the worker busy."""
     most = contract.setting(stack, "PLUMBLINE_PDF_MAX_PAGES", contract.PDF_MAX_PAGES)
     page = (10, 10, 0, RED)
     stored = alice.upload(channel, f"{PREFIX}pages.pdf", samples.pdf_pages([page] * most)).expect(201)
@@ -262,6 +277,7 @@ def test_the_number_of_pages_is_limited(stack: Stack, alice: User, channel: int)
 
 @pytest.mark.parametrize(("side", "code"), [(1_000_000, None), (1_000_001, "page_size"), (0, "page_size")])
 def test_the_size_of_pages_is_limited(alice: User, channel: int, side: int, code: str | None) -> None:
+    """Protects from one page that takes all memory once it is drawn."""
     answer = alice.upload(channel, f"{PREFIX}side.pdf", samples.pdf_pages([(side, 10, 0, RED)]))
     if code is None:
         answer.expect(201)

@@ -36,6 +36,7 @@ def leads_to_a_service(answer: requests.Response) -> bool:
     [*((path, 308, to) for path, to in pages.REDIRECTS.items()), ("/logs/", 303, "/logs/login")],
 )
 def test_redirects_lead_where_they_must(stack: Stack, path: str, status: int, to: str) -> None:
+    """Protects from links that lead to another host, or into nothing."""
     with net.direct_session() as http:
         answer = http.get(stack.base_url + path, timeout=TIMEOUT_S, allow_redirects=False)
     found = (answer.status_code, answer.headers.get("Location"))
@@ -99,6 +100,7 @@ def logged(target: Target) -> Callable[[Answer], dict[str, Any]]:
 
 @pytest.mark.parametrize("path", [*PATHS.values(), "/nowhere"])
 def test_caddys_own_log_has_every_request(alice: User, logged: Callable[[Answer], dict[str, Any]], path: str) -> None:
+    """Protects from requests of which there is no trace afterwards."""
     answer = alice.get(path)
     line = logged(answer)
     found = {"status": line["status"], **{name: line["request"].get(name) for name in ("method", "uri")}}

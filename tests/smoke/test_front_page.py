@@ -70,6 +70,7 @@ def test_whatever_a_page_names_is_there(stack: Stack, path: str) -> None:
 
 
 def test_nothing_of_the_checkout_is_served_but_its_pages(stack: Stack) -> None:
+    """Protects from sources, settings and secrets that anybody can download."""
     for path in (
         "/docs/../plumbline/cli.py",
         "/api/%2e%2e/index.md",
@@ -90,6 +91,7 @@ def page(new_page: Callable[..., Any], stack: Stack) -> Any:
 
 @pytest.mark.browser
 def test_the_front_page_says_whether_the_stack_works(page: Any, stack: Stack) -> None:
+    """Protects from a page that says all is well, and does not know."""
     browser.visit(page, "/")
     page.wait_for_selector("#state[data-state=good]")
     shown = page.inner_text("#services")
@@ -101,6 +103,7 @@ def test_the_front_page_says_whether_the_stack_works(page: Any, stack: Stack) ->
 @pytest.mark.browser
 @pytest.mark.disrupt
 def test_the_front_page_names_a_service_that_does_not_answer(page: Any, target: Target) -> None:
+    """Protects from a page that stays green while a service is down."""
     target.stop("log-sink")
     try:
         browser.visit(page, "/")
@@ -133,6 +136,7 @@ def answered(call: Any) -> str:
 
 @pytest.mark.browser
 def test_calls_are_tried_with_the_session_that_one_of_them_opens(page: Any, alice: User) -> None:
+    """Protects from a reference in which nothing can be tried."""
     browser.visit(page, "/api/")
     page.wait_for_selector("#session:has-text('no session')")
     page.wait_for_selector(".opblock")
@@ -152,6 +156,7 @@ def test_calls_are_tried_with_the_session_that_one_of_them_opens(page: Any, alic
 
 @pytest.mark.browser
 def test_the_reference_is_searched_by_paths_texts_and_fields(page: Any) -> None:
+    """Protects from calls that are in the reference, and are not found there."""
     browser.visit(page, "/api/?part=data-processor")
     page.wait_for_selector(".opblock")
     every = page.locator(".opblock").count()

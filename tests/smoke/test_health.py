@@ -23,6 +23,7 @@ READY_S = 10
 
 
 def test_every_component_is_running(stack: Stack) -> None:
+    """Protects from a stack in which a part is missing."""
     assert {one.name: one.state for one in stack.components if one.state != "running"} == {}
 
 
@@ -44,10 +45,12 @@ def test_health_names_service_version_and_deployment(stack: Stack, service: str,
 
 @pytest.mark.parametrize("path", HEALTH_PATHS.values())
 def test_every_service_has_a_liveness_path(stack: Stack, path: str) -> None:
+    """Protects from a hung service that is never restarted."""
     assert requests.get(f"{stack.base_url}{path}/live", timeout=TIMEOUT_S).status_code == 200
 
 
 def test_a_stack_of_another_identity_is_detected(stack: Stack) -> None:
+    """Protects from checks that verify another stack than the one that was deployed."""
     assert identity.compare(stack.base_url, stack.stack_id, READY_S) == []
     differences = identity.compare(stack.base_url, "an-older-one")
     assert len(differences) == len(HEALTH_PATHS)
@@ -69,6 +72,7 @@ def test_health_reports_the_revision_of_the_database(
 
 
 def test_database_role_schema_and_version_are_as_documented(database: psycopg.Connection[dict[str, object]]) -> None:
+    """Protects from services that write into another database than the documented one."""
     row = database.execute(
         "SELECT current_database() AS database, current_user AS role, current_schema() AS schema,"
         " current_setting('server_version_num')::int / 10000 AS major"

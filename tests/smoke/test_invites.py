@@ -37,6 +37,7 @@ def listed(operator: Operator) -> list[int]:
 
 
 def test_an_invite_is_valid_for_a_week_and_belongs_to_its_operator(stack: Stack, operator: Operator) -> None:
+    """Protects from invites that are valid for ever, or whose operator is unknown."""
     made = operator.call("POST", INVITES).expect(201)
     ttl = contract.setting(stack, "PLUMBLINE_INVITE_TTL_S", contract.INVITE_TTL_S)
     moments = [datetime.fromisoformat(made[name]) for name in ("created_at", "expires_at")]
@@ -57,6 +58,7 @@ def test_deleting_an_invite_deletes_that_one_alone(operator: Operator) -> None:
 
 
 def test_the_check_for_operators_names_the_operator(stack: Stack, operator: Operator) -> None:
+    """Protects from a recorder that cannot tell who reads it."""
     answer = operator.call("GET", "/auth/operator")
     assert answer.headers.get("X-Operator") == stack.operator.username
 

@@ -138,6 +138,7 @@ def test_headers_may_have_so_many_bytes_and_no_more(alice: User, path: str) -> N
 
 @pytest.mark.parametrize("status", contract.VALIDATION_STATUSES)
 def test_every_validation_status_is_stored(alice: User, document: int, status: str) -> None:
+    """Protects from a status that is allowed by the documents, and refused by the database."""
     box = {"x": 1, "y": 2, "width": 3, "height": 4}
     mark = {"bounding_box": box, "label_type": "a", "label_name": "b", "validation_status": status}
     stored = alice.post(f"{DOCUMENTS}{document}/annotations/", mark).expect(201)
@@ -172,6 +173,7 @@ def test_a_password_that_is_easy_to_guess_is_refused(alice: User, password: str)
 
 
 def test_a_password_that_is_close_to_the_users_own_name_is_refused(alice: User) -> None:
+    """Protects from passwords that are guessed from the name beside them."""
     name = f"{alice.username[:24]}-own"
     refused = alice.register(name, f"{name}1").expect_problem(422)
     assert [one["field"] for one in refused["errors"]] == ["password"]

@@ -56,6 +56,7 @@ def create(user: User, channel: int, kind: str, name: str) -> tuple[Answer, Any]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_name_is_stored_in_its_normal_form(alice: User, channel: int, kind: str) -> None:
+    """Protects from one name that is two, depending on the keyboard that it was typed on."""
     name = new_name()
     answer, stored = create(alice, channel, kind, SENT.format(name))
     answer.expect(201)
@@ -67,12 +68,14 @@ def test_a_name_is_stored_in_its_normal_form(alice: User, channel: int, kind: st
 def test_a_name_without_visible_text_or_with_hidden_one_is_refused(
     alice: User, channel: int, kind: str, what: str
 ) -> None:
+    """Protects from names that are invisible, or hide something."""
     answer, _ = create(alice, channel, kind, REFUSED[what].format(new_name()))
     assert answer.status == 422, f"the name of a {kind} that is {what}: expected 422, got {answer.status}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_length_of_names_is_limited_after_their_normalisation(alice: User, channel: int, kind: str) -> None:
+    """Protects from names that grow past the limit once they are stored."""
     most = contract.NAME_MAX["channel" if kind == "channel" else "other"]
     longest = f"{new_name()} ".ljust(most, "ü")
     answer, stored = create(alice, channel, kind, f"  {longest}  ")
@@ -95,6 +98,7 @@ def test_a_display_name_is_stored_in_its_normal_form_and_is_the_user_name_if_non
 
 
 def test_public_names_are_compared_without_case_marks_and_ways_of_typing(alice: User) -> None:
+    """Protects from a second channel that looks like a known one."""
     name = new_name()
     alice.post("/channels/", {"name": f"#{name} Größe"}).expect(201)
     for same in (f"#{name.upper()} größe", f"##{name} Größe", unicodedata.normalize("NFD", f"#{name} Größe")):
@@ -119,6 +123,7 @@ def test_channels_are_found_by_the_beginning_of_their_name_in_any_case(alice: Us
 def test_a_user_logs_in_with_the_name_in_any_case_and_the_password_however_it_is_typed(
     new_user: Callable[..., User],
 ) -> None:
+    """Protects from users who cannot log in from another keyboard or device."""
     typed = f"Größe é {secrets.token_hex(6)}"
     user = new_user(password=unicodedata.normalize("NFD", typed))
     for name in (user.username, user.username.upper()):
@@ -133,6 +138,7 @@ def test_a_user_logs_in_with_the_name_in_any_case_and_the_password_however_it_is
     "content", ["  spaces around  ", "two\nlines\r\n", "\u202ereversed", "e\u0301", "\ttab", "<b>&amp;</b>", "x" * 8000]
 )
 def test_messages_are_stored_as_they_are(alice: User, channel: int, content: str) -> None:
+    """Protects from messages that are changed like names."""
     path = f"/channels/{channel}/messages"
     assert alice.post(path, {"content": content}).expect(201)["content"] == content
     assert alice.get(path).expect(200)["items"][-1]["content"] == content
@@ -152,6 +158,7 @@ def test_messages_are_stored_as_they_are(alice: User, channel: int, content: str
     ids=["path", "windows-path", "emoji", "spaces", "decomposed", "reversed", "long"],
 )
 def test_file_names_are_cleaned_at_an_upload_and_at_a_renaming(alice: User, channel: int, sent: str, kept: str) -> None:
+    """Protects from file names that lead out of a folder, or pass for another type."""
     sent, kept = sent.format(PREFIX), kept.format(PREFIX)
     document = alice.upload(channel, sent, samples.png()).expect(201)
     assert document["filename"] == kept

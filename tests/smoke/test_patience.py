@@ -84,16 +84,19 @@ def waited(target: Target, alice: User) -> Iterator[Waited]:
 
 
 def test_headers_that_do_not_come_end_the_connection(waited: Waited) -> None:
+    """Protects from clients that keep connections for ever without asking for anything."""
     assert waited.headers_ended, (
         f"caddy: waits more than {PATIENCE_S:g} s for a request's headers; expected 10 s. {NEXT}"
     )
 
 
 def test_a_body_that_does_not_come_ends_the_request(waited: Waited) -> None:
+    """Protects from uploads that stop in the middle and keep their place for ever."""
     assert waited.body_ended, f"caddy: waits more than {PATIENCE_S:g} s for a request's body; expected 20 s. {NEXT}"
 
 
 def test_a_quiet_socket_stays_open(waited: Waited) -> None:
+    """Protects from users in a quiet channel who are thrown out."""
     try:
         waited.socket.drain()
     except Exception as error:
@@ -105,5 +108,6 @@ def test_a_quiet_tail_stays_open(waited: Waited) -> None:
 
 
 def test_a_quiet_tail_has_a_heartbeat(waited: Waited) -> None:
+    """Protects from an operator whose page looks live, and is not."""
     beats = waited.tail.count("event: stats")
     assert beats >= 3, f"log-sink: a quiet live tail sent {beats} heartbeats in 20 s; expected one every 5 s. {NEXT}"

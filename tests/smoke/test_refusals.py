@@ -101,6 +101,7 @@ def refused(answer: Answer, what: str, expected: str) -> dict[str, Any]:
 def test_a_refusal_has_the_code_of_its_reason(
     alice: User, names: dict[str, Any], method: str, path: str, body: Any, expected: str
 ) -> None:
+    """Protects from programs that take one reason for another."""
     arguments = {} if body is None else {"json": filled(body, names)}
     answer = alice.call(method, path.format_map(names), **arguments)
     refused(answer, f"{method} {path}", expected)
@@ -127,10 +128,12 @@ def test_a_refusal_has_the_code_of_its_reason(
 def test_a_body_that_cannot_be_read_is_refused_by_its_reason(
     alice: User, path: str, body: bytes, headers: dict[str, str], expected: str
 ) -> None:
+    """Protects from authors of programs who cannot tell why their request was not understood."""
     refused(alice.call("POST", path, data=body, headers=headers), f"POST {path} with {body[:40]!r}", expected)
 
 
 def test_two_labels_of_one_name_are_refused_whatever_their_case(alice: User, names: dict[str, Any]) -> None:
+    """Protects from two values that are exported under one name."""
     labels = [{"name": name, "label_type": "a", "bounding_box": BOX} for name in ("Total", "other", "TOTAL")]
     for method, path, body in (
         ("POST", TEMPLATES, {"channel_id": names["channel"], "name": f"{PREFIX}labels", "labels": labels}),
@@ -170,6 +173,7 @@ def test_a_refused_value_is_named_and_not_repeated(alice: User, names: dict[str,
      ("https://example.org/\ta", False), ("https://example.org/\na", False), ("java\tscript:alert(1)", False)],
 )  # fmt: skip
 def test_only_links_that_do_no_harm_are_taken(alice: User, names: dict[str, Any], link: str, *, taken: bool) -> None:
+    """Protects from links in messages that run scripts where they are shown."""
     said = {"content": "see", "image_url": link}
     answer = alice.post(f"/channels/{names['channel']}/messages", said)
     if taken:

@@ -42,6 +42,7 @@ def test_secrets_are_hard_to_guess_and_different(secrets: dict[str, str]) -> Non
 
 
 def test_every_stack_has_its_own_secrets(secrets: dict[str, str], inside: Inside) -> None:
+    """Protects from the secrets of one stack that open all others."""
     created = generated.by(generated.program_of(inside))
     found = secrecy.constant(secrets, [one.secrets for one in created])
     findings.require_none(found, about="secrets are not the stack's own", then=f"plumbline/secret_files.py; {THEN}")

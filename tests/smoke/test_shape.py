@@ -34,6 +34,7 @@ def test_only_the_declared_processes_run(target: Target, inside: Inside, stack: 
 
 
 def test_processes_run_without_privileges(inside: Inside) -> None:
+    """Protects from a service that is taken over, and then has the whole machine."""
     found = processes.accounts(inside)
     findings.require_none(found, about="processes of the stack have more rights than declared", then=THEN)
 

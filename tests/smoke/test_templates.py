@@ -83,6 +83,7 @@ def test_templates_are_listed_changed_and_deleted(alice: User, channel: dict[str
     ids=["outside", "pixels", "bad-regex", "no-name"],
 )
 def test_invalid_labels_are_refused(alice: User, channel: dict[str, Any], label: dict[str, Any]) -> None:
+    """Protects from templates whose boxes lie outside of every page."""
     body = {"channel_id": channel["id"], "name": f"{PREFIX}{secrets.token_hex(4)}", "labels": [LABELS[0] | label]}
     alice.post(TEMPLATES, body).expect_problem(422)
 

@@ -68,6 +68,7 @@ def test_a_token_of_another_algorithm_is_refused(alice: User, key: str, claims: 
 
 
 def test_a_token_does_not_make_its_user_an_operator(alice: User, key: str, claims: dict[str, Any]) -> None:
+    """Protects from users who make themselves operators."""
     claimed = jwt.encode(claims | {"op": True}, key, algorithm="HS256")
     for path in ("/auth/operator", "/auth/invites", "/logs/entries"):
         answer = alice.call("GET", path, headers={"Authorization": f"Bearer {claimed}"})
@@ -75,6 +76,7 @@ def test_a_token_does_not_make_its_user_an_operator(alice: User, key: str, claim
 
 
 def test_a_token_holds_its_user_and_its_end_and_nothing_else(alice: User, claims: dict[str, Any]) -> None:
+    """Protects from tokens that give away more about a user than they have to."""
     session = alice.login().expect(200)
     findings.require_fields(claims, {"iss", "aud", "sub", "name", "op", "jti", "iat", "exp"}, of="a session token")
     assert (claims["sub"], claims["name"], claims["op"]) == (str(alice.id), alice.username, False)
@@ -83,6 +85,7 @@ def test_a_token_holds_its_user_and_its_end_and_nothing_else(alice: User, claims
 
 
 def test_a_socket_is_closed_when_its_session_ends(stack: Stack, alice: User) -> None:
+    """Protects from users who have logged out, and whose socket goes on listening."""
     for seconds in (2, 20, 60):  # a busy machine may take longer than the shorter ones to open a socket
         bearer = {"Authorization": f"Bearer {sessions.expiring(stack, alice.token, seconds)}"}
         try:
@@ -107,6 +110,7 @@ def test_only_bearer_tokens_are_taken(alice: User, authorization: str, *, taken:
 
 
 def test_the_header_counts_where_a_request_has_a_cookie_too(alice: User) -> None:
+    """Protects from a program that acts as another user, whose cookie it happens to send."""
     for path in PATHS.values():
         headers = {"Authorization": "Bearer rubbish", "Cookie": f"access_token={alice.token}"}
         assert alice.call("GET", path, headers=headers).status == 401, path

@@ -87,6 +87,7 @@ def test_a_user_is_created_and_deleted(
 
 
 def test_a_disabled_user_is_out_until_enabled(command: Command, user: User, stack: Stack, database: Database) -> None:
+    """Protects from users whom an operator has disabled, and who go on."""
     with user.socket() as socket:
         require_done(command("disable", user.username), f"{user.username} is disabled")
         assert socket.closed_with() == 4401
@@ -102,6 +103,7 @@ def test_a_disabled_user_is_out_until_enabled(command: Command, user: User, stac
 
 
 def test_a_reset_password_ends_all_sessions(command: Command, user: User, stack: Stack, database: Database) -> None:
+    """Protects from an intruder who stays logged in after the password was changed."""
     before = rows.one(database, "users", id=user.id)
     done = command("reset-password", user.username, stdin=f"{PASSWORD}\n")
     require_done(done, f"{user.username} has a new password")
@@ -120,6 +122,7 @@ def test_a_reset_password_ends_all_sessions(command: Command, user: User, stack:
 def test_a_promoted_user_reads_the_recorder_until_demoted(
     command: Command, user: User, stack: Stack, database: Database
 ) -> None:
+    """Protects from former operators who read on."""
     require_done(command("promote", user.username), f"{user.username} is an operator")
     assert rows.one(database, "users", id=user.id)["is_operator"] is True
     try:
@@ -133,6 +136,7 @@ def test_a_promoted_user_reads_the_recorder_until_demoted(
 
 
 def test_the_last_operator_stays(command: Command, database: Database) -> None:
+    """Protects from a stack without an operator."""
     operators = [row for row in rows.many(database, "users", is_operator=True) if row["disabled_at"] is None]
     if len(operators) > 1:
         raise NotGivenError("needs a stack with one operator")
@@ -144,6 +148,7 @@ def test_the_last_operator_stays(command: Command, database: Database) -> None:
 
 
 def test_users_are_listed(command: Command, user: User) -> None:
+    """Protects from accounts that operators do not know of."""
     listed = {one["username"]: one for one in map(json.loads, command("list", "--json").stdout.splitlines())}
     found = listed.get(user.username, {})
     shown = {name: found.get(name) for name in ("id", "is_operator", "is_disabled")}

@@ -29,6 +29,7 @@ def shared(alice: User, bob: User) -> dict[str, Any]:
 def test_a_posted_message_reaches_both_members_with_all_fields(
     alice: User, bob: User, shared: dict[str, Any], database: Database
 ) -> None:
+    """Protects from messages that arrive late, in part, or at one member only."""
     with alice.socket() as hers, bob.socket() as his:
         posted = alice.post(f"/channels/{shared['id']}/messages", {"content": "hello"}).expect(201)
         for socket in (hers, his):
@@ -46,6 +47,7 @@ def test_a_posted_message_reaches_both_members_with_all_fields(
 
 
 def test_a_socket_gets_events_of_channels_joined_later(alice: User, bob: User, database: Database) -> None:
+    """Protects from users who have to connect again after they have joined a channel."""
     with bob.socket() as his:
         channel = alice.create_channel()
         bob.post(f"/channels/{channel['id']}/join")
@@ -82,12 +84,14 @@ def test_relayed_frames_reach_every_member_unchanged_and_are_not_stored(
 
 
 def test_typing_frames_name_the_user(alice: User, bob: User, shared: dict[str, Any]) -> None:
+    """Protects from a user who seems to be another one while typing."""
     with alice.socket() as hers, bob.socket() as his:
         hers.send({"type": "typing", "channel_id": shared["id"]})
         his.wait_for("typing", channel_id=shared["id"], user_id=alice.id)
 
 
 def test_ping_is_answered_to_the_sender_only(alice: User, bob: User, shared: dict[str, Any]) -> None:
+    """Protects from clients that get answers which they have not asked for."""
     with alice.socket() as hers, bob.socket() as his:
         hers.send({"type": "ping", "payload": {"sent_at_ms": 12345}})
         pong = hers.wait_for("pong", payload={"sent_at_ms": 12345})
@@ -117,6 +121,7 @@ def test_only_members_can_send_frames_to_a_channel(alice: User, bob: User) -> No
          "binary"],
 )  # fmt: skip
 def test_a_bad_frame_gets_an_error_and_the_socket_stays_open(alice: User, frame: str | bytes) -> None:
+    """Protects from one wrong frame that ends the whole connection."""
     with alice.socket() as hers:
         hers.send(frame)
         error = hers.wait_for("error")

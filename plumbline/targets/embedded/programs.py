@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from plumbline.targets.embedded.supervisor import Program
 
 CADDYFILE = ROOT / CADDY.settings_file
 WATCH = "watch"
+_VERSION_S = 30
 _SWAGGER_UI = "drf_spectacular_sidecar"
 _WATCH_MODULE = "plumbline.targets.embedded.watch"
 
@@ -35,6 +37,15 @@ def find_caddy() -> Path | None:
         return beside
     found = shutil.which("caddy")
     return Path(found) if found else None
+
+
+def caddy_version() -> list[str]:
+    """Return what Caddy says of its version: one line, or none without a Caddy."""
+    caddy = find_caddy()
+    if caddy is None:
+        return []
+    done = subprocess.run([caddy, "version"], capture_output=True, text=True, check=False, timeout=_VERSION_S)
+    return done.stdout.splitlines()[:1]
 
 
 def caddy_command(caddy: Path) -> list[str]:

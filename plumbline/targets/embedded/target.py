@@ -23,7 +23,7 @@ from plumbline.components import (
 )
 from plumbline.errors import StepError
 from plumbline.identity import health_of
-from plumbline.inside import Inside, Process
+from plumbline.inside import CADDY_VERSION, Inside, Process
 from plumbline.patience import Patience, work_of
 from plumbline.rotation.target import RedisRule
 from plumbline.targets import postgres_shell
@@ -35,7 +35,7 @@ from plumbline.targets.embedded import (
     redis_server,
     waiting,
 )
-from plumbline.targets.embedded.programs import WATCH, service_command
+from plumbline.targets.embedded.programs import WATCH, caddy_version, service_command
 from plumbline.targets.embedded.stack import StackHere
 
 _MIGRATION_STILL_S, _MIGRATION_MOST_S = 300, 4 * 3600
@@ -305,7 +305,9 @@ class EmbeddedTarget(StackHere):
     def inside(self) -> Inside:
         """Return the processes and listeners under the supervisor."""
         redis_settings = Path(self._supervisor.command(REDIS.name)[1]).with_name("redis.conf")
-        texts = self._cluster.texts() | {"redis.conf": redis_settings.read_text().splitlines()}
+        texts = self._cluster.texts() | {
+            "redis.conf": redis_settings.read_text().splitlines(), CADDY_VERSION: caddy_version(),
+        }  # fmt: skip
         return inspection.inside(
             map(self.component, self.lineup.components), self._supervisor.pid(), self._state.ports, texts
         )

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from plumbline.inside import CADDY_VERSION
 from plumbline.stack import Stack
+from plumbline.targets.base import Target
 from plumbline.verification.checks import rows
 
 _TIMEOUT_S = 10
 
 
-def facts_of(stack: Stack, *, own: bool) -> dict[str, Any]:
-    """Return what a report says of a stack. `own`: it was brought up for this run."""
+def facts_of(target: Target, *, own: bool) -> dict[str, Any]:
+    """Return what a report says of a target's stack. `own`: it was brought up for this run."""
+    stack = target.stack()
     return {
         "target": stack.target,
         "stack_id": stack.stack_id,
@@ -21,7 +24,11 @@ def facts_of(stack: Stack, *, own: bool) -> dict[str, Any]:
         "home": stack.home,
         "own": own,
         "settings": list(stack.settings),
-        "versions": {"Postgres": _said(lambda: _postgres(stack)), "Redis": _said(lambda: _redis(stack))},
+        "versions": {
+            "Postgres": _said(lambda: _postgres(stack)),
+            "Redis": _said(lambda: _redis(stack)),
+            "Caddy": _said(lambda: _caddy(target)),
+        },
     }
 
 
@@ -41,3 +48,8 @@ def _redis(stack: Stack) -> str:
     with stack.redis.connect(socket_timeout=_TIMEOUT_S, decode_responses=True) as client:
         told: Any = client.info("server")
         return str(told["redis_version"])
+
+
+def _caddy(target: Target) -> str:
+    # The command says "v2.11.7" and, in some builds, a checksum.
+    return target.inside().texts[CADDY_VERSION][0].split()[0].removeprefix("v")

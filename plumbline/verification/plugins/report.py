@@ -52,7 +52,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         item.config.stash[_TOLD] = True
         # A stack without a state says so itself. What is asked here is no evidence of the check.
         with contextlib.suppress(PlumblineError), evidence.collected():
-            known["stack"] = versions.facts_of(target.stack(), own=item.config.stash.get(stacks.OWN, False))
+            known["stack"] = versions.facts_of(target, own=item.config.stash.get(stacks.OWN, False))
     report.user_properties.append((_PROPERTY, known))
     return report
 
@@ -129,7 +129,7 @@ class _Recorder:
             "check",
             name=name,
             claim=sentences.claim(name),
-            guards=sentences.of(self._config.rootpath / name.partition("::")[0]).guards,
+            guards=sentences.of(self._config.rootpath / name.partition("::")[0]).guards_of(name),
             faults=faults_seen_by(name),
             outcome=outcome,
             seconds=round(sum(one.duration for one in reports), 3),

@@ -1,15 +1,23 @@
-"""How long sessions and checks usually take: the median of the earlier runs whose reports are kept."""
+"""How long sessions and checks usually take: the median of the kept runs, else what a machine of two cores needed.
+
+`python -m plumbline.verification.report.usual REPORT.json` records a run as that machine's.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 FILE = "usual.json"
+RECORDED = Path(__file__).with_name(FILE)
+"""What a machine of two cores needed: for a fresh clone, which has no run of its own."""
 _WORTH_TELLING_S = 1.0
+_WORTH_RECORDING_S = 5.0
 
 
 @dataclass
@@ -25,7 +33,8 @@ class Usual:
 
     def save(self, folder: Path) -> None:
         """Save them for the programs of this run."""
-        (folder / FILE).write_text(json.dumps({"sessions": self.sessions, "checks": self.checks}), encoding="utf-8")
+        text = json.dumps({"sessions": self.sessions, "checks": self.checks}, indent=1, sort_keys=True)
+        (folder / FILE).write_text(f"{text}\n", encoding="utf-8")
 
     @classmethod
     def saved(cls, folder: Path) -> Usual:
@@ -38,7 +47,7 @@ class Usual:
 
 
 def of(reports: Path) -> Usual:
-    """Return the medians of the kept reports."""
+    """Return the medians of the kept reports, and what is recorded for all others."""
     sessions: dict[str, list[float]] = {}
     checks: dict[str, list[float]] = {}
     for path in sorted(reports.glob("*/report.json")):
@@ -48,9 +57,26 @@ def of(reports: Path) -> Usual:
             for check in session["checks"]:
                 if check["outcome"] == "passed" and check["seconds"] >= _WORTH_TELLING_S:
                     checks.setdefault(check["name"], []).append(check["seconds"])
+    recorded = Usual.saved(RECORDED.parent)
     return Usual(
-        {name: median(found) for name, found in sessions.items()},
-        {name: median(found) for name, found in checks.items()},
+        recorded.sessions | {name: median(found) for name, found in sessions.items()},
+        recorded.checks | {name: median(found) for name, found in checks.items()},
+    )
+
+
+def recorded_of(report: Path) -> Usual:
+    """Return what is worth recording of a run: whole sessions, and checks of the suites that take a while."""
+    sessions = _sessions(report)
+    return Usual(
+        {one["name"]: round(one["seconds"]) for one in sessions if one["state"] == "passed" and not one["arguments"]},
+        {
+            check["name"]: round(check["seconds"])
+            for one in sessions
+            for check in one["checks"]
+            if check["outcome"] == "passed"
+            and check["seconds"] >= _WORTH_RECORDING_S
+            and check["name"].startswith(("tests/smoke/", "tests/logs/"))
+        },
     )
 
 
@@ -76,3 +102,16 @@ def _sessions(path: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError, KeyError):
         return []
     return found
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Record runs of a machine of two cores; what they do not tell stays as it is."""
+    made = Usual.saved(RECORDED.parent)
+    for report in arguments:
+        found = recorded_of(Path(report))
+        made = Usual(made.sessions | found.sessions, made.checks | found.checks)
+    made.save(RECORDED.parent)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ import pytest
 
 from plumbline import ROOT
 from plumbline.verification.report import run as reporting
-from plumbline.verification.report import sentences
+from plumbline.verification.report import usual
 from plumbline.verification.report.record import FOLDER, Record
 from plumbline.verification.report.run import KEPT, Run
 
@@ -110,6 +109,7 @@ def test_a_killed_run_gets_its_page_from_the_next_one(run: Run, tmp_path: Path) 
 
 def test_the_last_reports_are_kept_and_tell_what_is_usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reporting.atexit, "register", lambda _: None)
+    monkeypatch.setattr(usual, "RECORDED", tmp_path / "none" / usual.FILE)
     for number in range(KEPT + 2):
         monkeypatch.setattr(reporting.os, "getpid", lambda number=number: number)
         run, nox = Run(tmp_path), Nox("lint")
@@ -141,13 +141,3 @@ def test_every_session_is_part_of_the_report() -> None:
             said = [ast.unparse(decorator) for decorator in one.decorator_list]
             if any(decorator.startswith("nox.session") for decorator in said):
                 assert said[-1] == "_reported", f"{one.name} is not reported"
-
-
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "tests").glob("smoke/test_*.py")) + sorted((ROOT / "tests").glob("logs/test_*.py")),
-    ids=lambda path: f"{path.parent.name}/{path.name}",
-)  # fmt: skip
-def test_every_file_of_the_suites_says_what_it_protects_from(path: Path) -> None:
-    file = sentences.of(path)
-    assert re.fullmatch(r"[a-z].{20,}\.", file.guards), f"{path}: its docstring needs a sentence 'Protects from …'"
-    assert file.about

@@ -3,6 +3,10 @@
 import { readFileSync } from "node:fs";
 import { Client } from "./client.mjs";
 
+if (typeof WebSocket === "undefined") {
+  console.error(`Node.js ${process.versions.node} has no WebSocket: this needs Node.js 22 or newer.`);
+  process.exit(1);
+}
 const [address, username, channelId, text] = process.argv.slice(2);
 const client = await Client.login(address, username, readFileSync(0, "utf8").trim());
 let posted;

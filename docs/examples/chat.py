@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 
-from client import Client, asked_password
+from client import Client, asked_arguments, asked_password
 
-address, username, channel_id, text = sys.argv[1:]
+address, username, channel_id, text = asked_arguments(str(__doc__))
 client = Client(address, username, asked_password())
 with closing(client.events()) as events:
     next(events)  # The socket is open: no event is missed from here on.

@@ -31,7 +31,10 @@ class Client:
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         """Make a call. Ends the program with the reason if the stack refuses it."""
-        answer = self.http.request(method, self.address + path, timeout=60, **arguments)
+        try:
+            answer = self.http.request(method, self.address + path, timeout=60, **arguments)
+        except requests.ConnectionError:
+            sys.exit(f"{self.address} cannot be reached: is the stack up? ./deploy-local.sh status shows it")
         if not answer.ok:
             sys.exit(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer
@@ -61,6 +64,23 @@ class Client:
             except OSError:
                 pass  # The stack cannot be reached now.
             time.sleep(1)
+
+
+def asked_arguments(usage: str) -> list[str]:
+    """Return the program's arguments. Ends it if `usage`, "What it does: PROGRAM ARGUMENTS.", has others."""
+    command = usage.rpartition(": ")[2].rstrip(".")
+    if len(sys.argv) != len(command.split()):
+        sys.exit(f"usage: {command}")
+    return sys.argv[1:]
+
+
+def asked_file(name: str) -> Path:
+    """Return the path of a file. Ends the program if it cannot be read."""
+    try:
+        Path(name).open("rb").close()
+    except OSError as error:
+        sys.exit(f"{name} cannot be read: {error.strerror}")
+    return Path(name)
 
 
 def asked_password() -> str:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import closing
-from pathlib import Path
 
-from client import Client, asked_password, wait_until_read
+from client import Client, asked_arguments, asked_file, asked_password, wait_until_read
 
-address, username, template_file, document_file = sys.argv[1:]
+address, username, template_file, document_file = asked_arguments(str(__doc__))
+template, file = json.loads(asked_file(template_file).read_text(encoding="utf-8")), asked_file(document_file)
 client = Client(address, username, asked_password())
-template = json.loads(Path(template_file).read_text(encoding="utf-8"))
 
 channel = client.call("POST", "/channels/", json={"name": template["name"], "type": "private"}).json()
 print(f"channel   {channel['id']}  {channel['name']}")
 
 with closing(client.events()) as events:
     next(events)  # The socket is open: no event is missed from here on.
-    document = client.upload(channel["id"], Path(document_file))
+    document = client.upload(channel["id"], file)
     print(f"document  {document['id']}  {document['filename']}")
     wait_until_read(events, document["id"])
 

@@ -6,9 +6,10 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from client import Client, asked_password
+from client import Client, asked_arguments, asked_file, asked_password
 
-address, username, template_name, document_file, values_file = sys.argv[1:]
+address, username, template_name, document_file, values_file = asked_arguments(str(__doc__))
+file = asked_file(document_file)
 client = Client(address, username, asked_password())
 templates = client.call("GET", "/data-processor/templates/").json()["items"]  # the newest first
 template = next((one for one in templates if one["name"] == template_name), None)
@@ -17,7 +18,7 @@ if template is None:
 
 with closing(client.events()) as events:
     next(events)  # The socket is open: no event is missed from here on.
-    document = client.upload(template["channel_id"], Path(document_file))
+    document = client.upload(template["channel_id"], file)
     path = f"/data-processor/documents/{document['id']}"
     for event in events:
         if event.get("document_id") != document["id"]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
-from pathlib import Path
 
-from client import Client, asked_password, wait_until_read
+from client import Client, asked_arguments, asked_file, asked_password, wait_until_read
 
-address, username, document_file = sys.argv[1:]
+address, username, document_file = asked_arguments(str(__doc__))
+file = asked_file(document_file)
 client = Client(address, username, asked_password())
 
 channel = client.call("POST", "/channels/", json={"name": "Words", "type": "private"}).json()
 with closing(client.events()) as events:
     next(events)  # The socket is open: no event is missed from here on.
-    document = client.upload(channel["id"], Path(document_file))
+    document = client.upload(channel["id"], file)
     wait_until_read(events, document["id"])
 
 for number in range(1, document["page_count"] + 1):

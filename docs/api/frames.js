@@ -32,7 +32,7 @@ const fields = (schema, within) => {
       element("td", texts(`${isAlways(name) ? "" : "Sometimes. "}${field.description ?? ""}`)),
     ]);
   });
-  const heads = ["Field", "Type", ""].map((text) => element("th", text, { scope: "col" }));
+  const heads = ["Field", "Type", "Meaning"].map((text) => element("th", text, { scope: "col" }));
   return element("table", [element("thead", element("tr", heads)), element("tbody", rows)]);
 };
 

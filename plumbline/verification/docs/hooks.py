@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: the API reference becomes a part of the site, and pages may run no inline script.
+"""Hooks of MkDocs: the API reference becomes a part of the site, pages may run no inline script, and long names break.
 
 The image of the front door builds the site with this file alone, so it imports nothing of Plumbline.
 """
@@ -22,6 +22,10 @@ _SWAGGER_UI = "drf_spectacular_sidecar"
 _NEEDED = ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE")
 _DESCRIPTIONS = {"backend": "openapi-backend", "data-processor": "openapi-data-processor", "frames": "asyncapi"}
 _INLINE = re.compile(r"<script>(.+?)</script>", re.DOTALL)
+_CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
+_NAME = re.compile(r"<code>([^<]+)</code>")
+_JOINT = re.compile(r"(?<=[\w}])[_/.:=]+(?=[\w{&])")
+_BREAK = r"\g<0><wbr>"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -45,7 +49,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Move inline scripts into files, so that the site's Content-Security-Policy need not allow any."""
+    """Move inline scripts into files, as the Content-Security-Policy wants. Let names in tables break at joints."""
 
     def moved(match: re.Match[str]) -> str:
         name = f"assets/inline/{hashlib.sha256(match[1].encode()).hexdigest()[:16]}.js"
@@ -54,4 +58,9 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
         path.write_text(match[1], encoding="utf-8")
         return f'<script src="{"../" * page.url.count("/")}{name}"></script>'
 
-    return _INLINE.sub(moved, output)
+    return _CELL.sub(lambda cell: _NAME.sub(_with_joints, cell[0]), _INLINE.sub(moved, output))
+
+
+def _with_joints(name: re.Match[str]) -> str:
+    # A phone would break `account_disabled` after any letter. Copied text has no <wbr>.
+    return f"<code>{_JOINT.sub(_BREAK, name[1])}</code>"

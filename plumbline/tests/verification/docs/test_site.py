@@ -63,6 +63,15 @@ def test_moved_scripts_are_where_pages_look_for_them(site: Path) -> None:
         assert all((page.parent / one).exists() for one in found), found
 
 
+BROKEN = """(selector) =>
+  [...document.querySelectorAll(selector)].flatMap((name) => [...name.childNodes]).filter((part) => {
+  const range = document.createRange();
+  range.selectNodeContents(part);
+  return part.nodeType === Node.TEXT_NODE && range.getClientRects().length > 1;
+}).map((part) => part.data)"""
+"""Texts between the joints of names that take more than one line."""
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("page", ["generated/routes.html", "generated/codes.html"])
 def test_a_table_shows_its_last_column_on_a_phone(served: str, new_page: Callable[..., Any], page: str) -> None:
@@ -76,6 +85,7 @@ def test_a_table_shows_its_last_column_on_a_phone(served: str, new_page: Callabl
     assert len(edges) > 10
     assert max(right for _, right in edges) <= 360, f"{page}: a column ends at {max(right for _, right in edges)}"
     assert min(right - left for left, right in edges) >= 80, f"{page}: a last column is too narrow to be read"
+    assert opened.evaluate(BROKEN, "article td:not(:last-child) code") == [], f"{page}: names break inside of a word"
 
 
 @pytest.mark.browser
@@ -95,6 +105,8 @@ def test_the_api_reference_works_from_a_folder_of_files_and_on_a_phone(
     assert page.evaluate("() => document.documentElement.scrollWidth") == 360, "an opened call is wider than the screen"
     browser.visit(page, f"{site.as_uri()}/api/frames.html")
     page.wait_for_selector("#frames[data-state=shown]")
+    assert page.evaluate(BROKEN, "#frames tbody th code") == [], "names of fields break inside of a word"
+    assert page.locator("#frames thead").first.locator("th").all_text_contents() == ["Field", "Type", "Meaning"]
     page.fill("#search", "detected_regions")
     shown = page.locator("article:visible")
     assert [one.strip() for one in shown.locator("h3").all_inner_texts()] == ["ocr_complete"]

@@ -34,6 +34,16 @@ def wait_for_rows(page: Any, count: int) -> None:
     holds(page, f"() => document.querySelectorAll('li.entry').length === {count}")
 
 
+@pytest.mark.parametrize("width", [360, 760, 1280])
+def test_each_filter_has_a_visible_label(open_page: Callable[..., Any], width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 740})
+    for name in ("Service", "Request id", "Text"):
+        box = page.locator("#filters .field > span", has_text=name).bounding_box()
+        assert box["width"] > 15, f"{width} px: the label {name} is hidden: {box}"
+        assert box["height"] > 8, f"{width} px: the label {name} is hidden: {box}"
+    assert page.evaluate("() => document.documentElement.scrollWidth") == width
+
+
 def a_bad_day(entry: Make) -> list[dict[str, Any]]:
     login = {"logger": "backend.auth", "fields": {"username": "alice", "remote_ip": "10.0.0.7"}}
     upload = {"service": "data-processor", "level": "error", "logger": "data_processor.documents"}

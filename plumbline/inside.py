@@ -42,7 +42,7 @@ _RESOLVER = "127.0.0.11"
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process. `place` is the container or pod it runs in, "" for this machine."""
+    """One process. `place` is the container or pod it runs in, "" for this machine; `umask` is "" if it is unknown."""
 
     component: str
     place: str
@@ -51,6 +51,7 @@ class Process:
     uid: int
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(hash=False)
+    umask: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -32,9 +34,8 @@ def inside(
             with contextlib.suppress(psutil.AccessDenied):  # of another account: only root can read it
                 environment = process.environ()
             command = tuple(part for part in process.cmdline() if part)
-            processes.append(
-                Process(component, "", process.pid, process.ppid(), process.uids().effective, command, environment)
-            )
+            pid, uid = process.pid, process.uids().effective
+            processes.append(Process(component, "", pid, process.ppid(), uid, command, environment, _umask(pid)))
     # If the caller is root, Postgres runs under another account, and all others run as root.
     may_be_root = frozenset({*COMPONENTS, SUPERVISOR} - {"postgres"}) if os.geteuid() == 0 else frozenset()
     by_pid = {one.pid: one.component for one in processes}
@@ -47,6 +48,14 @@ def inside(
         tuple(processes), frozenset(_listeners(by_pid)), ports, False, unix_sockets=frozenset(unix_sockets),
         may_be_root=may_be_root, texts=texts,
     )  # fmt: skip
+
+
+def _umask(pid: int) -> str:
+    """Return a process's umask, in octal; "" where there is no /proc."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^Umask:\s+(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        return found[1] if found else ""
+    return ""
 
 
 def _all(supervisor: int | None, owners: Mapping[int, str]) -> Iterator[tuple[str, psutil.Process]]:

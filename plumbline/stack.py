@@ -5,10 +5,12 @@ from __future__ import annotations
 import textwrap
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import redis
 from servicekit.secrets import read_secret
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 ComponentState = Literal["running", "starting", "stopped", "failed"]
 
@@ -62,18 +64,22 @@ class RedisAddress:
         """Return redis-py's options besides the URL. Raises SecretError if the password file holds none."""
         return {"password": read_secret(Path(self.password_file))} if self.password_file else {}
 
-    def connect(self, **options: Any) -> redis.Redis:
+    def connect(self, **options: Any) -> Redis:
         """Return a client. Raises SecretError if the password file holds none, ValueError for an invalid URL."""
-        return redis.Redis.from_url(self.url, **self.options(), **options)
+        from redis import Redis  # imported late: the watch of a stack runs all the time, and does not need it
+
+        return Redis.from_url(self.url, **self.options(), **options)
 
     def problem(self, timeout_s: float) -> str | None:
         """Return why Redis cannot be used; None if it answers."""
+        from redis import AuthenticationError, RedisError
+
         try:
             with self.connect(socket_timeout=timeout_s, socket_connect_timeout=timeout_s) as client:
                 client.ping()
-        except redis.AuthenticationError:
+        except AuthenticationError:
             return f"Redis refuses the password in {self.password_file}" if self.password_file else _NO_PASSWORD
-        except (redis.RedisError, ValueError) as error:  # a SecretError is a ValueError
+        except (RedisError, ValueError) as error:  # a SecretError is a ValueError
             return str(error)
         return None
 

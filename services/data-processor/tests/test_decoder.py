@@ -140,3 +140,20 @@ def test_a_task_without_a_waiting_parent_ends_the_decoder() -> None:
     finally:
         decoder.kill()
         decoder.wait()
+
+
+@pytest.mark.parametrize("code", ["data_processor.urls", "data_processor.jobs.kinds"])
+def test_only_children_have_decoders(migrated: Service, code: str) -> None:
+    """Processes that serve requests and do jobs leave files to children, and need not the memory either."""
+    program = f"""
+import sys
+from data_processor import process
+process.configure(forward=False)
+import {code}
+print(*sorted({{"PIL", "pypdf", "pypdfium2"}} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=migrated.environment, cwd="/", capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == ""

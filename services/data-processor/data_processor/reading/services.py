@@ -20,8 +20,7 @@ from data_processor.database import statements
 from data_processor.documents import selectors as documents
 from data_processor.documents.files import decoder
 from data_processor.documents.files.broken import BrokenFileError
-from data_processor.documents.files.page_reading import PageReading
-from data_processor.documents.files.read_words import Word
+from data_processor.documents.files.read_words import PageReading, Word
 from data_processor.documents.selectors import Document
 from data_processor.reading import frames
 from data_processor.web.errors import NotFoundError, ProblemError

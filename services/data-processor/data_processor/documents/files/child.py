@@ -67,7 +67,7 @@ def draw(request: dict[str, Any], data: bytes) -> Answer:
 
 
 def read_page(request: dict[str, Any], data: bytes) -> Answer:
-    """Return the text of a page: see page_reading.PageReading."""
+    """Return the text of a page: see read_words.PageReading."""
     found = page_reading.read(data, request["media_type"], Wanted(**request["page"]), request["max_pixels"])
     return dict(found), b""
 

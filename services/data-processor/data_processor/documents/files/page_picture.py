@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+from typing import TYPE_CHECKING
 
-from PIL import Image
+if TYPE_CHECKING:
+    from PIL import Image
 
 TYPE = "image/webp"
 WIDTH_MAX = 2400

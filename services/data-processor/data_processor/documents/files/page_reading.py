@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 
 from PIL import Image
-from typing_extensions import TypedDict
 
-from data_processor.choices import Engine
 from data_processor.documents.files import image, pdf
-from data_processor.documents.files.read_words import Word
+from data_processor.documents.files.read_words import PageReading, Word
 
 _DPI = 300
 _SCAN_DPI = (150.0, 300.0)
@@ -21,14 +19,6 @@ _PICTURE_WIDTH_MAX = 6_000
 _GARBLED_SHARE = 0.3
 _PRIVATE_USE = range(0xE000, 0xF900)
 _REPLACEMENT = "\ufffd"
-
-
-class PageReading(TypedDict):
-    """The words of a page, how they were read, and by how many degrees, anticlockwise, its picture was turned first."""
-
-    engine: Engine
-    angle: float
-    words: list[Word]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing_extensions import TypedDict
+
+from data_processor.choices import Engine
 from data_processor.documents.files.words import PageWord
 
 
@@ -13,3 +16,11 @@ class Word(PageWord):
     """
 
     confidence: float
+
+
+class PageReading(TypedDict):
+    """The words of a page, how they were read, and by how many degrees, anticlockwise, its picture was turned first."""
+
+    engine: Engine
+    angle: float
+    words: list[Word]

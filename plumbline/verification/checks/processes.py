@@ -30,10 +30,9 @@ _ASKED_BY = {
     "log-sink": (),
 }
 _WORKER, _ONCE, _WATCH, _ANY = "server process", "main process", "watch", "any number"
-_SERVICE = {r" -m {} {}$": _ONCE, "multiprocessing.spawn ": _WORKER, "multiprocessing.resource_tracker ": _ANY}
 _KINDS: dict[str, dict[str, str]] = {
     **{
-        component: {pattern.format(package, command): kind for pattern, kind in _SERVICE.items()}
+        component: {rf" -m {package} {command}$": _ONCE}
         for component, package, command in (
             ("backend", "backend", "serve"),
             ("data-processor", "data_processor", "serve"),
@@ -125,8 +124,7 @@ def _of(component: str, declared: Mapping[tuple[str, str, int], str]) -> str:
 def numbers(inside: Inside, settings: Mapping[str, str]) -> Iterator[str]:
     """Find processes that are not declared, and components with another number of processes than declared."""
     places: dict[tuple[str, str], Counter[str]] = {}
-    for one in inside.processes:
-        kind = _kind(one)
+    for one, kind in _kinds(inside):
         if kind is None:
             command = " ".join(one.command)[:200]
             yield f"{one.component}: process {one.pid} is not declared: {command or 'it has no command line'}"
@@ -151,7 +149,15 @@ def _workers(component: str, settings: Mapping[str, str]) -> int:
 
 def one_server_of_each(inside: Inside) -> list[Process]:
     """Return one server process of each service in each place."""
-    return list({(one.component, one.place): one for one in inside.processes if _kind(one) == _WORKER}.values())
+    return list({(one.component, one.place): one for one, kind in _kinds(inside) if kind == _WORKER}.values())
+
+
+def _kinds(inside: Inside) -> Iterator[tuple[Process, str | None]]:
+    """Yield each process with its kind. Server processes are forks of their main process."""
+    known = {(one.component, one.place, one.pid): one for one in inside.processes}
+    for one in inside.processes:
+        kind, parent = _kind(one), known.get((one.component, one.place, one.parent))
+        yield one, _WORKER if kind == _ONCE and parent and parent.command == one.command else kind
 
 
 def _kind(process: Process) -> str | None:
@@ -175,10 +181,10 @@ def environments(inside: Inside, stack_id: str, settings: Mapping[str, str]) -> 
     if stack_id in _NOWHERE:
         yield f"the deployment has no identity of its own: {stack_id!r}"
     asked = {re.sub("^PLUMBLINE_(BACKEND|DATA_PROCESSOR|WORKER|LOG_SINK)_", "PLUMBLINE_", name) for name in settings}
-    for one in inside.processes:
+    for one, kind in _kinds(inside):
         who = f"{one.component}: process {one.pid}"
         found = one.environment.get("PLUMBLINE_STACK_ID")
-        is_serving = one.component in WORKERS and _kind(one) in (_ONCE, _WORKER)
+        is_serving = one.component in WORKERS and kind in (_ONCE, _WORKER)
         if is_serving and one.environment and found != stack_id:
             yield f"{who} belongs to deployment {found!r}; expected that of status, {stack_id!r}"
         for name, value in one.environment.items():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import sys
 
 import psycopg
 from pydantic import ValidationError
+from servicekit import forking
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED, EXIT_TEMPORARY
 from servicekit.lifeline import watched_workers
 from servicekit.log.setup import configure_logging
@@ -127,8 +127,7 @@ def _serve(settings: BackendSettings) -> int:
             # Granian's own messages, such as a dead worker, go to the same log as ours.
             log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
         )
-        # Not fork: a new worker would inherit locks that threads of this process hold at that moment.
-        multiprocessing.set_start_method("spawn")
+        forking.prepare(["backend.app", "granian.server.mp"])
         server.on_startup(announce)
         server.on_startup(watch)
         server.serve()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from typing import Any
 
 import psycopg
+from servicekit import forking
 from servicekit.lifeline import watched_workers
 from servicekit.migrations import migration_lock, record_event
 from servicekit.waiting import wait_for
@@ -139,8 +139,7 @@ def serve(settings: DataProcessorSettings) -> int:
         log_level=LogLevels.error,
         log_dictconfig={"handlers": {}, "formatters": {}, "loggers": {"_granian": {"propagate": True}}},
     )
-    # A forked worker could inherit locks that are held by threads of this process.
-    multiprocessing.set_start_method("spawn")
+    forking.prepare(["data_processor.wsgi", "data_processor.urls"])
     server.on_startup(lambda: ready.announce(settings))
     with watched_workers() as watch:
         server.on_startup(watch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import socket
 import sys
 from contextlib import closing
@@ -12,6 +11,7 @@ from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from pydantic import ValidationError
+from servicekit import forking
 from servicekit.facts import EXIT_CONFIG, EXIT_FAILED
 from servicekit.lifeline import watched_workers
 from servicekit.log.setup import configure_logging
@@ -58,8 +58,7 @@ def main() -> int:
         respawn_interval=1.0,
         workers_kill_timeout=_KILL_AFTER_S,
     )
-    # A new worker must not be forked from a process whose threads may hold locks.
-    multiprocessing.set_start_method("spawn")
+    forking.prepare(["log_sink.app"])
     with announced_stops() as announce, watched_workers() as watch:
         server.on_startup(announce)
         server.on_startup(watch)

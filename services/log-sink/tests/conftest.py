@@ -41,8 +41,7 @@ class SinkProcess(ServiceProcess):
     def worker(self) -> int:
         """Return the pid of the process that does the work."""
         main = self.running.pid
-        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-        (worker,) = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        (worker,) = Path(f"/proc/{main}/task/{main}/children").read_text().split()
         return int(worker)
 
     def get(self, path: str, **arguments: Any) -> requests.Response:

@@ -20,11 +20,11 @@ from plumbline.net import free_port
 from plumbline.verification.throwaway import wait_until
 
 SERVER = """
-    import asyncio, contextlib, multiprocessing, os, pathlib, sys
+    import asyncio, contextlib, os, pathlib, sys
     from granian import Granian
-    from servicekit import lifeline
+    from servicekit import forking, lifeline
 
-    lifeline.EVERY_S = 0.05  # in each worker as well: they import this file
+    lifeline.EVERY_S = 0.05  # in each worker as well
 
     @contextlib.asynccontextmanager
     async def lifespan():
@@ -61,7 +61,7 @@ SERVER = """
         return app
 
     if __name__ == "__main__":
-        multiprocessing.set_start_method("spawn")
+        forking.prepare(["server"])
         with lifeline.watched_workers() as watch:
             server = Granian(f"server:{sys.argv[1]}", factory=True, interface=sys.argv[1], port=int(sys.argv[2]),
                              workers=2, respawn_failed_workers=True, respawn_interval=0.1, log_enabled=False)
@@ -96,13 +96,8 @@ class Server:
             return False
 
     def workers(self) -> list[psutil.Process]:
-        """Return the workers, without the server's resource trackers."""
-        found = []
-        for one in self.parent.children():
-            with contextlib.suppress(psutil.NoSuchProcess):  # a zombie, too
-                if "spawn_main" in " ".join(one.cmdline()):
-                    found.append(one)
-        return found
+        """Return the workers that have not ended."""
+        return [one for one in self.parent.children() if not gone(one)]
 
     def end(self) -> None:
         """Kill the server and all its children."""

@@ -13,36 +13,36 @@ from plumbline.inside import CONTAINER_PORTS, SCRIPT, Inside, Listener, Process,
 from plumbline.verification.checks import processes
 
 PYTHON = "/venv/bin/python"
-WORKER = (PYTHON, "-c", "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=9, pipe_handle=11)")
-TRACKER = (PYTHON, "-c", "from multiprocessing.resource_tracker import main;main(8)")
+SERVE = (PYTHON, "-m", "backend", "serve")
+CHILD = (PYTHON, "-m", "data_processor.documents.files.child", "12")
+WRITER = "postgres: background writer "
 WATCH = (PYTHON, "-m", "plumbline.targets.embedded.watch", "/home")
 COMMANDS = {
     "supervisor": [(PYTHON, "-m", "supervisor.supervisord", "-c", "/home/run/supervisord.conf"), WATCH],
     "postgres": [("/bin/postgres", "-D", "/data"), ("postgres: checkpointer ",)],
     "redis": [("/bin/redis-server 127.0.0.1:6379",)],
     "caddy": [("/bin/caddy", "run", "--config", "/Caddyfile", "--adapter", "caddyfile")],
-    "backend": [(PYTHON, "-m", "backend", "serve"), TRACKER, WORKER, WORKER],
-    "data-processor": [
-        (PYTHON, "-m", "data_processor", "serve"),
-        TRACKER,
-        WORKER,
-        WORKER,
-        (PYTHON, "-m", "data_processor.documents.files.child", "12"),
-    ],
-    "worker": [
-        (PYTHON, "-m", "data_processor", "work"),
-        TRACKER,
-        WORKER,
-        WORKER,
-        (PYTHON, "-m", "data_processor.documents.files.child", "13"),
-    ],
-    "log-sink": [(PYTHON, "-m", "log_sink", "serve"), TRACKER, WORKER],
+    "backend": [SERVE] * 3,
+    "data-processor": [*[(PYTHON, "-m", "data_processor", "serve")] * 3, CHILD],
+    "worker": [*[(PYTHON, "-m", "data_processor", "work")] * 3, CHILD],
+    "log-sink": [(PYTHON, "-m", "log_sink", "serve")] * 2,
 }
 
 
-def process(component: str, *command: str, uid: int = 1000, **environment: str) -> Process:
+def process(
+    component: str, *command: str, pid: int = 1234, parent: int = 1, uid: int = 1000, **environment: str
+) -> Process:
     told = {"PATH": "/bin", "PLUMBLINE_STACK_ID": "this one"} | environment
-    return Process(component, "", 1234, 1, uid, command, told)
+    return Process(component, "", pid, parent, uid, command, told)
+
+
+def family(component: str) -> list[Process]:
+    """Return the processes of a component: the first has started all others."""
+    first, *others = COMMANDS[component]
+    return [
+        process(component, *first, pid=10),
+        *(process(component, *command, pid=11 + number, parent=10) for number, command in enumerate(others)),
+    ]
 
 
 def listener(name: str, address: str, port: int | None = None) -> Listener:
@@ -51,7 +51,7 @@ def listener(name: str, address: str, port: int | None = None) -> Listener:
 
 
 LOCAL = Inside(
-    tuple(process(component, *command) for component, commands in COMMANDS.items() for command in commands),
+    tuple(one for component in COMMANDS for one in family(component)),
     frozenset(listener(name, "127.0.0.1") for name in processes.SOCKETS),
     CONTAINER_PORTS,
     isolated=False,
@@ -87,11 +87,10 @@ def with_process(one: Process) -> Inside:
     return replace(LOCAL, processes=(*LOCAL.processes, one))
 
 
-def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
-    left = list(inside.processes)
-    for command in commands:
-        left.remove(next(one for one in left if one.component in ("backend", "supervisor") and one.command == command))
-    return replace(inside, processes=tuple(left))
+def without(inside: Inside, component: str, *pids: int) -> Inside:
+    return replace(
+        inside, processes=tuple(one for one in inside.processes if one.component != component or one.pid not in pids)
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,47 +124,47 @@ def without(inside: Inside, *commands: tuple[str, ...]) -> Inside:
             lambda: replace(CONTAINERS, published=CONTAINERS.published | {Listener("caddy", "tcp", "127.0.0.1", 9000)}),
             "caddy: this machine publishes ports [9000, 60623]; expected only that of the front door",
         ),
-        (lambda: without(LOCAL, WORKER), "backend: expected 2 server processes, found 1"),
-        (lambda: without(LOCAL, COMMANDS["backend"][0]), "backend: expected 1 main process, found 0"),
-        (lambda: without(LOCAL, WATCH), "supervisor: expected 1 watch, which restarts hanging components, found 0"),
-        (lambda: without(LOCAL, *COMMANDS["backend"]), "backend: no process of it runs"),
+        (lambda: without(LOCAL, "backend", 12), "backend: expected 2 server processes, found 1"),
+        (lambda: with_process(process("backend", *SERVE)), "backend: expected 1 main process, found 2"),
+        (lambda: without(LOCAL, "redis", 10), "redis: no process of it runs"),
+        (
+            lambda: without(LOCAL, "supervisor", 11),
+            "supervisor: expected 1 watch, which restarts hanging components, found 0",
+        ),
+        (lambda: without(LOCAL, "backend", 10, 11, 12), "backend: no process of it runs"),
         (
             lambda: with_process(process("redis", "nc", "-l", "1")),
             "redis: process 1234 is not declared: nc -l 1",
         ),
         (
-            lambda: with_process(process("backend", *TRACKER, uid=0)),
-            "backend: process 1234 runs as root (uid 0); expected an account without privileges",
+            lambda: with_process(process("postgres", WRITER, uid=0)),
+            "postgres: process 1234 runs as root (uid 0); expected an account without privileges",
         ),
         (
             lambda: replace(
                 LOCAL,
                 processes=(
-                    process("backend", *COMMANDS["backend"][0], PLUMBLINE_STACK_ID="old"),
-                    *(
-                        one
-                        for one in LOCAL.processes
-                        if (one.component, one.command) != ("backend", COMMANDS["backend"][0])
-                    ),
+                    process("backend", *SERVE, pid=12, parent=10, PLUMBLINE_STACK_ID="old"),
+                    *without(LOCAL, "backend", 12).processes,
                 ),
             ),
-            "backend: process 1234 belongs to deployment 'old'; expected that of status, 'this one'",
+            "backend: process 12 belongs to deployment 'old'; expected that of status, 'this one'",
         ),
         (
-            lambda: with_process(process("backend", *TRACKER, PLUMBLINE_LOG_LEVEL="debug")),
-            "backend: process 1234 is told PLUMBLINE_LOG_LEVEL=debug; expected only the settings of settings.env",
+            lambda: with_process(process("postgres", WRITER, PLUMBLINE_LOG_LEVEL="debug")),
+            "postgres: process 1234 is told PLUMBLINE_LOG_LEVEL=debug; expected only the settings of settings.env",
         ),
         (
-            lambda: with_process(process("backend", *TRACKER, SSH_AGENT_PID="1")),
-            "backend: process 1234 has SSH_AGENT_PID in its environment; expected no variable of the deployer's shell",
+            lambda: with_process(process("postgres", WRITER, SSH_AGENT_PID="1")),
+            "postgres: process 1234 has SSH_AGENT_PID in its environment; expected no variable of the deployer's shell",
         ),
         (
-            lambda: with_process(process("backend", *TRACKER, DEBUG="1")),
-            "backend: process 1234 has DEBUG in its environment, which changes how it runs; expected it not to be set",
+            lambda: with_process(process("postgres", WRITER, DEBUG="1")),
+            "postgres: process 1234 has DEBUG in its environment, which changes how it runs; expected it not to be set",
         ),
         (
-            lambda: with_process(process("backend", *TRACKER, "--reload")),
-            "backend: process 1234 runs with --reload; expected no debug option",
+            lambda: with_process(process("postgres", WRITER, "--reload")),
+            "postgres: process 1234 runs with --reload; expected no debug option",
         ),
     ],
 )
@@ -176,7 +175,7 @@ def test_every_difference_is_one_finding(change: Callable[[], Inside], said: str
 def test_settings_change_what_is_expected() -> None:
     open_door = {"PLUMBLINE_FRONT_HOST": "192.0.2.1", "PLUMBLINE_BACKEND_WORKERS": "1", "PLUMBLINE_WORKERS": "2"}
     elsewhere = LOCAL.listeners - {listener("front", "127.0.0.1")} | {listener("front", "192.0.2.1")}
-    assert found(replace(without(LOCAL, WORKER), listeners=elsewhere), open_door) == []
+    assert found(replace(without(LOCAL, "backend", 12), listeners=elsewhere), open_door) == []
     assert found(LOCAL, {"PLUMBLINE_WORKERS": "3"}) == [
         "backend: expected 3 server processes, found 2",
         "data-processor: expected 3 server processes, found 2",

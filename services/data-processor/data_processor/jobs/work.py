@@ -13,6 +13,7 @@ from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
 
 import psycopg
+from servicekit import forking
 from servicekit.lifeline import watched_workers
 from servicekit.migrations import record_event
 
@@ -31,6 +32,7 @@ _KILL_S = worker.STOP_S + 4
 def work(settings: DataProcessorSettings) -> int:
     """Work until SIGTERM or SIGINT."""
     process.configure(forward=True, service=worker.SERVICE)
+    forking.prepare(["data_processor.jobs.kinds"])
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -50,14 +52,12 @@ class _Member:
     """A worker process, and those that replace it after it has ended."""
 
     def __init__(self) -> None:
-        # A forked process could inherit locks that are held by threads of this one.
-        self._context = multiprocessing.get_context("spawn")
-        self.ready: ProcessEvent = self._context.Event()
+        self.ready: ProcessEvent = multiprocessing.Event()
         self.process = self._start()
         self._ended_at: float | None = None
 
     def _start(self) -> BaseProcess:
-        started = self._context.Process(target=worker.main, args=(self.ready,), name=worker.SERVICE)
+        started = multiprocessing.Process(target=worker.main, args=(self.ready,), name=worker.SERVICE)
         started.start()
         return started
 

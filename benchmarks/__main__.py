@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import deploy, exports, sink
 from benchmarks.batches import part as batches
 from benchmarks.beside import part as beside
+from benchmarks.door import part as door
 from benchmarks.interference import part as interference
 from benchmarks.keys import part as keys
 from benchmarks.lists import part as lists
@@ -20,7 +21,7 @@ from benchmarks.routes.compare import Timing
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
 
-PARTS = ("routes", "keys", "lists", "batches", "exports", "sink", "interference", "deploy")
+PARTS = ("routes", "door", "keys", "lists", "batches", "exports", "sink", "interference", "deploy")
 BESIDE = "beside"
 """The part that needs another checkout; it is not among those that run without a name."""
 RESULTS = ROOT / "test-artifacts" / "benchmarks.json"
@@ -75,6 +76,8 @@ def _run(part: str, report: Report, timing: Timing, only: str, slices: int) -> N
     match part:
         case "routes":
             routes.run(report, timing, only)
+        case "door":
+            door.run(report, timing, only)
         case "keys":
             keys.run(report, timing, only)
         case "lists":

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import multiprocessing
 import os
-import signal
 import time
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection as Pipe
-from types import TracebackType
 from typing import cast
 
 import uvloop
 
+from benchmarks.load.process import OwnProcess
 from benchmarks.load.round import LoadError
 
 _TEXT = 1
@@ -32,43 +30,19 @@ class Burst:
     senders: int
 
 
-class Listeners:
+class Listeners(OwnProcess):
     """Sockets that stay open. `handshakes` has the request that opens each."""
 
     def __init__(self, port: int, handshakes: list[bytes]) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, port, handshakes), name="listeners", daemon=True)
-        self._process.start()
-        theirs.close()
-        self._answer()
+        super().__init__("listeners", _serve, port, handshakes)
+        self.answer(float)
 
     def run(self, burst: Burst) -> float:
         """Carry out a burst and return its seconds. Raises LoadError."""
-        self._pipe.send(burst)
-        return self._answer()
-
-    def _answer(self) -> float:
-        try:
-            answer = self._pipe.recv()
-        except EOFError:
-            raise LoadError("the process with the sockets has ended") from None
-        if isinstance(answer, float):
-            return answer
-        raise LoadError(answer)
-
-    def __enter__(self) -> Listeners:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pipe.close()
-        self._process.join(10)
+        return self.ask(burst, float)
 
 
 def _serve(pipe: Pipe, port: int, handshakes: list[bytes]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     uvloop.run(_listen(pipe, port, handshakes))
 
 

@@ -22,7 +22,7 @@ from benchmarks.report import Column, Report
 from benchmarks.routes.case import Call, Case
 from benchmarks.routes.cases import cases
 from benchmarks.routes.compare import Side, Timing, probe, take_turns
-from benchmarks.routes.part import name
+from benchmarks.routes.table import TurnsTable
 from benchmarks.stack import WITH_TABLES, BenchStack, bench_stack
 from plumbline.verification.throwaway import INTERNAL_SECRET
 
@@ -31,10 +31,6 @@ _MESSAGES = 40
 _SENDERS = 4
 _SESSION_S = 3600
 _ROWS = 200
-_ROUTES = (
-    Column("route", -26), Column("there/s", 7), Column("ratio", 7), Column("half of rounds", 14), Column("noise", 7),
-    Column("CPU", 7), Column("noise ", 7),
-)  # fmt: skip
 _EVENTS = (
     Column("", -8), Column("frames/s", 9), Column("CPU µs/frame", 13), Column("ratio", 7), Column("CPU ratio", 10),
     Column("noise", 6), Column("CPU noise", 10),
@@ -91,33 +87,14 @@ def _routes(report: Report, timing: Timing, generator: Generator, there: Place, 
     ]
     if not chosen:
         return
-    table = report.table("routes of another checkout and of this one", _ROUTES)
+    table = TurnsTable(report, "routes of another checkout and of this one", "there/s")
     for service, first, second in chosen:
         sides = (
             there.side(first.call, service, first.connections),
             here.side(second.call, service, second.connections),
             there.side(first.call, service, first.connections),
         )
-        turns = take_turns(generator, sides, timing)
-        low, high = turns.half(1)
-        table.row(
-            {
-                "route": name(first.route),
-                "there/s": f"{turns.rate(0):,.0f}",
-                "ratio": f"{turns.ratio(1):.1%}",
-                "noise": f"{turns.ratio(2):.1%}",
-                "CPU": f"{turns.cpu(1):.1%}",
-                "half of rounds": f"{low:.1%} {high:.1%}",
-                "noise ": f"{turns.cpu(2):.1%}",
-            },
-            route=first.route,
-            there_per_s=turns.rate(0),
-            ratio=turns.ratio(1),
-            noise=turns.ratio(2),
-            cpu_ratio=turns.cpu(1),
-            half=[low, high],
-            cpu_noise=turns.cpu(2),
-        )
+        table.row(first.route, take_turns(generator, sides, timing))
 
 
 def _cases(world: World, service: str) -> list[Case]:

@@ -7,17 +7,13 @@ from functools import partial
 from benchmarks import dataset
 from benchmarks.keys.calls import repeatables
 from benchmarks.load.generator import Generator
-from benchmarks.report import Column, Report
+from benchmarks.report import Report
 from benchmarks.routes.compare import Side, Timing, take_turns
-from benchmarks.routes.part import name
+from benchmarks.routes.table import TurnsTable
 from benchmarks.stack import WITH_TABLES, bench_stack
 
 COST_MAX = 0.05
 _ROWS = 200
-_COLUMNS = (
-    Column("route", -26), Column("/s", 6), Column("ratio", 7), Column("half of rounds", 14), Column("noise", 7),
-    Column("CPU", 7), Column("noise ", 7),
-)  # fmt: skip
 _EXPLANATION = f"""\
 /s: answers a second without a key. ratio: with a key to without, the median over rounds; half of the rounds lie between
 the two figures after it. CPU: the CPU time of an answer with a key to without, of the service and of Postgres in all
@@ -33,7 +29,7 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
             stack.begin(service)
         stack.wait_for_all()
         world = dataset.fill(stack, _ROWS, _ROWS)
-        table = report.table("what an Idempotency-Key costs", _COLUMNS)
+        table = TurnsTable(report, "what an Idempotency-Key costs", "/s", cpu_max=1 + COST_MAX)
         for one in repeatables(world):
             if only not in one.route:
                 continue
@@ -43,24 +39,5 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
                 Side(call, port, world.token, connections=one.connections, cpu_s=partial(stack.cpu_s, one.service))
                 for call in (one.call, one.with_key(), one.call)
             )
-            turns = take_turns(generator, (plain, keyed, again), timing)
-            cpu, low, high = turns.cpu(1), *turns.half(1)
-            table.row(
-                {
-                    "route": name(one.route),
-                    "/s": f"{turns.rate(0):,.0f}",
-                    "ratio": f"{turns.ratio(1):.1%}",
-                    "noise": f"{turns.ratio(2):.1%}",
-                    "CPU": f"{cpu:.1%}{'<' if cpu > 1 + COST_MAX else ' '}",
-                    "half of rounds": f"{low:.1%} {high:.1%}",
-                    "noise ": f"{turns.cpu(2):.1%}",
-                },
-                route=one.route,
-                per_s=turns.rate(0),
-                ratio=turns.ratio(1),
-                noise=turns.ratio(2),
-                cpu_ratio=cpu,
-                half=[low, high],
-                cpu_noise=turns.cpu(2),
-            )
+            table.row(one.route, take_turns(generator, (plain, keyed, again), timing))
         report.say(_EXPLANATION)

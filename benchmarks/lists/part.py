@@ -12,7 +12,7 @@ from benchmarks.load.generator import Generator
 from benchmarks.report import Column, Report
 from benchmarks.routes.case import Call
 from benchmarks.routes.compare import Side, Timing, compare
-from benchmarks.routes.part import name
+from benchmarks.routes.table import name
 from benchmarks.stack import WITH_TABLES, BenchStack, bench_stack
 
 SMALL = 5 * PAGE

@@ -12,6 +12,7 @@ from benchmarks.load.generator import Generator
 from benchmarks.report import Column, Report
 from benchmarks.routes.cases import cases
 from benchmarks.routes.compare import Side, Timing, compare
+from benchmarks.routes.table import name
 from benchmarks.stack import SERVICES, BenchStack, bench_stack
 
 WANTED = 0.6
@@ -83,9 +84,3 @@ def running(workers: int | None = None) -> Iterator[Running]:
         stack.wait_for_all()
         dataset.record(stack)
         yield Running(stack, floors, dataset.fill(stack, rows=2 * dataset.PAGE, elsewhere=ELSEWHERE))
-
-
-def name(route: str) -> str:
-    """Return the route without the prefix of its service and the names of ids."""
-    short = "/".join("{}" if part.startswith("{") else part for part in route.split("/"))
-    return short.replace("/data-processor/", "/")

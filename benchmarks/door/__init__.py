@@ -1,0 +1,1 @@
+"""The front door beside a bare proxy."""

@@ -58,14 +58,14 @@ AREA = Area(
         Fault("failed-requests-not-recorded", "requests that Caddy could not serve leave no entry",
                 _edit("\t\tlevel WARN\n", "\t\tlevel PANIC\n"), {"logs/test_recorded.py::test_a_stopped_service_is_logged_as_an_error_by_caddy[backend]": "502 of Caddy"}, only=True),
         Fault("queries-in-caddys-log", "Caddy's own log holds what follows the path of an address",
-                _edit('\t\t\t\trequest>uri regexp "(?s)^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]{0,1000})[^?#]*([?#]?).*$" '
+                _edit('\t\t\t\trequest>uri regexp "(?s)^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]{0,200})[^?#]*([?#]?).*$" '
                       '"$1$2"\n\t\t\t\trequest>host regexp "(?s)^.*@" ""\n\t\t\t}\n\t\t}\n\t\tlevel INFO',
                       "\t\t\t}\n\t\t}\n\t\tlevel INFO"), {"logs/test_own_logs.py::test_no_log_has_a_secret_of_a_request": "caddy"}),
         Fault("headers-in-caddys-log", "Caddy's own log holds the headers of requests",
                 _edit("\t\t\t\trequest>headers delete\n\t\t\t\tresp_headers delete\n\t\t\t\t# Only the path",
                       "\t\t\t\tresp_headers delete\n\t\t\t\t# Only the path"), {"logs/test_own_logs.py::test_no_log_has_a_secret_of_a_request": "caddy: X-Api-Key"}),
         Fault("queries-in-recorded-entries", "entries of Caddy hold what follows the path of an address",
-                _edit('\t\t\t\t\trequest>uri regexp "(?s)^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]{0,1000})[^?#]*([?#]?).*$" '
+                _edit('\t\t\t\t\trequest>uri regexp "(?s)^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]{0,200})[^?#]*([?#]?).*$" '
                       '"$1$2"\n', ""), {"logs/test_redaction.py::test_entries_of_caddy_are_redacted": "/channels/?"}),
         Fault("sockets-lead-nowhere", "no socket can be opened",
                 _edit("/channels/* /ws/* /openapi.json", "/channels/* /openapi.json"), {"smoke/test_websocket.py::test_the_cookie_opens_the_socket": "404"}, only=True),

@@ -5,6 +5,8 @@ Protects from a component that stays down after a crash, and from requests that 
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +17,7 @@ import requests
 
 from plumbline import identity
 from plumbline.components import BACKEND, COMPONENTS, DATA_PROCESSOR
+from plumbline.errors import NotGivenError
 from plumbline.patience import Patience
 from plumbline.stack import Component, Stack
 from plumbline.targets.base import Target
@@ -31,6 +34,9 @@ ENOUGH = 8
 """Connections of all processes: with two or three of them, one has several. A pool pauses after its second bad one."""
 LOCKED_S = 2.0
 """Shorter than statements may take."""
+MORE_THAN_A_PIPE = 400
+"""Requests whose lines in Caddy's log have more bytes together than a pipe takes, which is 64 KiB."""
+STALLED_S = 5.0
 WAITING = """
     SELECT application_name AS name, count(*) FROM pg_stat_activity
     WHERE application_name = ANY (%(services)s) AND wait_event_type = 'Lock' GROUP BY 1
@@ -135,3 +141,28 @@ def test_killed_components_come_back(target: Target, stack: Stack) -> None:
     findings.require_none_soon(not_started, STARTED_AGAIN_S, about=about, then=THEN)
     # The next check must find a whole stack: no server process is still starting, or ends again.
     findings.require_none_soon(not_ready, findings.WHOLE_AGAIN_S, about=about, then=THEN, in_a_row=SETTLED)
+
+
+def test_a_supervisor_that_stands_still_stops_no_request(target: Target, stack: Stack) -> None:
+    """Each request is a line of Caddy's log: a pipe to the supervisor would soon be full."""
+    found = [one for one in target.inside().processes if "supervisor.supervisord" in one.command]
+    if not found:
+        raise NotGivenError("needs a stack of local processes (--target embedded)")
+    (supervisor,) = found
+    url, answered, failed = stack.base_url + BACKEND.health_path, 0, ""
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    try:
+        with requests.Session() as http:
+            while answered < MORE_THAN_A_PIPE and not failed:
+                try:
+                    http.get(url, timeout=STALLED_S)
+                    answered += 1
+                except requests.RequestException as error:
+                    failed = type(error).__name__
+    finally:
+        os.kill(supervisor.pid, signal.SIGCONT)
+    findings.require_none(
+        [f"caddy: request {answered + 1} got no answer within {STALLED_S:g} s ({failed})"] if failed else [],
+        about="requests wait for a supervisor that stands still",
+        then="plumbline/targets/embedded/launch.py",
+    )

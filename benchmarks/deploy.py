@@ -1,4 +1,4 @@
-"""How long a deployment takes, embedded and in containers, and the smoke suite: each measured once."""
+"""How long a deployment takes, embedded and in containers, each measured once; and the memory of an embedded one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks import memory
 from benchmarks.report import Column, Report
 from plumbline import ROOT
 from plumbline.errors import PlumblineError
@@ -49,12 +50,13 @@ def _embedded(report: Report) -> None:
         steps: tuple[Step, ...] = (
             ("up: nothing there, packages installed", 60, lambda: stack.up("--port", "0", "--target", "embedded")),
             ("up: everything runs", 2, stack.up),
-            ("pytest tests/smoke, against the running stack", 10, stack.smoke),
             ("down", None, stack.down),
             ("up: installed, nothing runs", 10, stack.up),
         )
-        _measure(report, "deployment", stack, steps)
-    report.say(_EMBEDDED)
+        with stack.removed_at_the_end():
+            _measure(report, "deployment", steps)
+            report.say(_EMBEDDED)
+            memory.run(report, folder / "home")
 
 
 def _compose(report: Report) -> None:
@@ -78,7 +80,8 @@ def _compose(report: Report) -> None:
             ("down", None, stack.down),
             ("up: images built, nothing runs", 20, stack.up),
         )
-        _measure(report, "deployment in containers", stack, steps)
+        with stack.removed_at_the_end():
+            _measure(report, "deployment in containers", steps)
     report.say(_COMPOSE)
 
 
@@ -106,11 +109,12 @@ class _Stack:
     def down(self) -> None:
         self._run("plumbline", "down", *self._home)
 
-    def reset(self) -> None:
-        self._run("plumbline", "reset", "--yes", *self._home)
-
-    def smoke(self) -> None:
-        self._run("pytest", "tests/smoke", "-q", "--disrupt", *self._home)
+    @contextmanager
+    def removed_at_the_end(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._run("plumbline", "reset", "--yes", *self._home)
 
     def _run(self, module: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -125,14 +129,11 @@ class _Stack:
             )
 
 
-def _measure(report: Report, title: str, stack: _Stack, steps: tuple[Step, ...]) -> None:
+def _measure(report: Report, title: str, steps: tuple[Step, ...]) -> None:
     table = report.table(title, _COLUMNS)
-    try:
-        for what, wanted_s, step in steps:
-            begun = time.monotonic()
-            step()
-            seconds = time.monotonic() - begun
-            cells = {"what": what, "seconds": f"{seconds:.1f}", "wanted": f"<= {wanted_s}" if wanted_s else ""}
-            table.row(cells, what=what, seconds=seconds, wanted_s=wanted_s)
-    finally:
-        stack.reset()
+    for what, wanted_s, step in steps:
+        begun = time.monotonic()
+        step()
+        seconds = time.monotonic() - begun
+        cells = {"what": what, "seconds": f"{seconds:.1f}", "wanted": f"<= {wanted_s}" if wanted_s else ""}
+        table.row(cells, what=what, seconds=seconds, wanted_s=wanted_s)

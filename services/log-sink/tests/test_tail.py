@@ -66,7 +66,7 @@ def test_entries_superseded_in_between_are_one_number(sink: Any, entry: Make) ->
     wait_until(lambda: sink.stats()["kept"] == 1, "an entry is kept")
     last = sink.kept()[0]["id"]
     sink.flood(*(entry(f"m{n}") for n in range(5000)))
-    wait_until(lambda: sink.received() == 5001, "the flood is in")
+    wait_until(lambda: "m4999" in sink.messages(), "the flood is kept")  # it is counted before
     with sink.stream(headers={"Last-Event-ID": last}) as stream:
         events = stream.until(named("m4999"))
     gaps = [data["missed"] for name, _, data in events if name == "gap"]

@@ -6,6 +6,7 @@ import json
 
 from servicekit import facts
 
+from benchmarks.door import part as door
 from benchmarks.routes import part as routes
 from plumbline import ROOT, diagnose, preflight, recorder, terminal
 from plumbline.backups import commands
@@ -312,6 +313,11 @@ ROWS: list[Row] = [
         "in a database of {} rows beside the same list in one of {},",
         written("benchmarks/batches/part.py", r"ELSEWHERE = \((.+), .+\)"),
         written("benchmarks/batches/part.py", r"ELSEWHERE = \(.+, (.+)\)"),
+    ),
+    (
+        "docs/benchmarks.md",
+        "the door may cost at most {} % of the answers",
+        of(round(door.COST_MAX * 100), "COST_MAX in benchmarks/door/part.py"),
     ),
     ("docs/benchmarks.md", "service logs {} and {} warnings", written(*RATES[:2]), written(RATES[0], RATES[2])),
     ("docs/benchmarks.md", "At {} the difference", written(*RATES[:2])),

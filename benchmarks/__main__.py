@@ -45,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
         "--slices", type=int, default=interference.SLICES,
         help=f"slices a side of `interference` (default: {interference.SLICES})",
     )  # fmt: skip
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="after this time no further part begins (default: 60)"
+    )
     return parser
 
 
@@ -57,8 +60,10 @@ def main() -> int:
         parser().error(f"`{BESIDE}` and --checkout need each other")
     timing = Timing(options.rounds, options.seconds)
     report, begun = Report(), time.monotonic()
+    left = list(options.parts or PARTS)
     try:
-        for part in options.parts or PARTS:
+        while left and time.monotonic() - begun < 60 * options.minutes:
+            part = left.pop(0)
             if part == BESIDE:
                 beside.run(report, timing, options.checkout.absolute(), options.only)
             else:
@@ -68,6 +73,8 @@ def main() -> int:
         return 1
     finally:
         report.write(RESULTS)
+    if left:
+        report.say(f"{options.minutes:g} minutes are over. Not measured: {', '.join(left)}.")
     report.say(f"Took {time.monotonic() - begun:.0f} s. As data: {RESULTS.relative_to(ROOT)}")
     return 0
 

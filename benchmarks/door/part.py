@@ -55,7 +55,7 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
             stack.begin(service)
         stack.wait_for_all()
         world = dataset.fill(stack, _ROWS, _ROWS)
-        doors = {"front": _front_door(stack), "bare": _bare_door(stack)}
+        doors = {"front": front_door(stack), "bare": bare_door(stack)}
         table = TurnsTable(
             report, "through the front door, and through a bare reverse_proxy", "bare/s", ratio_min=1 - COST_MAX
         )
@@ -72,7 +72,7 @@ def run(report: Report, timing: Timing, only: str = "") -> None:
         report.say(_EXPLANATION)
 
 
-def _front_door(stack: BenchStack) -> int:
+def front_door(stack: BenchStack) -> int:
     """Start Caddy as a deployment does; return its port."""
     stack.layout.directory("caddy").mkdir(parents=True, exist_ok=True)
     port = stack.layout.ports["front"]
@@ -80,7 +80,7 @@ def _front_door(stack: BenchStack) -> int:
     return port
 
 
-def _bare_door(stack: BenchStack) -> int:
+def bare_door(stack: BenchStack) -> int:
     """Start a Caddy with nothing but `reverse_proxy`; return its port."""
     port, services = free_port(), stack.layout.ports
     file = stack.layout.home.root / "bare.caddyfile"

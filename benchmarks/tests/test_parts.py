@@ -13,6 +13,7 @@ import pytest
 from servicekit.repeats import HEADER
 
 from benchmarks import __main__ as command
+from benchmarks.door import part as door
 from benchmarks.keys.calls import repeatables
 from benchmarks.lists.part import lists
 from benchmarks.lists.plans import plans
@@ -41,6 +42,13 @@ def test_routes_and_floors_answer_and_the_figures_are_kept(
     rows = [row for table in json.loads((tmp_path / "benchmarks.json").read_text())["tables"] for row in table["rows"]]
     assert [row["route"] for row in rows] == [case.route for service in SERVICES for case in cases(here.world)[service]]
     assert all(row["ratio"] > 0 for row in rows)
+
+
+def test_both_doors_lead_to_every_route(here: Running) -> None:
+    for port in (door.front_door(here.stack), door.bare_door(here.stack)):
+        for service in WITH_TABLES:
+            for case in cases(here.world)[service]:
+                assert probe(Side(case.call, port, here.world.token, case.items, case.numbers)) > 0
 
 
 def test_every_route_that_takes_a_key_is_measured(here: Running) -> None:

@@ -40,6 +40,12 @@ def _of(stage: Stage) -> ClusterStage:
     return stage
 
 
+def nothing(stage: Stage) -> None:
+    """Leave the cluster as it is for a while."""
+    _of(stage)
+    time.sleep(_CUT_S)
+
+
 def lose_a_node(stage: Stage) -> None:
     """Cut the power of a node without Postgres and Redis, and turn it on again after it was missed."""
     made = _of(stage)

@@ -1,4 +1,4 @@
-"""What a cluster has beside Kubernetes itself: DNS, disks for claims, and metrics."""
+"""What a cluster has beside Kubernetes itself: DNS, and disks for claims."""
 
 from __future__ import annotations
 

@@ -72,7 +72,6 @@ import "github.com/coredns/coredns/coremain"
 {_DNS}
 func main() {{ coremain.Run() }}
 """),
-    Build("metrics-server", "sigs.k8s.io/metrics-server@v0.8.0", ("sigs.k8s.io/metrics-server/cmd/metrics-server",)),
     Build("pause", main=_PAUSE),
 )  # fmt: skip
 

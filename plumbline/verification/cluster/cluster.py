@@ -17,7 +17,7 @@ from plumbline.verification.cluster.certificates import Authority
 from plumbline.verification.cluster.control_plane import ControlPlane
 from plumbline.verification.cluster.machine import Machine, make_places
 from plumbline.verification.cluster.network import Network
-from plumbline.verification.cluster.node import Node, hierarchies, proxy_config
+from plumbline.verification.cluster.node import Node, proxy_config, remove_cgroups
 from plumbline.verification.cluster.registry import Registry
 
 NODES = 3
@@ -52,7 +52,7 @@ class Cluster:
         self.net.connect_control_plane(self.machine, f"pc{os.getpid() % 10**9}")
         self.registry.start()
         self.control_plane.start()
-        for name in ("pause", "coredns", "metrics-server"):
+        for name in ("pause", "coredns"):
             self.registry.push_program(name, self._programs / name)
         for node in self.nodes:
             node.start(self.machine, len(self.nodes))
@@ -108,11 +108,7 @@ class Cluster:
         for place in self._made:
             with suppress(OSError):
                 place.rmdir()
-        for hierarchy in hierarchies():
-            own = hierarchy / self._cgroup.strip("/")
-            for group, _, _ in os.walk(own, topdown=False):
-                with suppress(OSError):
-                    Path(group).rmdir()
+        remove_cgroups(self._cgroup)
 
 
 @contextmanager

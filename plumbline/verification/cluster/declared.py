@@ -8,6 +8,7 @@ from plumbline.verification.drills.declared import Drill
 _LOST = "the front door's pod on that node gets connections until the node is missed"
 
 DRILLS: tuple[Drill, ...] = (
+    Drill("none", "nothing is disturbed, for comparison", acts.nothing),
     Drill("lose a node", "cut the power of a node without Postgres and Redis, and turn it on again 20 s after the "
           "control plane missed it", acts.lose_a_node, _LOST),
     Drill("lose the node of Postgres", "the same with the node of Postgres, which is marked as out of service when it "

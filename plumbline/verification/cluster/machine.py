@@ -107,11 +107,11 @@ class Machine:
     def spawn(
         self, program: Path | str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> None:
-        """Start a program of this machine, with a log in its folder."""
+        """Start a program of this machine, again whenever it ends, with a log in its folder."""
         name = Path(program).name
         with self.log(name).open("ab") as log:
             subprocess.Popen(
-                self.inside(str(program), *arguments),
+                self.inside("sh", "-c", 'while :; do "$@"; sleep 1; done', name, str(program), *arguments),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env={"PATH": os.environ["PATH"], "HOME": "/root", **(environment or {})},
             )  # fmt: skip

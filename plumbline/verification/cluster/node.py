@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from plumbline.verification.cluster import network
@@ -49,6 +51,7 @@ class Node:
     def kill(self) -> None:
         """Cut its power: kubelet, containers and everything else end at once."""
         self.machine.kill()
+        remove_cgroups(self._cgroup)
 
     def _make_cgroups(self) -> None:
         for hierarchy in hierarchies():
@@ -145,3 +148,11 @@ def hierarchies() -> list[Path]:
     if (CGROUPS / "cgroup.controllers").exists():
         return [CGROUPS]
     return sorted(one for one in CGROUPS.iterdir() if (one / "cgroup.procs").exists() and one.name != "unified")
+
+
+def remove_cgroups(path: str) -> None:
+    """Remove a cgroup with all below it, as turning a machine off does; no process may be in them any more."""
+    for hierarchy in hierarchies():
+        for group, _, _ in os.walk(hierarchy / path.strip("/"), topdown=False):
+            with suppress(OSError):
+                Path(group).rmdir()

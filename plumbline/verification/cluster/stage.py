@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -118,6 +119,9 @@ class ClusterStage(Stage):
         with tempfile.TemporaryDirectory(prefix="plumbline-checkout-") as folder:
             archive = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], capture_output=True, check=True)
             subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+            settings = ROOT / "docker" / ".env"  # git ignores it
+            if settings.exists():
+                shutil.copy(settings, Path(folder) / "docker" / ".env")
             for name, text in changes.items():
                 with (Path(folder) / name).open("a") as file:
                     file.write(text)

@@ -22,6 +22,8 @@ _FATAL_REASONS = frozenset(
 _RESTARTS_MAX = 3
 _SETTLED = timedelta(minutes=1)
 """Age from which a container that restarted often is taken to be stable."""
+_LOST = timedelta(minutes=1)
+"""How long after its grace period a pod that has not ended is taken to be on a lost node."""
 _FINAL = 78
 """Exit code of our programs for errors that a retry does not solve."""
 
@@ -107,6 +109,12 @@ def _ports(pod: dict[str, Any]) -> list[dict[str, Any]]:
         for container in pod["spec"]["containers"]
         for port in container.get("ports", [])
     ]
+
+
+def is_lost(pod: dict[str, Any]) -> bool:
+    """Return whether a pod should have ended long ago: its node does not answer, so it gets no requests either."""
+    due = pod["metadata"].get("deletionTimestamp")
+    return due is not None and datetime.fromisoformat(due) + _LOST < datetime.now(UTC)
 
 
 def is_ready(pod: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from plumbline.errors import StepError
 from plumbline.patience import Patience
 from plumbline.targets.kubernetes import pods
 from plumbline.targets.kubernetes.kubectl import Cluster
-from plumbline.targets.kubernetes.pods import Snapshot, is_ready, trouble_of
+from plumbline.targets.kubernetes.pods import Snapshot, is_lost, is_ready, trouble_of
 
 PATIENCE_S = 300
 """How long pods may stay as they are while they start or end: long enough for a node to pull an image."""
@@ -62,7 +62,7 @@ class Room:
     def require(self, waiting: list[dict[str, Any]]) -> None:
         """Look at the pods that are waited for. Raises StepError with the scheduler's reason."""
         without = [pod for pod in waiting if _is_final(pod)]
-        if not without or any(pod["metadata"].get("deletionTimestamp") for pod in pods.fetch(self._cluster).pods):
+        if not without or any(map(_makes_room, pods.fetch(self._cluster).pods)):
             self._since = None
             return
         now = time.monotonic()
@@ -81,6 +81,11 @@ class Room:
         return any(one.get("reason") in _NODE_COMES for one in events)
 
 
+def _makes_room(pod: dict[str, Any]) -> bool:
+    """Return whether a pod is ending."""
+    return bool(pod["metadata"].get("deletionTimestamp")) and not is_lost(pod)
+
+
 def _is_final(pod: dict[str, Any]) -> bool:
     """Return whether the scheduler found no node, and neither evicts other pods nor waits for a disk."""
     reason = unscheduled(pod)
@@ -96,7 +101,8 @@ def unscheduled(pod: dict[str, Any]) -> str:
 
 
 def _lacks(snapshot: Snapshot, name: str) -> str | None:
-    found = snapshot.of(name)
+    # A pod on a lost node stays until the node answers, or is deleted.
+    found = [pod for pod in snapshot.of(name) if not is_lost(pod)]
     for pod in found:
         words, code = trouble_of(pod)
         if words and not pod["metadata"].get("deletionTimestamp"):

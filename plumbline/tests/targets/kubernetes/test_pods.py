@@ -86,6 +86,33 @@ def test_a_rollout_without_room_ends_with_the_schedulers_reason(monkeypatch: pyt
     assert "add a node, or lower the requests" in str(failed.value.hint)
 
 
+def ending(component: str, left: timedelta) -> dict[str, Any]:
+    """A pod that has so long left to end."""
+    due = (datetime.now(UTC) + left).isoformat()
+    metadata = {"name": f"{component}-old", "deletionTimestamp": due, "labels": {COMPONENT: component}}
+    return {"metadata": metadata, "status": {"phase": "Running"}}
+
+
+def test_a_rollout_does_not_wait_for_pods_on_a_lost_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    found = snapshot(ready)
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0)
+    monkeypatch.setattr(pods, "fetch", lambda cluster: found)
+    found.pods.append(ending("backend", -timedelta(minutes=3)))
+    waiting.wait_ready(OneCluster("kind-test", "plumbline"), "backend")
+    found.pods.append(ending("backend", timedelta(seconds=20)))
+    with pytest.raises(StepError, match="old pods have not ended yet"):
+        waiting.wait_ready(OneCluster("kind-test", "plumbline"), "backend")
+
+
+def test_a_pod_on_a_lost_node_makes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = without_node(monkeypatch)
+    monkeypatch.setattr(waiting, "PATIENCE_S", 300)
+    found.pods.append(ending("redis", -timedelta(minutes=3)))
+    with pytest.raises(StepError, match="backend-1 finds no node"):
+        waiting.wait_ready(OneCluster("kind-test", "plumbline"), "backend")
+
+
 @pytest.mark.parametrize("room", ["evicts", "disk", "node", "ends"])
 def test_a_pod_for_which_room_is_made_is_waited_for(room: str, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
@@ -96,7 +123,7 @@ def test_a_pod_for_which_room_is_made_is_waited_for(room: str, monkeypatch: pyte
     )
     monkeypatch.setattr(OneCluster, "events", [{"reason": "TriggeredScaleUp"}] if room == "node" else [])
     if room == "ends":
-        found.pods.append({"metadata": {"deletionTimestamp": "now", "labels": {COMPONENT: "redis"}}, "status": {}})
+        found.pods.append(ending("redis", timedelta(seconds=20)))
     with pytest.raises(
         StepError, match=r"backend was not ready after .*: 1 of 2 pods are new, not ready: backend-1 \(0/1"
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import multiprocessing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -26,6 +26,7 @@ SLOW = (
 )
 """Made only where a fault must turn them red."""
 _PATIENCE_S = 300
+"""How long one check may take, also on a busy machine."""
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([
     "pytest", "psycopg", "redis", "requests", "websockets.sync.client", "orjson", "psutil", "PIL.Image", "pypdfium2",
@@ -39,21 +40,31 @@ def run(home: Path, checkout: Path, modules: Iterable[str], wanted: Iterable[str
     A module is a file or folder of the suites. `checkout` is the one of the stack: checks run its commands.
     """
     ours, theirs = _processes.Pipe(duplex=False)
-    process = _processes.Process(
-        target=_run, args=(theirs, home, checkout, _Collector(tuple(modules), tuple(wanted))), daemon=True
-    )
+    collector = _Collector(tuple(modules), tuple(wanted))
+    process = _processes.Process(target=_run, args=(theirs, home, checkout, collector), daemon=True)
     process.start()
     theirs.close()
     try:
-        if ours.poll(_PATIENCE_S):
-            outcome: Outcome = ours.recv()
-            return outcome
-        return Outcome(failed={"the checks": f"did not end within {_PATIENCE_S} s"})
-    except EOFError:
-        return Outcome(failed={"the checks": "their process ended without a word"})
+        return outcome_of(ours, _PATIENCE_S)
     finally:
         process.kill()
         process.join()
+
+
+def outcome_of(process: Connection, patience_s: float) -> Outcome:
+    """Return the outcome that a process sends after the names of the checks that it begins."""
+    at_work = "nothing yet"
+    try:
+        while process.poll(patience_s):
+            told = process.recv()
+            if isinstance(told, Outcome):
+                return told
+            at_work = told
+    except EOFError:
+        return Outcome(
+            failed={"the checks": f"their process ended without a word; the last check that began: {at_work}"}
+        )
+    return Outcome(failed={"the checks": f"did not go on within {patience_s:g} s; the last that began: {at_work}"})
 
 
 class _Collector:
@@ -61,6 +72,7 @@ class _Collector:
 
     def __init__(self, modules: tuple[str, ...], wanted: tuple[str, ...]) -> None:
         self.outcome = Outcome()
+        self.begins: Callable[[str], None] | None = None
         self._modules = modules
         self._wanted = wanted
 
@@ -80,6 +92,10 @@ class _Collector:
         if any(is_case_of(check, name) for check in self._wanted):
             return True
         return name.startswith(self._modules) and not name.startswith(SLOW) and not item.get_closest_marker(MARKER)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self.begins is not None:
+            self.begins(_name(nodeid))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         name = _name(report.nodeid)
@@ -114,6 +130,7 @@ def _run(answer: Connection, home: Path, checkout: Path, collector: _Collector) 
     if not collector.files:
         answer.send(collector.outcome)
         return
+    collector.begins = answer.send
     configured = ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
     arguments = [*configured, *(f"tests/{one}" for one in sorted(collector.files)), "--home", str(home), "--disrupt"]
     arguments += ["--commands-of", str(checkout)]

@@ -18,6 +18,7 @@ from pathlib import Path
 from plumbline import home_files
 from plumbline.components import SPECS
 from plumbline.home import Home
+from plumbline.patience import work_of
 from plumbline.plan import lineup_of
 from plumbline.targets.embedded import liveness
 from plumbline.targets.embedded.liveness import ANSWER_S, Heartbeat, LivenessRequest
@@ -26,6 +27,8 @@ from plumbline.targets.embedded.supervisor import LOG_FILES_KEPT, LOG_MAX_BYTES,
 EVERY_S = 5.0
 YOUNG_S = 60.0
 """A younger component is still starting, and is not checked."""
+STARTING_S = 300.0
+"""On a busy machine it may be starting for so long, if it uses CPU and has not answered yet."""
 
 
 class HangDetector:
@@ -62,10 +65,13 @@ def keep_alive(
 ) -> None:
     """Kill a component whenever it hangs, as long as `is_supervised` returns True."""
     detector = HangDetector(failures_max)
+    start = Start(name, check, supervisor)
     while is_supervised():
         time.sleep(EVERY_S)
         reason = liveness.silent(check)
-        if reason is not None and not _should_answer(supervisor, name):
+        if reason is None:
+            start.answered()
+        elif not start.is_over():
             reason = None
         if detector.observe(reason, time.monotonic()):
             pid = supervisor.component(name).pid
@@ -74,9 +80,30 @@ def keep_alive(
                 print(f"{name} hung ({reason}): killed pid {pid}", flush=True)
 
 
-def _should_answer(supervisor: Supervisor, name: str) -> bool:
-    age = supervisor.age(name)
-    return age is not None and age > YOUNG_S
+class Start:
+    """Tells whether a component has had its time to start."""
+
+    def __init__(self, name: str, check: LivenessRequest | Heartbeat, supervisor: Supervisor) -> None:
+        self._name = name
+        self._supervisor = supervisor
+        # A heartbeat that is fresh may be so old, and of the process before.
+        self._late_s = liveness.HEARTBEAT_S if isinstance(check, Heartbeat) else 0.0
+        self._answered_at = float("-inf")
+        self._work = 0.0
+
+    def answered(self) -> None:
+        """Note that the component has just answered."""
+        self._answered_at = time.monotonic() - self._late_s
+
+    def is_over(self) -> bool:
+        """Return whether a component that does not answer should. One that is stopped should not."""
+        age = self._supervisor.age(self._name)
+        if age is None or age <= YOUNG_S:
+            return False
+        if age > STARTING_S or time.monotonic() - self._answered_at < age:
+            return True
+        before, self._work = self._work, work_of(self._supervisor.component(self._name).pid)
+        return self._work == before
 
 
 def rotate_logs(logs: Path) -> None:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
+import psutil
 import pytest
 
 from plumbline.components import PORTS, TABLE
@@ -21,7 +22,7 @@ from plumbline.net import free_port, is_free
 from plumbline.patience import Activity
 from plumbline.stack import Component
 from plumbline.targets.embedded import liveness, watch
-from plumbline.targets.embedded.liveness import LivenessRequest
+from plumbline.targets.embedded.liveness import Heartbeat, LivenessRequest
 from plumbline.targets.embedded.supervisor import Program, Supervisor
 from plumbline.targets.embedded.watch import ANSWER_S, EVERY_S, HangDetector
 from plumbline.verification.throwaway import RedisServer, wait_until
@@ -93,7 +94,10 @@ def slow(tmp_path: Path) -> Iterator[Callable[[float], tuple[LivenessRequest, in
         yield start
 
 
-def test_the_answer_of_one_that_works_is_waited_for(slow: Callable[[float], tuple[LivenessRequest, int]]) -> None:
+def test_the_answer_of_one_that_works_is_waited_for(
+    slow: Callable[[float], tuple[LivenessRequest, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveness, "MOST_S", 600.0)
     check, pid = slow(0.3)
     assert liveness.silent(check, 0.1) == "no answer within 0.1 s"
     assert liveness.hangs(check, pid, 0.1) is None
@@ -181,6 +185,64 @@ def test_one_that_hangs_is_started_again(supervisor: Supervisor, answering: Live
     )
     wait_until(lambda: supervisor.component("one").pid not in (hung, None), "another runs")
     wait_until(lambda: _silent(answering) is None, "and answers")
+
+
+class Supervised:
+    """A component that has been running for some seconds, and a process that is its own or another."""
+
+    def __init__(self, age: float, pid: int) -> None:
+        self._age, self._pid = age, pid
+
+    def age(self, name: str) -> float:
+        return self._age
+
+    def component(self, name: str) -> Component:
+        return Component(name, "running", pid=self._pid)
+
+
+def start_of(age: float, pid: int, check: LivenessRequest | Heartbeat | None = None) -> watch.Start:
+    return watch.Start("one", check or LivenessRequest(1, b""), Supervised(age, pid))  # type: ignore[arg-type]
+
+
+def work() -> None:
+    until = time.process_time() + 0.05
+    while time.process_time() < until:
+        pass
+
+
+def test_one_that_works_may_start_for_long_on_a_busy_machine() -> None:
+    start = start_of(watch.YOUNG_S + 1, os.getpid())
+    for _ in range(3):
+        work()
+        assert not start.is_over()
+    work()
+    assert start_of(watch.STARTING_S + 1, os.getpid()).is_over()
+
+
+def test_one_that_does_nothing_has_a_minute_to_start() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as idle:
+        wait_until(lambda: psutil.Process(idle.pid).status() == psutil.STATUS_SLEEPING, "it waits")
+        start = start_of(watch.YOUNG_S + 1, idle.pid)
+        wait_until(start.is_over, "it counts as hanging")
+        assert not start_of(watch.YOUNG_S - 1, idle.pid).is_over()
+        idle.communicate(b"\n")
+
+
+def test_one_that_has_answered_is_not_starting() -> None:
+    start = start_of(watch.YOUNG_S + 1, os.getpid())
+    start.answered()
+    work()
+    assert start.is_over()
+
+
+def test_a_heartbeat_of_the_process_before_is_no_answer_of_this_one(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "YOUNG_S", 0.0)
+    start = start_of(liveness.HEARTBEAT_S / 2, os.getpid(), liveness.heartbeat(home, "worker"))
+    start.answered()
+    work()
+    assert not start.is_over()
 
 
 def test_one_that_was_stopped_stays_stopped(supervisor: Supervisor, answering: LivenessRequest) -> None:

@@ -88,7 +88,8 @@ class _Recorder:
             self._trouble.append(f"{report.nodeid} cannot be collected:\n{report.longreprtext}")
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._record.write("began", name=nodeid, claim=sentences.claim(nodeid))
+        guards = sentences.of(self._config.rootpath / nodeid.partition("::")[0]).guards_of(nodeid)
+        self._record.write("began", name=nodeid, claim=sentences.claim(nodeid), guards=guards)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         reports = self._reports.setdefault(report.nodeid, [])

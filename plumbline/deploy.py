@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from plumbline import ROOT, diagnose
+from plumbline import ROOT, component_log, diagnose
 from plumbline.backups import archive, backup
 from plumbline.backups.upgrade import before_migrations
 from plumbline.components import MIGRATING, POSTGRES, migration_step
@@ -17,7 +18,7 @@ from plumbline.errors import PlumblineError, StepError
 from plumbline.home import DEFAULT_HOME, Home
 from plumbline.plan import Step
 from plumbline.targets.base import Target
-from plumbline.terminal import wrapped
+from plumbline.terminal import WIDTH, wrapped
 
 _LAST_LINES = 12
 
@@ -141,13 +142,12 @@ def _report_failure(number: int, step: Step, error: BaseException, target: Targe
 
 def _print_state(target: Target, component_at_fault: str | None) -> None:
     for component in target.stack().components:
-        since = f"since {component.since}" if component.since else ""
-        _print_error(f"  {component.name:<15} {component.state:<9} {since} {component.detail}".rstrip())
+        _print_error(component.text(WIDTH))
     tail = target.log_tail(component_at_fault, _LAST_LINES) if component_at_fault else []
     if tail:
         _print_error(f"\nLast lines of {component_at_fault}:")
         for line in tail:
-            _print_error(f"  {line}")
+            _print_error(textwrap.indent(component_log.readable(line), "  "))
 
 
 def _print_addresses(target: Target, home: Home) -> None:

@@ -141,9 +141,9 @@ def _print_list(store: Store) -> None:
     for one in entries:
         try:
             kept = archive.opened(one.path)
-            made, release = kept.manifest.made_at, kept.manifest.release
-            verified = f"verified {one.verified_at}" if one.verified_at else "not verified"
-            print(f"{one.path.name}  {made}  {size(one.path.stat().st_size):>8}  release {release}  {verified}")
+            # The name holds the time at which it was made.
+            verified = f"verified {one.verified_at:.10}" if one.verified_at else "not verified"
+            print(f"{one.path.name}  {size(one.path.stat().st_size):>7}  {kept.manifest.release:<9}  {verified}")
         except PlumblineError as error:
             print(f"{one.path.name}  cannot be used: {error}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 
 import pytest
@@ -80,13 +81,23 @@ def test_a_failing_step_is_reported_with_states_log_bundle_and_hint(home, script
     assert f"Step {NUMBER} (migrate-backend) failed, exit code 75:\n  the migrations ended\n  with an error\n" in said
     for name, component in scripted.states.items():
         assert re.search(rf"^  {name} +{component.state}\b", said, re.MULTILINE)
-    assert "since 2030-01-02T03:04:05+00:00" in said
+    assert "\n  postgres        running   2030-01-02T03:04:05+00:00\n" in said
     assert "exit status 1" in said
     tail = re.findall(r"^  (line \d+)$", said, re.MULTILINE)
     assert tail == [f"line {number}" for number in range(41 - len(tail), 41)]
     assert len(tail) >= 10
     assert f"Diagnostics bundle: {_bundle(home)}" in said
     assert f"\nNext: fix the problem above, then run ./deploy-local.sh --home {home.root};" in said
+
+
+def test_what_a_failing_step_shows_can_be_read(home, scripted, capsys):
+    hangs = "pid 15052 hangs: port 25403: Connection refused; it is restarted if this lasts, see logs/watch.log"
+    scripted.states["backend"] = Component("backend", "failed", since="2030-01-02T03:04:05+00:00", detail=hangs)
+    entry = {"ts": "2030-01-02T03:04:05.678Z", "level": "error", "service": "backend", "message": "no such column"}
+    scripted.logs["backend"] = [json.dumps(entry), "Killed"]
+    said = _fail(home, scripted, StepError("no", component="backend"), capsys)[1]
+    assert "\n  2030-01-02T03:04:05.678Z ERROR    backend         no such column\n  Killed\n" in said
+    assert "\n  backend         failed    2030-01-02T03:04:05+00:00\n    pid 15052 hangs: port" in said
 
 
 def test_no_step_runs_after_a_failure(home, scripted, capsys):

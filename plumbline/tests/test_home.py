@@ -315,4 +315,6 @@ def test_a_note_fits_a_terminal_and_keeps_its_commands_whole(root):
     command = f"./deploy-local.sh backup --home {shlex.quote(root)} --every"
     assert command in said
     assert [line for line in said.splitlines() if len(line) > 80 and command not in line] == []
+    if root == "/srv/one":
+        assert max(map(len, said.splitlines())) <= 80, "the command fits, and so must its line"
     assert " ".join(said.split()) == f"none is verified: {command} 6h, then it says when that was done"

@@ -45,7 +45,9 @@ def test_a_backup_names_its_file_and_what_is_in_it_and_can_be_listed_and_verifie
     assert run("backup", "--verify", "newest")[:2] == (
         0, f"Verified {path}: 2001 rows in 3 tables, all checksums are the archive's.\n"
     )  # fmt: skip
-    assert " verified 20" in run("backup", "list")[1]
+    listed = run("backup", "list")[1]
+    assert " verified 20" in listed
+    assert len(listed) <= 81, "a line is wider than a terminal"
 
 
 def test_a_scheduled_backup_is_verified_at_once_and_old_ones_are_deleted(run: Run, target: DatabaseTarget) -> None:

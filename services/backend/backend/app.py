@@ -34,7 +34,7 @@ from backend.live.events import EventBus
 from backend.live.hub import SERVICE_RESTART, Hub
 from backend.live.log import EventLog
 from backend.live.tails import Tails
-from backend.middleware import BodyLimit, CrossSiteGuard, RequestContext
+from backend.middleware import Envelope
 from backend.passwords import Passwords
 from backend.pruning import prune_forever
 from backend.readiness import Readiness
@@ -55,7 +55,12 @@ def create_app() -> ASGIApp:
     lifeline.end_with_parent()
     settings = load()
     forwarder = configure_logging(SERVICE, settings.log_level, settings.log_forwarding())
-    return RequestContext(build(settings, forwarder), settings.internal_secret())
+    return Envelope(
+        build(settings, forwarder),
+        settings.internal_secret(),
+        allowed_origins=settings.allowed_origins,
+        body_max_bytes=settings.body_max_bytes,
+    )
 
 
 def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> FastAPI:
@@ -72,8 +77,6 @@ def build(settings: BackendSettings, forwarder: Forwarder | None = None) -> Fast
     )
     refusing.install(app)
     openapi.install(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
-    app.add_middleware(CrossSiteGuard, allowed_origins=settings.allowed_origins)
     return app
 
 

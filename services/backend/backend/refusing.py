@@ -75,7 +75,7 @@ def _allowed(request: Request) -> list[str]:
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     path = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
     methods = {method for route in routes if route.path == path for method in route.methods or ()}
-    # RequestContext answers HEAD for every GET route.
+    # Envelope answers HEAD for every GET route.
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 

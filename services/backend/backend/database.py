@@ -122,7 +122,10 @@ class Database:
             raise self._unavailable(error) from error
         deadline = asyncio.get_running_loop().call_later(timeout_s, _shut_down, conn)
         try:
-            async with _statement_timeout(conn, timeout_s):
+            if timeout_s > QUERY_TIMEOUT_S:
+                async with _longer_timeout(conn, timeout_s):
+                    result = await work(conn)
+            else:
                 result = await work(conn)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise self._unavailable(error) from error
@@ -169,11 +172,8 @@ async def _fetch(conn: _Connection, statement: LiteralString, params: Params) ->
 
 
 @contextlib.asynccontextmanager
-async def _statement_timeout(conn: psycopg.AsyncConnection[DictRow], timeout_s: float) -> AsyncIterator[None]:
-    """Raise Postgres's own timeout for the block's statement, if `timeout_s` is above the default."""
-    if timeout_s <= QUERY_TIMEOUT_S:
-        yield
-        return
+async def _longer_timeout(conn: psycopg.AsyncConnection[DictRow], timeout_s: float) -> AsyncIterator[None]:
+    """Raise Postgres's own timeout for the block's statement."""
     try:
         async with conn.transaction():
             # One second earlier than we close the connection, so that the reason is known.

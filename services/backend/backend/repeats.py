@@ -33,7 +33,7 @@ class Writing:
     def __init__(self, db: Database, user_id: int, request: Request) -> None:
         self._db = db
         self._user_id = user_id
-        self._path = request.url.path
+        self._path: str = request.scope["path"]
         self.key = key_of(request)
         self.is_repeated = False
 

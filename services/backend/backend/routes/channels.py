@@ -15,6 +15,7 @@ from servicekit.events import Event
 from backend.access import require_creator
 from backend.database import DELETION_TIMEOUT_S, Row
 from backend.deps import Authenticated, Writer
+from backend.direct import DirectRoute
 from backend.errors import (
     ChannelExists,
     DirectChannel,
@@ -44,7 +45,7 @@ from backend.schemas import (
 
 OF_CHANNEL = (Code.NO_SUCH_CHANNEL, Code.NOT_A_MEMBER)
 """Refusals of calls of a channel."""
-router = APIRouter(prefix="/channels", tags=["channels"])
+router = APIRouter(prefix="/channels", tags=["channels"], route_class=DirectRoute)
 
 _NAME_HELP = "Beginning of the name, in any case, with or without the `#`."
 CHANNEL = ("id", "name", "type", "is_direct", "created_by", "created_at")

@@ -8,12 +8,13 @@ from servicekit.codes import Code
 
 from backend import invites
 from backend.deps import Operator, ProcessServices
+from backend.direct import DirectRoute
 from backend.errors import NoSuchInvite, UserDeleted
 from backend.queries import invites as sql
 from backend.responses import json_response, page_response, refusals
 from backend.schemas import MAX_ID, Before, InvitePage, Limit, NewInvite, PathId
 
-router = APIRouter(prefix="/auth/invites", tags=["auth"])
+router = APIRouter(prefix="/auth/invites", tags=["auth"], route_class=DirectRoute)
 
 
 @router.post("", status_code=201, response_model=NewInvite, responses=refusals(Code.NOT_AN_OPERATOR))

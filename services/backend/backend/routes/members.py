@@ -11,6 +11,7 @@ from servicekit.events import Event
 from backend.access import require_channel, require_creator, require_member
 from backend.database import Database, Row
 from backend.deps import Authenticated, Caller
+from backend.direct import DirectRoute
 from backend.errors import DirectChannel, NoSuchMember, NoSuchUser, NotAMember, UserDeleted
 from backend.live import frames
 from backend.live.events import EventBus
@@ -19,7 +20,7 @@ from backend.responses import json_response, page_response, pick, refusals
 from backend.routes.channels import CHANNEL, OF_CHANNEL
 from backend.schemas import MAX_ID, Before, Channel, Limit, Member, MemberAdd, MemberPage, PathId
 
-router = APIRouter(prefix="/channels", tags=["channels"])
+router = APIRouter(prefix="/channels", tags=["channels"], route_class=DirectRoute)
 
 _MEMBER = ("user_id", "username", "display_name", "joined_at")
 

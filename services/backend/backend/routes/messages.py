@@ -8,13 +8,14 @@ from servicekit.codes import Code
 
 from backend.access import require_member
 from backend.deps import Authenticated, Writer
+from backend.direct import DirectRoute
 from backend.errors import NotAMember
 from backend.live import frames
 from backend.queries import messages as sql
 from backend.responses import REPEATABLE, json_response, refusals
 from backend.schemas import MAX_ID, Before, Limit, Message, MessageCreate, MessagePage, PathId
 
-router = APIRouter(prefix="/channels/{channel_id}/messages", tags=["messages"])
+router = APIRouter(prefix="/channels/{channel_id}/messages", tags=["messages"], route_class=DirectRoute)
 
 
 @router.post(

@@ -119,6 +119,23 @@ def test_what_members_are_told_is_stored_as_it_is_sent(new_user: NewUser, user: 
     assert {"join", "leave"} <= {frame["type"] for frame in live}
 
 
+def test_a_new_member_is_announced_later_as_it_was_at_once(new_user: NewUser, user: User, channel: int) -> None:
+    other, start = new_user(), beginning(user)
+    with user.socket() as member, other.socket() as joining:
+        other.post(f"/channels/{channel}/join")
+        (seen,) = frames_until(member, lambda frame: frame["type"] == "join")
+        live = frames_until(joining, lambda frame: frame["type"] == "message")
+    with resumed(user, start) as socket:
+        assert frames_until(socket, lambda frame: frame["type"] == "join")[-1] | {"event_id": None} == seen | {
+            "event_id": None
+        }
+    with resumed(other, start) as socket:
+        stored = frames_until(socket, lambda frame: frame["type"] == "message")
+    assert [frame["type"] for frame in live] == ["join", "message"]
+    assert [frame | {"event_id": None} for frame in stored] == [frame | {"event_id": None} for frame in live]
+    assert stored[0]["event_id"] < stored[1]["event_id"]
+
+
 def test_events_come_in_one_order_whatever_the_order_of_commits(user: User, channel: int, transaction: Sql) -> None:
     with resumed(user, beginning(user)) as socket, user.socket() as ordinary:
         early = unpublished(transaction, user, channel, "taken first, committed last")

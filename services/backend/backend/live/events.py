@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, LiteralString, TypeVar
 
 import orjson
@@ -94,7 +94,7 @@ class EventBus:
     def emit(
         self,
         channel_id: int | None,
-        frame: dict[str, Any],
+        frame: Mapping[str, Any],
         user_ids: list[int] | None = None,
         own: tuple[int, dict[str, Any]] | None = None,
         event_id: int | None = None,

@@ -142,7 +142,8 @@ ACCESS = """
 """
 
 # `adder_id` must be a member; users add themselves to public channels. No row: no such channel or user.
-# `joined` is true for a new member.
+# `joined` is true for a new member. Its events, which `frames.membership` and `frames.welcome` send, are stored by the
+# same statement, which needs no BEGIN and COMMIT.
 ADD_MEMBER = """
     WITH wanted AS (
         SELECT c.id AS channel_id, c.name, c.type, c.direct_key, c.created_by, c.created_at,
@@ -162,6 +163,18 @@ ADD_MEMBER = """
         INSERT INTO messages (channel_id, target_user_id, content)
         SELECT w.channel_id, w.user_id, 'Welcome to ' || w.name || '!' FROM wanted w CROSS JOIN member
         RETURNING id, content, created_at
+    ), told AS (
+        INSERT INTO events (channel_id, user_ids, message_id, frame)
+        SELECT w.channel_id, event.user_ids, event.message_id, event.frame
+        FROM wanted w CROSS JOIN welcome CROSS JOIN LATERAL (VALUES
+            (1, NULL::bigint[], NULL::bigint, json_build_object(
+                'type', 'join', 'user_id', w.user_id, 'username', w.username, 'display_name', w.display_name,
+                'channel_id', w.channel_id, 'channel_name', w.name
+            )),
+            (2, ARRAY[w.user_id], welcome.id, NULL)
+        ) event (position, user_ids, message_id, frame)
+        ORDER BY event.position
+        RETURNING id
     )
     SELECT w.channel_id AS id, w.name, w.type, w.direct_key IS NOT NULL AS is_direct, w.created_by, w.created_at,
            w.user_id, w.username, w.display_name, w.allowed,
@@ -169,7 +182,8 @@ ADD_MEMBER = """
            coalesce(member.joined_at, (
                SELECT joined_at FROM memberships WHERE channel_id = %(channel_id)s AND user_id = %(user_id)s
            )) AS joined_at,
-           welcome.id AS welcome_id, welcome.content AS welcome_content, welcome.created_at AS welcome_at
+           welcome.id AS welcome_id, welcome.content AS welcome_content, welcome.created_at AS welcome_at,
+           (SELECT min(id) FROM told) AS join_event_id, (SELECT max(id) FROM told) AS welcome_event_id
     FROM wanted w
     LEFT JOIN member ON true
     LEFT JOIN welcome ON true

@@ -115,16 +115,10 @@ async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *,
     """Make a user a member and announce it. Raises NoSuchChannel, NoSuchUser, DirectChannel or NotAMember."""
     wanted = {"channel_id": channel_id, "user_id": user_id, "adder_id": adder_id}
 
-    def told(row: Row) -> list[Event]:
-        if not row["joined"]:
-            return []
-        join = frames.membership("join", channel_id=channel_id, channel_name=row["name"], user=row)
-        return [join, Event(channel_id, frames.welcome(row, user_id), [user_id])]
-
-    row = await events.write(sql.ADD_MEMBER, wanted, told)
+    row = await db.fetch_one(sql.ADD_MEMBER, wanted)
     while row is not None and row["allowed"] and row["joined_at"] is None:
         # A concurrent request added the user after this statement's snapshot.
-        row = await events.write(sql.ADD_MEMBER, wanted, told)
+        row = await db.fetch_one(sql.ADD_MEMBER, wanted)
     if row is None:
         await require_channel(db, channel_id, user_id)
         if user_id == adder_id:
@@ -134,4 +128,8 @@ async def _add(db: Database, events: EventBus, channel_id: int, user_id: int, *,
         await require_member(db, channel_id, adder_id)
         if user_id != adder_id:
             raise DirectChannel if row["is_direct"] else NotAMember  # NotAMember: joined since the statement ran.
+    if row["joined"]:
+        join = frames.membership("join", channel_id=channel_id, channel_name=row["name"], user=row)
+        events.emit(channel_id, join.frame, event_id=row["join_event_id"])
+        events.emit(channel_id, frames.welcome(row, user_id), [user_id], event_id=row["welcome_event_id"])
     return row

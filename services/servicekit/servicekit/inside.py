@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import hmac
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from servicekit.codes import Code
 from servicekit.problems import problem
-from servicekit.rotating import RotatingSecret
+from servicekit.rotating import RotatingSecret, Value
 
 OPEN_PATHS = frozenset(
     f"{service}/health{live}" for service in ("", "/data-processor", "/logs") for live in ("", "/live")
@@ -39,11 +40,15 @@ class InternalSecret:
             return False
         # Caddy sends the whole file, including a byte order mark or white space that an editor added.
         shown = shown.removeprefix(codecs.BOM_UTF8).strip()
-        return any(hmac.compare_digest(shown, value.text.encode()) for value in self._secret.accepted())
+        return _is_among(shown, self._secret.recent()) or _is_among(shown, self._secret.accepted())
 
     def admits(self, path: str, shown: bytes | None) -> bool:
         """Return whether to serve a request for `path` that sent `shown`."""
         return self.matches(shown) or path in OPEN_PATHS
+
+
+def _is_among(shown: bytes, values: Iterable[Value]) -> bool:
+    return any(hmac.compare_digest(shown, value.text.encode()) for value in values)
 
 
 def refusal() -> dict[str, Any]:

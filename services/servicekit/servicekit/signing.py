@@ -32,18 +32,21 @@ class SigningKeys:
 
     def verify(self, token: str) -> Verified:
         """Return a token's content, or raise TokenError with a reason that may be shown to the client."""
-        keys = self._secret.accepted()
-        if keys != self._verified_by:
-            self._verified, self._verified_by = {}, keys
-        cache = self._verified
-        known = cache.get(token)
+        known = self._cache(self._secret.recent()).get(token)
         if known is not None and known.expires_at > time.time():
             return known
+        keys = self._secret.accepted()
+        cache = self._cache(keys)
         verified = _verify(keys, token)
         if len(cache) >= _MAX_VERIFIED:
             cache.clear()
         cache[token] = verified
         return verified
+
+    def _cache(self, keys: tuple[Value, ...]) -> dict[str, Verified]:
+        if keys != self._verified_by:
+            self._verified, self._verified_by = {}, keys
+        return self._verified
 
     def is_of_deployment(self, token: str) -> bool:
         """Return whether the deployment itself signed this token."""

@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
+from typing import TypeVar
 
 from plumbline import ROOT, identity
 from plumbline.errors import PlumblineError
@@ -20,6 +23,8 @@ from plumbline.verification.drills.declared import Drill
 from plumbline.verification.drills.judge import WRITES_MIN
 from plumbline.verification.drills.record import Row
 from plumbline.verification.drills.run import run
+
+Made = TypeVar("Made")
 
 _SUITES = ("tests/smoke", "tests/logs")
 _WHOLE_AGAIN_S = 120
@@ -48,7 +53,7 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        with running() as cluster, staged(cluster) as made:
+        with _said("the cluster is up", running()) as cluster, _said("the stack is up", staged(cluster)) as made:
             if options.wait:
                 return _wait(made)
             failed = not options.no_suites and not _suites(made)
@@ -61,6 +66,15 @@ def main() -> int:
         return 130
     print(f"\n{record.summary(rows)}")
     return int(bool(failed or record.failed(rows)))
+
+
+@contextmanager
+def _said(words: str, manager: AbstractContextManager[Made]) -> Iterator[Made]:
+    """Say when something has come up, and how long that took."""
+    began = time.monotonic()
+    with manager as made:
+        print(f"{words:<30}{time.monotonic() - began:13.1f} s", flush=True)
+        yield made
 
 
 def _wait(made: ClusterStage) -> int:

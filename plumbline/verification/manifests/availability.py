@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from servicekit.facts import EXIT_CONFIG, EXIT_TEMPORARY
 
+from plumbline import ROOT
 from plumbline.components import CADDY, SPECS
 from plumbline.targets.kubernetes.model import Manifests, Workload, selects
 from plumbline.targets.kubernetes.requests import fewest_pods
 from plumbline.verification.manifests.compare import differences, of
 
+CADDYFILE = "docker/caddy/Caddyfile"
+_TRIES = 5
 _ROLLING = {"maxSurge": 1, "maxUnavailable": 0}
 _BUDGET = {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
 _MIGRATING_S = 900
@@ -36,6 +40,7 @@ def problems(manifests: Manifests) -> Iterator[str]:
             yield from _single(workload)
         if spec is CADDY:
             yield from _lookups(manifests, workload)
+            yield from _tries(manifests, workload)
         if workload.ends:
             yield from _job(workload)
         if workload.document["kind"] == "CronJob":
@@ -101,6 +106,15 @@ def _lookups(manifests: Manifests, workload: Workload) -> Iterator[str]:
     kept = manifests.environment(workload.main).get("PLUMBLINE_UPSTREAM_KEEPALIVE") != "off"
     if not kept and (options.get("timeout") != "1" or int(options.get("attempts") or 1) < 2):
         yield f"{workload.name}: dnsConfig has to ask again after 1 s, or a lost DNS answer fails a request"
+
+
+def _tries(manifests: Manifests, workload: Workload) -> Iterator[str]:
+    """With two pods, one on a lost node, every second connection fails until the cluster misses the node."""
+    found = re.search(r"^\(upstream\).*?dial_timeout (\d+)s", (ROOT / CADDYFILE).read_text(), re.MULTILINE | re.DOTALL)
+    patience = manifests.environment(workload.main).get("PLUMBLINE_UPSTREAM_PATIENCE", "0s")
+    tries = int(patience.removesuffix("s")) // int(found[1]) if found else 0
+    if tries < _TRIES:
+        yield f"{workload.name} tries {tries} pods for a request: PLUMBLINE_UPSTREAM_PATIENCE has to allow {_TRIES}"
 
 
 def _schedule(workload: Workload) -> Iterator[str]:

@@ -132,7 +132,7 @@ def test_a_setting_replaces_only_the_pods_that_read_it(cluster: FakeCluster, hom
     assert told["backend"]["PLUMBLINE_SESSION_TTL_S"] == "3600"
     assert told["backend"]["PLUMBLINE_POOL_SIZE"] == "4"
     assert told["caddy"]["PLUMBLINE_SHUTDOWN_DELAY"] == "7s"
-    assert told["caddy"]["PLUMBLINE_UPSTREAM_PATIENCE"] == "3s", "what the manifests say otherwise stays"
+    assert told["caddy"]["PLUMBLINE_UPSTREAM_PATIENCE"] == "6s", "what the manifests say otherwise stays"
     home.settings.write_text("PLUMBLINE_FRONT_HOST=0.0.0.0\n")
     assert any("PLUMBLINE_FRONT_HOST cannot be set: a cluster's front door" in one for one in target().problems())
 

@@ -134,7 +134,7 @@ ROWS: list[Row] = [
         "A pod waits {} seconds until no traffic",
         written("k8s/base/backend/deployment.yaml", r'sleep, "(\d+)"'),
     ),
-    ("docs/kubernetes.md", "given up after {} seconds", written(CADDYFILE, r"dial_timeout (\d+)s\n\t\tresponse")),
+    ("docs/kubernetes.md", "is given up after {} second", written(CADDYFILE, r"dial_timeout (\d+)s\n\t\tresponse")),
     ("docs/kubernetes.md", "closes every WebSocket ({})", CODES["SERVICE_RESTART"]),
     (
         "docs/kubernetes.md",

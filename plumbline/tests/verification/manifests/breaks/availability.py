@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .parts import Break, deployment, doc, main, pod, without
+from .parts import Break, data, deployment, doc, main, pod, without
 
 TTL = "ttlSecondsAfterFinished"
 
@@ -65,6 +65,7 @@ BREAKS: list[Break] = [
         "preStop has to sleep 5 s",
         lambda m: main(m, "caddy")["lifecycle"]["preStop"]["exec"].update(command=["sleep", "1"]),
     ),
+    ("tries 3 pods", lambda m: data(m, "caddy").update(PLUMBLINE_UPSTREAM_PATIENCE="3s")),
     ("a lost DNS answer", lambda m: pod(m, "caddy").pop("dnsConfig")),
     ("backoffLimit has to be above 0", lambda m: doc(m, "Job", "migrate")["spec"].update(backoffLimit=0)),
     ("restartPolicy has to be Never", lambda m: pod(m, "migrate").update(restartPolicy="OnFailure")),

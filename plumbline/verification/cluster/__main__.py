@@ -98,6 +98,8 @@ def _drills(made: ClusterStage, names: list[str], *, keeps: bool) -> dict[str, R
         if any(text in drill.name for text in names):
             rows[drill.name] = _drilled(drill, made)
             record.keep(rows, record.RECORD if keeps else record.RESULTS)
+            if problems := identity.compare(made.stack.base_url, made.stack.stack_id, _WHOLE_AGAIN_S):
+                raise PlumblineError(f"the stack is not whole after `{drill.name}`: {'; '.join(problems)}")
     return rows
 
 
@@ -108,8 +110,6 @@ def _drilled(drill: Drill, made: ClusterStage) -> Row:
     print(f"{'FAILED' if verdict.findings else 'passed'} {time.monotonic() - began:6.1f} s", flush=True)
     for line in verdict.findings[:_SHOWN]:
         print(f"  {line}", flush=True)
-    if problems := identity.compare(made.stack.base_url, made.stack.stack_id, _WHOLE_AGAIN_S):
-        raise PlumblineError(f"the stack is not whole after `{drill.name}`: {'; '.join(problems)}")
     return asdict(replace(verdict, findings=verdict.findings[:_SHOWN]))
 
 

@@ -97,7 +97,7 @@ class _PlainSink:
     def __init__(self, here: BenchStack) -> None:
         self.port = free_port()
         self._redis = redis.Redis.from_url(here.redis.admin_url)
-        environment = here.environment("log-sink", ingest_port=self.port)
+        environment = here.environment("log-sink", ingest_port=self.port, redis_url=here.redis.admin_url)
         process = here.start("plain_sink", [sys.executable, "-m", "benchmarks.floors.plain_sink"], environment, _CORE)
         self.process = psutil.Process(process.pid)
         wait_until(self._listens, "the plain sink listens")

@@ -57,6 +57,7 @@ def run(tasks: list[Task], report: Callable[[Verdict], None], *, workers: int, q
     for task in in_order(tasks):
         waiting.put(task)
     stop = threading.Event()
+    ended: queue.SimpleQueue[None] = queue.SimpleQueue()
     troubles: list[str] = []
 
     def work() -> None:
@@ -65,18 +66,24 @@ def run(tasks: list[Task], report: Callable[[Verdict], None], *, workers: int, q
         except Exception as error:
             troubles.append(f"{error}" if isinstance(error, Spoiled) else f"{error.__class__.__name__}: {error}")
             stop.set()
+        finally:
+            ended.put(None)
 
     threads = [threading.Thread(target=work, name=f"stack-{number}") for number in range(min(workers, len(tasks)))]
     for thread in threads:
         thread.start()
+    at_work = len(threads)
     try:
-        for thread in threads:
-            thread.join()
+        # Not Thread.join: after an interruption, Python 3.11 takes a thread for ended that still works.
+        while at_work:
+            ended.get()
+            at_work -= 1
     except KeyboardInterrupt:
         print("interrupted: the stacks are removed", file=sys.stderr, flush=True)
         stop.set()
-        for thread in threads:
-            thread.join()
+        for _ in range(at_work):
+            ended.get()
+        print(*troubles, sep="\n", file=sys.stderr, flush=True)
         raise
     return troubles
 

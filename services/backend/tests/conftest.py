@@ -47,6 +47,8 @@ class Backend(ServiceProcess):
         self.token_secret = "a key that signs the tests' session tokens"
         self.use_postgres(postgres, self.token_secret)
         (folder / "operator_password").write_text(OPERATOR_PASSWORD)
+        # Backends that share a Redis share its counts, and tests register many users from one address.
+        self.set(registrations_per_address=10_000)
         self.set(stack_id=self.stack_id, operator_password_file=folder / "operator_password")
         self.set(**settings)
 
@@ -151,7 +153,7 @@ def backend(
     """A migrated backend with two processes."""
     folder = tmp_path_factory.mktemp("backend")
     # All users of all tests register from one address.
-    server = Backend(folder, migrated_postgres, redis_server.url, workers=2, registrations_per_address=10_000)
+    server = Backend(folder, migrated_postgres, redis_server.url, workers=2)
     try:
         server.start()
         yield server

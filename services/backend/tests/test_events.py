@@ -358,6 +358,8 @@ def test_a_resuming_socket_that_is_slow_is_closed_and_misses_nothing_when_it_com
         server.start()
         start = beginning(user)
         with resumed(user, start, server.url) as socket:
+            # While it catches up, it is sent as many as it reads.
+            assert frames_before_pong(socket) == []
             # More at once than may wait for a socket.
             sql.execute(
                 "WITH posted AS (INSERT INTO messages (channel_id, sender_id, content)"

@@ -13,6 +13,7 @@ import pytest
 from plumbline import ROOT
 from plumbline.verification import accuracy
 from plumbline.verification.docs.pages import upgrades
+from plumbline.verification.docs.site import BLOCKS
 
 _READ = ("plumbline", "services", "docker", "requirements")
 _JUNK = shutil.ignore_patterns("__pycache__", "tests", ".hypothesis", "*.pyc")
@@ -57,8 +58,9 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     for record in (accuracy.RECORD, upgrades.RECORD):
         (copy.root / record.relative_to(ROOT)).parent.mkdir(parents=True)
         shutil.copy(record, copy.root / record.relative_to(ROOT))
-    for name in ("README.md", "mkdocs.yml"):
-        shutil.copy(ROOT / name, copy.root)
+    for name, _ in BLOCKS:
+        (copy.root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy.root / name)
     done = copy.generate()
     assert done.returncode == 0, done.stderr
     return copy

@@ -84,9 +84,10 @@ def test_what_cannot_be_served_changes_nothing(
     before = state.read_bytes()
     done = commands.run("up", "--home", home, *options(tmp_path, taken_port))
     assert done.returncode == 1, f"`up` with {what} ended with {done.returncode}: {done.stdout}{done.stderr}"
-    (problem,) = [line for line in done.stderr.splitlines() if line.startswith("  - ")]
-    assert said in problem, f"`up` with {what} says: {problem}"
-    assert "Nothing was changed" in done.stderr
+    lines = " ".join(done.stderr.split())  # as wide as a terminal
+    assert done.stderr.count("\n  - ") == 1, f"`up` with {what} names more than one problem: {done.stderr}"
+    assert said in lines, f"`up` with {what} says: {lines}"
+    assert "Nothing was changed" in lines
     assert state.read_bytes() == before, f"`up` with {what} was refused, and changed {state}"
     assert {one.name: one.pid for one in target.stack().components} == {one.name: one.pid for one in stack.components}
     alice.get("/auth/me").expect(200)

@@ -26,7 +26,7 @@ AREA = Area(
                 _edit("\t\tX-Content-Type-Options nosniff\n\t\t-Server\n", "\t\t-Server\n"), {"smoke/test_answers.py::test_answers_without_a_session_have_nosniff[/]": "x-content-type-options", "smoke/test_answers.py::test_answers_without_a_session_have_nosniff[/logs]": "x-content-type-options"}),
         Fault("pages-run-any-script", "the front page may run scripts of any site",
                 _edit("script-src 'self'; style-src 'self'; img-src 'self' data: blob:", "script-src *; style-src 'self'; img-src 'self' data: blob:"),
-                {"smoke/test_front_page.py::test_a_page_is_there_without_a_session_and_may_ask_only_this_stack[/]": "Content-Security-Policy"}),
+                {"smoke/test_front_page.py::test_a_page_is_there_without_a_session_and_may_ask_only_this_stack": "Content-Security-Policy"}),
         Fault("front-page-asks-outside", "the front page gets its style from another site",
                 Patch("docker/caddy/pages/index.html", 'href="assets/page.css"', 'href="https://cdn.example.org/page.css"'),
                 {"smoke/test_front_page.py::test_whatever_a_page_names_is_there[/]": "from outside",

@@ -1,4 +1,4 @@
-"""The memory that a stack of local processes takes while nobody uses it, by component."""
+"""The memory of an idle stack of local processes, by component."""
 
 from __future__ import annotations
 

@@ -35,6 +35,13 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeClu
 
 
 @pytest.fixture
+def told(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let targets use a context by its name."""
+    del cluster  # it comes first, and clears the environment
+    monkeypatch.setenv("PLUMBLINE_KUBERNETES_CONTEXT", "docker-desktop")
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
